@@ -1,0 +1,106 @@
+#include "distances.h"
+
+#include "die.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool same_ids(const struct ids *a, const struct ids *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->feature[i] != b->feature[i] || strcmp(a->layer[i], b->layer[i]) != 0)
+			return false;
+	return true;
+}
+
+void write_distances_header(struct writer *out, struct frame *header, const struct ids *row,
+	const struct ids *col)
+{
+	struct frame ids = {0};
+
+	set_string(header, "kind", "distances");
+	set_integer(header, "rows", (int64_t)row->n);
+	set_integer(header, "cols", (int64_t)col->n);
+	write_header(out, header);
+	set_strings(&ids, "row_layer", row->n, row->layer);
+	set_tensor(&ids, "row_feature", U4, row->feature, 1, row->n);
+	set_strings(&ids, "col_layer", col->n, col->layer);
+	set_tensor(&ids, "col_feature", U4, col->feature, 1, col->n);
+	write_frame(out, &ids);
+	frame_free(&ids);
+}
+
+void write_block(struct writer *out, size_t row0, size_t rows, size_t cols, const float *dist,
+	const uint32_t *iters, const float *residual)
+{
+	struct frame block = {0};
+
+	set_integer(&block, "row0", (int64_t)row0);
+	set_tensor(&block, "dist", F4, dist, 2, rows, cols);
+	if (iters)
+		set_tensor(&block, "iters", U4, iters, 2, rows, cols);
+	if (residual)
+		set_tensor(&block, "residual", F4, residual, 2, rows, cols);
+	write_frame(out, &block);
+	frame_free(&block);
+}
+
+size_t block_rows(size_t cols)
+{
+	size_t rows = (1 << 18) / (cols ? cols : 1);
+
+	return rows ? rows : 1;
+}
+
+static void read_ids(struct reader *in, struct distances *d)
+{
+	if (!read_frame(in, &d->ids))
+		bad(in, "no frame of ids");
+	d->row.n = d->col.n = ANY;
+	d->row.feature = want(in, &d->ids, "row_feature", U4, 1, &d->row.n);
+	d->col.feature = want(in, &d->ids, "col_feature", U4, 1, &d->col.n);
+	d->row.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "row_layer", &d->row.n).item;
+	d->col.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "col_layer", &d->col.n).item;
+}
+
+void read_distances(struct reader *in, const struct frame *header, struct distances *d)
+{
+	struct frame block = {0};
+	size_t next = 0, room = 0;
+
+	*d = (struct distances){0};
+	want_kind(in, header, "distances", NULL);
+	read_ids(in, d);
+	size_t n = d->row.n, m = d->col.n;
+	while (read_frame(in, &block)) {
+		size_t row0 = want_size(in, &block, "row0"), rows = ANY, cols = m;
+		if (find_field(&block, "col"))
+			bad(in, "k nearest distances, where the whole matrix is needed");
+		const float *dist = want(in, &block, "dist", F4, 2, &rows, &cols);
+		if (row0 != next || rows > n - next)
+			bad(in, "rows %zu to %zu, where row %zu of %zu is next", row0, row0 + rows, next, n);
+		if (next + rows > room) {	/* grows as rows arrive, so a lying header costs nothing */
+			room = 2 * room > next + rows ? 2 * room : next + rows;
+			d->dist = need_more(d->dist, (room < n ? room : n) * sizeof(float), m);
+		}
+		for (size_t i = 0; i < rows * m; i++)
+			if (isnan(dist[i]))
+				bad(in, "the distance of row %zu and column %zu is no number",
+					next + i / m, i % m);
+		memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);
+		next += rows;
+	}
+	if (next != n && m > 0)
+		bad(in, "%zu rows of %zu", next, n);
+	frame_free(&block);
+}
+
+void distances_free(struct distances *d)
+{
+	free(d->dist);
+	frame_free(&d->ids);
+	*d = (struct distances){0};
+}

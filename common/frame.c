@@ -1,0 +1,981 @@
+/* The only file that knows MessagePack and LZ4. */
+#include "frame.h"
+
+#include "die.h"
+#include "opt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lz4frame.h>
+#include <msgpack.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { PLAIN = 1, LZ4 = 2 };			/* ext types */
+enum { FIRST_BYTES = 1 << 20 };			/* believed of a length before any byte has come */
+
+/* -- Frames ----------------------------------------------------------------------------------- */
+
+struct memory {
+	char *payload, *packed;			/* the map's bytes; the LZ4 frame's, when it was one */
+	size_t payload_room, packed_room;
+	char **chunk;				/* strings, copies of misaligned tensors */
+	size_t chunks;
+	msgpack_unpacked unpacked;
+};
+
+static struct memory *memory_of(struct frame *f)
+{
+	if (!f->memory) {
+		struct memory *m = need_zero(1, sizeof *m);
+		msgpack_unpacked_init(&m->unpacked);
+		f->memory = m;
+	}
+	return f->memory;
+}
+
+static void *keep(struct memory *m, size_t n)
+{
+	m->chunk = need_more(m->chunk, m->chunks + 1, sizeof *m->chunk);
+	return m->chunk[m->chunks++] = need(n, 1);
+}
+
+static void forget(struct frame *f)
+{
+	struct memory *m = f->memory;
+
+	f->n = 0;
+	if (!m)
+		return;
+	msgpack_unpacked_destroy(&m->unpacked);
+	msgpack_unpacked_init(&m->unpacked);
+	while (m->chunks > 0)
+		free(m->chunk[--m->chunks]);
+}
+
+void frame_free(struct frame *f)
+{
+	struct memory *m = f->memory;
+
+	forget(f);
+	if (m) {
+		msgpack_unpacked_destroy(&m->unpacked);
+		free(m->chunk);
+		free(m->payload);
+		free(m->packed);
+		free(m);
+	}
+	free(f->field);
+	*f = (struct frame){0};
+}
+
+struct field *find_field(const struct frame *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->field[i].name, name) == 0)
+			return &f->field[i];
+	return NULL;
+}
+
+void drop_field(struct frame *f, const char *name)
+{
+	struct field *x = find_field(f, name);
+
+	if (x) {
+		memmove(x, x + 1, (size_t)(f->field + f->n - x - 1) * sizeof *x);
+		f->n--;
+	}
+}
+
+static struct field *append(struct frame *f, const char *name)
+{
+	if (f->n == f->room) {
+		f->room = f->room ? 2 * f->room : 16;
+		f->field = need_more(f->field, f->room, sizeof *f->field);
+	}
+	f->field[f->n] = (struct field){.name = name};
+	return &f->field[f->n++];
+}
+
+static struct field *place(struct frame *f, const char *name, enum field_kind kind)
+{
+	struct field *x = find_field(f, name);
+
+	if (!x)
+		x = append(f, name);
+	x->kind = kind;
+	return x;
+}
+
+void set_tensor(struct frame *f, const char *name, enum dtype dtype, const void *data, size_t rank, ...)
+{
+	struct tensor *t = &place(f, name, TENSOR)->tensor;
+	va_list args;
+
+	*t = (struct tensor){.dtype = dtype, .rank = rank, .data = data};
+	va_start(args, rank);
+	for (size_t i = 0; i < rank; i++)
+		t->shape[i] = va_arg(args, size_t);
+	va_end(args);
+}
+
+void set_strings(struct frame *f, const char *name, size_t n, const char *const *item)
+{
+	place(f, name, STRINGS)->strings = (struct strings){n, item};
+}
+
+void set_string(struct frame *f, const char *name, const char *text)
+{
+	place(f, name, STRING)->string = text;
+}
+
+void set_integer(struct frame *f, const char *name, int64_t value)
+{
+	place(f, name, INTEGER)->integer = value;
+}
+
+void set_real(struct frame *f, const char *name, double value)
+{
+	place(f, name, REAL)->real = value;
+}
+
+/* -- Reading ---------------------------------------------------------------------------------- */
+
+struct reader {
+	const char *name;
+	int fd;
+	char buffer[1 << 16];			/* short reads; long payloads go where they belong */
+	size_t at, filled;
+	XXH64_state_t *hash;
+	size_t stream;				/* streams begun */
+	int64_t frames;				/* frames read of this one; -1: in its header */
+	struct frame end;
+};
+
+struct reader *reader_open(const char *path)
+{
+	struct reader *r = need_zero(1, sizeof *r);
+	bool standard = !path || strcmp(path, "-") == 0;
+
+	r->name = standard ? "stdin" : path;
+	r->fd = standard ? STDIN_FILENO : open(path, O_RDONLY);
+	if (r->fd < 0)
+		die("%s: %s", path, strerror(errno));
+	r->hash = XXH64_createState();
+	if (!r->hash)
+		die("out of memory");
+	return r;
+}
+
+void reader_close(struct reader *r)
+{
+	if (r->fd != STDIN_FILENO)
+		close(r->fd);
+	XXH64_freeState(r->hash);
+	frame_free(&r->end);
+	free(r);
+}
+
+const char *reader_name(const struct reader *r)
+{
+	return r->name;
+}
+
+void bad(const struct reader *r, const char *format, ...)
+{
+	char what[512], stream[40] = "", where[40];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	if (r->stream > 1)
+		snprintf(stream, sizeof stream, "stream %zu: ", r->stream);
+	if (r->frames < 0)
+		snprintf(where, sizeof where, "header: ");
+	else
+		snprintf(where, sizeof where, "frame %lld: ", (long long)r->frames);
+	die("%s: %s%s%s", r->name, stream, where, what);
+}
+
+/* Up to n bytes, fewer only at the end of the input. */
+static size_t take(struct reader *r, void *to, size_t n)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		if (r->at < r->filled) {
+			size_t part = r->filled - r->at < n - got ? r->filled - r->at : n - got;
+			memcpy((char *)to + got, r->buffer + r->at, part);
+			r->at += part;
+			got += part;
+			continue;
+		}
+		bool direct = n - got >= sizeof r->buffer;
+		ssize_t k = direct ? read(r->fd, (char *)to + got, n - got < SSIZE_MAX ? n - got : SSIZE_MAX)
+			: read(r->fd, r->buffer, sizeof r->buffer);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			die("%s: %s", r->name, strerror(errno));
+		if (k == 0)
+			break;
+		if (direct) {
+			got += (size_t)k;
+		} else {
+			r->at = 0;
+			r->filled = (size_t)k;
+		}
+	}
+	return got;
+}
+
+static void grow(char **p, size_t *room, size_t n)
+{
+	if (*room < n) {
+		*p = need_more(*p, n, 1);
+		*room = n;
+	}
+}
+
+_Noreturn static void cut(const struct reader *r)
+{
+	bad(r, "cut short: no end mark (did the program before this one fail?)");
+}
+
+/* Payloads. The length is believed only as far as bytes arrive: memory at most doubles them. */
+static void take_payload(struct reader *r, char **p, size_t *room, size_t n)
+{
+	size_t got = 0, next = n < FIRST_BYTES ? n : FIRST_BYTES;
+
+	grow(p, room, next);
+	while (got < n) {
+		next = *room < n ? *room : n;
+		size_t k = take(r, *p + got, next - got);
+		got += k;
+		if (got < next)
+			cut(r);
+		if (got < n)
+			grow(p, room, n - got > got ? 2 * got : n);
+	}
+}
+
+static size_t unpack_lz4(struct reader *r, struct memory *m, size_t packed)
+{
+	LZ4F_dctx *context;
+	LZ4F_frameInfo_t info;
+	size_t at = packed, out = 0;
+
+	if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
+		die("out of memory");
+	size_t status = LZ4F_getFrameInfo(context, &info, m->packed, &at);
+	if (LZ4F_isError(status))
+		bad(r, "not an LZ4 frame: %s", LZ4F_getErrorName(status));
+	if (info.contentSize == 0 || info.contentChecksumFlag != LZ4F_contentChecksumEnabled)
+		bad(r, "LZ4 frame without content size or checksum");
+	if (info.contentSize / 255 > packed)
+		bad(r, "LZ4 frame claims %llu bytes of %zu", info.contentSize, packed);
+	grow(&m->payload, &m->payload_room, (size_t)info.contentSize);
+	while (status != 0) {
+		size_t room = (size_t)info.contentSize - out, source = packed - at;
+		status = LZ4F_decompress(context, m->payload + out, &room, m->packed + at, &source, NULL);
+		if (LZ4F_isError(status))
+			bad(r, "LZ4 frame: %s", LZ4F_getErrorName(status));
+		out += room;
+		at += source;
+		if (status != 0 && room == 0 && source == 0)
+			bad(r, "LZ4 frame cut short");
+	}
+	LZ4F_freeDecompressionContext(context);
+	if (out != info.contentSize || at != packed)
+		bad(r, "LZ4 frame of the wrong length");
+	return out;
+}
+
+static uint64_t big_endian(const unsigned char *p, size_t n)
+{
+	uint64_t x = 0;
+
+	while (n-- > 0)
+		x = x << 8 | *p++;
+	return x;
+}
+
+/* Is this one complete MessagePack object whose counts and lengths fit into n bytes? msgpack-c allocates
+ * an array by its count, so counts are checked here first. */
+static bool sound(const unsigned char *p, size_t n)
+{
+	const unsigned char *end = p + n;
+	uint64_t objects = 1;			/* still to come */
+
+	while (objects > 0) {
+		if (p == end || objects > (uint64_t)(end - p))
+			return false;
+		unsigned char c = *p++;
+		size_t prefix = 0, skip = 0;	/* bytes of the length field; bytes of the body */
+		bool array = false, map = false;
+		uint64_t count = 0;
+
+		objects--;
+		if (c <= 0x7f || c >= 0xe0 || c == 0xc0 || c == 0xc2 || c == 0xc3) {
+			continue;
+		} else if (c <= 0x8f) {
+			map = true, count = c & 0xf;
+		} else if (c <= 0x9f) {
+			array = true, count = c & 0xf;
+		} else if (c <= 0xbf) {
+			skip = c & 0x1f;
+		} else if (c == 0xc1) {
+			return false;
+		} else if (c <= 0xc6) {
+			prefix = (size_t)1 << (c - 0xc4);	/* bin */
+		} else if (c <= 0xc9) {
+			prefix = (size_t)1 << (c - 0xc7), skip = 1;	/* ext */
+		} else if (c <= 0xcb) {
+			skip = (size_t)4 << (c - 0xca);		/* float */
+		} else if (c <= 0xd3) {
+			skip = (size_t)1 << (c & 3);		/* uint, int */
+		} else if (c <= 0xd8) {
+			skip = ((size_t)1 << (c - 0xd4)) + 1;	/* fixext */
+		} else if (c <= 0xdb) {
+			prefix = (size_t)1 << (c - 0xd9);	/* str */
+		} else {
+			prefix = (size_t)2 << (c & 1);		/* array, map */
+			array = c <= 0xdd, map = !array;
+		}
+		if (prefix > (size_t)(end - p))
+			return false;
+		if (prefix > 0)
+			count = big_endian(p, prefix);
+		p += prefix;
+		if (array || map)
+			objects += map ? 2 * count : count;
+		else if (count + skip > (uint64_t)(end - p))
+			return false;
+		else
+			p += count + skip;
+	}
+	return p == end;
+}
+
+static const char *text(struct memory *m, const msgpack_object *o)
+{
+	size_t n = o->via.str.size;
+	char *s = keep(m, n + 1);
+
+	memcpy(s, o->via.str.ptr, n);
+	s[n] = '\0';
+	return s;
+}
+
+static bool is_text(const msgpack_object *o)
+{
+	return o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, '\0', o->via.str.size);
+}
+
+/* [dtype, shape, bytes] as a tensor; false where it is something else. */
+static bool as_tensor(struct reader *r, struct memory *m, struct field *x, const msgpack_object *o)
+{
+	const msgpack_object *part = o->via.array.ptr;
+	char dtype[8] = "";
+
+	if (o->via.array.size != 3 || part[0].type != MSGPACK_OBJECT_STR
+			|| part[1].type != MSGPACK_OBJECT_ARRAY || part[2].type != MSGPACK_OBJECT_BIN)
+		return false;
+	if (part[0].via.str.size < sizeof dtype)
+		memcpy(dtype, part[0].via.str.ptr, part[0].via.str.size);
+	struct tensor *t = &x->tensor;
+	t->dtype = dtype_named(dtype);
+	t->rank = part[1].via.array.size;
+	if (t->dtype == DTYPES || t->rank > MAX_RANK)
+		return false;
+	size_t bytes = dtype_size(t->dtype);
+	for (size_t i = 0; i < t->rank; i++) {
+		const msgpack_object *d = &part[1].via.array.ptr[i];
+		if (d->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+			bad(r, "%s: shape holds something that is no length", x->name);
+		t->shape[i] = d->via.u64;
+		if (__builtin_mul_overflow(bytes, t->shape[i], &bytes))
+			bad(r, "%s: shape overflows", x->name);
+	}
+	if (bytes != part[2].via.bin.size)
+		bad(r, "%s: %u bytes where its shape needs %zu", x->name, part[2].via.bin.size, bytes);
+	t->data = part[2].via.bin.ptr;
+	if ((uintptr_t)t->data % dtype_size(t->dtype) != 0)
+		t->data = memcpy(keep(m, bytes), t->data, bytes);
+	x->kind = TENSOR;
+	return true;
+}
+
+static bool as_strings(struct memory *m, struct field *x, const msgpack_object *o)
+{
+	size_t n = o->via.array.size, bytes = n * sizeof(char *);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_text(&o->via.array.ptr[i]))
+			return false;
+		bytes += o->via.array.ptr[i].via.str.size + 1;
+	}
+	const char **item = keep(m, bytes);
+	char *p = (char *)(item + n);
+	for (size_t i = 0; i < n; i++) {
+		const msgpack_object_str *s = &o->via.array.ptr[i].via.str;
+		item[i] = p;
+		memcpy(p, s->ptr, s->size);
+		p[s->size] = '\0';
+		p += s->size + 1;
+	}
+	x->kind = STRINGS;
+	x->strings = (struct strings){n, item};
+	return true;
+}
+
+static void as_other(struct memory *m, struct field *x, const msgpack_object *o)
+{
+	msgpack_sbuffer buffer;
+	msgpack_packer packer;
+
+	msgpack_sbuffer_init(&buffer);
+	msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+	if (msgpack_pack_object(&packer, *o) != 0)
+		die("out of memory");
+	x->kind = OTHER;
+	x->other.n = buffer.size;
+	x->other.bytes = memcpy(keep(m, buffer.size), buffer.data, buffer.size);
+	msgpack_sbuffer_destroy(&buffer);
+}
+
+static void parse(struct reader *r, struct frame *f, size_t n)
+{
+	struct memory *m = f->memory;
+	size_t at = 0;
+
+	if (!sound((const unsigned char *)m->payload, n)
+			|| msgpack_unpack_next(&m->unpacked, m->payload, n, &at) != MSGPACK_UNPACK_SUCCESS
+			|| m->unpacked.data.type != MSGPACK_OBJECT_MAP)
+		bad(r, "the payload is no MessagePack map");
+	const msgpack_object_map *map = &m->unpacked.data.via.map;
+	for (size_t i = 0; i < map->size; i++) {
+		const msgpack_object *key = &map->ptr[i].key, *o = &map->ptr[i].val;
+		if (!is_text(key))
+			bad(r, "a field's name is no string");
+		const char *name = text(m, key);
+		if (find_field(f, name))
+			bad(r, "the field %s stands twice", name);
+		struct field *x = append(f, name);
+		if (strcmp(name, "history") == 0) {
+			if (o->type != MSGPACK_OBJECT_ARRAY)
+				bad(r, "the history is no list");
+			as_other(m, x, o);
+		} else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX) {
+			x->kind = INTEGER;
+			x->integer = (int64_t)o->via.u64;
+		} else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
+			x->kind = INTEGER;
+			x->integer = o->via.i64;
+		} else if (o->type == MSGPACK_OBJECT_FLOAT || o->type == MSGPACK_OBJECT_FLOAT32) {
+			x->kind = REAL;
+			x->real = o->via.f64;
+		} else if (is_text(o)) {
+			x->kind = STRING;
+			x->string = text(m, o);
+		} else if (o->type != MSGPACK_OBJECT_ARRAY
+				|| (!as_tensor(r, m, x, o) && !as_strings(m, x, o))) {
+			as_other(m, x, o);
+		}
+	}
+}
+
+/* The next ext object's map; false at the end of the input. The hash takes it in unless it is an end
+ * mark, and is compared with one that is. */
+static bool read_object(struct reader *r, struct frame *f)
+{
+	unsigned char head[6];
+	size_t n = take(r, head, 1), length, prefix;
+
+	if (n == 0)
+		return false;
+	if (head[0] >= 0xd4 && head[0] <= 0xd8)
+		prefix = 0, length = (size_t)1 << (head[0] - 0xd4);	/* fixext */
+	else if (head[0] >= 0xc7 && head[0] <= 0xc9)
+		prefix = (size_t)1 << (head[0] - 0xc7), length = 0;
+	else
+		bad(r, "not a semot stream: byte 0x%02x where an ext object begins", head[0]);
+	if (take(r, head + 1, prefix + 1) < prefix + 1)
+		cut(r);
+	if (prefix > 0)
+		length = big_endian(head + 1, prefix);
+	unsigned type = head[1 + prefix];
+	if (type != PLAIN && type != LZ4)
+		bad(r, "not a semot stream: ext type %u", type);
+
+	forget(f);
+	struct memory *m = memory_of(f);
+	size_t plain = length;
+	if (type == LZ4) {
+		take_payload(r, &m->packed, &m->packed_room, length);
+		plain = unpack_lz4(r, m, length);
+	} else {
+		take_payload(r, &m->payload, &m->payload_room, length);
+	}
+	parse(r, f, plain);
+	struct field *x;
+	if (r->frames >= 0 && (x = find_field(f, "end"))) {
+		uint64_t hash = XXH64_digest(r->hash);
+		struct field *given = find_field(f, "xxh64");
+		if (x->kind != INTEGER || x->integer != r->frames)
+			bad(r, "the end mark counts other frames than the %lld read", (long long)r->frames);
+		if (f->n != (given ? 2u : 1u))
+			bad(r, "the end mark holds a field that is neither end nor xxh64");
+		msgpack_object *o = given ? &m->unpacked.data.via.map.ptr[given - f->field].val : NULL;
+		if (o && (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER || o->via.u64 != hash))
+			bad(r, "the checksum of the end mark is not that of the bytes read");
+		return true;
+	}
+	XXH64_update(r->hash, head, 2 + prefix);
+	XXH64_update(r->hash, type == LZ4 ? m->packed : m->payload, length);
+	return true;
+}
+
+bool read_header(struct reader *r, struct frame *header)
+{
+	r->frames = -1;
+	r->stream++;
+	XXH64_reset(r->hash, 0);
+	if (!read_object(r, header)) {
+		if (r->stream == 1)
+			die("%s: empty: not even a header (did the program before this one fail?)", r->name);
+		return false;
+	}
+	struct field *version = find_field(header, "semot");
+	if (!version || version->kind != INTEGER)
+		bad(r, "not a semot stream: it begins with no header");
+	if (version->integer != 1)
+		bad(r, "version %lld of the stream, where this program knows 1", (long long)version->integer);
+	r->frames = 0;
+	return true;
+}
+
+bool read_frame(struct reader *r, struct frame *f)
+{
+	if (!read_object(r, f))
+		cut(r);
+	if (find_field(f, "end")) {
+		forget(f);
+		return false;
+	}
+	if (find_field(f, "semot"))
+		bad(r, "a header where a frame or the end mark has to be");
+	r->frames++;
+	return true;
+}
+
+/* -- Fields that have to be there -------------------------------------------------------------- */
+
+static const struct field *present(const struct reader *r, const struct frame *f, const char *name,
+	enum field_kind kind, const char *what)
+{
+	const struct field *x = find_field(f, name);
+
+	if (!x)
+		bad(r, "no %s", name);
+	if (x->kind != kind)
+		bad(r, "%s is no %s", name, what);
+	return x;
+}
+
+static void check_shape(const struct reader *r, const char *name, const struct tensor *t, size_t rank,
+	va_list args)
+{
+	if (t->rank != rank)
+		bad(r, "%s has %zu dimensions, not %zu", name, t->rank, rank);
+	for (size_t i = 0; i < rank; i++) {
+		size_t *length = va_arg(args, size_t *);
+		if (*length == ANY)
+			*length = t->shape[i];
+		else if (*length != t->shape[i])
+			bad(r, "dimension %zu of %s is %zu, not %zu", i, name, t->shape[i], *length);
+	}
+}
+
+const void *want(const struct reader *r, const struct frame *f, const char *name, enum dtype dtype,
+	size_t rank, ...)
+{
+	const struct tensor *t = &present(r, f, name, TENSOR, "tensor")->tensor;
+	va_list args;
+
+	if (t->dtype != dtype)
+		bad(r, "%s is %s, not %s", name, dtype_name(t->dtype), dtype_name(dtype));
+	va_start(args, rank);
+	check_shape(r, name, t, rank, args);
+	va_end(args);
+	return t->data;
+}
+
+const struct tensor *want_floats(const struct reader *r, const struct frame *f, const char *name,
+	size_t rank, ...)
+{
+	const struct tensor *t = &present(r, f, name, TENSOR, "tensor")->tensor;
+	va_list args;
+
+	if (t->dtype != F4 && t->dtype != F8 && t->dtype != F2 && t->dtype != BF16)
+		bad(r, "%s is %s, not floating", name, dtype_name(t->dtype));
+	va_start(args, rank);
+	check_shape(r, name, t, rank, args);
+	va_end(args);
+	return t;
+}
+
+struct strings want_strings(const struct reader *r, const struct frame *f, const char *name, size_t *n)
+{
+	struct strings s = present(r, f, name, STRINGS, "list of strings")->strings;
+
+	if (*n == ANY)
+		*n = s.n;
+	else if (*n != s.n)
+		bad(r, "%s has %zu entries, not %zu", name, s.n, *n);
+	return s;
+}
+
+const char *want_string(const struct reader *r, const struct frame *f, const char *name)
+{
+	return present(r, f, name, STRING, "string")->string;
+}
+
+size_t want_size(const struct reader *r, const struct frame *f, const char *name)
+{
+	int64_t x = present(r, f, name, INTEGER, "whole number")->integer;
+
+	if (x < 0)
+		bad(r, "%s is negative", name);
+	return (size_t)x;
+}
+
+size_t want_kind(const struct reader *r, const struct frame *header, ...)
+{
+	const char *kind = want_string(r, header, "kind"), *known, *first = NULL;
+	va_list args;
+
+	va_start(args, header);
+	for (size_t i = 0; (known = va_arg(args, const char *)); i++) {
+		if (strcmp(kind, known) == 0) {
+			va_end(args);
+			return i;
+		}
+		first = first ? first : known;
+	}
+	va_end(args);
+	bad(r, "a stream of %s, where %s are read", kind, first);
+}
+
+const char *get_string(const struct frame *f, const char *name, const char *otherwise)
+{
+	const struct field *x = find_field(f, name);
+
+	return x && x->kind == STRING ? x->string : otherwise;
+}
+
+/* -- Writing ---------------------------------------------------------------------------------- */
+
+struct writer {
+	bool lz4;
+	uint64_t frames;
+	XXH64_state_t *hash;
+	msgpack_sbuffer skeleton;	/* everything but the tensors' bytes ... */
+	msgpack_packer packer;
+	struct splice {			/* ... which follow the skeleton's first `at` bytes */
+		size_t at, n;
+		const void *data;
+	} *splice;
+	size_t splices, room, spliced;	/* spliced: their bytes */
+	char *packed;
+	size_t packed_room;
+};
+
+struct writer *writer_open(void)
+{
+	struct writer *w = need_zero(1, sizeof *w);
+
+	if (isatty(STDOUT_FILENO))
+		misuse("stdout is a terminal: pipe the stream into frame2json to read it");
+	w->hash = XXH64_createState();
+	if (!w->hash)
+		die("out of memory");
+	msgpack_sbuffer_init(&w->skeleton);
+	msgpack_packer_init(&w->packer, &w->skeleton, msgpack_sbuffer_write);
+	return w;
+}
+
+void writer_compress(struct writer *w, bool lz4)
+{
+	w->lz4 = lz4;
+}
+
+static void check(int status)
+{
+	if (status != 0)
+		die("out of memory");
+}
+
+static void put_text(struct writer *w, const char *s)
+{
+	check(msgpack_pack_str_with_body(&w->packer, s, strlen(s)));
+}
+
+static void put_bytes(struct writer *w, const void *bytes, size_t n)
+{
+	check(msgpack_sbuffer_write(&w->skeleton, bytes, n));
+}
+
+/* [dtype, shape, bytes]. MessagePack lets a short length be written in a longer form; three such choices,
+ * worth 1, 2 and 4 bytes, bring the tensor's bytes to a multiple of 8 from the payload's start, so that a
+ * reader can use them where they lie. */
+static void put_tensor(struct writer *w, const char *name, const struct tensor *t)
+{
+	const char *dtype = dtype_name(t->dtype);
+	size_t bytes = dtype_size(t->dtype), form = 1 + 1 + strlen(dtype) + 1 + 5;
+
+	for (size_t i = 0; i < t->rank; i++) {
+		bytes *= t->shape[i];
+		form += 5;
+	}
+	if (bytes > UINT32_MAX || t->dtype == U2 || t->dtype == I2 || t->dtype == I8)
+		die("stdout: %s: a tensor of %zu bytes of %s does not fit into a frame", name, bytes, dtype);
+	size_t pad = -(w->skeleton.size + w->spliced + form) % 8;
+	if (pad & 2)
+		put_bytes(w, "\xdc\x00\x03", 3);
+	else
+		put_bytes(w, "\x93", 1);
+	if (pad & 1)
+		put_bytes(w, (char[]){(char)0xd9, (char)strlen(dtype)}, 2);
+	else
+		put_bytes(w, (char[]){(char)(0xa0 | strlen(dtype))}, 1);
+	put_bytes(w, dtype, strlen(dtype));
+	if (pad & 4)
+		put_bytes(w, (char[]){(char)0xdd, 0, 0, 0, (char)t->rank}, 5);
+	else
+		put_bytes(w, (char[]){(char)(0x90 | t->rank)}, 1);
+	for (size_t i = 0; i < t->rank; i++) {
+		uint32_t d = __builtin_bswap32((uint32_t)t->shape[i]);
+		put_bytes(w, "\xce", 1);
+		put_bytes(w, &d, 4);
+	}
+	uint32_t length = __builtin_bswap32((uint32_t)bytes);
+	put_bytes(w, "\xc6", 1);
+	put_bytes(w, &length, 4);
+	if (w->splices == w->room) {
+		w->room = w->room ? 2 * w->room : 16;
+		w->splice = need_more(w->splice, w->room, sizeof *w->splice);
+	}
+	w->splice[w->splices++] = (struct splice){w->skeleton.size, bytes, t->data};
+	w->spliced += bytes;
+}
+
+static void put_field(struct writer *w, const struct field *x)
+{
+	put_text(w, x->name);
+	switch (x->kind) {
+	case TENSOR:
+		put_tensor(w, x->name, &x->tensor);
+		break;
+	case STRINGS:
+		check(msgpack_pack_array(&w->packer, x->strings.n));
+		for (size_t i = 0; i < x->strings.n; i++)
+			put_text(w, x->strings.item[i]);
+		break;
+	case STRING:
+		put_text(w, x->string);
+		break;
+	case INTEGER:
+		check(msgpack_pack_int64(&w->packer, x->integer));
+		break;
+	case REAL:
+		check(msgpack_pack_double(&w->packer, x->real));
+		break;
+	case OTHER:
+		put_bytes(w, x->other.bytes, x->other.n);
+		break;
+	}
+}
+
+static void emit(struct iovec *v, size_t n)
+{
+	while (n > 0) {
+		ssize_t k = writev(STDOUT_FILENO, v, n < 64 ? (int)n : 64);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			die("stdout: %s", strerror(errno));
+		for (; n > 0 && (size_t)k >= v->iov_len; v++, n--)
+			k -= (ssize_t)v->iov_len;
+		if (n > 0) {
+			v->iov_base = (char *)v->iov_base + k;
+			v->iov_len -= (size_t)k;
+		}
+	}
+}
+
+/* Compresses the pieces into one, and returns its length. */
+static size_t pack_lz4(struct writer *w, const struct iovec *v, size_t n, size_t total)
+{
+	LZ4F_preferences_t how = {
+		.frameInfo = {.blockSizeID = LZ4F_max4MB, .contentChecksumFlag = LZ4F_contentChecksumEnabled,
+			.contentSize = total},
+	};
+	LZ4F_cctx *context;
+
+	if (LZ4F_isError(LZ4F_createCompressionContext(&context, LZ4F_VERSION)))
+		die("out of memory");
+	grow(&w->packed, &w->packed_room, LZ4F_compressBound(total, &how) + LZ4F_HEADER_SIZE_MAX);
+	size_t at = LZ4F_compressBegin(context, w->packed, w->packed_room, &how);
+	for (size_t i = 0; i <= n && !LZ4F_isError(at); i++) {
+		char *to = w->packed + at;
+		size_t room = w->packed_room - at;
+		size_t k = i < n ? LZ4F_compressUpdate(context, to, room, v[i].iov_base, v[i].iov_len, NULL)
+			: LZ4F_compressEnd(context, to, room, NULL);
+		at = LZ4F_isError(k) ? k : at + k;
+	}
+	if (LZ4F_isError(at))
+		die("stdout: LZ4: %s", LZ4F_getErrorName(at));
+	LZ4F_freeCompressionContext(context);
+	return at;
+}
+
+/* Writes what was put as one ext object. */
+static void flush(struct writer *w, bool hashed)
+{
+	size_t n = 0, at = 0, total = w->skeleton.size + w->spliced;
+	struct iovec *all = need(2 * w->splices + 2, sizeof *all), *v = all + 1;
+
+	for (size_t i = 0; i < w->splices; i++) {
+		const struct splice *s = &w->splice[i];
+		v[n++] = (struct iovec){w->skeleton.data + at, s->at - at};
+		v[n++] = (struct iovec){(void *)(uintptr_t)s->data, s->n};
+		at = s->at;
+	}
+	v[n++] = (struct iovec){w->skeleton.data + at, w->skeleton.size - at};
+	if (w->lz4) {
+		total = pack_lz4(w, v, n, total);
+		v[0] = (struct iovec){w->packed, total};
+		n = 1;
+	}
+	if (total > UINT32_MAX)
+		die("stdout: a frame of %zu bytes: 4294967295 is the most", total);
+	unsigned char head[6] = {0xc9, (unsigned char)(total >> 24), (unsigned char)(total >> 16),
+		(unsigned char)(total >> 8), (unsigned char)total, w->lz4 ? LZ4 : PLAIN};
+	all[0] = (struct iovec){head, sizeof head};
+	if (hashed)
+		for (size_t i = 0; i <= n; i++)
+			if (all[i].iov_len > 0)
+				XXH64_update(w->hash, all[i].iov_base, all[i].iov_len);
+	emit(all, n + 1);
+	free(all);
+	msgpack_sbuffer_clear(&w->skeleton);
+	w->splices = w->spliced = 0;
+}
+
+static uint32_t list_length(const uint8_t *bytes, size_t *prefix)
+{
+	*prefix = (bytes[0] & 0xf0) == 0x90 ? 1 : bytes[0] == 0xdc ? 3 : 5;
+	return *prefix == 1 ? bytes[0] & 0xf : (uint32_t)big_endian(bytes + 1, *prefix - 1);
+}
+
+/* The lists of all fields named history, one after another, and this program's entry. */
+static void put_history(struct writer *w, const struct frame *header, bool own)
+{
+	uint32_t total = own;
+	size_t prefix, n;
+
+	for (size_t i = 0; i < header->n; i++)
+		if (strcmp(header->field[i].name, "history") == 0 && header->field[i].kind == OTHER)
+			total += list_length(header->field[i].other.bytes, &prefix);
+	put_text(w, "history");
+	check(msgpack_pack_array(&w->packer, total));
+	for (size_t i = 0; i < header->n; i++)
+		if (strcmp(header->field[i].name, "history") == 0 && header->field[i].kind == OTHER) {
+			const uint8_t *bytes = header->field[i].other.bytes;
+			list_length(bytes, &prefix);
+			put_bytes(w, bytes + prefix, header->field[i].other.n - prefix);
+		}
+	if (!own)
+		return;
+	const char *const *arg = opt_history(&n);
+	check(msgpack_pack_array(&w->packer, 3));
+	put_text(w, program);
+	put_text(w, VERSION);
+	check(msgpack_pack_array(&w->packer, n));
+	for (size_t i = 0; i < n; i++)
+		put_text(w, arg[i]);
+}
+
+static void put_header(struct writer *w, const struct frame *header, bool own)
+{
+	size_t fields = 2;
+
+	for (size_t i = 0; i < header->n; i++)
+		fields += strcmp(header->field[i].name, "history") != 0
+			&& strcmp(header->field[i].name, "semot") != 0;
+	XXH64_reset(w->hash, 0);
+	w->frames = 0;
+	check(msgpack_pack_map(&w->packer, fields));
+	put_text(w, "semot");
+	check(msgpack_pack_int(&w->packer, 1));
+	for (size_t i = 0; i < header->n; i++)
+		if (strcmp(header->field[i].name, "history") != 0
+				&& strcmp(header->field[i].name, "semot") != 0)
+			put_field(w, &header->field[i]);
+	put_history(w, header, own);
+	flush(w, true);
+}
+
+void join_header(struct frame *to, const struct frame *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (strcmp(from->field[i].name, "history") == 0 || !find_field(to, from->field[i].name))
+			*append(to, from->field[i].name) = from->field[i];
+}
+
+void write_header(struct writer *w, const struct frame *header)
+{
+	put_header(w, header, true);
+}
+
+void rewrite_header(struct writer *w, const struct frame *header)
+{
+	put_header(w, header, false);
+}
+
+void write_frame(struct writer *w, const struct frame *f)
+{
+	check(msgpack_pack_map(&w->packer, f->n));
+	for (size_t i = 0; i < f->n; i++)
+		put_field(w, &f->field[i]);
+	flush(w, true);
+	w->frames++;
+}
+
+void write_end(struct writer *w)
+{
+	check(msgpack_pack_map(&w->packer, 2));
+	put_text(w, "end");
+	check(msgpack_pack_uint64(&w->packer, w->frames));
+	put_text(w, "xxh64");
+	check(msgpack_pack_uint64(&w->packer, XXH64_digest(w->hash)));
+	flush(w, false);
+}
+
+void writer_close(struct writer *w)
+{
+	if (close(STDOUT_FILENO) != 0)
+		die("stdout: %s", strerror(errno));
+	XXH64_freeState(w->hash);
+	msgpack_sbuffer_destroy(&w->skeleton);
+	free(w->splice);
+	free(w->packed);
+	free(w);
+}
