@@ -87,7 +87,7 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 			d->dist = need_more(d->dist, (room < n ? room : n) * sizeof(float), m);
 		}
 		for (size_t i = 0; i < rows * m; i++)
-			if (isnan(dist[i]))
+			if (isnan(dist[i]) || dist[i] == -INFINITY)
 				bad(in, "the distance of row %zu and column %zu is no number",
 					next + i / m, i % m);
 		memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);

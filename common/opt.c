@@ -65,6 +65,9 @@ static void set(const struct opt *o, const char *value)
 	case OPT_TEXT:
 		*(const char **)o->target = value;
 		return;
+	case OPT_PAIR:
+		((const char **)o->target)[((const char **)o->target)[0] != NULL] = value;
+		return;
 	case OPT_LIST: {
 		struct list *list = o->target;
 		list->item = need_more(list->item, list->n + 1, sizeof *list->item);
@@ -168,6 +171,11 @@ char **opt_parse(char **argv, const struct opt *options, const char *usage, cons
 		set(o, value);
 		if (remember(o) && value && !equals)
 			history[history_n++] = value;
+		if (o->type == OPT_PAIR) {
+			if (!a[1])
+				misuse("--%s needs two values: %s", o->name, o->value);
+			set(o, history[history_n++] = *++a);
+		}
 	}
 	if (n > most)
 		misuse("too many operands: %s", operand[most]);

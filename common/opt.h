@@ -19,6 +19,7 @@ enum opt_type {
 	OPT_SIZE,	/* size_t in [min, max] */
 	OPT_REAL,	/* double in [min, max] */
 	OPT_TEXT,	/* const char * */
+	OPT_PAIR,	/* const char *[2]: takes two words */
 	OPT_LIST,	/* struct list: may be given several times */
 	OPT_CHOICE	/* int: index of a word in value, "a|b|c" */
 };

@@ -4,7 +4,7 @@
 #define SIMD_H
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(SANITIZE)
-#define MULTIVERSION __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
 #endif

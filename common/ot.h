@@ -1,0 +1,44 @@
+/* Kernels of optimal transport between small weighted point sets. Matrices have rows of `ld` floats, a
+ * multiple of OT_LANES, of which the padding is 0; see ot_ld(). */
+#ifndef OT_H
+#define OT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OT_LANES = 16 };
+
+static inline size_t ot_ld(size_t n)
+{
+	return (n + OT_LANES - 1) / OT_LANES * OT_LANES;
+}
+
+/* norm[i] = |x_i|^2 for n rows x (n, d). */
+void squared_norms(float *norm, const float *x, size_t n, size_t d);
+
+/* cost (m, ld) = |y_j - x_i|^p, p 1 or 2, Euclidean, for y (m, d) and x (n, d) with their squared norms, by
+ * SGEMM and |y|^2 + |x|^2 - 2 y.x; where that would cancel, and so for equal points too, by the differences
+ * themselves. */
+void cost_matrix(float *cost, const float *y, const float *y_norm, size_t m, const float *x,
+	const float *x_norm, size_t n, size_t d, int p, size_t ld);
+
+struct sinkhorn {
+	double cost;		/* <P, C>, the transport cost */
+	double dual;		/* min <P, C> + epsilon KL(P | a b'), by its dual */
+	uint32_t iters;
+	float residual;		/* L1 distance of P's row sums from a; its column sums are b */
+};
+
+/* Entropic optimal transport (Cuturi 2013) between weights a (n) and b (m), positive and of sum 1, under
+ * cost (m, ld): row j is column point j. Stops when the residual is at most tol, or after max_iters.
+ *
+ * Scaling iterations on P = u_i K_ij v_j, K = exp((f_i + g_j - C_ij) / epsilon), whose potentials f and g
+ * take in u and v, exactly, whenever these leave the range of floats (Schmitzer 2019, alg. 2), so
+ * that any epsilon > 0 is stable; epsilon itself comes down to its value in steps of 4 (ibid., sec. 3.2).
+ *
+ * workspace: sinkhorn_workspace(n, m) doubles. */
+struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, size_t ld,
+	double epsilon, double tol, uint32_t max_iters, double *workspace);
+size_t sinkhorn_workspace(size_t n, size_t m);
+
+#endif

@@ -1,0 +1,40 @@
+/* Sets of features as distributions, held in memory: what every distance stage between distributions reads. */
+#ifndef SET_H
+#define SET_H
+
+#include "distances.h"
+
+struct set {
+	const char *name;		/* of the input, for error lines */
+	size_t streams;			/* joined in it: their headers, ... */
+	struct frame *header;
+	size_t *first;			/* ... and where the features of each begin */
+	size_t d, tokens;
+	float *point;			/* (tokens, d): the support table */
+	struct ids ids;			/* ids.n features */
+	size_t *indptr;			/* (n+1) into row and weight; every feature has a point */
+	uint32_t *row;			/* into the table */
+	float *weight;			/* positive, each feature's sum to 1 */
+	size_t most;			/* points of the largest feature */
+};
+
+/* The sets that the operands of a distance stage name.
+ *
+ * An operand is one set: all the streams in it, joined. With two operands the second set is compared with the
+ * first, with one it is compared with itself. Without operands stdin holds the sets: two streams are two sets,
+ * any other number is one. "-" twice reads the first and the second stream of stdin.
+ *
+ * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space; otherwise the
+ * program ends with a line that names both and the refproj call that would join them. Zero weights are
+ * dropped, and the points are moved so that the mean of the first set's table is 0: distances stay. */
+size_t read_sets(char *const *operand, struct set set[2]);
+
+/* The same without points, for stages that need the features' names only: d is 0, spaces may differ. */
+size_t read_feature_sets(char *const *operand, struct set set[2]);
+
+/* The header of what compares them: that of the first stream, joined with the others'. */
+void sets_header(const struct set set[2], size_t sets, struct frame *header);
+
+void set_free(struct set *);
+
+#endif

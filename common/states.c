@@ -1,0 +1,172 @@
+#include "states.h"
+
+#include "die.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shard {
+	struct archive *file;		/* NULL: stdin */
+	const char *name;
+	size_t rows;
+	enum dtype dtype;
+	const char *data;
+};
+
+struct states {
+	size_t rows, d, shards;
+	enum dtype dtype;
+	struct shard *shard;
+	char *buffer;			/* rows that had to be read or converted */
+	size_t room, next;		/* next: the row that stdin gives next */
+};
+
+static size_t npy_on_stdin(struct array *a)
+{
+	size_t n = 0, at = 0;
+	char *bytes = NULL;
+
+	while (at == 0) {		/* byte by byte: nothing of the rows may be taken */
+		bytes = need_more(bytes, n + 1, 1);
+		if (fread(bytes + n++, 1, 1, stdin) != 1)
+			die("stdin: not a .npy array: %zu bytes", n - 1);
+		if (n >= 10)
+			at = npy_header("stdin", bytes, n, a);
+	}
+	free(bytes);
+	return at;
+}
+
+static size_t flat_rows(const char *name, const struct array *a, size_t *d)
+{
+	if (a->rank < 2)
+		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name, a->rank);
+	*d = a->shape[a->rank - 1];
+	if (*d == 0)
+		die("%s: hidden states of 0 dimensions", name);
+	return array_count(a) / *d;
+}
+
+struct states *states_open(const struct list *files)
+{
+	struct states *s = need_zero(1, sizeof *s);
+
+	s->shards = files->n;
+	s->shard = need_zero(files->n, sizeof *s->shard);
+	for (size_t i = 0; i < files->n; i++) {
+		struct shard *h = &s->shard[i];
+		struct array a;
+		size_t d;
+		h->name = files->item[i];
+		if (strcmp(h->name, "-") == 0) {
+			if (files->n > 1)
+				die("stdin: cannot be one of several files of hidden states");
+			h->name = "stdin";
+			npy_on_stdin(&a);
+			refuse_fortran(h->name, &a);
+		} else {
+			h->file = array_open(h->name, &a);
+			h->data = a.data;
+		}
+		h->rows = flat_rows(h->name, &a, &d);
+		h->dtype = a.dtype;
+		if (i > 0 && d != s->d)
+			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d, s->shard[0].name);
+		s->d = d;
+		enum dtype given = a.dtype == F2 || a.dtype == BF16 ? a.dtype : F4;
+		s->dtype = i == 0 || given == s->dtype ? given : F4;
+		s->rows += h->rows;
+	}
+	if (s->rows > UINT32_MAX)
+		die("%s: %zu tokens: 4294967295 is the most", s->shard[0].name, s->rows);
+	return s;
+}
+
+void states_close(struct states *s)
+{
+	for (size_t i = 0; i < s->shards; i++)
+		if (s->shard[i].file)
+			archive_close(s->shard[i].file);
+	free(s->shard);
+	free(s->buffer);
+	free(s);
+}
+
+size_t states_rows(const struct states *s)
+{
+	return s->rows;
+}
+
+size_t states_d(const struct states *s)
+{
+	return s->d;
+}
+
+enum dtype states_dtype(const struct states *s)
+{
+	return s->dtype;
+}
+
+const char *states_name(const struct states *s)
+{
+	return s->shard[0].name;
+}
+
+static const struct shard *shard_of(const struct states *s, size_t *row)
+{
+	const struct shard *h = s->shard;
+
+	while (*row >= h->rows)
+		*row -= h++->rows;
+	return h;
+}
+
+static void *room_for(struct states *s, size_t bytes)
+{
+	if (s->room < bytes) {
+		s->buffer = need_more(s->buffer, bytes, 1);
+		s->room = bytes;
+	}
+	return s->buffer;
+}
+
+size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
+{
+	size_t row = at;
+
+	if (at >= s->rows)
+		return 0;
+	const struct shard *h = shard_of(s, &row);
+	size_t stored = dtype_size(h->dtype), given = dtype_size(s->dtype);
+	n = n < h->rows - row ? n : h->rows - row;
+	size_t count = n * s->d;
+	const char *data = h->data ? h->data + row * s->d * stored : NULL;
+	if (!data) {
+		/* what is read lies behind what it is converted to */
+		char *raw = (char *)room_for(s, count * (stored + given)) + count * given;
+		if (fread(raw, stored * s->d, n, stdin) != n)
+			die("stdin: cut short before row %zu of %zu", at + n, s->rows);
+		s->next = at + n;
+		if (s->next == s->rows && fgetc(stdin) != EOF)
+			die("stdin: bytes after the array");
+		data = raw;
+	}
+	if (h->dtype == s->dtype) {
+		*rows = data;
+		return n;
+	}
+	if (h->data)
+		room_for(s, count * given);
+	to_float((float *)(void *)s->buffer, data, h->dtype, count);
+	*rows = s->buffer;
+	return n;
+}
+
+void states_row(const struct states *s, size_t i, float *row)
+{
+	const struct shard *h = shard_of(s, &i);
+
+	to_float(row, h->data + i * s->d * dtype_size(h->dtype), h->dtype, s->d);
+}

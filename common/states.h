@@ -1,0 +1,27 @@
+/* Hidden states: a matrix (rows, d) in one file or in several read in order as one, row = token. An array
+ * of more dimensions counts as (everything before the last, d). Mapped, so larger than memory is fine;
+ * "-" is a .npy on stdin, which can be read in order only. */
+#ifndef STATES_H
+#define STATES_H
+
+#include "array.h"
+#include "opt.h"
+
+struct states;
+
+struct states *states_open(const struct list *files);
+void states_close(struct states *);
+size_t states_rows(const struct states *);
+size_t states_d(const struct states *);
+/* F4, F2 or BF16 as stored; anything else is given as F4. */
+enum dtype states_dtype(const struct states *);
+const char *states_name(const struct states *);
+
+/* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows until the
+ * next call. From stdin, `at` has to be where the last call ended. */
+size_t states_read(struct states *, size_t at, size_t n, const void **rows);
+
+/* Row i as floats (d); any thread, not from stdin. */
+void states_row(const struct states *, size_t i, float *row);
+
+#endif
