@@ -1,32 +1,91 @@
-# semot: make demo, make check, make install. Every filters/x.c becomes a program.
+# semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a page.
 include config.mk
 
-B := build$(if $(SAN),-san)
-WARN := -Wall -Wextra -Wpedantic -Wshadow
-LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) liblz4 libxxhash openblas libzip jansson
-FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon -fopenmp \
-	$(WARN) $(shell pkg-config --cflags $(LIBS)) -MMD -MP \
-	$(if $(SAN),-DSANITIZE -O1 -fno-omit-frame-pointer -fsanitize=address$(,)undefined -fno-sanitize-recover=all)
-, := ,
-LINK = -fopenmp -Wl,--as-needed $(shell pkg-config --libs $(LIBS)) -lm
+B     := build$(if $(SAN),-san)
+comma := ,
 
-FILTERS := $(sort $(basename $(notdir $(wildcard filters/*.c))))
-COMMON  := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*.c))
-PAGES   := $(wildcard man/*.[157])
+FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
+COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*.c))
+KERNELS   := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*.c))
+PAGES     := $(sort $(wildcard man/*.[157]))
+PIPELINES := $(sort $(wildcard pipelines/*.mk))
+
+# pkg-config is asked once, when something is compiled: it may have to be installed first.
+LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) \
+	liblz4 libxxhash openblas libzip jansson)$(LIBS)
+PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
+PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
+FLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon -fopenmp \
+	-Wall -Wextra -Wpedantic -Wshadow -MMD -MP -MF $(B)/dep/$(@F).d $(PKG_C) \
+	$(if $(SAN),-DSANITIZE -O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
+	-fno-sanitize-recover=all)
+LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
 all: $(FILTERS:%=$(B)/bin/%)
 
-$(B)/%.o: common/%.c | $(B)/bin
-	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+$(B)/bin/%: filters/%.c $(B)/libsemot.a
+	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
+
+$(B)/tests/%: tests/%.c $(B)/libsemot.a
+	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
 $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && ar rc $@ $^
 
-$(B)/bin/%: filters/%.c $(B)/libsemot.a
-	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(B)/libsemot.a $(LINK)
+$(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
+	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
-$(B)/bin:
-	mkdir -p $@
+$(B)/dep:
+	mkdir -p $(B)/bin $(B)/tests $@
 
-.PHONY: all
--include $(wildcard $(B)/*.d $(B)/bin/*.d)
+-include $(wildcard $(B)/dep/*.d)
+
+# -- The two commands ---------------------------------------------------------------------------
+
+demo: install-build
+	$(MAKE) all
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
+
+# SAN=1: under the address and undefined-behaviour sanitizers. TESTS=tests/x.bats: some of them.
+TESTS = tests
+check: install-check
+	$(MAKE) all kernels
+	$(if $(SAN),SAN=1 ASAN_OPTIONS=detect_leaks=0) bats --print-output-on-failure $(TESTS)
+
+bench: install-check
+	$(MAKE) all
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py
+
+kernels: $(KERNELS)
+
+# -- What they need -----------------------------------------------------------------------------
+
+BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev libopenblas-dev libzip-dev \
+	libjansson-dev
+CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
+	python3-msgpack python3-lz4 python3-jsonschema
+
+install-build:
+	@sh packages.sh $(BUILD_PACKAGES)
+
+install-check:
+	@sh packages.sh $(CHECK_PACKAGES)
+
+# -- Installation -------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	for page in $(PAGES); do install -D -m 644 $$page \
+		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+
+uninstall:
+	rm -f $(FILTERS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/semot
+	for page in $(PAGES); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+clean:
+	rm -rf build build-san demo bench/out
+
+.PHONY: all demo check bench kernels install-build install-check install uninstall clean

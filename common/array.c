@@ -18,8 +18,9 @@ enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header; .npy's is
 
 struct archive {
 	char *name;
-	const char *bytes;		/* the mapped file */
+	char *bytes;			/* of the file: mapped, or read when it is a pipe */
 	size_t n;
+	bool mapped;
 	zip_t *zip;			/* an .npz ... */
 	json_t *header;			/* ... or a .safetensors, whose data begin at `data` ... */
 	size_t data;
@@ -279,35 +280,59 @@ static bool find_tensor(struct archive *f, const char *key, struct array *a)
 
 /* -- All of them ------------------------------------------------------------------------------ */
 
+static void take_pipe(struct archive *f, int fd)
+{
+	size_t room = 0;
+	ssize_t k = 1;
+
+	while (k != 0) {
+		if (f->n == room) {
+			room = room ? 2 * room : 1 << 16;
+			f->bytes = need_more(f->bytes, room, 1);
+		}
+		k = read(fd, f->bytes + f->n, room - f->n);
+		if (k < 0 && errno != EINTR)
+			die("%s: %s", f->name, strerror(errno));
+		f->n += k > 0 ? (size_t)k : 0;
+	}
+}
+
+static void open_zip(struct archive *f)
+{
+	zip_source_t *source = zip_source_buffer_create(f->bytes, f->n, 0, NULL);
+
+	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
+	if (!f->zip)
+		die("%s: a zip archive that cannot be read (cut short?)", f->name);
+}
+
 struct archive *archive_open(const char *path)
 {
 	struct archive *f = need_zero(1, sizeof *f);
 	struct stat stat;
-	int fd = open(path, O_RDONLY), code;
+	int fd = open(path, O_RDONLY);
 
 	f->name = need_text("%s", path);
 	if (fd < 0 || fstat(fd, &stat) != 0)
 		die("%s: %s", path, strerror(errno));
-	if (!S_ISREG(stat.st_mode))
-		die("%s: not a regular file", path);
-	f->n = (size_t)stat.st_size;
+	f->mapped = S_ISREG(stat.st_mode) && stat.st_size > 0;
+	if (f->mapped) {
+		f->n = (size_t)stat.st_size;
+		f->bytes = mmap(NULL, f->n, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (f->bytes == MAP_FAILED)
+			die("%s: %s", path, strerror(errno));
+	} else {
+		take_pipe(f, fd);
+	}
+	close(fd);
 	if (f->n < 10)
 		die("%s: cut short: %zu bytes", path, f->n);
-	f->bytes = mmap(NULL, f->n, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (f->bytes == MAP_FAILED)
-		die("%s: %s", path, strerror(errno));
-	close(fd);
-	if (memcmp(f->bytes, "\x93NUMPY", 6) == 0)
-		return f;
-	if (memcmp(f->bytes, "PK", 2) == 0) {
-		f->zip = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
-		if (!f->zip)
-			die("%s: a zip archive that cannot be read (cut short?)", path);
-	} else if (f->bytes[8] == '{') {
+	if (memcmp(f->bytes, "PK", 2) == 0)
+		open_zip(f);
+	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0 && f->bytes[8] == '{')
 		read_header(f);
-	} else {
+	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0)
 		die("%s: neither .npy, .npz nor .safetensors", path);
-	}
 	return f;
 }
 
@@ -319,7 +344,10 @@ void archive_close(struct archive *f)
 	if (f->zip)
 		zip_discard(f->zip);
 	json_decref(f->header);
-	munmap((void *)(uintptr_t)f->bytes, f->n);
+	if (f->mapped)
+		munmap(f->bytes, f->n);
+	else
+		free(f->bytes);
 	free(f->name);
 	free(f);
 }
@@ -332,22 +360,25 @@ const char *archive_name(const struct archive *f)
 /* The name of the only array. */
 static char *only_key(struct archive *f)
 {
-	if (f->zip && zip_get_num_entries(f->zip, 0) == 1) {
-		char *key = need_text("%s", zip_get_name(f->zip, 0, 0));
-		char *dot = strrchr(key, '.');
-		if (dot)
-			*dot = '\0';
-		return key;
-	}
 	const char *key, *only = NULL;
 	json_t *tensor;
 	size_t n = 0;
+
+	if (f->zip) {
+		n = (size_t)zip_get_num_entries(f->zip, 0);
+		only = n > 0 ? zip_get_name(f->zip, 0, 0) : NULL;
+	}
 	json_object_foreach(f->header, key, tensor)
 		if (strcmp(key, "__metadata__") != 0)
 			only = key, n++;
-	if (n != 1)
+	if (n == 0)
+		die("%s: holds no array", f->name);
+	if (n > 1)
 		die("%s: several arrays: say which, as %s:KEY", f->name, f->name);
-	return need_text("%s", only);
+	size_t length = strlen(only);
+	if (f->zip && length > 4 && strcmp(only + length - 4, ".npy") == 0)
+		length -= 4;
+	return need_text("%.*s", (int)length, only);
 }
 
 bool archive_find(struct archive *f, const char *key, struct array *a)

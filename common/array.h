@@ -1,6 +1,6 @@
 /* Arrays in files: .npy, .npz (stored or deflated) and .safetensors. Files are mapped, so that one
- * larger than memory can be read; the members of an .npz are unpacked into memory. What is wrong with
- * a file is one line on stderr and exit 1. */
+ * larger than memory can be read; pipes are read, and the members of an .npz unpacked, into memory.
+ * What is wrong with a file is one line on stderr and exit 1. */
 #ifndef ARRAY_H
 #define ARRAY_H
 

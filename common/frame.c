@@ -74,6 +74,11 @@ void frame_free(struct frame *f)
 	*f = (struct frame){0};
 }
 
+bool in_streams(enum dtype d)
+{
+	return d < DTYPES && d != U2 && d != I2 && d != I8;
+}
+
 struct field *find_field(const struct frame *f, const char *name)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -144,6 +149,14 @@ void set_real(struct frame *f, const char *name, double value)
 	place(f, name, REAL)->real = value;
 }
 
+void set_other(struct frame *f, const char *name, const void *bytes, size_t n)
+{
+	struct field *x = place(f, name, OTHER);
+
+	x->other.bytes = bytes;
+	x->other.n = n;
+}
+
 /* -- Reading ---------------------------------------------------------------------------------- */
 
 struct reader {
@@ -152,9 +165,9 @@ struct reader {
 	char buffer[1 << 16];			/* short reads; long payloads go where they belong */
 	size_t at, filled;
 	XXH64_state_t *hash;
+	LZ4F_dctx *lz4;
 	size_t stream;				/* streams begun */
-	int64_t frames;				/* frames read of this one; -1: in its header */
-	struct frame end;
+	int64_t frames;				/* the frame of this one that is read; 0: its header */
 };
 
 struct reader *reader_open(const char *path)
@@ -167,7 +180,7 @@ struct reader *reader_open(const char *path)
 	if (r->fd < 0)
 		die("%s: %s", path, strerror(errno));
 	r->hash = XXH64_createState();
-	if (!r->hash)
+	if (!r->hash || LZ4F_isError(LZ4F_createDecompressionContext(&r->lz4, LZ4F_VERSION)))
 		die("out of memory");
 	return r;
 }
@@ -177,7 +190,7 @@ void reader_close(struct reader *r)
 	if (r->fd != STDIN_FILENO)
 		close(r->fd);
 	XXH64_freeState(r->hash);
-	frame_free(&r->end);
+	LZ4F_freeDecompressionContext(r->lz4);
 	free(r);
 }
 
@@ -196,7 +209,7 @@ void bad(const struct reader *r, const char *format, ...)
 	va_end(args);
 	if (r->stream > 1)
 		snprintf(stream, sizeof stream, "stream %zu: ", r->stream);
-	if (r->frames < 0)
+	if (r->frames == 0)
 		snprintf(where, sizeof where, "header: ");
 	else
 		snprintf(where, sizeof where, "frame %lld: ", (long long)r->frames);
@@ -267,23 +280,21 @@ static void take_payload(struct reader *r, char **p, size_t *room, size_t n)
 
 static size_t unpack_lz4(struct reader *r, struct memory *m, size_t packed)
 {
-	LZ4F_dctx *context;
 	LZ4F_frameInfo_t info;
 	size_t at = packed, out = 0;
 
-	if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
-		die("out of memory");
-	size_t status = LZ4F_getFrameInfo(context, &info, m->packed, &at);
+	LZ4F_resetDecompressionContext(r->lz4);
+	size_t status = LZ4F_getFrameInfo(r->lz4, &info, m->packed, &at);
 	if (LZ4F_isError(status))
 		bad(r, "not an LZ4 frame: %s", LZ4F_getErrorName(status));
 	if (info.contentSize == 0 || info.contentChecksumFlag != LZ4F_contentChecksumEnabled)
 		bad(r, "LZ4 frame without content size or checksum");
-	if (info.contentSize / 255 > packed)
+	if (info.contentSize / 255 > packed || info.contentSize > UINT32_MAX)
 		bad(r, "LZ4 frame claims %llu bytes of %zu", info.contentSize, packed);
 	grow(&m->payload, &m->payload_room, (size_t)info.contentSize);
 	while (status != 0) {
 		size_t room = (size_t)info.contentSize - out, source = packed - at;
-		status = LZ4F_decompress(context, m->payload + out, &room, m->packed + at, &source, NULL);
+		status = LZ4F_decompress(r->lz4, m->payload + out, &room, m->packed + at, &source, NULL);
 		if (LZ4F_isError(status))
 			bad(r, "LZ4 frame: %s", LZ4F_getErrorName(status));
 		out += room;
@@ -291,7 +302,6 @@ static size_t unpack_lz4(struct reader *r, struct memory *m, size_t packed)
 		if (status != 0 && room == 0 && source == 0)
 			bad(r, "LZ4 frame cut short");
 	}
-	LZ4F_freeDecompressionContext(context);
 	if (out != info.contentSize || at != packed)
 		bad(r, "LZ4 frame of the wrong length");
 	return out;
@@ -306,76 +316,124 @@ static uint64_t big_endian(const unsigned char *p, size_t n)
 	return x;
 }
 
+/* One value, without the items of a list or map, that has to lie within n bytes: how many it takes; 0 when
+ * it does not fit or is no MessagePack. */
+static size_t value_at(const unsigned char *p, size_t n, struct value *v)
+{
+	unsigned c = n > 0 ? p[0] : 0xc1;
+	size_t prefix = 0, skip = 0;	/* bytes of a number or length; of an extension's type */
+
+	*v = (struct value){.kind = IS_NIL};
+	if (c <= 0x7f || c >= 0xe0) {
+		v->kind = c <= 0x7f ? IS_NATURAL : IS_NEGATIVE;
+		v->negative = (int8_t)c;
+	} else if (c <= 0x9f) {
+		v->kind = c <= 0x8f ? IS_MAP : IS_LIST;
+		v->n = c & 0xf;
+	} else if (c <= 0xbf) {
+		v->kind = IS_TEXT;
+		v->n = c & 0x1f;
+	} else if (c == 0xc1) {
+		return 0;
+	} else if (c == 0xc2 || c == 0xc3) {
+		v->kind = IS_BOOLEAN;
+		v->natural = c & 1;
+	} else if (c >= 0xc4 && c <= 0xc9) {
+		v->kind = c <= 0xc6 ? IS_BYTES : IS_EXTENSION;
+		prefix = (size_t)1 << (c <= 0xc6 ? c - 0xc4 : c - 0xc7);
+		skip = c >= 0xc7;
+	} else if (c == 0xca || c == 0xcb) {
+		v->kind = IS_FLOATING;
+		prefix = (size_t)4 << (c - 0xca);
+	} else if (c >= 0xcc && c <= 0xd3) {
+		v->kind = c <= 0xcf ? IS_NATURAL : IS_NEGATIVE;
+		prefix = (size_t)1 << (c & 3);
+	} else if (c >= 0xd4 && c <= 0xd8) {
+		v->kind = IS_EXTENSION;
+		v->n = (size_t)1 << (c - 0xd4);
+		skip = 1;
+	} else if (c >= 0xd9) {
+		v->kind = c <= 0xdb ? IS_TEXT : c <= 0xdd ? IS_LIST : IS_MAP;
+		prefix = c <= 0xdb ? (size_t)1 << (c - 0xd9) : (size_t)2 << (c & 1);
+	}
+	size_t head = 1 + prefix + skip;
+	if (head > n)
+		return 0;
+	uint64_t number = big_endian(p + 1, prefix);
+	if (v->kind == IS_FLOATING) {
+		uint32_t bits = (uint32_t)number;
+		float single;
+		memcpy(&single, &bits, sizeof single);
+		memcpy(&v->floating, &number, sizeof number);
+		if (prefix == 4)
+			v->floating = (double)single;
+	} else if (v->kind == IS_NATURAL || v->kind == IS_NEGATIVE) {
+		unsigned spare = 64 - 8 * (unsigned)prefix;
+		if (prefix > 0)
+			v->natural = v->kind == IS_NATURAL ? number : (uint64_t)((int64_t)(number << spare) >> spare);
+		if (v->kind == IS_NEGATIVE && v->negative >= 0)
+			v->kind = IS_NATURAL;
+	} else if (prefix > 0) {
+		v->n = (size_t)number;
+	}
+	if (v->kind == IS_EXTENSION)
+		v->type = (int8_t)p[head - 1];
+	v->bytes = p + head;
+	size_t body = v->kind == IS_TEXT || v->kind == IS_BYTES || v->kind == IS_EXTENSION ? v->n : 0;
+	return body > n - head ? 0 : head + body;
+}
+
 /* Is this one complete MessagePack object whose counts and lengths fit into n bytes? msgpack-c allocates
  * an array by its count, so counts are checked here first. */
 static bool sound(const unsigned char *p, size_t n)
 {
-	const unsigned char *end = p + n;
 	uint64_t objects = 1;			/* still to come */
+	struct value v;
 
 	while (objects > 0) {
-		if (p == end || objects > (uint64_t)(end - p))
+		size_t k = objects <= n ? value_at(p, n, &v) : 0;
+		if (k == 0)
 			return false;
-		unsigned char c = *p++;
-		size_t prefix = 0, skip = 0;	/* bytes of the length field; bytes of the body */
-		bool array = false, map = false;
-		uint64_t count = 0;
-
-		objects--;
-		if (c <= 0x7f || c >= 0xe0 || c == 0xc0 || c == 0xc2 || c == 0xc3) {
-			continue;
-		} else if (c <= 0x8f) {
-			map = true, count = c & 0xf;
-		} else if (c <= 0x9f) {
-			array = true, count = c & 0xf;
-		} else if (c <= 0xbf) {
-			skip = c & 0x1f;
-		} else if (c == 0xc1) {
-			return false;
-		} else if (c <= 0xc6) {
-			prefix = (size_t)1 << (c - 0xc4);	/* bin */
-		} else if (c <= 0xc9) {
-			prefix = (size_t)1 << (c - 0xc7), skip = 1;	/* ext */
-		} else if (c <= 0xcb) {
-			skip = (size_t)4 << (c - 0xca);		/* float */
-		} else if (c <= 0xd3) {
-			skip = (size_t)1 << (c & 3);		/* uint, int */
-		} else if (c <= 0xd8) {
-			skip = ((size_t)1 << (c - 0xd4)) + 1;	/* fixext */
-		} else if (c <= 0xdb) {
-			prefix = (size_t)1 << (c - 0xd9);	/* str */
-		} else {
-			prefix = (size_t)2 << (c & 1);		/* array, map */
-			array = c <= 0xdd, map = !array;
-		}
-		if (prefix > (size_t)(end - p))
-			return false;
-		if (prefix > 0)
-			count = big_endian(p, prefix);
-		p += prefix;
-		if (array || map)
-			objects += map ? 2 * count : count;
-		else if (count + skip > (uint64_t)(end - p))
-			return false;
-		else
-			p += count + skip;
+		p += k;
+		n -= k;
+		objects += (v.kind == IS_LIST ? v.n : v.kind == IS_MAP ? 2 * v.n : 0) - 1;
 	}
-	return p == end;
+	return n == 0;
+}
+
+struct value next_value(const void **bytes)
+{
+	struct value v;
+
+	*bytes = (const char *)*bytes + value_at(*bytes, SIZE_MAX, &v);
+	return v;
+}
+
+/* Copies a string with a NUL behind it, and returns where the next may go. msgpack-c's pointer to nothing
+ * is NULL. */
+static char *copy_text(char *to, const msgpack_object *o)
+{
+	size_t n = o->via.str.size;
+
+	if (n > 0)
+		memcpy(to, o->via.str.ptr, n);
+	to[n] = '\0';
+	return to + n + 1;
 }
 
 static const char *text(struct memory *m, const msgpack_object *o)
 {
-	size_t n = o->via.str.size;
-	char *s = keep(m, n + 1);
+	char *s = keep(m, (size_t)o->via.str.size + 1);
 
-	memcpy(s, o->via.str.ptr, n);
-	s[n] = '\0';
+	copy_text(s, o);
 	return s;
 }
 
 static bool is_text(const msgpack_object *o)
 {
-	return o->type == MSGPACK_OBJECT_STR && !memchr(o->via.str.ptr, '\0', o->via.str.size);
+	const msgpack_object_str *s = &o->via.str;
+
+	return o->type == MSGPACK_OBJECT_STR && (s->size == 0 || !memchr(s->ptr, '\0', s->size));
 }
 
 /* [dtype, shape, bytes] as a tensor; false where it is something else. */
@@ -384,20 +442,20 @@ static bool as_tensor(struct reader *r, struct memory *m, struct field *x, const
 	const msgpack_object *part = o->via.array.ptr;
 	char dtype[8] = "";
 
-	if (o->via.array.size != 3 || part[0].type != MSGPACK_OBJECT_STR
+	if (o->via.array.size != 3 || !is_text(&part[0])
 			|| part[1].type != MSGPACK_OBJECT_ARRAY || part[2].type != MSGPACK_OBJECT_BIN)
 		return false;
 	if (part[0].via.str.size < sizeof dtype)
-		memcpy(dtype, part[0].via.str.ptr, part[0].via.str.size);
+		copy_text(dtype, &part[0]);
 	struct tensor *t = &x->tensor;
 	t->dtype = dtype_named(dtype);
 	t->rank = part[1].via.array.size;
-	if (t->dtype == DTYPES || t->rank > MAX_RANK)
+	if (!in_streams(t->dtype) || t->rank > MAX_RANK)
 		return false;
 	size_t bytes = dtype_size(t->dtype);
 	for (size_t i = 0; i < t->rank; i++) {
 		const msgpack_object *d = &part[1].via.array.ptr[i];
-		if (d->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+		if (d->type != MSGPACK_OBJECT_POSITIVE_INTEGER || d->via.u64 > UINT32_MAX)
 			bad(r, "%s: shape holds something that is no length", x->name);
 		t->shape[i] = d->via.u64;
 		if (__builtin_mul_overflow(bytes, t->shape[i], &bytes))
@@ -405,8 +463,8 @@ static bool as_tensor(struct reader *r, struct memory *m, struct field *x, const
 	}
 	if (bytes != part[2].via.bin.size)
 		bad(r, "%s: %u bytes where its shape needs %zu", x->name, part[2].via.bin.size, bytes);
-	t->data = part[2].via.bin.ptr;
-	if ((uintptr_t)t->data % dtype_size(t->dtype) != 0)
+	t->data = bytes > 0 ? part[2].via.bin.ptr : m->payload;
+	if ((uintptr_t)t->data % 8 != 0)
 		t->data = memcpy(keep(m, bytes), t->data, bytes);
 	x->kind = TENSOR;
 	return true;
@@ -424,11 +482,8 @@ static bool as_strings(struct memory *m, struct field *x, const msgpack_object *
 	const char **item = keep(m, bytes);
 	char *p = (char *)(item + n);
 	for (size_t i = 0; i < n; i++) {
-		const msgpack_object_str *s = &o->via.array.ptr[i].via.str;
 		item[i] = p;
-		memcpy(p, s->ptr, s->size);
-		p[s->size] = '\0';
-		p += s->size + 1;
+		p = copy_text(p, &o->via.array.ptr[i]);
 	}
 	x->kind = STRINGS;
 	x->strings = (struct strings){n, item};
@@ -455,11 +510,15 @@ static void parse(struct reader *r, struct frame *f, size_t n)
 	struct memory *m = f->memory;
 	size_t at = 0;
 
-	if (!sound((const unsigned char *)m->payload, n)
-			|| msgpack_unpack_next(&m->unpacked, m->payload, n, &at) != MSGPACK_UNPACK_SUCCESS
-			|| m->unpacked.data.type != MSGPACK_OBJECT_MAP)
+	if (!sound((const unsigned char *)m->payload, n))
+		bad(r, "the payload is no MessagePack map");
+	if (msgpack_unpack_next(&m->unpacked, m->payload, n, &at) != MSGPACK_UNPACK_SUCCESS)
+		bad(r, "values are nested deeper than %d", MAX_DEPTH);
+	if (m->unpacked.data.type != MSGPACK_OBJECT_MAP)
 		bad(r, "the payload is no MessagePack map");
 	const msgpack_object_map *map = &m->unpacked.data.via.map;
+	if (map->size > MAX_FIELDS)
+		bad(r, "%u fields: %d is the most", map->size, MAX_FIELDS);
 	for (size_t i = 0; i < map->size; i++) {
 		const msgpack_object *key = &map->ptr[i].key, *o = &map->ptr[i].val;
 		if (!is_text(key))
@@ -525,11 +584,11 @@ static bool read_object(struct reader *r, struct frame *f)
 	}
 	parse(r, f, plain);
 	struct field *x;
-	if (r->frames >= 0 && (x = find_field(f, "end"))) {
+	if (r->frames > 0 && (x = find_field(f, "end"))) {
 		uint64_t hash = XXH64_digest(r->hash);
 		struct field *given = find_field(f, "xxh64");
-		if (x->kind != INTEGER || x->integer != r->frames)
-			bad(r, "the end mark counts other frames than the %lld read", (long long)r->frames);
+		if (x->kind != INTEGER || x->integer != r->frames - 1)
+			bad(r, "the end mark counts other frames than the %lld read", (long long)r->frames - 1);
 		if (f->n != (given ? 2u : 1u))
 			bad(r, "the end mark holds a field that is neither end nor xxh64");
 		msgpack_object *o = given ? &m->unpacked.data.via.map.ptr[given - f->field].val : NULL;
@@ -544,7 +603,7 @@ static bool read_object(struct reader *r, struct frame *f)
 
 bool read_header(struct reader *r, struct frame *header)
 {
-	r->frames = -1;
+	r->frames = 0;
 	r->stream++;
 	XXH64_reset(r->hash, 0);
 	if (!read_object(r, header)) {
@@ -557,21 +616,21 @@ bool read_header(struct reader *r, struct frame *header)
 		bad(r, "not a semot stream: it begins with no header");
 	if (version->integer != 1)
 		bad(r, "version %lld of the stream, where this program knows 1", (long long)version->integer);
-	r->frames = 0;
 	return true;
 }
 
 bool read_frame(struct reader *r, struct frame *f)
 {
+	r->frames++;
 	if (!read_object(r, f))
 		cut(r);
 	if (find_field(f, "end")) {
+		r->frames--;
 		forget(f);
 		return false;
 	}
 	if (find_field(f, "semot"))
 		bad(r, "a header where a frame or the end mark has to be");
-	r->frames++;
 	return true;
 }
 
@@ -683,7 +742,7 @@ const char *get_string(const struct frame *f, const char *name, const char *othe
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 struct writer {
-	bool lz4;
+	LZ4F_cctx *lz4;			/* NULL: plain */
 	uint64_t frames;
 	XXH64_state_t *hash;
 	msgpack_sbuffer skeleton;	/* everything but the tensors' bytes ... */
@@ -713,13 +772,66 @@ struct writer *writer_open(void)
 
 void writer_compress(struct writer *w, bool lz4)
 {
-	w->lz4 = lz4;
+	LZ4F_freeCompressionContext(w->lz4);
+	w->lz4 = NULL;
+	if (lz4 && LZ4F_isError(LZ4F_createCompressionContext(&w->lz4, LZ4F_VERSION)))
+		die("out of memory");
 }
 
 static void check(int status)
 {
 	if (status != 0)
 		die("out of memory");
+}
+
+static int add(void *packing, const char *bytes, size_t n)
+{
+	struct packing *p = packing;
+
+	if (p->room - p->n < n)
+		grow(&p->bytes, &p->room, 2 * p->room + n);
+	memcpy(p->bytes + p->n, bytes, n);
+	p->n += n;
+	return 0;
+}
+
+void pack_value(struct packing *to, const struct value *v)
+{
+	msgpack_packer packer;
+
+	msgpack_packer_init(&packer, to, add);
+	switch (v->kind) {
+	case IS_NIL:
+		msgpack_pack_nil(&packer);
+		break;
+	case IS_BOOLEAN:
+		v->natural ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
+		break;
+	case IS_NATURAL:
+		msgpack_pack_uint64(&packer, v->natural);
+		break;
+	case IS_NEGATIVE:
+		msgpack_pack_int64(&packer, v->negative);
+		break;
+	case IS_FLOATING:
+		msgpack_pack_double(&packer, v->floating);
+		break;
+	case IS_TEXT:
+		msgpack_pack_str_with_body(&packer, v->bytes, v->n);
+		break;
+	case IS_BYTES:
+		msgpack_pack_bin_with_body(&packer, v->bytes, v->n);
+		break;
+	case IS_EXTENSION:
+		msgpack_pack_ext_with_body(&packer, v->bytes, v->n, (int8_t)v->type);
+		break;
+	case IS_LIST:
+		msgpack_pack_array(&packer, v->n);
+		break;
+	case IS_MAP:
+		msgpack_pack_map(&packer, v->n);
+		break;
+	}
 }
 
 static void put_text(struct writer *w, const char *s)
@@ -741,10 +853,11 @@ static void put_tensor(struct writer *w, const char *name, const struct tensor *
 	size_t bytes = dtype_size(t->dtype), form = 1 + 1 + strlen(dtype) + 1 + 5;
 
 	for (size_t i = 0; i < t->rank; i++) {
-		bytes *= t->shape[i];
+		if (t->shape[i] > UINT32_MAX || __builtin_mul_overflow(bytes, t->shape[i], &bytes))
+			bytes = SIZE_MAX;
 		form += 5;
 	}
-	if (bytes > UINT32_MAX || t->dtype == U2 || t->dtype == I2 || t->dtype == I8)
+	if (bytes > UINT32_MAX || !in_streams(t->dtype))
 		die("stdout: %s: a tensor of %zu bytes of %s does not fit into a frame", name, bytes, dtype);
 	size_t pad = -(w->skeleton.size + w->spliced + form) % 8;
 	if (pad & 2)
@@ -774,6 +887,13 @@ static void put_tensor(struct writer *w, const char *name, const struct tensor *
 	}
 	w->splice[w->splices++] = (struct splice){w->skeleton.size, bytes, t->data};
 	w->spliced += bytes;
+}
+
+static void put_map(struct writer *w, size_t n)
+{
+	if (n > MAX_FIELDS)
+		die("stdout: %zu fields in a frame: %d is the most", n, MAX_FIELDS);
+	check(msgpack_pack_map(&w->packer, n));
 }
 
 static void put_field(struct writer *w, const struct field *x)
@@ -824,25 +944,21 @@ static void emit(struct iovec *v, size_t n)
 static size_t pack_lz4(struct writer *w, const struct iovec *v, size_t n, size_t total)
 {
 	LZ4F_preferences_t how = {
-		.frameInfo = {.blockSizeID = LZ4F_max4MB, .contentChecksumFlag = LZ4F_contentChecksumEnabled,
-			.contentSize = total},
+		.frameInfo = {.blockSizeID = LZ4F_max256KB, .blockMode = LZ4F_blockIndependent,
+			.contentChecksumFlag = LZ4F_contentChecksumEnabled, .contentSize = total},
 	};
-	LZ4F_cctx *context;
 
-	if (LZ4F_isError(LZ4F_createCompressionContext(&context, LZ4F_VERSION)))
-		die("out of memory");
 	grow(&w->packed, &w->packed_room, LZ4F_compressBound(total, &how) + LZ4F_HEADER_SIZE_MAX);
-	size_t at = LZ4F_compressBegin(context, w->packed, w->packed_room, &how);
+	size_t at = LZ4F_compressBegin(w->lz4, w->packed, w->packed_room, &how);
 	for (size_t i = 0; i <= n && !LZ4F_isError(at); i++) {
 		char *to = w->packed + at;
 		size_t room = w->packed_room - at;
-		size_t k = i < n ? LZ4F_compressUpdate(context, to, room, v[i].iov_base, v[i].iov_len, NULL)
-			: LZ4F_compressEnd(context, to, room, NULL);
+		size_t k = i < n ? LZ4F_compressUpdate(w->lz4, to, room, v[i].iov_base, v[i].iov_len, NULL)
+			: LZ4F_compressEnd(w->lz4, to, room, NULL);
 		at = LZ4F_isError(k) ? k : at + k;
 	}
 	if (LZ4F_isError(at))
 		die("stdout: LZ4: %s", LZ4F_getErrorName(at));
-	LZ4F_freeCompressionContext(context);
 	return at;
 }
 
@@ -859,6 +975,8 @@ static void flush(struct writer *w, bool hashed)
 		at = s->at;
 	}
 	v[n++] = (struct iovec){w->skeleton.data + at, w->skeleton.size - at};
+	if (total > UINT32_MAX)
+		die("stdout: a frame of %zu bytes: 4294967295 is the most", total);
 	if (w->lz4) {
 		total = pack_lz4(w, v, n, total);
 		v[0] = (struct iovec){w->packed, total};
@@ -922,7 +1040,7 @@ static void put_header(struct writer *w, const struct frame *header, bool own)
 			&& strcmp(header->field[i].name, "semot") != 0;
 	XXH64_reset(w->hash, 0);
 	w->frames = 0;
-	check(msgpack_pack_map(&w->packer, fields));
+	put_map(w, fields);
 	put_text(w, "semot");
 	check(msgpack_pack_int(&w->packer, 1));
 	for (size_t i = 0; i < header->n; i++)
@@ -952,7 +1070,7 @@ void rewrite_header(struct writer *w, const struct frame *header)
 
 void write_frame(struct writer *w, const struct frame *f)
 {
-	check(msgpack_pack_map(&w->packer, f->n));
+	put_map(w, f->n);
 	for (size_t i = 0; i < f->n; i++)
 		put_field(w, &f->field[i]);
 	flush(w, true);
@@ -974,6 +1092,7 @@ void writer_close(struct writer *w)
 	if (close(STDOUT_FILENO) != 0)
 		die("stdout: %s", strerror(errno));
 	XXH64_freeState(w->hash);
+	LZ4F_freeCompressionContext(w->lz4);
 	msgpack_sbuffer_destroy(&w->skeleton);
 	free(w->splice);
 	free(w->packed);

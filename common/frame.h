@@ -28,13 +28,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_RANK = 4 };
+enum {
+	MAX_RANK = 4,
+	MAX_FIELDS = 4096,	/* of a header or a frame */
+	MAX_DEPTH = 31		/* lists and maps within each other, in a field */
+};
 
 struct tensor {
 	enum dtype dtype;
 	size_t rank, shape[MAX_RANK];
 	const void *data;	/* row-major, 8-byte aligned */
 };
+
+bool in_streams(enum dtype);	/* may a tensor of a stream be of this dtype? */
 
 struct strings {
 	size_t n;
@@ -120,10 +126,42 @@ void set_strings(struct frame *, const char *name, size_t n, const char *const *
 void set_string(struct frame *, const char *name, const char *text);
 void set_integer(struct frame *, const char *name, int64_t value);
 void set_real(struct frame *, const char *name, double value);
+void set_other(struct frame *, const char *name, const void *bytes, size_t n);
 
 /* Adds to `to` the fields of `from` that it lacks, and the history of `from` after its own: the header
  * of what was made from two streams. `from` has to stay until `to` was written. */
 void join_header(struct frame *to, const struct frame *from);
+
+/* -- Values of kind OTHER ----------------------------------------------------------------------- */
+
+enum value_kind {
+	IS_NIL, IS_BOOLEAN, IS_NATURAL, IS_NEGATIVE, IS_FLOATING,
+	IS_TEXT, IS_BYTES, IS_EXTENSION, IS_LIST, IS_MAP
+};
+
+struct value {
+	enum value_kind kind;
+	union {
+		uint64_t natural;	/* a boolean's as well: 0 or 1 */
+		int64_t negative;
+		double floating;
+	};
+	size_t n;			/* bytes of a text or extension; items of a list, pairs of a map */
+	const void *bytes;		/* no zero ends them */
+	int type;			/* of an extension */
+};
+
+/* The value at *bytes, which moves on behind it. The n items of a list follow as values of their own; so do
+ * the n keys and values of a map. */
+struct value next_value(const void **bytes);
+
+struct packing {
+	char *bytes;			/* to free() */
+	size_t n, room;
+};
+
+/* Appends a value to a packing, {0} at first; after a list or a map, its items or pairs. */
+void pack_value(struct packing *, const struct value *);
 
 /* -- Writing ---------------------------------------------------------------------------------- */
 

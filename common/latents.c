@@ -1,6 +1,5 @@
 #include "latents.h"
 
-#include "array.h"
 #include "die.h"
 
 #include <dirent.h>
@@ -15,12 +14,13 @@ struct split {
 	char *path;
 	size_t first, last;		/* latents */
 	struct array locations, activations;
-	size_t at, previous;		/* the next entry, and the token of the one before */
+	size_t at, token, latent;	/* the next entry, and what the one before is about */
 };
 
 struct latents {
 	struct split *split;
 	size_t splits, tokens, context;
+	struct array vocab;
 };
 
 static int by_first(const void *a, const void *b)
@@ -46,14 +46,17 @@ static void open_split(struct latents *l, struct split *s)
 	s->file = archive_open(s->path);
 	s->locations = required(s, "locations", 2);
 	s->activations = required(s, "activations", 1);
-	struct array tokens = required(s, "tokens", 2);
+	struct array vocab = required(s, "tokens", 2);
 	if (s->locations.shape[1] != 3 || s->locations.shape[0] != s->activations.shape[0])
 		die("%s: %zu locations of %zu numbers and %zu activations", s->path, s->locations.shape[0],
 			s->locations.shape[1], s->activations.shape[0]);
-	if (l->tokens > 0 && (tokens.shape[1] != l->context || array_count(&tokens) != l->tokens))
+	if (s > l->split && (vocab.shape[1] != l->context || array_count(&vocab) != l->tokens))
 		die("%s: tokens of another shape than in %s", s->path, l->split[0].path);
-	l->context = tokens.shape[1];
-	l->tokens = array_count(&tokens);
+	l->vocab = vocab;
+	l->context = vocab.shape[1];
+	l->tokens = array_count(&vocab);
+	if (l->tokens > UINT32_MAX)
+		die("%s: %zu tokens: 4294967295 is the most", s->path, l->tokens);
 }
 
 struct latents *latents_open(const char *folder)
@@ -112,11 +115,16 @@ size_t latents_context(const struct latents *l)
 	return l->context;
 }
 
+const struct array *latents_vocab(const struct latents *l)
+{
+	return &l->vocab;
+}
+
 static size_t location(const struct split *s, size_t at, size_t column)
 {
 	double x = to_double(s->locations.data, s->locations.dtype, 3 * at + column);
 
-	if (x < 0 || x > UINT32_MAX)
+	if (!(x >= 0 && x <= UINT32_MAX))
 		die("%s: location %zu is out of range", s->path, at);
 	return (size_t)x;
 }
@@ -125,18 +133,18 @@ void latents_token(struct latents *l, size_t token,
 	void (*hit)(uint32_t feature, float value, void *user), void *user)
 {
 	for (struct split *s = l->split; s < l->split + l->splits; s++) {
-		size_t before = 0;
 		for (; s->at < s->locations.shape[0]; s->at++) {
 			size_t sequence = location(s, s->at, 0), position = location(s, s->at, 1);
-			size_t latent = s->first + location(s, s->at, 2), t = sequence * l->context + position;
-			if (position >= l->context || t >= l->tokens || latent > s->last)
+			size_t latent = s->first + location(s, s->at, 2);
+			if (position >= l->context || sequence >= l->tokens / l->context || latent > s->last)
 				die("%s: location %zu is out of range", s->path, s->at);
-			if (t < s->previous || (t == token && latent < before))
+			size_t t = sequence * l->context + position;
+			if (s->at > 0 && (t < s->token || (t == s->token && latent <= s->latent)))
 				die("%s: location %zu is out of order", s->path, s->at);
 			if (t > token)
 				break;
-			s->previous = t;
-			before = latent;
+			s->token = t;
+			s->latent = latent;
 			float value = (float)to_double(s->activations.data, s->activations.dtype, s->at);
 			if (!isfinite(value))
 				die("%s: activation %zu is not finite", s->path, s->at);

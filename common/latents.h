@@ -4,6 +4,8 @@
 #ifndef LATENTS_H
 #define LATENTS_H
 
+#include "array.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +16,8 @@ void latents_close(struct latents *);
 size_t latents_features(const struct latents *);
 size_t latents_tokens(const struct latents *);
 size_t latents_context(const struct latents *);
+/* The vocabulary ids of the tokens, (sequences, context). */
+const struct array *latents_vocab(const struct latents *);
 
 /* Calls hit(feature, value, user) for each activation of the token, feature ascending. Tokens have to be
  * asked for in ascending order. */

@@ -85,9 +85,9 @@ static json_t *configuration(const char *file)
 {
 	char *folder = folder_of(file), *path = need_text("%s/cfg.json", folder);
 	json_error_t error;
-	json_t *cfg = json_object();
+	json_t *cfg = access(path, F_OK) == 0 ? json_load_file(path, 0, &error) : json_object();
 
-	if (access(path, F_OK) == 0 && !(cfg = json_load_file(path, 0, &error)))
+	if (!cfg)
 		die("%s: line %d: %s", path, error.line, error.text);
 	if (!json_is_object(cfg))
 		die("%s: no JSON object", path);
@@ -103,16 +103,25 @@ static const char *text(const json_t *cfg, const char *key, const char *otherwis
 	return s ? s : otherwise;
 }
 
+static void set_topk(struct sae *s, const char *file, double k)
+{
+	if (!(k >= 1 && k <= (double)s->features) || k != floor(k))
+		die("%s: k = %g of %zu features", file, k, s->features);
+	s->architecture = TOPK;
+	s->k = (size_t)k;
+}
+
 /* Gemma Scope: JumpReLU, b_dec not subtracted. A k in the file makes it TopK. */
 static void gemma_scope(struct sae *s, struct archive *f)
 {
 	struct array k;
 
 	s->architecture = s->threshold ? JUMPRELU : STANDARD;
-	if (archive_find(f, "k", &k) && array_count(&k) == 1) {
-		s->architecture = TOPK;
-		s->k = (size_t)to_double(k.data, k.dtype, 0);
-	}
+	if (!archive_find(f, "k", &k))
+		return;
+	if (array_count(&k) != 1)
+		die("%s:k: %zu numbers, where one is needed", archive_name(f), array_count(&k));
+	set_topk(s, archive_name(f), to_double(k.data, k.dtype, 0));
 }
 
 /* Centring of the input, x - b_dec, as a part of the bias: b_enc -= b_dec W_enc. */
@@ -139,31 +148,31 @@ static void decoder_norms(struct sae *s)
 	}
 }
 
-/* SAELens: what cfg.json says; without one, JumpReLU where there is a threshold. */
+/* SAELens: what cfg.json says; without one, JumpReLU where there is a threshold. A k makes it TopK. */
 static void saelens(struct sae *s, const char *file, const float *b_dec)
 {
 	json_t *cfg = configuration(file);
 	const char *kind = text(cfg, "architecture", s->threshold ? "jumprelu" : "standard");
 	const char *normalized = text(cfg, "normalize_activations", "none");
+	const char *function = text(cfg, "activation_fn_str", text(cfg, "activation_fn", "relu"));
 	json_t *k = json_object_get(cfg, "k"), *apply = json_object_get(cfg, "apply_b_dec_to_input");
 
 	if (!k)
 		k = json_object_get(json_object_get(cfg, "activation_fn_kwargs"), "k");
-	if (strcmp(kind, "topk") == 0 || json_is_integer(k)) {
-		s->architecture = TOPK;
-		s->k = json_integer_value(k) > 0 ? (size_t)json_integer_value(k) : 0;
-	} else if (strcmp(kind, "jumprelu") == 0) {
-		s->architecture = JUMPRELU;
-		if (!s->threshold)
-			die("%s: architecture jumprelu, and no threshold", file);
-	} else if (strcmp(kind, "standard") == 0) {
-		s->architecture = STANDARD;
-	} else {
+	if (strcmp(kind, "standard") != 0 && strcmp(kind, "jumprelu") != 0 && strcmp(kind, "topk") != 0)
 		die("%s: architecture '%s': standard, jumprelu and topk are known", file, kind);
-	}
+	if (strcmp(function, "relu") != 0 && strcmp(function, "topk") != 0)
+		die("%s: activation function '%s': relu and topk are known", file, function);
 	if (strcmp(normalized, "none") != 0)
 		die("%s: normalize_activations '%s': give it states that are normalised so, and set it to none",
 			file, normalized);
+	s->architecture = strcmp(kind, "jumprelu") == 0 ? JUMPRELU : STANDARD;
+	if (json_is_number(k))
+		set_topk(s, file, json_number_value(k));
+	else if (strcmp(kind, "topk") == 0 || strcmp(function, "topk") == 0)
+		die("%s: TopK, and cfg.json has no k", file);
+	else if (s->architecture == JUMPRELU && !s->threshold)
+		die("%s: architecture jumprelu, and no threshold", file);
 	if (!apply || json_is_true(apply))
 		centre(s, b_dec);
 	if (json_is_true(json_object_get(cfg, "rescale_acts_by_decoder_norm")))
@@ -188,8 +197,6 @@ struct sae *sae_open(const char *path)
 		gemma_scope(s, f);
 	else
 		saelens(s, file, b_dec);
-	if (s->architecture == TOPK && (s->k < 1 || s->k > s->features))
-		die("%s: k = %zu of %zu features", file, s->k, s->features);
 	free(b_dec);
 	archive_close(f);
 	free(full);

@@ -2,10 +2,13 @@
 
 #include "die.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { D_MOST = 1 << 20 };
 
 struct shard {
 	struct archive *file;		/* NULL: stdin */
@@ -20,10 +23,10 @@ struct states {
 	enum dtype dtype;
 	struct shard *shard;
 	char *buffer;			/* rows that had to be read or converted */
-	size_t room, next;		/* next: the row that stdin gives next */
+	size_t room;
 };
 
-static size_t npy_on_stdin(struct array *a)
+static void npy_on_stdin(struct array *a)
 {
 	size_t n = 0, at = 0;
 	char *bytes = NULL;
@@ -36,7 +39,6 @@ static size_t npy_on_stdin(struct array *a)
 			at = npy_header("stdin", bytes, n, a);
 	}
 	free(bytes);
-	return at;
 }
 
 static size_t flat_rows(const char *name, const struct array *a, size_t *d)
@@ -44,8 +46,8 @@ static size_t flat_rows(const char *name, const struct array *a, size_t *d)
 	if (a->rank < 2)
 		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name, a->rank);
 	*d = a->shape[a->rank - 1];
-	if (*d == 0)
-		die("%s: hidden states of 0 dimensions", name);
+	if (*d == 0 || *d > D_MOST)
+		die("%s: hidden states of %zu dimensions: 1 to %d are read", name, *d, D_MOST);
 	return array_count(a) / *d;
 }
 
@@ -77,10 +79,10 @@ struct states *states_open(const struct list *files)
 		s->d = d;
 		enum dtype given = a.dtype == F2 || a.dtype == BF16 ? a.dtype : F4;
 		s->dtype = i == 0 || given == s->dtype ? given : F4;
+		if (h->rows > UINT32_MAX - s->rows)
+			die("%s: %zu tokens more: 4294967295 is the most", h->name, h->rows);
 		s->rows += h->rows;
 	}
-	if (s->rows > UINT32_MAX)
-		die("%s: %zu tokens: 4294967295 is the most", s->shard[0].name, s->rows);
 	return s;
 }
 
@@ -123,6 +125,15 @@ static const struct shard *shard_of(const struct states *s, size_t *row)
 	return h;
 }
 
+void states_check(const struct states *s, size_t i, const float *x)
+{
+	const struct shard *h = shard_of(s, &i);
+
+	for (size_t k = 0; k < s->d; k++)
+		if (!isfinite(x[k]))
+			die("%s: row %zu holds a number that is not finite", h->name, i);
+}
+
 static void *room_for(struct states *s, size_t bytes)
 {
 	if (s->room < bytes) {
@@ -148,8 +159,7 @@ size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
 		char *raw = (char *)room_for(s, count * (stored + given)) + count * given;
 		if (fread(raw, stored * s->d, n, stdin) != n)
 			die("stdin: cut short before row %zu of %zu", at + n, s->rows);
-		s->next = at + n;
-		if (s->next == s->rows && fgetc(stdin) != EOF)
+		if (at + n == s->rows && fgetc(stdin) != EOF)
 			die("stdin: bytes after the array");
 		data = raw;
 	}

@@ -15,7 +15,10 @@ size_t states_rows(const struct states *);
 size_t states_d(const struct states *);
 /* F4, F2 or BF16 as stored; anything else is given as F4. */
 enum dtype states_dtype(const struct states *);
-const char *states_name(const struct states *);
+const char *states_name(const struct states *);	/* of the first file */
+
+/* Ends the program unless the numbers x (d) of row i are finite; names the file and its row. */
+void states_check(const struct states *, size_t i, const float *x);
 
 /* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows until the
  * next call. From stdin, `at` has to be where the last call ended. */

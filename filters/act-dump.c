@@ -8,7 +8,6 @@
 #include "states.h"
 
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,11 +24,22 @@ static const struct opt options[] = {
 	{"latents", OPT_TEXT, &latents_folder, "DIR", "a delphi cache of the layer, in place of an SAE", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L", "the layer's name; the SAE's folder unless given", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "the model's name, for the header", 0, 0},
-	{"tokens", OPT_TEXT, &tokens_file, "FILE", "vocabulary ids of the tokens, carried as `vocab`", 0, 0},
-	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip", 0, UINT32_MAX},
+	{"tokens", OPT_TEXT, &tokens_file, "FILE", "vocabulary ids of the tokens, carried along; a cache's own unless given", 0, 0},
+	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip; a cache's own unless given", 0, UINT32_MAX},
 	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0, UINT32_MAX},
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
+};
+
+/* What the command line names; NULL and {0}: not given. */
+struct input {
+	struct states *states;
+	struct sae *sae;
+	struct latents *latents;
+	struct archive *vocab_file;
+	struct array vocab;
+	size_t tokens, d;
+	char *layer;
 };
 
 /* One frame's worth of tokens, and what they activate. */
@@ -77,6 +87,15 @@ static void chunk_room(struct chunk *c, size_t room)
 	c->room = 2 * room;
 	c->feature = need_more(c->feature, c->room, sizeof *c->feature);
 	c->value = need_more(c->value, c->room, sizeof *c->value);
+}
+
+static void chunk_free(struct chunk *c)
+{
+	free(c->point);
+	free(c->x);
+	free(c->feature);
+	free(c->value);
+	free(c);
 }
 
 static void encode_chunk(struct chunk *c, struct block *block, const struct sae *sae)
@@ -130,52 +149,53 @@ static void look_up_chunk(struct chunk *c, struct latents *latents)
 	}
 }
 
-static void check_finite(const struct chunk *c, size_t d, const char *name)
+static uint32_t vocab_id(const struct array *vocab, size_t token)
 {
-	for (size_t i = 0; i < c->n * d; i++)
-		if (!isfinite(c->x[i]))
-			die("%s: row %u holds a number that is not finite", name, c->token[i / d]);
+	double id = to_double(vocab->data, vocab->dtype, token);
+
+	if (!(id >= 0 && id <= UINT32_MAX))
+		die("%s: token %zu has the id %g", tokens_file ? tokens_file : latents_folder, token, id);
+	return (uint32_t)id;
 }
 
 /* The next tokens from *at on, without those that --skip leaves out; their states, where there are any. */
-static bool next_chunk(struct chunk *c, size_t *at, size_t total, struct states *states,
-	const struct array *vocab)
+static bool next_chunk(struct chunk *c, size_t *at, const struct input *in)
 {
-	size_t size = states ? states_d(states) * dtype_size(states_dtype(states)) : 0;
+	size_t size = in->states ? in->d * dtype_size(states_dtype(in->states)) : 0;
 	const void *rows = NULL;
 
-	for (c->n = 0; c->n < CHUNK && *at < total; ) {
-		size_t n = CHUNK - c->n < total - *at ? CHUNK - c->n : total - *at;
-		if (states)
-			n = states_read(states, *at, n, &rows);
+	for (c->n = 0; c->n < CHUNK && *at < in->tokens; ) {
+		size_t n = CHUNK - c->n < in->tokens - *at ? CHUNK - c->n : in->tokens - *at;
+		if (in->states)
+			n = states_read(in->states, *at, n, &rows);
 		for (size_t i = 0; i < n; i++) {
 			size_t token = *at + i;
-			if (context > 0 && token % context < skip)
+			if (skip > 0 && token % context < skip)
 				continue;
-			if (vocab->data)
-				c->vocab[c->n] = (uint32_t)to_double(vocab->data, vocab->dtype, token);
-			if (states)
+			if (in->vocab.data)
+				c->vocab[c->n] = vocab_id(&in->vocab, token);
+			if (in->states)
 				memcpy(c->point + c->n * size, (const char *)rows + i * size, size);
 			c->token[c->n++] = (uint32_t)token;
 		}
 		*at += n;
 	}
-	if (states) {
-		to_float(c->x, c->point, states_dtype(states), c->n * states_d(states));
-		check_finite(c, states_d(states), states_name(states));
-	}
+	if (in->states)
+		to_float(c->x, c->point, states_dtype(in->states), c->n * in->d);
+	for (size_t i = 0; in->states && i < c->n; i++)
+		states_check(in->states, c->token[i], c->x + i * in->d);
 	return c->n > 0;
 }
 
-static void write_chunk(struct writer *out, const struct chunk *c, const struct states *states, bool vocab)
+static void write_chunk(struct writer *out, const struct chunk *c, const struct input *in)
 {
 	struct frame frame = {0};
 
 	set_tensor(&frame, "token", U4, c->token, 1, c->n);
-	if (vocab)
+	if (in->vocab.data)
 		set_tensor(&frame, "vocab", U4, c->vocab, 1, c->n);
-	if (states && !no_point)
-		set_tensor(&frame, "point", states_dtype(states), c->point, 2, c->n, states_d(states));
+	if (in->states && !no_point)
+		set_tensor(&frame, "point", states_dtype(in->states), c->point, 2, c->n, in->d);
 	set_tensor(&frame, "indptr", U4, c->indptr, 1, c->n + 1);
 	set_tensor(&frame, "feature", U4, c->feature, 1, c->nnz);
 	set_tensor(&frame, "value", F4, c->value, 1, c->nnz);
@@ -201,90 +221,113 @@ static void check_command_line(void)
 		misuse("one of --sae and --latents is needed");
 	if (sae_file && hidden.n == 0)
 		misuse("--sae needs --hidden: the states to encode");
-	if (skip > 0 && context == 0)
+	if (skip > 0 && context == 0 && !latents_folder)
 		misuse("--skip needs --context: the length of a sequence");
-	if (skip > 0 && skip >= context)
+	if (skip > 0 && context > 0 && skip >= context)
 		misuse("--skip %zu leaves out whole sequences of %zu", skip, context);
+}
+
+static struct input open_input(void)
+{
+	struct input in = {0};
+
+	if (hidden.n > 0) {
+		in.states = states_open(&hidden);
+		in.tokens = states_rows(in.states);
+		in.d = states_d(in.states);
+	}
+	if (sae_file) {
+		in.sae = sae_open(sae_file);
+		if (in.sae->d != in.d)
+			die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, in.sae->d,
+				states_name(in.states), in.d);
+	} else {
+		in.latents = latents_open(latents_folder);
+		in.vocab = *latents_vocab(in.latents);
+		if (in.states && latents_tokens(in.latents) != in.tokens)
+			die("%s: a cache of %zu tokens, %s has %zu", latents_folder,
+				latents_tokens(in.latents), states_name(in.states), in.tokens);
+		in.tokens = latents_tokens(in.latents);
+		context = context ? context : latents_context(in.latents);
+		if (skip > 0 && skip >= context)
+			die("%s: --skip %zu leaves out whole sequences of %zu", latents_folder, skip, context);
+	}
+	if (tokens_file) {
+		in.vocab_file = array_open(tokens_file, &in.vocab);
+		if (array_count(&in.vocab) != in.tokens)
+			die("%s: %zu tokens, where there are %zu states", tokens_file,
+				array_count(&in.vocab), in.tokens);
+	}
+	in.layer = layer ? need_text("%s", layer) : in.sae ? need_text("%s", in.sae->name)
+		: base_name(latents_folder);
+	return in;
+}
+
+static void close_input(struct input *in)
+{
+	free(in->layer);
+	if (in->vocab_file)
+		archive_close(in->vocab_file);
+	if (in->latents)
+		latents_close(in->latents);
+	if (in->sae)
+		sae_close(in->sae);
+	if (in->states)
+		states_close(in->states);
+}
+
+static void write_input_header(struct writer *out, const struct input *in)
+{
+	struct frame header = {0};
+	char *space = model ? need_text("layer %s of %s", in->layer, model) : need_text("layer %s", in->layer);
+
+	set_string(&header, "kind", "activations");
+	if (model)
+		set_string(&header, "model", model);
+	set_string(&header, "layer", in->layer);
+	set_string(&header, "space", space);
+	if (in->states)
+		set_integer(&header, "d", (int64_t)in->d);
+	set_integer(&header, "features", (int64_t)(in->sae ? in->sae->features : latents_features(in->latents)));
+	set_integer(&header, "tokens", (int64_t)in->tokens);
+	set_string(&header, "arch", in->sae ? architecture_name(in->sae->architecture) : "delphi");
+	if (in->sae)
+		set_string(&header, "sae", sae_file);
+	write_header(out, &header);
+	frame_free(&header);
+	free(space);
 }
 
 int main(int argc, char **argv)
 {
 	(void)argc;
-	opt_parse(argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
-		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.", 0);
+	free(opt_parse(argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
+		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.", 0));
 	check_command_line();
 	openblas_set_num_threads(1);
 
 	struct writer *out = writer_open();
-	struct states *states = hidden.n > 0 ? states_open(&hidden) : NULL;
-	struct sae *sae = sae_file ? sae_open(sae_file) : NULL;
-	struct latents *latents = latents_folder ? latents_open(latents_folder) : NULL;
-	struct array vocab = {0};
-	struct archive *vocab_file = tokens_file ? array_open(tokens_file, &vocab) : NULL;
-	size_t total = states ? states_rows(states) : latents_tokens(latents);
-	size_t d = states ? states_d(states) : 0;
-
-	if (sae && sae->d != d)
-		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
-			states_name(states), d);
-	if (latents && latents_tokens(latents) != total)
-		die("%s: a cache of %zu tokens, %s has %zu", latents_folder, latents_tokens(latents),
-			states_name(states), total);
-	if (vocab_file && array_count(&vocab) != total)
-		die("%s: %zu tokens, where there are %zu states", tokens_file, array_count(&vocab), total);
-	if (latents && context == 0 && skip > 0)
-		context = latents_context(latents);
-
-	char *name = layer ? need_text("%s", layer) : sae ? need_text("%s", sae->name) : base_name(latents_folder);
-	char *space = model ? need_text("layer %s of %s", name, model) : need_text("layer %s", name);
-	struct frame header = {0};
-	set_string(&header, "kind", "activations");
-	if (model)
-		set_string(&header, "model", model);
-	set_string(&header, "layer", name);
-	set_string(&header, "space", space);
-	if (d > 0)
-		set_integer(&header, "d", (int64_t)d);
-	set_integer(&header, "features", (int64_t)(sae ? sae->features : latents_features(latents)));
-	set_integer(&header, "tokens", (int64_t)total);
-	set_string(&header, "arch", sae ? architecture_name(sae->architecture) : "delphi");
-	if (sae)
-		set_string(&header, "sae", sae_file);
-	write_header(out, &header);
-
+	struct input in = open_input();
 	struct chunk *chunk = need_zero(1, sizeof *chunk);
-	struct block *block = need_zero(BLOCKS, sizeof *block);
-	chunk->point = need(CHUNK * d, sizeof(float));
-	chunk->x = need(CHUNK * d, sizeof(float));
-	for (size_t at = 0; next_chunk(chunk, &at, total, states, &vocab); progress(at, total, "tokens")) {
-		if (sae)
-			encode_chunk(chunk, block, sae);
+	struct block block[BLOCKS] = {0};
+	chunk->point = need(CHUNK * in.d, sizeof(float));
+	chunk->x = need(CHUNK * in.d, sizeof(float));
+
+	write_input_header(out, &in);
+	for (size_t at = 0; next_chunk(chunk, &at, &in); progress(at, in.tokens, "tokens")) {
+		if (in.sae)
+			encode_chunk(chunk, block, in.sae);
 		else
-			look_up_chunk(chunk, latents);
-		write_chunk(out, chunk, states, vocab_file);
+			look_up_chunk(chunk, in.latents);
+		write_chunk(out, chunk, &in);
 	}
 	write_end(out);
 	writer_close(out);
 
 	for (size_t i = 0; i < BLOCKS; i++)
 		block_free(&block[i]);
-	free(block);
-	free(chunk->point);
-	free(chunk->x);
-	free(chunk->feature);
-	free(chunk->value);
-	free(chunk);
-	frame_free(&header);
-	free(name);
-	free(space);
-	if (vocab_file)
-		archive_close(vocab_file);
-	if (latents)
-		latents_close(latents);
-	if (sae)
-		sae_close(sae);
-	if (states)
-		states_close(states);
+	chunk_free(chunk);
+	close_input(&in);
 	free(hidden.item);
 	return 0;
 }

@@ -26,7 +26,7 @@ static const struct opt options[] = {
 struct feature {
 	struct kept *kept;
 	size_t n;
-	uint32_t count;
+	uint32_t count, last;		/* tokens that it fired on, the last of them */
 	double mass, tau;
 };
 
@@ -37,11 +37,18 @@ struct table {
 	float *point;			/* (slots, d) */
 	uint32_t *spare;
 	size_t spares;
-	bool has_vocab;
+	bool begun, has_vocab;
 };
 
-static uint32_t slot_for(struct table *t, uint32_t token, uint32_t vocab, const struct tensor *point,
-	size_t row)
+/* A frame of activations. */
+struct activations {
+	size_t n, nnz;
+	const uint32_t *token, *vocab, *indptr, *feature;
+	const float *value;
+	const struct tensor *point;
+};
+
+static uint32_t slot_for(struct table *t, const struct activations *a, size_t row)
 {
 	if (t->spares == 0 && t->slots == t->room) {
 		t->room = t->room ? 2 * t->room : 1024;
@@ -49,15 +56,15 @@ static uint32_t slot_for(struct table *t, uint32_t token, uint32_t vocab, const 
 		t->vocab = need_more(t->vocab, t->room, sizeof *t->vocab);
 		t->users = need_more(t->users, t->room, sizeof *t->users);
 		t->spare = need_more(t->spare, t->room, sizeof *t->spare);
-		t->point = need_more(t->point, t->room * (t->d ? t->d : 1), sizeof *t->point);
+		t->point = need_more(t->point, t->room * sizeof *t->point, t->d);
 	}
 	uint32_t slot = t->spares > 0 ? t->spare[--t->spares] : (uint32_t)t->slots++;
-	t->token[slot] = token;
-	t->vocab[slot] = vocab;
+	t->token[slot] = a->token[row];
+	t->vocab[slot] = a->vocab ? a->vocab[row] : 0;
 	t->users[slot] = 0;
-	if (point)
-		to_float(t->point + slot * t->d, (const char *)point->data
-			+ row * t->d * dtype_size(point->dtype), point->dtype, t->d);
+	if (a->point)
+		to_float(t->point + slot * t->d, (const char *)a->point->data
+			+ row * t->d * dtype_size(a->point->dtype), a->point->dtype, t->d);
 	return slot;
 }
 
@@ -71,9 +78,76 @@ static double rank_of(uint64_t salt, uint32_t feature, uint32_t token, float act
 {
 	if (selection == TOP)
 		return -(double)activation;
-	if (selection == RANDOM)
-		salt += (uint64_t)feature + 1;
-	return -log(token_uniform(seed, selection == RANDOM ? salt : 0, token)) / (double)activation;
+	return -log(token_uniform(seed, selection == RANDOM ? salt + feature + 1 : 0, token)) / (double)activation;
+}
+
+static struct activations take_frame(struct reader *in, const struct frame *f, struct table *t)
+{
+	struct activations a = {.n = ANY, .nnz = ANY};
+	size_t d = t->d ? t->d : ANY, ends;
+
+	a.token = want(in, f, "token", U4, 1, &a.n);
+	ends = a.n + 1;
+	a.indptr = want(in, f, "indptr", U4, 1, &ends);
+	a.feature = want(in, f, "feature", U4, 1, &a.nnz);
+	a.value = want(in, f, "value", F4, 1, &a.nnz);
+	a.point = find_field(f, "point") ? want_floats(in, f, "point", 2, &a.n, &d) : NULL;
+	a.vocab = find_field(f, "vocab") ? want(in, f, "vocab", U4, 1, &a.n) : NULL;
+	if (a.point && d == 0)
+		bad(in, "points of 0 dimensions");
+	if (t->begun && (!a.point != !t->d || !a.vocab != !t->has_vocab))
+		bad(in, "point or vocab in some frames and not in others");
+	t->begun = true;
+	t->d = a.point ? d : 0;
+	t->has_vocab = a.vocab;
+	if (a.indptr[0] != 0 || a.indptr[a.n] != a.nnz)
+		bad(in, "indptr runs from %u to %u, not from 0 to %zu", a.indptr[0], a.indptr[a.n], a.nnz);
+	return a;
+}
+
+/* The feature takes the token in, or not, and lets go of what falls out. */
+static void offer(struct feature *f, struct table *t, struct kept token)
+{
+	struct kept out;
+
+	if (f->count++ == 0)
+		f->tau = INFINITY;
+	f->last = token.token;
+	f->mass += (double)token.activation;
+	if (f->n < support && (f->n & (f->n - 1)) == 0)	/* room doubles: many features keep few */
+		f->kept = need_more(f->kept, f->n ? 2 * f->n : 1, sizeof *f->kept);
+	t->users[token.slot]++;
+	f->n = keep_smallest(f->kept, f->n, support, token, &f->tau, &out);
+	if (out.slot != UINT32_MAX)
+		let_go(t, out.slot);
+}
+
+static void take_row(struct reader *in, const struct activations *a, size_t row, struct feature *all,
+	size_t features, uint64_t salt, struct table *t)
+{
+	uint32_t token = a->token[row], slot = UINT32_MAX;
+
+	if (a->indptr[row + 1] < a->indptr[row] || a->indptr[row + 1] > a->nnz)
+		bad(in, "indptr row %zu descends", row);
+	for (size_t i = a->indptr[row]; i < a->indptr[row + 1]; i++) {
+		uint32_t feature = a->feature[i];
+		float value = a->value[i];
+		if (feature >= features)
+			bad(in, "feature %u of %zu", feature, features);
+		if (!isfinite(value))
+			bad(in, "the activation of feature %u on token %u is not finite", feature, token);
+		if (!(value > 0))
+			continue;
+		if (all[feature].count > 0 && all[feature].last == token)
+			bad(in, "feature %u stands twice on token %u", feature, token);
+		if (slot == UINT32_MAX) {
+			slot = slot_for(t, a, row);
+			t->users[slot]++;	/* this row's own hold on it */
+		}
+		offer(&all[feature], t, (struct kept){rank_of(salt, feature, token, value), token, slot, value});
+	}
+	if (slot != UINT32_MAX)
+		let_go(t, slot);
 }
 
 static struct feature *read_activations(struct reader *in, size_t features, uint64_t salt,
@@ -81,64 +155,15 @@ static struct feature *read_activations(struct reader *in, size_t features, uint
 {
 	struct feature *all = need_zero(features, sizeof *all);
 	struct frame frame = {0};
-	size_t d = ANY;
 	int64_t last = -1;
 
 	while (read_frame(in, &frame)) {
-		size_t n = ANY, nnz = ANY, ends;
-		const uint32_t *token = want(in, &frame, "token", U4, 1, &n);
-		ends = n + 1;
-		const uint32_t *indptr = want(in, &frame, "indptr", U4, 1, &ends);
-		const uint32_t *feature = want(in, &frame, "feature", U4, 1, &nnz);
-		const float *value = want(in, &frame, "value", F4, 1, &nnz);
-		const struct tensor *point = find_field(&frame, "point")
-			? want_floats(in, &frame, "point", 2, &n, &d) : NULL;
-		const uint32_t *vocab = find_field(&frame, "vocab")
-			? want(in, &frame, "vocab", U4, 1, &n) : NULL;
-		if ((!point && t->d > 0) || (point && t->d == 0 && t->slots > 0))
-			bad(in, "points in some frames and not in others");
-		t->d = point ? d : 0;
-		t->has_vocab = vocab;
-		if (indptr[0] != 0 || indptr[n] != nnz)
-			bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
-		for (size_t row = 0; row < n; row++) {
-			uint32_t slot = UINT32_MAX;
-			if (token[row] <= last)
-				bad(in, "token %u after token %lld: tokens have to ascend", token[row],
+		struct activations a = take_frame(in, &frame, t);
+		for (size_t row = 0; row < a.n; last = a.token[row++]) {
+			if (a.token[row] <= last)
+				bad(in, "token %u after token %lld: tokens have to ascend", a.token[row],
 					(long long)last);
-			if (indptr[row + 1] < indptr[row] || indptr[row + 1] > nnz)
-				bad(in, "indptr row %zu descends", row);
-			last = token[row];
-			for (size_t i = indptr[row]; i < indptr[row + 1]; i++) {
-				struct kept out;
-				if (feature[i] >= features)
-					bad(in, "feature %u of %zu", feature[i], features);
-				if (!isfinite(value[i]))
-					bad(in, "the activation of feature %u on token %u is not finite",
-						feature[i], token[row]);
-				if (!(value[i] > 0))
-					continue;
-				struct feature *f = &all[feature[i]];
-				f->count++;
-				f->mass += (double)value[i];
-				if (f->count == 1)
-					f->tau = INFINITY;
-				/* the heap doubles until it holds K: many features keep few */
-				if (f->n < support && (f->n & (f->n - 1)) == 0)
-					f->kept = need_more(f->kept, f->n ? 2 * f->n : 1, sizeof *f->kept);
-				if (slot == UINT32_MAX) {
-					slot = slot_for(t, token[row], vocab ? vocab[row] : 0, point, row);
-					t->users[slot]++;	/* this row's own hold on it */
-				}
-				t->users[slot]++;
-				f->n = keep_smallest(f->kept, f->n, support, (struct kept){rank_of(salt,
-					feature[i], token[row], value[i]), token[row], slot, value[i]},
-					&f->tau, &out);
-				if (out.slot != UINT32_MAX)
-					let_go(t, out.slot);
-			}
-			if (slot != UINT32_MAX)
-				let_go(t, slot);
+			take_row(in, &a, row, all, features, salt, t);
 		}
 	}
 	frame_free(&frame);

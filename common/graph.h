@@ -1,0 +1,110 @@
+/* Attribution graphs: Neuronpedia's JSON as arrays, and streams of kind "graph", which are these
+ * arrays in three frames (nodes, links, document) and, once nodes were grouped, a fourth.
+ *
+ *	while (read_header(in, &header)) {
+ *		struct graph g;
+ *		read_graph(in, &header, &g);
+ *		...
+ *		write_header(out, &header);
+ *		write_graph(out, &g);
+ *		graph_free(&g);
+ *	}
+ *
+ * A node is known by its number. Its text in node_json is what was in the file: a field that is not
+ * an array here is in there. */
+#ifndef GRAPH_H
+#define GRAPH_H
+
+#include "frame.h"
+
+#include <jansson.h>
+
+enum node_type { FEATURE_NODE, ERROR_NODE, EMBEDDING_NODE, LOGIT_NODE, OTHER_NODE, NODE_TYPES };
+
+#define NO_FEATURE UINT64_MAX
+
+struct graph {
+	/* (nodes) */
+	size_t nodes;
+	const char *const *node_id, *const *js_node_id, *const *layer, *const *clerp;
+	const char *const *node_json;
+	const uint64_t *feature;	/* index in the layer's dictionary, or NO_FEATURE */
+	const int32_t *ctx_idx;		/* token position */
+	const uint8_t *type;		/* enum node_type */
+	const float *influence;		/* cumulative share: small is influential; or NaN */
+	const float *activation;	/* or NaN */
+
+	/* (links) */
+	size_t links;
+	const uint32_t *source, *target;
+	const float *weight;
+	const double *weight_exact;	/* NULL: weight is all there is */
+	const char *const *link_json;	/* NULL: links hold source, target, weight only */
+
+	const char *document;		/* the text around the lists of nodes and links */
+
+	/* (groups), (group_links); group is NULL when the nodes were not grouped. Links between
+	 * groups join units, see graph_units(). */
+	size_t groups, group_links;
+	const int32_t *group;		/* (nodes): a group's number, or -1 */
+	const char *const *group_name;
+	const uint32_t *group_link_source, *group_link_target;
+	const float *group_link_weight;		/* sums of signed weights ... */
+	const float *group_link_abs;		/* ... and of absolute ones */
+
+	struct frame *frame;		/* what the arrays point to, and unknown fields */
+	size_t frames;
+	void **kept;			/* what the frames point to when they were made here */
+	size_t keeps;
+};
+
+/* Takes a graph from n bytes of JSON with a NUL after them, and sets kind, slug and scan of the
+ * header, which point into the graph. `name` begins every complaint, which is die(). The text is
+ * changed (the ends of nodes and links become NULs) and has to stay as long as the graph. */
+void graph_from_json(struct graph *, struct frame *header, const char *name, char *text, size_t n);
+
+/* Reads the stream whose header was just read, up to its end mark; a failure is bad(). A stream
+ * without frames is a graph without nodes and without a document (NULL). */
+void read_graph(struct reader *, const struct frame *header, struct graph *);
+/* The frames and the end mark, after write_header(). */
+void write_graph(struct writer *, const struct graph *);
+void graph_free(struct graph *);
+double exact_weight(const struct graph *, size_t link);
+/* Memory to free() with the graph; returns it. */
+void *graph_keep(struct graph *, void *memory);
+
+/* Gives the graph groups in place of the ones it had, and sums its links between units. Both
+ * arrays, (nodes) and (groups), have to stay as long as the graph. A graph without a document stays
+ * as it is. */
+void graph_set_groups(struct graph *, const int32_t *group, size_t groups, const char *const *name);
+
+/* unit (nodes): the groups in their order, then every node without a group, in the order of nodes.
+ * Returns how many there are. */
+size_t graph_units(uint32_t *unit, const struct graph *);
+
+/* ranked (nodes): the node numbers, most influential first. Where the file gives no influence, the
+ * sum of a node's absolute outgoing weights decides. */
+void graph_rank(uint32_t *ranked, const struct graph *);
+
+/* -- JSON text -------------------------------------------------------------------------------- */
+
+/* A text that has to be one JSON object, to json_decref(); otherwise die() names `kind number`
+ * (kind may be NULL) and the byte, counted from offset. */
+json_t *parse_object(const char *name, const char *kind, size_t number, const char *text, size_t n,
+	size_t offset);
+/* Has the text around the lists what is read of it? Otherwise die(). */
+void check_document(const char *name, const json_t *document);
+
+/* The value of a member, as a span of its object's text. The text has to be JSON, which is not
+ * checked: quotes and brackets alone lead through it. false: there is none of this key. */
+struct member {
+	const char *value, *end;
+};
+
+bool find_member(const char *object, const char *key, struct member *);
+
+/* The object's text with another value for this member, which is appended when there is none; to
+ * free(). All other bytes stay as they are. */
+char *with_member(const char *object, const char *key, const char *value);
+
+#endif

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# demo.sh DIR: the main job on the bundled sample, through the pipelines; everything it makes stays in DIR.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+cd "$here/storyworld"
+
+stages() {
+	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" 2>>"$out/notes.txt"
+}
+
+: >"$out/notes.txt"
+echo "storyworld: a language model of six layers, 4096 tokens, 512 features a layer with known meanings"
+for pair in "2 4" "1 6"; do
+	read -r a b <<<"$pair"
+	for distance in sinkhorn decoder; do
+		stages match A="$a" B="$b" DISTANCE="$distance"
+		echo
+		echo "layer $a -> layer $b, one to one, by $distance:"
+		awk -f "$here/agree.awk" feature_labels.tsv "$out/$a-$b.$distance.tsv" | tee "$out/$a-$b.$distance.txt"
+	done
+done
+
+graph=add-three-four
+stages circuit GRAPH=graphs/$graph.json
+groups=$out/$graph.sinkhorn
+frame2tsv --columns clerp,layer,ctx_idx "$groups.supernodes" >"$groups.nodes.tsv"
+frame2tsv --columns group "$groups.supernodes" >"$groups.group.tsv"
+frame2tsv --columns group_name "$groups.supernodes" >"$groups.names.tsv"
+echo
+echo "circuit $graph, features to a tenth:"
+paste "$groups.nodes.tsv" "$groups.group.tsv" | awk -f "$here/members.awk" "$groups.names.tsv" - \
+	| tee "$groups.txt"
+echo
+echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv and framecat --history read them), the tables, the"
+echo "notes of the programs, and the compressed circuit: $graph.sinkhorn.json, $graph.sinkhorn.small.json"

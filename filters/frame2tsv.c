@@ -1,0 +1,170 @@
+/* Streams to tables: tab-separated values with a line of names. */
+#include "die.h"
+#include "opt.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *columns;
+
+static const struct opt options[] = {
+	{"columns", OPT_TEXT, &columns, "A,B,...", "print these fields, of the frames that have them all", 0, 0},
+	OPT_END
+};
+
+struct table {
+	const struct field **column;
+	size_t n, rows;
+	char *names;		/* the line printed last */
+	bool any;
+};
+
+static size_t rows_of(const struct field *x)
+{
+	return x->kind == STRINGS ? x->strings.n : x->tensor.shape[0];
+}
+
+/* Cells in a row of the field; 0 when it is no column. */
+static size_t width(const struct field *x)
+{
+	size_t cells = x->kind == STRINGS || (x->kind == TENSOR && x->tensor.rank > 0);
+
+	for (size_t i = 1; x->kind == TENSOR && i < x->tensor.rank; i++)
+		cells *= x->tensor.shape[i];
+	return cells;
+}
+
+static void add_column(struct table *t, const struct field *x)
+{
+	if (t->n == 0)
+		t->rows = rows_of(x);
+	t->column = need_more(t->column, t->n + 1, sizeof *t->column);
+	t->column[t->n++] = x;
+}
+
+static void all_columns(struct table *t, const struct frame *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (width(&f->field[i]) > 0 && (t->n == 0 || rows_of(&f->field[i]) == t->rows))
+			add_column(t, &f->field[i]);
+}
+
+static void chosen_columns(struct table *t, const struct reader *in, const struct frame *f)
+{
+	char *names = need_text("%s", columns), *rest = names, *name;
+
+	while ((name = strsep(&rest, ","))) {
+		const struct field *x = find_field(f, name);
+		if (!x) {
+			t->n = 0;
+			break;
+		}
+		if (width(x) == 0)
+			bad(in, "%s is no column: neither a tensor nor a list of strings", name);
+		if (t->n > 0 && rows_of(x) != t->rows)
+			bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name, t->rows);
+		add_column(t, x);
+	}
+	free(names);
+}
+
+static void put_string(FILE *to, const char *s)
+{
+	for (; *s; s++) {
+		const char *escaped = strchr("\\\t\n\r", *s);
+		if (escaped)
+			fprintf(to, "\\%c", "\\tnr"[escaped - "\\\t\n\r"]);
+		else
+			putc(*s, to);
+	}
+}
+
+static void print_names(struct table *t)
+{
+	char *names;
+	size_t size;
+	FILE *line = open_memstream(&names, &size);
+
+	if (!line)
+		die("out of memory");
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t k = 0, n = width(t->column[i]); k < n; k++) {
+			fputs(i + k ? "\t" : "", line);
+			put_string(line, t->column[i]->name);
+			if (t->column[i]->kind == TENSOR && t->column[i]->tensor.rank > 1)
+				fprintf(line, ".%zu", k);
+		}
+	if (fclose(line) != 0)
+		die("out of memory");
+	if (!t->names || strcmp(names, t->names) != 0)
+		printf(t->names ? "\n%s\n" : "%s\n", names);
+	free(t->names);
+	t->names = names;
+}
+
+static void print_row(const struct table *t, size_t row)
+{
+	char text[NUMBER_TEXT];
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct field *x = t->column[i];
+		for (size_t k = 0, n = width(x); k < n; k++) {
+			fputs(i + k ? "\t" : "", stdout);
+			if (x->kind == STRINGS)
+				put_string(stdout, x->strings.item[row]);
+			else
+				fputs(number_text(text, &x->tensor, row * n + k), stdout);
+		}
+	}
+	putchar('\n');
+}
+
+static void print_frame(struct table *t, const struct reader *in, const struct frame *f)
+{
+	t->n = 0;
+	if (columns)
+		chosen_columns(t, in, f);
+	else
+		all_columns(t, f);
+	if (t->n == 0)
+		return;
+	print_names(t);
+	for (size_t row = 0; row < t->rows; row++)
+		print_row(t, row);
+}
+
+static void print_tables(const char *path, struct table *t)
+{
+	struct reader *in = reader_open(path);
+	struct frame header = {0}, frame = {0};
+
+	while (read_header(in, &header))
+		while (read_frame(in, &frame)) {
+			t->any = true;
+			print_frame(t, in, &frame);
+		}
+	reader_close(in);
+	frame_free(&header);
+	frame_free(&frame);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	char **operand = opt_parse(argv, options, "frame2tsv [OPTION]... [FILE]...",
+		"The tensors and lists of strings of each frame as a table of tab-separated values.", 1 << 20);
+	struct table table = {0};
+
+	for (size_t i = 0; i == 0 || operand[i]; i++)
+		print_tables(operand[i], &table);
+	if (columns && table.any && !table.names)
+		die("no frame has the columns %s", columns);
+	text_close();
+	free(table.column);
+	free(table.names);
+	free(operand);
+	return 0;
+}

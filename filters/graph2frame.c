@@ -1,0 +1,57 @@
+/* graph2frame: an attribution graph from JSON to a stream. */
+#include "die.h"
+#include "graph.h"
+#include "opt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The whole file, or stdin, with a NUL after its n bytes. */
+static char *read_text(const char *name, int fd, size_t *n)
+{
+	size_t room = 1 << 16;
+	char *text = need(room, 1);
+	ssize_t k;
+
+	*n = 0;
+	while ((k = read(fd, text + *n, room - *n - 1)) != 0) {
+		if (k < 0 && errno != EINTR)
+			die("%s: %s", name, strerror(errno));
+		*n += k > 0 ? (size_t)k : 0;
+		if (room - *n == 1)
+			text = need_more(text, room *= 2, 1);
+	}
+	text[*n] = '\0';
+	return text;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct opt options[] = {OPT_END};
+	char **operand = opt_parse(argv, options, "graph2frame [OPTION]... [FILE]",
+		"Turns an attribution graph (Neuronpedia's JSON) into a stream.", 1);
+	bool standard = !operand[0] || strcmp(operand[0], "-") == 0;
+	const char *name = standard ? "stdin" : operand[0];
+	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY);
+	struct frame header = {0};
+	struct graph g;
+	size_t n;
+
+	(void)argc;
+	if (fd < 0)
+		die("%s: %s", name, strerror(errno));
+	struct writer *out = writer_open();
+	char *text = read_text(name, fd, &n);
+	graph_from_json(&g, &header, name, text, n);
+	write_header(out, &header);
+	write_graph(out, &g);
+	writer_close(out);
+	graph_free(&g);
+	frame_free(&header);
+	free(text);
+	free(operand);
+	return 0;
+}

@@ -1,0 +1,33 @@
+# Matches the features of two layers, A and B.
+#
+#	make -f pipelines/match.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy A=2 B=4
+#	make -f pipelines/match.mk ... DISTANCE=decoder		another distance, one word
+#
+# Every stage stays in OUT; the last, OUT/A-B.DISTANCE.tsv, is a table of the matched features.
+
+all:
+include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+
+A     = 2
+B     = 4
+MATCH = hungarian
+# For sides that the patterns do not fit, such as two SAEs of one layer; A and B are then names.
+A_HIDDEN = $(call layer,$(HIDDEN),$(A))
+B_HIDDEN = $(call layer,$(HIDDEN),$(B))
+A_SAE    = $(call layer,$(SAE),$(A))
+B_SAE    = $(call layer,$(SAE),$(B))
+
+pair  := $(OUT)/$(A)-$(B).$(subst $(space),,$(DISTANCE))
+sides := $(OUT)/$(A).projected $(OUT)/$(B).projected
+
+$(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE)))
+ifneq "$(A)" "$(B)"
+$(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE)))
+endif
+$(eval $(call stage,$(pair).distances,$(sides),$(DISTANCE) $(sides)))
+$(eval $(call stage,$(pair).matching,$(pair).distances,$(MATCH) $(pair).distances))
+$(eval $(call stage,$(pair).tsv,$(pair).matching,frame2tsv --columns \
+	row_layer$(c)row_feature$(c)col_layer$(c)col_feature$(c)cost$(c)margin $(pair).matching))
+
+all: $(pair).tsv
+.PHONY: all

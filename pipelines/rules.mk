@@ -1,0 +1,50 @@
+# What all pipelines share. A stage is a file made by a pipe of filters:
+#
+#	$(eval $(call stage,TARGET,INPUTS,COMMAND))
+#
+# The target appears when the whole pipe has succeeded, and not before. It is made again when an input is
+# newer, or when the command has changed, which .TARGET.command remembers. `make -n` shows what would run.
+
+SHELL       := bash
+.SHELLFLAGS := -o pipefail -ec
+.SUFFIXES:
+
+# The programs built or installed beside these files come before the rest of PATH.
+here  := $(dir $(lastword $(MAKEFILE_LIST)))
+space := $(subst ,, )
+c     := ,
+bin   := $(wildcard $(abspath $(here)../build/bin $(here)../../../bin))
+export PATH := $(subst $(space),:,$(bin))$(if $(bin),:)$(PATH)
+
+command = $(dir $(strip $(1))).$(notdir $(strip $(1))).command
+
+define stage
+ifneq "$$(file <$(call command,$(1)))" "$(strip $(3))"
+$$(shell mkdir -p $(dir $(1)))$$(file >$(call command,$(1)),$(strip $(3)))
+endif
+$(strip $(1)): $(2) $(call command,$(1))
+	$(strip $(3)) >$$@.part
+	@mv $$@.part $$@
+endef
+
+# $(call layer,PATTERN,NAME): the file that a pattern names, in which % is the layer.
+layer = $(subst %,$(2),$(1))
+
+# $(call projected,NAME,HIDDEN,SAE): the stages from a layer's states to OUT/NAME.projected.
+define projected
+$(call stage,$(OUT)/$(1).activations,$(firstword $(subst :, ,$(2))) $(or $(wildcard $(3)/*),$(3)),\
+	$(ACT_DUMP) --hidden $(2) --sae $(3) --layer $(1))
+$(call stage,$(OUT)/$(1).distributions,$(OUT)/$(1).activations,$(FEATDIST) $(OUT)/$(1).activations)
+$(call stage,$(OUT)/$(1).projected,$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))),\
+	$(REFPROJ) $(OUT)/$(1).distributions)
+endef
+
+# The stages' commands; any of them can be replaced from make's command line.
+HIDDEN    = hidden_L%.npy
+SAE       = sae_L%_s0
+REFERENCE = hidden_L6.npy
+OUT       = out
+ACT_DUMP  = act-dump --no-point
+FEATDIST  = featdist
+REFPROJ   = refproj --lift $(REFERENCE) --whiten
+DISTANCE  = sinkhorn

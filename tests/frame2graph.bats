@@ -1,0 +1,130 @@
+load helper
+export PYTHONPATH=$ROOT/tests/oracle
+
+graphs() {
+	ls "$SAMPLE"/graphs/*.json
+	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
+}
+
+# grouped FILE OPTION...: the graph in ./stream, with groups by random distances
+grouped() {
+	graph2frame "$1" >plain
+	oracle attribution distances "$1" | supernode --graph plain --quiet "${@:2}" >stream
+}
+
+@test "groups become supernodes and pins, and nothing else changes, for every graph" {
+	for f in $(graphs); do
+		grouped "$f"
+		frame2graph --quiet stream >json
+		oracle attribution supernodes json stream "$f"
+	done
+}
+
+@test "a collapsed graph has one node per group and the sums of links, for every graph" {
+	for f in $(graphs); do
+		grouped "$f" --to 20%
+		frame2graph --quiet --collapse stream >json
+		oracle attribution collapsed json stream "$f"
+	done
+}
+
+@test "every form of every graph passes Neuronpedia's schema" {
+	[ -n "$DATA" ] || skip "no real data"
+	for f in $(graphs); do
+		name=$(basename "$f")
+		grouped "$f"
+		graph2frame "$f" | frame2graph >"plain-$name"
+		frame2graph --quiet stream >"grouped-$name"
+		frame2graph --quiet --collapse stream >"small-$name"
+	done
+	oracle attribution schema "$DATA/graphs/graph-schema.json" ./*.json
+}
+
+@test "a collapsed graph goes in again and comes back as it is" {
+	grouped "$SAMPLE/graphs/add-three-four.json"
+	frame2graph --collapse stream >small.json
+	graph2frame small.json | frame2graph >back.json
+	oracle attribution same small.json back.json
+}
+
+@test "members are called what the file's pins are called" {
+	[ -n "$DATA" ] || skip "no real data"
+	grouped "$DATA/graphs/haiku/bomb-a.json" --groups 30
+	frame2graph --quiet stream | grep -q '"supernodes": *\[\[[^]]*_-0"'
+	grouped "$DATA/graphs/gemma/gemma-small-big-en.json" --groups 200
+	frame2graph --quiet stream | grep -q '"supernodes": *\[\["[^"]*", "[0-9]*_[0-9]*_[0-9]*"'
+}
+
+@test "at most 200 nodes are pinned, and a note says how many are not" {
+	oracle attribution make --features 400 >g.json
+	grouped g.json --across-positions
+	frame2graph stream >json 2>notes
+	oracle attribution supernodes json stream g.json
+	grep -q "^frame2graph: stream: [0-9]* nodes are not pinned: 200 pins are the most" notes
+}
+
+@test "a note is said once and --quiet leaves it out" {
+	oracle attribution make --features 400 >g.json
+	grouped g.json --across-positions
+	[ "$(frame2graph stream 2>&1 >json | wc -l)" -eq 1 ]
+	[ -z "$(frame2graph --quiet stream 2>&1 >json)" ]
+}
+
+@test "several graphs are written one after another" {
+	for f in "$SAMPLE"/graphs/*.json; do graph2frame "$f"; done | frame2graph |
+		"$PY" -c '
+import json, sys
+text, at = sys.stdin.read(), 0
+for path in sys.argv[1:]:
+    graph, at = json.JSONDecoder().raw_decode(text, at)
+    at += 1
+    assert graph == json.load(open(path))
+' "$SAMPLE"/graphs/*.json
+}
+
+@test "a graph without groups cannot be collapsed" {
+	graph2frame "$SAMPLE/graphs/add-three-four.json" >stream
+	fails 1 frame2graph --collapse stream
+	[[ $line == *supernode* ]]
+}
+
+@test "an empty stream gives nothing" {
+	[ -z "$(stream graph --empty | frame2graph)" ]
+}
+
+# broken EXPRESSION: a stream after a change to its frames n (nodes), l (links), d (document), g (groups)
+broken() {
+	"$PY" - "$1" <<-'E'
+	import sys
+	import numpy as np
+	from stream import pack, read
+	header, frames = read(open("stream", "rb"))[0]
+	n, l, d, g = frames
+	for fields in frames:
+	    fields.update({k: v.copy() for k, v in fields.items() if isinstance(v, np.ndarray)})
+	exec(sys.argv[1])
+	open("broken", "wb").write(pack(header, frames, checksum=False).replace(b"@@", b"\xff\xff"))
+	E
+	fails 1 frame2graph broken
+	[ ! -s stdout ]
+}
+
+@test "a stream that contradicts itself is refused before anything is written" {
+	oracle attribution make >g.json
+	grouped g.json
+	broken 'l["source"][5] = 1000' && [[ $line == *"broken: frame 2: link 5 joins nodes 1000 and"* ]]
+	broken 'l["weight"][5] = np.nan' && [[ $line == *"link 5: the weight is no number"* ]]
+	broken 'l["weight_exact"][5] = np.inf' && [[ $line == *"link 5"* ]]
+	broken 'n["type"][3] = 9' && [[ $line == *"node 3 is of type 9"* ]]
+	broken 'n["clerp"].pop()' && [[ $line == *clerp* ]]
+	broken 'n["node_json"][3] = "{"' && [[ $line == *"node 3: byte"* ]]
+	broken 'n["node_id"][3] = "@@"' && [[ $line == *"UTF-8"* ]]
+	broken 'd["json"] = d["json"][:-1]' && [[ $line == *"byte"* ]]
+	broken 'd["json"] = "{}"' && [[ $line == *metadata* ]]
+	broken 'd["json"] = d["json"].replace("links", "lines")' && [[ $line == *lists* ]]
+	broken 'g["group"][3] = 1000' && [[ $line == *"node 3 is in group 1000"* ]]
+	broken 'g["group_name"].append("x")' && [[ $line == *"is empty"* ]]
+	broken 'g["group_link_source"][0] = 1000' && [[ $line == *"group link 0"* ]]
+	broken 'del frames[1:]' && [[ $line == *"ends before its frame of links"* ]]
+	broken 'header["kind"] = "distances"' && [[ $line == *"a stream of distances"* ]]
+}

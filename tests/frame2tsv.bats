@@ -1,0 +1,62 @@
+# contract: activations frame2tsv
+
+load helper
+
+# table OPTION...: of the lines of JSON on stdin, as lines with | for tabs
+table() {
+	json2frame | frame2tsv "$@" | tr '\t' '|'
+}
+
+@test "columns by name, a row for each entry; scalars and other lengths are left out" {
+	cat >lines <<-'END'
+	{"semot":1}
+	{"row0":3,"row_layer":["a","b"],"cost":["<f4",[2],[0.5,1]],"other":["<u4",[3],[1,2,3]],"d":["<f4",[2,2],[1,2,3,"NaN"]],"flat":["<u4",[],[1]],"none":["<f4",[2,0],[]],"u":["<u8",[2],[1,"18446744073709551615"]]}
+	{"end":1}
+	END
+	table <lines >out
+	cat >expected <<-'END'
+	row_layer|cost|d.0|d.1|u
+	a|0.5|1.0|2.0|1
+	b|1.0|3.0|NaN|18446744073709551615
+	END
+	cmp out expected
+}
+
+@test "the names stand once, and again after an empty line when they change" {
+	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]]}' '{"a":["<u4",[1],[3]]}' '{"b":["x"]}' '{}' '{"a":["<u4",[0],[]]}' '{"end":5}' |
+		table >out
+	printf '%s\n' a 1 2 3 '' b x '' a | cmp out -
+}
+
+@test "--columns picks and orders columns, and with them frames" {
+	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]],"b":["x","y"],"c":["<u4",[1],[7]]}' '{"c":["<u4",[3],[7,8,9]]}' '{"end":2}' >lines
+	table --columns b,a <lines | cmp - <(printf '%s\n' 'b|a' 'x|1' 'y|2')
+	table --columns c <lines | cmp - <(printf '%s\n' c 7 7 8 9)
+	json2frame lines >s
+	fails 1 frame2tsv --columns a,c s
+	[ "$line" = "frame2tsv: s: frame 1: c has 1 rows, a has 2" ]
+	fails 1 frame2tsv --columns a,nothing s
+	[ "$line" = "frame2tsv: no frame has the columns a,nothing" ]
+	printf '%s\n' '{"semot":1}' '{"row0":1}' '{"end":1}' | json2frame | fails 1 frame2tsv --columns row0
+}
+
+@test "a row is a line whatever the strings hold" {
+	printf '%s\n' '{"semot":1}' '{"a":["x\ty\nz\\n\r",""],"b":["<u4",[2],[1,2]]}' '{"end":1}' | table >out
+	printf '%s\n' 'a|b' 'x\ty\nz\\n\r|1' '|2' | cmp out -
+}
+
+@test "numbers read back to the same bits, and sort and awk take them" {
+	stream matching >s
+	frame2tsv s >t
+	"$PY" - <<-'END'
+	import numpy as np
+	import stream
+	(_, (frame,)), = stream.read(open("s", "rb"))
+	names, *rows = (line.rstrip("\n").split("\t") for line in open("t"))
+	assert names == list(frame)
+	for name, column in zip(names, zip(*rows)):
+	    assert list(column) == frame[name] if isinstance(frame[name], list) else \
+	        np.array_equal(np.array(column, frame[name].dtype), frame[name]), name
+	END
+	frame2tsv --columns row_feature,cost s | tail -n +2 | sort -k2g | awk '$2 < last { exit 1 } { last = $2 }'
+}

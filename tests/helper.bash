@@ -1,0 +1,44 @@
+# What every test begins with: load helper
+#
+# A test runs in an empty directory of its own, with the programs of build/bin (of build-san/bin when
+# SAN is set) first on PATH.
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+SAMPLE=$ROOT/examples/storyworld
+: "${DATA=$([ ! -d "$ROOT/../shared/data" ] || (cd "$ROOT/../shared/data" && pwd))}"
+BUILD=$ROOT/build${SAN:+-san}
+PY=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
+PATH=$BUILD/bin:$PATH
+PYTHONPATH=$ROOT/tests/oracle
+export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# oracle NAME ARGUMENT...: tests/oracle/NAME.py
+oracle() {
+	"$PY" "$ROOT/tests/oracle/$1.py" "${@:2}"
+}
+
+# stream KIND OPTION...: a small random stream; see make_stream.py --help
+stream() {
+	oracle make_stream "$@"
+}
+
+# fails STATUS COMMAND...: the command has to end with this status and say why in one line on stderr
+# that begins with its name. The line is left in $line, what it wrote in ./stdout.
+fails() {
+	local expected=$1 status=0
+	shift
+	"$@" >stdout 2>stderr || status=$?
+	line=$(<stderr)
+	if [ "$status" -ne "$expected" ]; then
+		echo "$*: status $status, not $expected: $line"
+	elif [ "$(wc -l <stderr)" -ne 1 ] || [[ $line != "${1##*/}: "* ]]; then
+		echo "$*: not one line that begins with its name: $line"
+	else
+		return 0
+	fi
+	return 1
+}

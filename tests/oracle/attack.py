@@ -1,0 +1,267 @@
+"""Holds every program in build/bin to a rule of the contract; prints what breaks it, one line each.
+
+    attack.py RULE [PROGRAM...]
+
+How to run a program stands in its own test, as a line
+
+    # contract: KIND COMMAND
+
+where KIND is the kind of stream on its stdin (see make_stream.py), or `none` when it reads something
+else and only some rules make sense. {activations}, {graph}, ... in COMMAND are files of such streams,
+{sample} is the bundled sample and {root} the repository."""
+import io
+import itertools
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+import make_stream
+import stream
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "bin"
+TIMES = int(os.environ.get("TIMES", 40 if os.environ.get("SAN") else 200))
+FULL = open("/dev/full", "wb")
+
+
+class Program:
+    def __init__(self, name, folder):
+        self.name, self.kind, self.command = name, None, []
+        try:
+            text = (ROOT / "tests" / f"{name}.bats").read_text()
+        except FileNotFoundError:
+            return
+        line = re.search(r"^# contract: *(\S+) +(.+)$", text, re.M)
+        if not line:
+            return
+        places = {kind: folder / kind for kind in make_stream.KINDS}
+        places.update(root=ROOT, sample=ROOT / "examples" / "storyworld")
+        self.kind = line[1]
+        self.command = [word.format(**places) for word in line[2].split()]
+
+    @property
+    def reads_streams(self):
+        return self.kind in make_stream.KINDS
+
+    def run(self, data=b"", *options, stdin=None, stdout=subprocess.PIPE):
+        command = [BIN / self.name] + self.command[1:] + ["--quiet", *options]
+        source = {"stdin": stdin} if stdin else {"input": data}
+        try:
+            return subprocess.run(command, **source, stdout=stdout, stderr=subprocess.PIPE, timeout=60)
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, "none after 60 s", b"", b"")
+
+    def make(self, **options):
+        return make_stream.make(self.kind, **options)
+
+
+def end_marks(out):
+    """How many end marks are in what a program wrote: a stream or lines of JSON."""
+    if out[:1] not in (b"\xc7", b"\xc8", b"\xc9"):
+        return sum(line.startswith(b'{"end":') for line in out.splitlines())
+    marks = 0
+    try:
+        for fields, _ in stream.objects(out):
+            marks += "end" in fields
+    except ValueError:
+        pass
+    return marks
+
+
+def refused(program, result, what, ends=0):
+    """Status 1, one line that begins with the name, no end mark but those of whole streams before."""
+    lines = result.stderr.decode(errors="replace").splitlines()
+    if result.returncode != 1:
+        yield f"{what}: exit status {result.returncode}, not 1: {lines[-1:]}"
+    elif len(lines) != 1 or not lines[0].startswith(program.name + ": "):
+        yield f"{what}: not one line that begins with its name: {lines}"
+    elif end_marks(result.stdout or b"") > ends:
+        yield f"{what}: an end mark was written"
+
+
+def accepted(result, what):
+    if result.returncode != 0 or result.stderr:
+        yield f"{what}: exit status {result.returncode}: {result.stderr.decode(errors='replace').strip()}"
+
+
+def streams_of(result):
+    """What was written as streams, checked; None when it is text."""
+    if result.stdout[:1] not in (b"\xc7", b"\xc8", b"\xc9"):
+        return None
+    return stream.read(io.BytesIO(result.stdout))
+
+
+# -- The rules: each yields what is wrong ---------------------------------------------------------
+
+
+def declared(program):
+    """says in its test how it is run"""
+    if not program.kind or program.command[0] != program.name:
+        yield f"tests/{program.name}.bats has no line '# contract: KIND {program.name} ...'"
+    elif program.kind != "none" and not program.reads_streams:
+        yield f"tests/{program.name}.bats: {program.kind} is no kind of stream"
+
+
+def works(program):
+    """accepts valid input in silence and ends its output"""
+    result = program.run(program.make() if program.reads_streams else b"")
+    yield from accepted(result, "valid input")
+    streams_of(result)
+
+
+def usage(program):
+    """--help and --version name it and exit 0, an unknown option exits 2"""
+    for option in "--help", "--version":
+        result = subprocess.run([BIN / program.name, option], capture_output=True)
+        if result.returncode != 0 or program.name.encode() not in result.stdout or result.stderr:
+            yield f"{option}: status {result.returncode}, {result.stdout[:60]}"
+    for option in "--no-such-option", "-z":
+        result = subprocess.run([BIN / program.name, option], capture_output=True)
+        if result.returncode != 2 or result.stdout or result.stderr.count(b"\n") != 1:
+            yield f"{option}: status {result.returncode}, not 2: {result.stderr}"
+
+
+def cut(program):
+    """refuses a stream that was cut anywhere"""
+    data, dice = program.make(), random.Random(program.name)
+    for place in sorted({*range(8), *dice.sample(range(len(data)), min(TIMES, len(data)))}):
+        yield from refused(program, program.run(data[:place]), f"cut at {place}")
+
+
+def flipped(program):
+    """refuses a stream with any bit changed"""
+    data, dice = program.make(), random.Random(program.name)
+    for _ in range(TIMES):
+        place, bit = dice.randrange(len(data)), 1 << dice.randrange(8)
+        bad = data[:place] + bytes([data[place] ^ bit]) + data[place + 1:]
+        yield from refused(program, program.run(bad), f"bit {bit} of byte {place}")
+
+
+def garbage(program):
+    """refuses what is no stream"""
+    data = program.make()
+    noise = np.random.default_rng(0).bytes(10000)
+    for what, bad in {"empty input": b"", "noise": noise, "text": b"no stream\n" * 99, "zeros": bytes(9999),
+                      "a NumPy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}",
+                      "no header": data[len(next(stream.objects(data))[1]):]}.items():
+        yield from refused(program, program.run(bad), what)
+    yield from refused(program, program.run(data + noise), "noise behind a stream", ends=1)
+
+
+def upstream(program):
+    """fails when the program before it died"""
+    with tempfile.NamedTemporaryFile() as file:
+        data = program.make(frames=9)
+        file.write(data[:len(data) // 2])
+        file.flush()
+        for what, command in {"false": "false", "killed": f"cat {file.name}; kill -9 $$"}.items():
+            dying = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE)
+            yield from refused(program, program.run(stdin=dying.stdout), what)
+            dying.wait()
+
+
+def full(program):
+    """fails when its output cannot be written, and is silent when nobody reads it"""
+    data = program.make(frames=9) if program.reads_streams else b""
+    yield from refused(program, program.run(data, stdout=FULL), "/dev/full")
+    unread, end = os.pipe()
+    os.close(unread)
+    result = program.run(data, stdout=end)
+    os.close(end)
+    if result.returncode != -signal.SIGPIPE or result.stderr:
+        yield f"SIGPIPE: exit status {result.returncode}, {result.stderr}"
+
+
+def empty(program):
+    """passes an empty stream"""
+    result = program.run(program.make(empty=True))
+    yield from accepted(result, "empty stream")
+    if result.returncode == 0 and end_marks(program.run(program.make()).stdout) and not end_marks(result.stdout):
+        yield "empty stream: no end mark written"
+
+
+def unknown(program):
+    """passes on header fields that it does not know, fields of frames too when it keeps the frames, and
+    adds to the history at most itself"""
+    data = program.make(unknown=True)
+    result = program.run(data)
+    yield from accepted(result, "unknown fields")
+    out = streams_of(result)
+    if not out or result.returncode != 0:
+        return
+    header, frames = out[0]
+    given, given_frames = stream.read(io.BytesIO(data))[0]
+    if header.get("unknown_field") != given["unknown_field"]:
+        yield f"unknown_field became {header.get('unknown_field')}"
+    history = header["history"]
+    if any(entry not in history for entry in given["history"]) \
+            or history[-1][0] not in (program.name, given["history"][-1][0]):
+        yield f"history became {history}"
+    if header["kind"] != given["kind"] or len(frames) != len(given_frames):
+        return
+    for i, (frame, before) in enumerate(zip(frames, given_frames)):
+        for name in "unknown_tensor", "unknown_list", "unknown_value":
+            if not np.array_equal(frame.get(name), before[name]):
+                yield f"frame {i}: {name} became {frame.get(name)}"
+
+
+def lz4(program):
+    """writes the same for plain and for LZ4 input"""
+    plain, packed = (program.run(program.make(lz4_frame=packed)) for packed in (False, True))
+    yield from accepted(packed, "LZ4")
+    if plain.stdout != packed.stdout:
+        yield "LZ4 input makes another output"
+
+
+def threads(program):
+    """writes the same for any --threads"""
+    if b"--threads" not in subprocess.run([BIN / program.name, "--help"], capture_output=True).stdout:
+        return
+    data = program.make(frames=5) if program.reads_streams else b""
+    one, two = (program.run(data, "--threads", n) for n in "12")
+    yield from accepted(two, "--threads 2")
+    if one.stdout != two.stdout:
+        yield "--threads 1 and --threads 2 differ"
+
+
+RULES = {rule.__name__: rule for rule in (declared, usage, works, cut, flipped, garbage, upstream, full, empty,
+                                          unknown, lz4, threads)}
+
+
+def applies(rule, program):
+    if rule in (declared, usage) or program.reads_streams:
+        return True
+    return rule in (works, full, threads) and len(program.command) > 1
+
+
+def problems(rule, program):
+    try:
+        found = rule(program) if applies(rule, program) else []
+        return [f"{program.name}: {problem}" for problem in itertools.islice(found, 5)]
+    except Exception as problem:
+        return [f"{program.name}: {type(problem).__name__}: {problem}"]
+
+
+def main():
+    rule = RULES[sys.argv[1]]
+    names = sys.argv[2:] or os.environ.get("ONLY", "").split() or sorted(
+        path.name for path in BIN.iterdir() if os.access(path, os.X_OK))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        folder = pathlib.Path(folder)
+        for kind in make_stream.KINDS:
+            (folder / kind).write_bytes(make_stream.make(kind))
+        programs = [Program(name, folder) for name in names]
+        lines = [line for found in pool.map(lambda program: problems(rule, program), programs) for line in found]
+    sys.exit("\n".join(lines) or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Attribution graphs for the tests, in plain Python: attribution.py COMMAND ARGUMENT...; see the functions."""
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from stream import objects, pack
+
+KINDS = ("cross layer transcoder", "mlp reconstruction error", "embedding", "logit")
+FEATURE, ERROR, EMBEDDING, LOGIT = range(4)
+
+
+def make(seed, shuffle, features):
+    """A small random graph as JSON on stdout; --shuffle permutes its nodes and links."""
+    rng = np.random.default_rng(seed)
+    nodes = [(f"{1 + i % 4}", i // 4 % 23, int(rng.integers(3)), FEATURE) for i in range(features)]
+    nodes += [("2", -1, position, ERROR) for position in range(3)]
+    nodes += [("E", 7, position, EMBEDDING) for position in range(3)] + [("5", 9, 2, LOGIT)]
+    nodes = list(dict.fromkeys(nodes))
+    ids = [f"0_{layer}_{at}" if kind == ERROR else f"{layer}_{index}_{at}"
+           for layer, index, at, kind in nodes]
+    document = {
+        "metadata": {"slug": "toy", "scan": "toy", "prompt_tokens": ["a", "b", "c"], "prompt": "a b c"},
+        "qParams": {"pinnedIds": [ids[-1], ids[0], "gone"], "supernodes": [["by hand", ids[0], ids[1]]]},
+        "nodes": [{
+            "node_id": name, "feature": index, "layer": layer, "ctx_idx": at, "feature_type": KINDS[kind],
+            "jsNodeId": f"{layer}_{index}-0", "clerp": ["", "cat", "dog", f"label {i}"][i % 4],
+            "influence": None if kind == LOGIT else rng.random(), "unknown": {"kept": [i, None]},
+        } for i, (name, (layer, index, at, kind)) in enumerate(zip(ids, nodes))],
+        "links": [{"source": a, "target": b, "weight": rng.standard_normal()}
+                  for i, a in enumerate(ids) for b in ids[i + 1:] if rng.random() < .3],
+    }
+    if shuffle:
+        np.random.default_rng(seed + 1).shuffle(document["nodes"])
+        np.random.default_rng(seed + 2).shuffle(document["links"])
+    json.dump(document, sys.stdout)
+
+
+def of_kind(document, word):
+    return [node for node in document["nodes"] if word in node["feature_type"]]
+
+
+def name_of(node):
+    return str(node["layer"]), int(node["node_id"].split("_")[1])
+
+
+def distances(graph, seed, skip, forbid, one_way):
+    """A stream of distances between the graph's features, as between random points, on stdout. --skip of
+    them are left out, --forbid pairs are infinite, --one-way makes both directions differ."""
+    names = sorted({name_of(node) for node in of_kind(load(graph), "transcoder")})[skip:]
+    point = np.array([np.random.default_rng([seed, *name[0].encode(), name[1]]).random(3) for name in names])
+    dist = np.linalg.norm(point[:, None] - point[None], axis=2)
+    rng = np.random.default_rng(seed)
+    for i, j in rng.integers(len(names), size=(forbid, 2)):
+        dist[i, j] = dist[j, i] = np.inf
+    if one_way:
+        dist += rng.random(dist.shape)
+    layers, features = [layer for layer, _ in names], np.array([index for _, index in names], "<u4")
+    sys.stdout.buffer.write(pack({"kind": "distances", "metric": "toy", "rows": len(names), "cols": len(names)}, [
+        {"row_layer": layers, "row_feature": features, "col_layer": layers, "col_feature": features},
+        {"row0": 0, "dist": dist.astype("<f4")}], checksum=False))
+
+
+def load(path, exact=False):
+    """With exact, objects are lists of pairs, so that the order of keys counts."""
+    with open(path, "rb") as file:
+        return json.load(file, object_pairs_hook=(lambda pairs: ["object", pairs]) if exact else None)
+
+
+def one(path):
+    """The header and frames of a file with one stream; its checksum is not looked at, which takes long."""
+    with open(path, "rb") as file:
+        header, *frames, end = [fields for fields, _ in objects(file.read())]
+    assert end["end"] == len(frames)
+    return header, frames
+
+
+def same(a, b):
+    """Both files hold the same JSON, the order of keys included."""
+    assert repr(load(a, True)) == repr(load(b, True)), f"{b} is not {a}"
+
+
+def schema(path, *files):
+    """Neuronpedia's schema holds for the files."""
+    import jsonschema
+    check = jsonschema.Draft7Validator(load(path))
+    for file in files:
+        for error in check.iter_errors(load(file)):
+            raise AssertionError(f"{file}: {list(error.path)}: {error.message[:200]}")
+
+
+def partition(labels):
+    sets = defaultdict(set)
+    for node, label in labels:
+        sets[label].add(node)
+    return {frozenset(members) for members in sets.values() if len(members) > 1}
+
+
+def clusters(graph, dist_stream, method, groups, at, across):
+    """The groups of nodes that scipy makes, one position after another, cut at one height for all."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+    ids, *blocks = dist_stream
+    row = {name: i for i, name in enumerate(zip(ids["row_layer"], ids["row_feature"].tolist()))}
+    dist = np.concatenate([block["dist"] for block in blocks]).astype(float)
+    dist = np.minimum((dist + dist.T) / 2, 1e6)
+    np.fill_diagonal(dist, 0)
+    features = np.flatnonzero(graph["type"] == FEATURE)
+    trees, parts = [], defaultdict(list)
+    for i in features:
+        name = graph["layer"][i], int(graph["feature"][i])
+        if name in row:
+            parts[0 if across else int(graph["ctx_idx"][i])].append((i, row[name]))
+    for part in parts.values():
+        rows = [r for _, r in part]
+        if len(part) > 1:
+            square = dist[np.ix_(rows, rows)]
+            trees.append((part, linkage(squareform((square + square.T) / 2, checks=False), method)))
+    heights = np.sort(np.concatenate([tree[:, 2] for _, tree in trees]))
+    heights = heights[heights < 1e4]
+    if at is None:
+        merges = min(len(features) - groups, len(heights))
+        at = heights[merges - 1] * (1 + 1e-9) if merges > 0 else -1
+    return partition(((i, (t, label)) for t, (part, tree) in enumerate(trees)
+                      for (i, _), label in zip(part, fcluster(tree, min(at, 1e4), "distance"))))
+
+
+def groups(path, dist_path, method, n, at, across):
+    """The stream's groups are those that scipy's linkage and fcluster make of the distances, and the links
+    between them are sums."""
+    nodes, link, _, found = one(path)[1]
+    expected = clusters(nodes, one(dist_path)[1], method, n, at, across)
+    actual = partition((i, group) for i, group in enumerate(found["group"]) if group >= 0)
+    assert actual == expected, f"{len(actual)} groups, {len(expected)} expected"
+    assert len(actual) == len(found["group_name"]) == len(set(found["group_name"]))
+    assert all(found["group_name"])
+    links(link, found)
+
+
+def units(found):
+    count = len(found["group_name"])
+    out = []
+    for group in found["group"]:
+        out.append(group if group >= 0 else count)
+        count += group < 0
+    return out
+
+
+def links(link, found):
+    """Links between groups are the sums of links."""
+    unit, signed, absolute = units(found), defaultdict(float), defaultdict(float)
+    for a, b, weight in zip(link["source"], link["target"], link["weight_exact"]):
+        if unit[a] != unit[b]:
+            signed[unit[a], unit[b]] += weight
+            absolute[unit[a], unit[b]] += abs(weight)
+    pairs = list(zip(found["group_link_source"].tolist(), found["group_link_target"].tolist()))
+    assert sorted(pairs) == sorted(signed) and len(pairs) == len(set(pairs))
+    np.testing.assert_allclose(found["group_link_weight"], [signed[p] for p in pairs], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(found["group_link_abs"], [absolute[p] for p in pairs], rtol=1e-6)
+
+
+def by_id(path):
+    """The groups of a stream as sets of node_ids, and its links between groups, one a line; for cmp."""
+    nodes, _, _, found = one(path)[1]
+    members = defaultdict(list)
+    for name, kind, unit in zip(nodes["node_id"], nodes["type"].tolist(), units(found)):
+        members[unit].append((name, kind))
+    text = {unit: json.dumps(sorted(names)) for unit, names in members.items()}
+    for line in sorted(text.values()):
+        print(line)
+    for line in sorted(f"{text[a]} -> {text[b]} {weight:.4f}" for a, b, weight in zip(
+            found["group_link_source"].tolist(), found["group_link_target"].tolist(),
+            found["group_link_weight"].tolist())):
+        print(line)
+
+
+def ranked(nodes, link):
+    """Nodes by cumulative influence, where there is one, or else by the sum of absolute outgoing weights."""
+    strength = np.bincount(link["source"], np.abs(link["weight"]).astype(float), len(nodes["type"]))
+    influence = np.nan_to_num(nodes["influence"], nan=np.inf)
+    return sorted(range(len(strength)), key=lambda i: (influence[i], -strength[i]))
+
+
+def dialect(nodes, pins):
+    """The ids that pins are."""
+    return max(("node_id", "js_node_id"), key=lambda field: sum(pin in set(nodes[field]) for pin in pins))
+
+
+def supernodes(path, stream, before):
+    """frame2graph's file says of the stream's groups what it should, and is as before in all else."""
+    nodes, link, _, found = one(stream)[1]
+    document, old = load(path), load(before)
+    names = nodes[dialect(nodes, old["qParams"].get("pinnedIds", []))]
+    order = ranked(nodes, link)
+    expected = [[name] + [names[i] for i, group in enumerate(found["group"]) if group == g]
+                for g, name in enumerate(found["group_name"])]
+    assert document["qParams"]["supernodes"] == expected
+    pins, kind = old["qParams"].get("pinnedIds", []), dict(zip(names, nodes["type"]))
+    ends = [pin for pin in pins if kind.get(pin) in (EMBEDDING, LOGIT)]
+    wanted = dict.fromkeys(ends + pins + [names[i] for i in order if found["group"][i] >= 0])
+    assert document["qParams"]["pinnedIds"] == list(wanted)[:200]
+    for key in "supernodes", "pinnedIds":
+        document["qParams"].pop(key)
+        old["qParams"].pop(key, None)
+    assert document == old
+
+
+def collapsed(path, stream, before):
+    """A collapsed file: one node per unit with its leader's fields, links summed, pins within it."""
+    nodes, link, _, found = one(stream)[1]
+    document, old = load(path), load(before)
+    names = nodes[dialect(nodes, old["qParams"].get("pinnedIds", []))]
+    unit, leader = units(found), {}
+    for i in ranked(nodes, link):
+        leader.setdefault(unit[i], i)
+    kept = sorted(leader.values())
+    ids = [node["node_id"] for node in document["nodes"]]
+    assert len(ids) == len(set(ids)) == len(kept)
+    for i, node in zip(kept, document["nodes"]):
+        expected = dict(old["nodes"][i], node_id=node["node_id"])
+        assert node["node_id"] in (expected["node_id"], old["nodes"][i]["node_id"] + "_2")
+        if found["group"][i] >= 0:
+            expected["clerp"] = found["group_name"][found["group"][i]]
+            expected["supernode_members"] = [names[k] for k, u in enumerate(unit) if u == unit[i]]
+        assert node == expected
+    place = {unit[i]: node["node_id"] for i, node in zip(kept, document["nodes"])}
+    expected = {(place[a], place[b]): weight for a, b, weight in zip(
+        found["group_link_source"], found["group_link_target"], found["group_link_weight"].tolist())}
+    actual = {(each["source"], each["target"]): each["weight"] for each in document["links"]}
+    assert actual == expected and len(actual) == len(document["links"])
+    known = set(ids) | {node["jsNodeId"] for node in document["nodes"]}
+    every = set(nodes["node_id"]) | set(nodes["js_node_id"])
+    pins = document["qParams"]["pinnedIds"]
+    assert len(pins) == len(set(pins)) <= 200 and all(pin in known or pin not in every for pin in pins)
+    assert document["qParams"]["supernodes"] == []
+    for key in "qParams", "nodes", "links":
+        document.pop(key)
+        old.pop(key)
+    assert document == old
+
+
+def collision(path, stream):
+    """Links whose source is a node_id of two nodes: in the stream, sources of one target ascend, and no link
+    goes back to an earlier layer."""
+    nodes, link = one(stream)[1][:2]
+    twice = {name for name, n in Counter(nodes["node_id"]).items() if n > 1}
+    layer = [-1 if name == "E" else int(name) for name in nodes["layer"]]
+    source, target = link["source"].astype(int), link["target"].astype(int)
+    assert twice and [nodes["node_id"][i] for i in source] == [each["source"] for each in load(path)["links"]]
+    assert all(a < b for a, b, s, t in zip(source, source[1:], target, target[1:]) if s == t)
+    assert all(layer[a] < layer[b] for a, b in zip(source, target))
+    assert len({a for a in source if nodes["node_id"][a] in twice}) == 2
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command")
+    parser.add_argument("path", nargs="*")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffle", action="store_true")
+    parser.add_argument("--features", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--forbid", type=int, default=0)
+    parser.add_argument("--one-way", action="store_true")
+    parser.add_argument("--linkage", default="average")
+    parser.add_argument("--groups", type=int)
+    parser.add_argument("--at", type=float)
+    parser.add_argument("--across-positions", action="store_true")
+    given = parser.parse_args()
+    if given.command == "make":
+        make(given.seed, given.shuffle, given.features)
+    elif given.command == "distances":
+        distances(*given.path, given.seed, given.skip, given.forbid, given.one_way)
+    elif given.command == "groups":
+        groups(*given.path, given.linkage, given.groups, given.at, given.across_positions)
+    else:
+        {"same": same, "schema": schema, "by-id": by_id, "supernodes": supernodes,
+         "collapsed": collapsed, "collision": collision}[given.command](*given.path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Writes a small random stream of a kind to stdout."""
+import argparse
+import json
+import sys
+
+import numpy as np
+
+from stream import pack
+
+FEATURES, TOKENS, D = 12, 60, 6
+
+
+def csr(rng, counts):
+    return np.concatenate([[0], np.cumsum(counts)]).astype("<u4")
+
+
+def activations(rng, frames):
+    header = {"model": "toy", "layer": "3", "space": "toy/3", "d": D, "features": FEATURES,
+              "tokens": TOKENS * frames, "arch": "topk"}
+    body = []
+    for i in range(frames):
+        counts = rng.integers(1, 5, TOKENS)
+        body.append({
+            "token": np.arange(i * TOKENS, (i + 1) * TOKENS, dtype="<u4"),
+            "point": rng.standard_normal((TOKENS, D)).astype("<f4"),
+            "indptr": csr(rng, counts),
+            "feature": np.concatenate([np.sort(rng.permutation(FEATURES)[:n]) for n in counts]).astype("<u4"),
+            "value": rng.exponential(1, counts.sum()).astype("<f4"),
+        })
+    return header, body
+
+
+def distributions(rng, frames):
+    header = {"model": "toy", "layer": "3", "space": "reference", "d": D, "features": FEATURES,
+              "support": 8, "select": "coordinated", "seed": 0}
+    tables = [{
+        "token": np.arange(i * TOKENS, (i + 1) * TOKENS, dtype="<u4"),
+        "point": rng.standard_normal((TOKENS, D)).astype("<f4"),
+    } for i in range(frames)]
+    counts = rng.integers(1, 9, FEATURES)
+    indptr = csr(rng, counts)
+    weight = rng.exponential(1, indptr[-1])
+    for begin, end in zip(indptr, indptr[1:]):
+        weight[begin:end] /= weight[begin:end].sum()
+    features = {
+        "feature": np.arange(FEATURES, dtype="<u4"),
+        "indptr": indptr,
+        "row": np.concatenate([np.sort(rng.permutation(TOKENS * frames)[:n]) for n in counts]).astype("<u4"),
+        "weight": weight.astype("<f4"),
+        "mass": rng.exponential(9, FEATURES),
+        "count": (counts * 3).astype("<u4"),
+    }
+    return header, tables + [features]
+
+
+def ids(side, n):
+    """Features 0 0 1 1 2 2 ... of layers 3 and 4."""
+    return {f"{side}_layer": ["34"[i % 2] for i in range(n)],
+            f"{side}_feature": (np.arange(n) // 2).astype("<u4")}
+
+
+def distances(rng, frames):
+    """Of one set with itself."""
+    n = 5 * frames
+    header = {"metric": "wasserstein", "p": 1, "epsilon": 0.02, "rows": n, "cols": n, "space": "reference"}
+    dist = rng.random((n, n)) * (1 - np.eye(n))
+    dist = (dist + dist.T).astype("<f4")
+    blocks = [{"row0": i, "dist": dist[i:i + 5]} for i in range(0, n, 5)]
+    return header, [{**ids("row", n), **ids("col", n)}] + blocks
+
+
+def matching(rng, frames):
+    header = {"metric": "wasserstein", "rows": FEATURES, "cols": FEATURES, "space": "reference"}
+    body = {**ids("row", FEATURES), **ids("col", FEATURES),
+            "row": np.arange(FEATURES, dtype="<u4"), "col": rng.permutation(FEATURES).astype("<u4"),
+            "cost": rng.random(FEATURES).astype("<f4"), "margin": rng.random(FEATURES).astype("<f4")}
+    return header, [body]
+
+
+def graph(rng, frames):
+    """Embeddings, features of layers 3 and 4 at a few positions, an error node and a logit."""
+    nodes = [{"node_id": "E_5_0", "layer": "E", "feature": 5, "ctx_idx": 0, "type": 2}]
+    for i in range(4 * frames):
+        layer = str(3 + i % 2)
+        feature = i // 2 % FEATURES
+        nodes.append({"node_id": f"{layer}_{feature}_{i % 3}", "layer": layer, "feature": feature,
+                      "ctx_idx": i % 3, "type": 0})
+    nodes.append({"node_id": "0_3_2", "layer": "3", "feature": 2**64 - 1, "ctx_idx": 2, "type": 1})
+    nodes.append({"node_id": "27_9_2", "layer": "27", "feature": 9, "ctx_idx": 2, "type": 3})
+    kinds = ("cross layer transcoder", "mlp reconstruction error", "embedding", "logit")
+    n = len(nodes)
+    texts = [json.dumps({"node_id": node["node_id"], "jsNodeId": node["node_id"] + "-0",
+                         "layer": node["layer"], "ctx_idx": node["ctx_idx"],
+                         "feature_type": kinds[node["type"]], "clerp": f"clerp {i}"})
+             for i, node in enumerate(nodes)]
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n) if rng.random() < 0.5]
+    weight = rng.standard_normal(len(pairs))
+    head = {"metadata": {"slug": "toy", "scan": "toy", "prompt": "a b", "prompt_tokens": ["a", "b", "c"]},
+            "qParams": {}, "nodes": [], "links": []}
+    return {}, [
+        {"node_id": [node["node_id"] for node in nodes],
+         "js_node_id": [node["node_id"] + "-0" for node in nodes],
+         "layer": [node["layer"] for node in nodes],
+         "feature": np.array([node["feature"] for node in nodes], "<u8"),
+         "ctx_idx": np.array([node["ctx_idx"] for node in nodes], "<i4"),
+         "type": np.array([node["type"] for node in nodes], "|u1"),
+         "influence": rng.random(n).astype("<f4"),
+         "activation": rng.random(n).astype("<f4"),
+         "clerp": [f"clerp {i}" for i in range(n)],
+         "node_json": texts},
+        {"source": np.array([i for i, j in pairs], "<u4"), "target": np.array([j for i, j in pairs], "<u4"),
+         "weight": weight.astype("<f4"), "weight_exact": weight},
+        {"json": json.dumps(head)},
+    ]
+
+
+KINDS = {make.__name__: make for make in (activations, distributions, distances, matching, graph)}
+
+
+def make(kind, frames=2, seed=0, empty=False, unknown=False, lz4_frame=False):
+    header, body = KINDS[kind](np.random.default_rng(seed), frames)
+    header = {"kind": kind, **header, "history": [["make_stream", "1", [kind]]]}
+    if empty:
+        body = []
+        header.update({name: 0 for name in ("rows", "cols", "tokens") if name in header})
+    if unknown:
+        header["unknown_field"] = {"nested": [1, 2.5, None, True, b"\x00\xff", {"a b": "c"}]}
+        for fields in body:
+            fields["unknown_tensor"] = np.arange(2**63, 2**63 + 6, dtype="<u8").reshape(3, 2)
+            fields["unknown_list"] = ["x", "y\tz", ""]
+            fields["unknown_value"] = [1, {"k": None}]
+    return pack(header, body, lz4_frame)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("kind", choices=KINDS)
+    arguments.add_argument("--frames", type=int, default=2, help="frames, or blocks of rows or nodes")
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--empty", action="store_true", help="a header and an end mark, nothing else")
+    arguments.add_argument("--unknown", action="store_true", help="with fields that no filter knows")
+    arguments.add_argument("--lz4", action="store_true")
+    given = arguments.parse_args()
+    sys.stdout.buffer.write(make(given.kind, given.frames, given.seed, given.empty, given.unknown, given.lz4))
