@@ -42,3 +42,11 @@ fails() {
 	fi
 	return 1
 }
+
+# refute COMMAND...: the command has to fail (`! command` alone would not end a test).
+refute() {
+	if "$@"; then
+		echo "succeeded: $*"
+		return 1
+	fi
+}

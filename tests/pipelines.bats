@@ -1,0 +1,79 @@
+load helper
+
+# match VARIABLE=...: the pipeline on the sample, in ./out
+match() {
+	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/match.mk" OUT="$BATS_TEST_TMPDIR/out" "$@"
+}
+
+# A distance stage that is as fast as a test wants it.
+fast() {
+	match DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 8' "$@"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	[ -z "$SAN" ] || skip "the pipelines run the programs of build/bin"
+}
+
+@test "matching leaves every stage and a table" {
+	fast
+	for stage in 2.activations 2.distributions 2.projected 4.projected; do framecat --check out/$stage; done
+	framecat --check out/2-4.*.distances out/2-4.*.matching
+	[ "$(wc -l <out/2-4.*.tsv)" -eq 439 ]
+}
+
+@test "a second run does nothing" {
+	fast
+	fast | grep -q "Nothing to be done"
+}
+
+@test "an interrupted run goes on where it was" {
+	fast MATCH=false || true
+	[ ! -e out/2-4.*.matching ]
+	fast >log
+	refute grep -q act-dump log
+	grep -q hungarian log
+}
+
+@test "a failed stage leaves no target, wherever in the pipe it failed" {
+	refute match FEATDIST='false | featdist' 2>log
+	[ -e out/2.activations ]
+	[ ! -e out/2.distributions ]
+	refute match FEATDIST='featdist --min-count 5 nowhere #' 2>log
+	[ ! -e out/2.distributions ]
+}
+
+@test "a changed command redoes its stage and what follows, and nothing else" {
+	fast
+	match DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 9' >log
+	refute grep -q act-dump log
+	grep -q "support 9" log
+	grep -q sinkhorn log
+}
+
+@test "one word replaces the distance, and the other stages stay" {
+	fast
+	match DISTANCE=decoder FEATDIST='featdist --quiet --support 8' >log
+	refute grep -q -e act-dump -e featdist -e refproj log
+	framecat --header out/2-4.decoder.distances | grep -q "decoder cosine"
+}
+
+@test "make -n shows the pipe and runs nothing" {
+	match -n >log
+	for program in act-dump featdist refproj sinkhorn hungarian frame2tsv; do grep -q "^$program " log; done
+	[ ! -e out/2.activations ]
+}
+
+@test "a graph becomes supernodes and a small graph" {
+	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/circuit.mk" OUT="$PWD/out" \
+		GRAPH=graphs/opposite-small-en.json FEATDIST='featdist --quiet --support 16' \
+		DISTANCE='sinkhorn --quiet --epsilon 0.2' >log 2>notes
+	"$PY" - out/opposite-small-en.*0.2.json out/*.small.json <<-'PYTHON'
+	import json, sys
+	whole, small = (json.load(open(path)) for path in sys.argv[1:])
+	assert len(whole['qParams']['supernodes']) > 5
+	features = lambda g: sum(n['feature_type'] == 'cross layer transcoder' for n in g['nodes'])
+	print(features(whole), features(small))
+	assert features(small) <= features(whole) * 0.12
+	PYTHON
+}
