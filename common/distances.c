@@ -55,15 +55,16 @@ size_t block_rows(size_t cols)
 	return rows ? rows : 1;
 }
 
-static void read_ids(struct reader *in, struct distances *d)
+static bool read_ids(struct reader *in, struct distances *d)
 {
 	if (!read_frame(in, &d->ids))
-		bad(in, "no frame of ids");
+		return false;
 	d->row.n = d->col.n = ANY;
 	d->row.feature = want(in, &d->ids, "row_feature", U4, 1, &d->row.n);
 	d->col.feature = want(in, &d->ids, "col_feature", U4, 1, &d->col.n);
 	d->row.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "row_layer", &d->row.n).item;
 	d->col.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "col_layer", &d->col.n).item;
+	return true;
 }
 
 void read_distances(struct reader *in, const struct frame *header, struct distances *d)
@@ -73,7 +74,8 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 
 	*d = (struct distances){0};
 	want_kind(in, header, "distances", NULL);
-	read_ids(in, d);
+	if (!read_ids(in, d))		/* an empty stream: no rows, no columns */
+		return;
 	size_t n = d->row.n, m = d->col.n;
 	while (read_frame(in, &block)) {
 		size_t row0 = want_size(in, &block, "row0"), rows = ANY, cols = m;

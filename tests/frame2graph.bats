@@ -1,3 +1,4 @@
+# contract: graph frame2graph
 load helper
 export PYTHONPATH=$ROOT/tests/oracle
 

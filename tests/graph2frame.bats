@@ -1,3 +1,4 @@
+# contract: none graph2frame {sample}/graphs/add-three-four.json
 load helper
 export PYTHONPATH=$ROOT/tests/oracle
 
@@ -80,6 +81,14 @@ refuses() {
 	[ -n "$DATA" ] || skip "no real data"
 	graph2frame "$DATA/graphs/gemma/dollar.json" >stream
 	oracle attribution collision "$DATA/graphs/gemma/dollar.json" stream
+}
+
+@test "where the order of links does not tell whose they are, a note counts them" {
+	change 'n = d["nodes"][0]; old = n["node_id"]; n["node_id"], n["layer"] = "0_2_1", "0"
+for l in d["links"]: l.update({k: "0_2_1" for k in ("source", "target") if l[k] == old})' >twins.json
+	graph2frame twins.json 2>notes | frame2graph >back.json
+	oracle attribution same twins.json back.json
+	[[ $(<notes) == "graph2frame: twins.json: "*" links come from a node_id that several nodes bear"* ]]
 }
 
 @test "unknown fields, odd numbers and odd orders come back as they were" {

@@ -1,3 +1,4 @@
+# contract: graph supernode --graph - {distances}
 load helper
 export PYTHONPATH=$ROOT/tests/oracle
 
@@ -137,23 +138,13 @@ agrees() {
 
 @test "unknown fields of the graph pass, and the history of both streams" {
 	stream graph --unknown >graph
-	frame2graph graph >g.json
-	"$PY" - <<-'E' >dist
-	import sys
-	import numpy as np
-	from stream import pack
-	ids = [(layer, f) for layer in "34" for f in range(12)]
-	side = lambda s: {f"{s}_layer": [a for a, _ in ids], f"{s}_feature": np.array([b for _, b in ids], "<u4")}
-	dist = np.abs(np.subtract.outer(np.arange(24.), np.arange(24.))).astype("<f4")
-	sys.stdout.buffer.write(pack({"kind": "distances", "metric": "toy", "rows": 24, "cols": 24,
-	    "history": [["dist", "1", []]]}, [{**side("row"), **side("col")}, {"row0": 0, "dist": dist}]))
-	E
+	oracle attribution distances <(frame2graph graph) >dist
 	supernode --quiet --graph graph dist >out
 	"$PY" - <<-'E'
 	import numpy as np
 	from stream import read
 	(before, frames), (after, more) = read(open("graph", "rb"))[0], read(open("out", "rb"))[0]
-	assert [entry[0] for entry in after["history"]] == ["make_stream", "dist", "supernode"]
+	assert [entry[0] for entry in after["history"]] == ["make_stream", "toy", "supernode"]
 	assert after["unknown_field"] == before["unknown_field"] and after["metric"] == "toy"
 	for old, new in zip(frames, more):
 	    for name, value in old.items():
@@ -168,7 +159,8 @@ agrees() {
 
 @test "distances between two sets are refused, with the way out" {
 	graph
-	fails 1 supernode --graph graph <(stream distances)
+	oracle attribution distances g.json --two-sets >dist
+	fails 1 supernode --graph graph dist
 	[[ $line == *"give the distance stage one set"* ]]
 }
 
@@ -202,5 +194,6 @@ agrees() {
 	fails 2 supernode --graph g --groups 5 --at 1
 	fails 2 supernode --graph g --linkage ward
 	fails 2 supernode --graph - -
-	fails 1 supernode --graph missing <(stream distances)
+	graph
+	fails 1 supernode --graph missing dist
 }

@@ -46,9 +46,10 @@ def name_of(node):
     return str(node["layer"]), int(node["node_id"].split("_")[1])
 
 
-def distances(graph, seed, skip, forbid, one_way):
+def distances(graph, seed, skip, forbid, one_way, two_sets):
     """A stream of distances between the graph's features, as between random points, on stdout. --skip of
-    them are left out, --forbid pairs are infinite, --one-way makes both directions differ."""
+    them are left out, --forbid pairs are infinite, --one-way makes both directions differ, --two-sets leaves
+    one feature out of the columns only."""
     names = sorted({name_of(node) for node in of_kind(load(graph), "transcoder")})[skip:]
     point = np.array([np.random.default_rng([seed, *name[0].encode(), name[1]]).random(3) for name in names])
     dist = np.linalg.norm(point[:, None] - point[None], axis=2)
@@ -57,10 +58,17 @@ def distances(graph, seed, skip, forbid, one_way):
         dist[i, j] = dist[j, i] = np.inf
     if one_way:
         dist += rng.random(dist.shape)
-    layers, features = [layer for layer, _ in names], np.array([index for _, index in names], "<u4")
-    sys.stdout.buffer.write(pack({"kind": "distances", "metric": "toy", "rows": len(names), "cols": len(names)}, [
-        {"row_layer": layers, "row_feature": features, "col_layer": layers, "col_feature": features},
-        {"row0": 0, "dist": dist.astype("<f4")}], checksum=False))
+    columns = names[:-1] if two_sets else names
+    sys.stdout.buffer.write(pack(
+        {"kind": "distances", "metric": "toy", "rows": len(names), "cols": len(columns),
+         "history": [["toy", "1", []]]},
+        [{**ids("row", names), **ids("col", columns)}, {"row0": 0, "dist": dist[:, :len(columns)].astype("<f4")}],
+        checksum=False))
+
+
+def ids(side, names):
+    return {f"{side}_layer": [layer for layer, _ in names],
+            f"{side}_feature": np.array([index for _, index in names], "<u4")}
 
 
 def load(path, exact=False):
@@ -264,6 +272,7 @@ def main():
     parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--forbid", type=int, default=0)
     parser.add_argument("--one-way", action="store_true")
+    parser.add_argument("--two-sets", action="store_true")
     parser.add_argument("--linkage", default="average")
     parser.add_argument("--groups", type=int)
     parser.add_argument("--at", type=float)
@@ -272,7 +281,7 @@ def main():
     if given.command == "make":
         make(given.seed, given.shuffle, given.features)
     elif given.command == "distances":
-        distances(*given.path, given.seed, given.skip, given.forbid, given.one_way)
+        distances(*given.path, given.seed, given.skip, given.forbid, given.one_way, given.two_sets)
     elif given.command == "groups":
         groups(*given.path, given.linkage, given.groups, given.at, given.across_positions)
     else:
