@@ -169,17 +169,43 @@ bool assign(uint32_t *col_of, uint32_t *row_of, double *u, double *v, const floa
 	return true;
 }
 
-void assign_margins(double *margin, const uint32_t *col_of, const double *u, const double *v,
-	const float *cost, size_t n, size_t m, double ceiling)
+double assign_margin(size_t i, const uint32_t *col_of, const uint32_t *row_of, const double *u,
+	const double *v, const float *cost, size_t m, double ceiling, double *workspace)
 {
-	for (size_t i = 0; i < n; i++) {
-		margin[i] = INFINITY;
-		for (size_t j = 0; j < m; j++) {
-			double reduced = at(cost + i * m, j, ceiling) - u[i] - v[j];
-			if (j != col_of[i] && reduced < margin[i])
-				margin[i] = reduced > 0 ? reduced : 0;
+	double *dist = workspace, best = INFINITY;
+	uint32_t *column = (uint32_t *)(dist + m), own = col_of[i];
+	size_t left = 0;
+
+	for (size_t j = 0; j < m; j++)
+		if (j != own) {
+			dist[j] = at(cost + i * m, j, ceiling) - u[i] - v[j];
+			column[left++] = (uint32_t)j;
+		}
+	while (left > 0) {
+		size_t k = 0;
+		for (size_t l = 1; l < left; l++)
+			if (dist[column[l]] < dist[column[k]])
+				k = l;
+		uint32_t via = column[k], r = row_of[via];
+		double d = dist[via];
+		if (!(d < best))
+			break;
+		column[k] = column[--left];
+		if (r == UNASSIGNED) {	/* with one more column in use, any other can go free, for -v */
+			best = fmin(best, d - v[own]);
+			for (size_t l = 0; l < left; l++)
+				dist[column[l]] = row_of[column[l]] == UNASSIGNED ? INFINITY
+					: fmin(dist[column[l]], d - v[column[l]]);
+			continue;
+		}
+		const float *row = cost + r * m;
+		best = fmin(best, d + at(row, own, ceiling) - u[r] - v[own]);
+		for (size_t l = 0; l < left; l++) {
+			uint32_t j = column[l];
+			dist[j] = fmin(dist[j], d + at(row, j, ceiling) - u[r] - v[j]);
 		}
 	}
+	return best > 0 ? best : 0;
 }
 
 void nearest(uint32_t *col_of, double *margin, const float *cost, size_t n, size_t m)

@@ -22,10 +22,13 @@ bool assign(uint32_t *col_of, uint32_t *row_of, double *u, double *v, const floa
 	size_t m, double ceiling, double *workspace);
 size_t assign_workspace(size_t n, size_t m);
 
-/* margin[i]: the least reduced cost, min(cost_ij, ceiling) - u_i - v_j, among the columns that row i is not
- * assigned to: what moving row i would cost at least. Infinite with a single column. */
-void assign_margins(double *margin, const uint32_t *col_of, const double *u, const double *v,
-	const float *cost, size_t n, size_t m, double ceiling);
+/* What the pair of row i and its column is worth: by how much the cheapest assignment without that pair is
+ * dearer. It is the shortest way, over reduced costs, from row i by another column than its own to a row that
+ * takes its own over, where a free column may be used and another be left free instead. Infinite when there is
+ * no other assignment.
+ * workspace: assign_workspace(n, m) doubles. */
+double assign_margin(size_t i, const uint32_t *col_of, const uint32_t *row_of, const double *u,
+	const double *v, const float *cost, size_t m, double ceiling, double *workspace);
 
 /* Each row's nearest column, the lower one of equals, and by how much the second is farther. */
 void nearest(uint32_t *col_of, double *margin, const float *cost, size_t n, size_t m);

@@ -16,7 +16,7 @@ static const struct opt options[] = {
 	{"mutual", OPT_FLAG, &by_mutual, NULL, "pairs that are each other's nearest", 0, 0},
 	{"greedy", OPT_FLAG, &by_greedy, NULL, "the nearest pair, then the nearest of the rest, and so on", 0, 0},
 	{"max-cost", OPT_REAL, &max_cost, "C", "leave a row unmatched rather than pay more than C", -1e30, 1e30},
-	OPT_END
+	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 struct matching {
@@ -35,7 +35,26 @@ static float *transposed(const float *x, size_t n, size_t m)
 	return y;
 }
 
-/* The smaller side is assigned to the larger; margins are those of the rows either way. */
+/* margin[i] for the n rows of an assignment. */
+static void find_margins(double *margin, const uint32_t *to, const uint32_t *from, const double *u,
+	const double *v, const float *cost, size_t n, size_t m)
+{
+	size_t done = 0;
+
+	#pragma omp parallel num_threads(threads)
+	{
+		double *workspace = need(assign_workspace(n, m), sizeof *workspace);
+		#pragma omp for schedule(dynamic)
+		for (size_t i = 0; i < n; i++) {
+			margin[i] = assign_margin(i, to, from, u, v, cost, m, max_cost, workspace);
+			#pragma omp critical
+			progress(++done, n, "margins");
+		}
+		free(workspace);
+	}
+}
+
+/* The smaller side is assigned to the larger. */
 static void optimal(struct matching *match, const struct distances *d, const char *name)
 {
 	size_t rows = d->row.n, cols = d->col.n;
@@ -43,6 +62,7 @@ static void optimal(struct matching *match, const struct distances *d, const cha
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
 	float *cost = flip ? transposed(d->dist, rows, cols) : d->dist;
 	uint32_t *to = need(n, sizeof *to), *from = need(m, sizeof *from);
+	double *margin = need(n, sizeof *margin);
 	double *workspace = need(assign_workspace(n, m), sizeof *workspace);
 
 	match->row_dual = need(rows, sizeof(double));
@@ -50,12 +70,15 @@ static void optimal(struct matching *match, const struct distances *d, const cha
 	double *u = flip ? match->col_dual : match->row_dual, *v = flip ? match->row_dual : match->col_dual;
 	if (!assign(to, from, u, v, cost, n, m, max_cost, workspace))
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
+	find_margins(margin, to, from, u, v, cost, n, m);
 	memcpy(match->col_of, flip ? from : to, rows * sizeof *match->col_of);
-	assign_margins(match->margin, match->col_of, match->row_dual, match->col_dual, d->dist, rows, cols,
-		max_cost);
+	for (size_t i = 0; i < rows; i++)
+		if (match->col_of[i] != UNASSIGNED)
+			match->margin[i] = margin[flip ? match->col_of[i] : i];
 	if (flip)
 		free(cost);
 	free(workspace);
+	free(margin);
 	free(from);
 	free(to);
 }
