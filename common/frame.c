@@ -316,8 +316,8 @@ static uint64_t big_endian(const unsigned char *p, size_t n)
 	return x;
 }
 
-/* One value, without the items of a list or map, that has to lie within n bytes: how many it takes; 0 when
- * it does not fit or is no MessagePack. */
+/* One value, without the items of a list or map, that has to lie within n bytes: how many it takes;
+ * 0 when it does not fit or is no MessagePack. */
 static size_t value_at(const unsigned char *p, size_t n, struct value *v)
 {
 	unsigned c = n > 0 ? p[0] : 0xc1;
@@ -370,8 +370,10 @@ static size_t value_at(const unsigned char *p, size_t n, struct value *v)
 	} else if (v->kind == IS_NATURAL || v->kind == IS_NEGATIVE) {
 		unsigned spare = 64 - 8 * (unsigned)prefix;
 		if (prefix > 0)
-			v->natural = v->kind == IS_NATURAL ? number : (uint64_t)((int64_t)(number << spare) >> spare);
-		if (v->kind == IS_NEGATIVE && v->negative >= 0)
+			v->natural = number;
+		if (prefix > 0 && v->kind == IS_NEGATIVE)
+			v->negative = (int64_t)(number << spare) >> spare;
+		if (v->negative >= 0)
 			v->kind = IS_NATURAL;
 	} else if (prefix > 0) {
 		v->n = (size_t)number;
@@ -409,8 +411,8 @@ struct value next_value(const void **bytes)
 	return v;
 }
 
-/* Copies a string with a NUL behind it, and returns where the next may go. msgpack-c's pointer to nothing
- * is NULL. */
+/* Copies a string with a NUL behind it, and returns where the next may go. msgpack-c's pointer to
+ * an empty one is NULL. */
 static char *copy_text(char *to, const msgpack_object *o)
 {
 	size_t n = o->via.str.size;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The few digits that most numbers need, where they read back to the same; the most that any needs. */
+/* The digits that most numbers need to read back to the same, and the most that any needs. */
 static const struct {
 	int few, most;
 } digits[DTYPES] = {[F4] = {6, 9}, [F8] = {15, 17}, [F2] = {5, 5}, [BF16] = {4, 4}};
@@ -22,7 +22,8 @@ static const char *real_text(char text[NUMBER_TEXT], double x, enum dtype dtype)
 	if (isinf(x))
 		return strcpy(text, x < 0 ? "-Infinity" : "Infinity");
 	snprintf(text, NUMBER_TEXT, "%.*g", digits[dtype].few, x);
-	if ((dtype == F4 && strtof(text, NULL) != (float)x) || (dtype == F8 && strtod(text, NULL) != x))
+	if ((dtype == F4 && strtof(text, NULL) != (float)x)
+			|| (dtype == F8 && strtod(text, NULL) != x))
 		snprintf(text, NUMBER_TEXT, "%.*g", digits[dtype].most, x);
 	return strpbrk(text, ".e") ? text : strcat(text, ".0");
 }
@@ -118,7 +119,8 @@ static void print_value(const void **at)
 		fputs(v.natural ? "true" : "false", stdout);
 		break;
 	case IS_NATURAL:
-		printf(v.natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}", v.natural);
+		printf(v.natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}",
+			v.natural);
 		break;
 	case IS_NEGATIVE:
 		printf("%" PRId64, v.negative);

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "frame2json [FILE]...",
-		"Streams to lines of JSON: a header, frames, {\"end\":frames}. json2frame is the way back.",
+		"Streams to lines of JSON: header, frames, {\"end\":frames}. json2frame is the way back.",
 		1 << 20);
 
 	for (size_t i = 0; i == 0 || operand[i]; i++)

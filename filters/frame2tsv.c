@@ -11,7 +11,7 @@
 static const char *columns;
 
 static const struct opt options[] = {
-	{"columns", OPT_TEXT, &columns, "A,B,...", "print these fields, of the frames that have them all", 0, 0},
+	{"columns", OPT_TEXT, &columns, "A,B,...", "these fields, of the frames that have them all", 0, 0},
 	OPT_END
 };
 
@@ -65,7 +65,8 @@ static void chosen_columns(struct table *t, const struct reader *in, const struc
 		if (width(x) == 0)
 			bad(in, "%s is no column: neither a tensor nor a list of strings", name);
 		if (t->n > 0 && rows_of(x) != t->rows)
-			bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name, t->rows);
+			bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name,
+				t->rows);
 		add_column(t, x);
 	}
 	free(names);
@@ -155,7 +156,8 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "frame2tsv [OPTION]... [FILE]...",
-		"The tensors and lists of strings of each frame as a table of tab-separated values.", 1 << 20);
+		"The tensors and lists of strings of each frame as a table, tabs between the columns.",
+		1 << 20);
 	struct table table = {0};
 
 	for (size_t i = 0; i == 0 || operand[i]; i++)

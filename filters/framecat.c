@@ -11,17 +11,18 @@ static bool check, count, headers, histories, compress, decompress;
 
 static const struct opt options[] = {
 	{"check", OPT_FLAG, &check, NULL, "read and check to the last byte, write nothing", 0, 0},
-	{"count", OPT_FLAG, &count, NULL, "a line for each stream: file, kind, number of frames", 0, 0},
+	{"count", OPT_FLAG, &count, NULL, "a line for each stream: file, kind, frames", 0, 0},
 	{"header", OPT_FLAG, &headers, NULL, "a line of JSON for each header", 0, 0},
-	{"history", OPT_FLAG, &histories, NULL, "the commands that made each stream, one a line", 0, 0},
+	{"history", OPT_FLAG, &histories, NULL, "the commands that made each stream", 0, 0},
 	{"compress", OPT_FLAG, &compress, NULL, "write LZ4 payloads", 0, 0},
-	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads, as without an option", 0, 0},
+	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads, the default", 0, 0},
 	OPT_END
 };
 
 static void print_word(const struct value *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"_@%+=:,./-";
 	const char *s = word->bytes;
 	bool quoted = word->n == 0;
 
@@ -86,7 +87,8 @@ static void cat(const char *path, struct writer *out)
 		if (out)
 			write_end(out);
 		if (count)
-			printf("%s\t%s\t%zu\n", reader_name(in), get_string(&header, "kind", "-"), frames);
+			printf("%s\t%s\t%zu\n", reader_name(in), get_string(&header, "kind", "-"),
+				frames);
 	}
 	reader_close(in);
 	frame_free(&header);
@@ -97,11 +99,11 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "framecat [OPTION] [FILE]...",
-		"Joins streams one after another; with an option, says what is in them or packs them otherwise.",
+		"Joins streams one after another, says what is in them, or packs them otherwise.",
 		1 << 20);
 
 	if (check + count + headers + histories + compress + decompress > 1)
-		misuse("more than one of --check --count --header --history --compress --decompress");
+		misuse("one of --check --count --header --history --compress --decompress at most");
 	struct writer *out = check || count || headers || histories ? NULL : writer_open();
 	if (compress)
 		writer_compress(out, true);

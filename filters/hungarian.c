@@ -144,14 +144,14 @@ static void write_matches(struct writer *out, const struct matching *match, cons
 		cost[n] = d->dist[i * d->col.n + j];
 		margin[n++] = (float)match->margin[i];
 	}
-	set_tensor(&frame, "row", U4, row, 1, n);
-	set_tensor(&frame, "col", U4, col, 1, n);
 	set_strings(&frame, "row_layer", n, row_layer);
 	set_tensor(&frame, "row_feature", U4, row_feature, 1, n);
 	set_strings(&frame, "col_layer", n, col_layer);
 	set_tensor(&frame, "col_feature", U4, col_feature, 1, n);
 	set_tensor(&frame, "cost", F4, cost, 1, n);
 	set_tensor(&frame, "margin", F4, margin, 1, n);
+	set_tensor(&frame, "row", U4, row, 1, n);
+	set_tensor(&frame, "col", U4, col, 1, n);
 	write_frame(out, &frame);
 	frame_free(&frame);
 	free(margin);

@@ -63,7 +63,7 @@ static void *keep(struct line *line, void *memory)
 	return line->kept[line->keeps++] = memory;
 }
 
-/* -- Values that are not numbers, texts or tensors ---------------------------------------------- */
+/* -- Values that are not numbers, texts or tensors --------------------------------------------- */
 
 static void pack(struct lines *, struct packing *, const json_t *, int depth);
 
@@ -76,10 +76,11 @@ static void pack_bytes(struct lines *in, struct packing *to, enum value_kind kin
 	const json_t *hex)
 {
 	size_t n = json_string_length(hex) / 2;
+	const char *digit = json_string_value(hex);
 	unsigned char *bytes = need(n, 1);
 
 	for (size_t i = 0; i < n; i++) {
-		char pair[3] = {json_string_value(hex)[2 * i], json_string_value(hex)[2 * i + 1], 0}, *end;
+		char pair[3] = {digit[2 * i], digit[2 * i + 1], 0}, *end;
 		bytes[i] = (unsigned char)strtoul(pair, &end, 16);
 		if (pair[0] == '-' || pair[0] == '+' || pair[0] == ' ' || end != pair + 2)
 			wrong(in, "'%s' are no two hexadecimal digits", pair);
@@ -92,8 +93,10 @@ static void pack_bytes(struct lines *in, struct packing *to, enum value_kind kin
 
 static bool special_number(const char *text, double *x)
 {
-	*x = strcmp(text, "NaN") == 0 ? (double)NAN : strcmp(text, "Infinity") == 0 ? HUGE_VAL : -HUGE_VAL;
-	return *x > 0 || isnan(*x) || strcmp(text, "-Infinity") == 0;
+	bool nan = strcmp(text, "NaN") == 0, negative = *text == '-';
+
+	*x = nan ? (double)NAN : negative ? -HUGE_VAL : HUGE_VAL;
+	return nan || strcmp(text + negative, "Infinity") == 0;
 }
 
 static bool large_number(const char *text, uint64_t *x)
@@ -133,7 +136,8 @@ static void pack_pairs(struct lines *in, struct packing *to, const json_t *pairs
 }
 
 /* An object {"$kind": value} stands for a value that JSON lacks. */
-static void pack_marked(struct lines *in, struct packing *to, const char *kind, const json_t *x, int depth)
+static void pack_marked(struct lines *in, struct packing *to, const char *kind, const json_t *x,
+	int depth)
 {
 	if (strcmp(kind, "$bytes") == 0) {
 		pack_bytes(in, to, IS_BYTES, 0, x);
@@ -144,7 +148,7 @@ static void pack_marked(struct lines *in, struct packing *to, const char *kind, 
 	} else if (strcmp(kind, "$extension") == 0 && json_array_size(x) == 2) {
 		json_int_t type = json_integer_value(json_array_get(x, 0));
 		if (type < -128 || type > 127)
-			wrong(in, "extension type %lld is not within -128 and 127", (long long)type);
+			wrong(in, "extension type %lld: -128 to 127 are possible", (long long)type);
 		pack_bytes(in, to, IS_EXTENSION, (int)type, json_array_get(x, 1));
 	} else if (strcmp(kind, "$map") == 0 && json_is_array(x)) {
 		pack_pairs(in, to, x, depth);
@@ -206,7 +210,8 @@ static void pack(struct lines *in, struct packing *to, const json_t *x, int dept
 		json_object_foreach((json_t *)(uintptr_t)x, key, value) {
 			if (*key == '$')
 				wrong(in, "the key %s beside others: see frame2json(1)", key);
-			pack_value(to, &(struct value){.kind = IS_TEXT, .n = strlen(key), .bytes = key});
+			v = (struct value){.kind = IS_TEXT, .n = strlen(key), .bytes = key};
+			pack_value(to, &v);
 			pack(in, to, value, depth + 1);
 		}
 		return;
@@ -216,8 +221,8 @@ static void pack(struct lines *in, struct packing *to, const json_t *x, int dept
 
 /* -- Tensors ----------------------------------------------------------------------------------- */
 
-/* A float of 16 bits with this many of mantissa, whose smallest positive one is 2^lowest: rounded to
- * even. Where the mantissa overflows, its carry is the next exponent. */
+/* A float of 16 bits with this many of mantissa, 2^lowest being the smallest: rounded to even. Where
+ * the mantissa overflows, its carry is the next exponent. */
 static uint16_t small_float(double x, int mantissa, int lowest)
 {
 	unsigned sign = signbit(x) ? 0x8000 : 0, infinity = 0x7fff >> mantissa << mantissa;
@@ -289,7 +294,8 @@ static bool like_tensor(const json_t *x)
 {
 	const json_t *dtype = json_array_get(x, 0);
 
-	return json_array_size(x) == 3 && json_is_string(dtype) && dtype_named(json_string_value(dtype)) != DTYPES
+	return json_array_size(x) == 3 && json_is_string(dtype)
+		&& dtype_named(json_string_value(dtype)) != DTYPES
 		&& json_is_array(json_array_get(x, 1)) && json_is_array(json_array_get(x, 2));
 }
 
@@ -305,17 +311,19 @@ static void tensor(struct lines *in, struct line *line, const char *name, const 
 		wrong(in, "%s: %zu dimensions: %d is the most", name, rank, MAX_RANK);
 	for (size_t i = 0; i < rank; i++) {
 		json_int_t length = json_integer_value(json_array_get(lengths, i));
-		if (!json_is_integer(json_array_get(lengths, i)) || length < 0 || length > UINT32_MAX
-				|| __builtin_mul_overflow(n, (size_t)length, &n))
+		if (!json_is_integer(json_array_get(lengths, i)) || length < 0
+				|| length > UINT32_MAX || __builtin_mul_overflow(n, (size_t)length, &n))
 			wrong(in, "%s: dimension %zu of its shape is no length", name, i);
 		shape[i] = (size_t)length;
 	}
 	if (n != json_array_size(numbers))
-		wrong(in, "%s: %zu numbers where its shape needs %zu", name, json_array_size(numbers), n);
+		wrong(in, "%s: %zu numbers where its shape needs %zu", name, json_array_size(numbers),
+			n);
 	void *data = keep(line, need(n, dtype_size(dtype)));
 	for (size_t i = 0; i < n; i++)
 		if (!put_number(data, dtype, i, json_array_get(numbers, i)))
-			wrong(in, "%s: item %zu is no number that fits into %s", name, i, dtype_name(dtype));
+			wrong(in, "%s: item %zu is no number that fits into %s", name, i,
+				dtype_name(dtype));
 	set_tensor(&line->frame, name, dtype, data, rank, shape[0], shape[1], shape[2], shape[3]);
 }
 
@@ -379,7 +387,8 @@ static bool next_line(struct lines *in, struct line *line)
 	if (n < 0)
 		return false;
 	in->number++;
-	line->object = json_loadb(in->text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	size_t how = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+	line->object = json_loadb(in->text, (size_t)n, how, &error);
 	if (!line->object)
 		wrong(in, "%s", error.text);
 	if (!json_is_object(line->object))
@@ -406,8 +415,8 @@ static bool is_end(struct lines *in, const struct frame *f, int64_t frames)
 	if (end && (f->n != 1 || end->kind != INTEGER))
 		wrong(in, "the end line has to be {\"end\":<frames>}");
 	if (end && end->integer != frames)
-		wrong(in, "the end line counts %lld frames, not the %lld read", (long long)end->integer,
-			(long long)frames);
+		wrong(in, "the end line counts %lld frames, not the %lld read",
+			(long long)end->integer, (long long)frames);
 	return end;
 }
 
@@ -424,7 +433,8 @@ static void pack_streams(const char *path, struct writer *out)
 		rewrite_header(out, &line.frame);
 		for (int64_t frames = 0; ; frames++) {
 			if (!next_line(&in, &line))
-				wrong(&in, "cut short: no end line (did the program before this one fail?)");
+				wrong(&in, "cut short: no end line (did the program before this "
+					"one fail?)");
 			if (is_end(&in, &line.frame, frames))
 				break;
 			if (find_field(&line.frame, "semot"))
@@ -434,7 +444,8 @@ static void pack_streams(const char *path, struct writer *out)
 		write_end(out);
 	}
 	if (in.number == 0)
-		die("%s: empty: not even a header line (did the program before this one fail?)", in.name);
+		die("%s: empty: not even a header line (did the program before this one fail?)",
+			in.name);
 	if (in.file != stdin)
 		fclose(in.file);
 	line_free(&line);

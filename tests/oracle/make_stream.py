@@ -71,8 +71,10 @@ def distances(rng, frames):
 
 def matching(rng, frames):
     header = {"metric": "wasserstein", "rows": FEATURES, "cols": FEATURES, "space": "reference"}
-    body = {**ids("row", FEATURES), **ids("col", FEATURES),
-            "row": np.arange(FEATURES, dtype="<u4"), "col": rng.permutation(FEATURES).astype("<u4"),
+    col = rng.permutation(FEATURES)
+    body = {"row": np.arange(FEATURES, dtype="<u4"), "col": col.astype("<u4"),
+            **ids("row", FEATURES), "col_layer": ["34"[i % 2] for i in col],
+            "col_feature": (col // 2).astype("<u4"),
             "cost": rng.random(FEATURES).astype("<f4"), "margin": rng.random(FEATURES).astype("<f4")}
     return header, [body]
 

@@ -72,11 +72,16 @@ def contents(name):
                 for header, frames in stream.read(file)]
 
 
-if sys.argv[1] == "make":
-    sys.stdout.buffer.write(make(int(sys.argv[2]), "--lz4" in sys.argv))
-else:
+def main():
+    if sys.argv[1] == "make":
+        sys.stdout.buffer.write(make(int(sys.argv[2]), "--lz4" in sys.argv))
+        return
     a, b = (contents(name) for name in sys.argv[2:])
     if a != b:
-        for x, y in ((x, y) for s, t in zip(a, b) for x, y in zip(s, t) if x != y):
+        for x, y in ((x, y) for s, t in zip(a, b) for x, y in zip(s, t)):
             print(*(f"{key}: {x.get(key)} | {y.get(key)}" for key in {**x, **y} if x.get(key) != y.get(key)), sep="\n")
         sys.exit("they differ")
+
+
+if __name__ == "__main__":
+    main()

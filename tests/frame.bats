@@ -1,0 +1,193 @@
+# The stream itself, common/frame.c, through framecat, which does nothing else; and frame(5).
+
+load helper
+
+# refuses NAME COMPLAINT: framecat refuses that stream of broken.py in little memory
+refuses() {
+	oracle broken "$1" >in
+	status=0
+	ASAN_OPTIONS=detect_leaks=0 peak framecat --check in 2>stderr || status=$?
+	[ "$status" -eq 1 ] && [ "$(<stderr)" = "framecat: in: $2" ] || { echo "$1: $(<stderr)"; false; }
+}
+
+# peak COMMAND...: runs it, and fails with status 99 when it took more than 64 MB (the sanitizers take more)
+peak() {
+	"$PY" -c 'import resource, subprocess, sys
+most, *command = sys.argv[1:]
+status = subprocess.call(command)
+megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
+}
+
+@test "the framing" {
+	refuses "empty" "empty: not even a header (did the program before this one fail?)"
+	refuses "claims 4 GiB" "header: cut short: no end mark (did the program before this one fail?)"
+	refuses "claims 4 GiB, LZ4" "header: cut short: no end mark (did the program before this one fail?)"
+	refuses "ext type 3" "frame 1: not a semot stream: ext type 3"
+	refuses "no ext" "frame 1: not a semot stream: byte 0x81 where an ext object begins"
+	oracle broken forms >s
+	[ "$(framecat --count s | cut -f 3 | tr '\n' ' ')" = "1 1 1 2 " ]
+}
+
+@test "header, frames, end mark" {
+	refuses "no header" "header: not a semot stream: it begins with no header"
+	refuses "version 2" "header: version 2 of the stream, where this program knows 1"
+	refuses "version in words" "header: not a semot stream: it begins with no header"
+	refuses "history no list" "header: the history is no list"
+	refuses "header again" "frame 1: a header where a frame or the end mark has to be"
+	refuses "no end" "frame 2: cut short: no end mark (did the program before this one fail?)"
+	refuses "wrong count" "frame 2: the end mark counts other frames than the 1 read"
+	refuses "count in words" "frame 2: the end mark counts other frames than the 1 read"
+	refuses "wrong checksum" "frame 2: the checksum of the end mark is not that of the bytes read"
+	refuses "checksum in words" "frame 2: the checksum of the end mark is not that of the bytes read"
+	refuses "more in the end" "frame 2: the end mark holds a field that is neither end nor xxh64"
+	refuses "frame behind the end" "stream 2: header: not a semot stream: it begins with no header"
+	oracle broken "no checksum" | framecat --check
+}
+
+@test "maps whose counts and lengths lie" {
+	for name in "nothing" "no map" "two maps" "list of 4 GiB" "map of 4 GiB" "lists in lists" "bytes of 4 GiB" \
+			"text of 4 GiB" "byte c1"; do
+		refuses "$name" "frame 1: the payload is no MessagePack map"
+	done
+	refuses "32 deep" "frame 1: values are nested deeper than 31"
+	refuses "100000 deep" "frame 1: values are nested deeper than 31"
+	refuses "name twice" "frame 1: the field a stands twice"
+	refuses "name no text" "frame 1: a field's name is no string"
+	refuses "name with NUL" "frame 1: a field's name is no string"
+	refuses "4097 fields" "frame 1: 4097 fields: 4096 is the most"
+	for name in "31 deep" "4096 fields"; do
+		oracle broken "$name" >a
+		framecat a >b
+		framecat b | cmp - b
+	done
+}
+
+@test "tensors whose shape and bytes disagree" {
+	refuses "too few bytes" "frame 1: a: 20 bytes where its shape needs 24"
+	refuses "too many bytes" "frame 1: a: 28 bytes where its shape needs 24"
+	refuses "length -1" "frame 1: a: shape holds something that is no length"
+	refuses "length 1.5" "frame 1: a: shape holds something that is no length"
+	refuses "length 2^32" "frame 1: a: shape holds something that is no length"
+	refuses "lengths overflow" "frame 1: a: shape overflows"
+}
+
+@test "LZ4 frames that lie" {
+	refuses "LZ4 without size" "frame 1: LZ4 frame without content size or checksum"
+	refuses "LZ4 without checksum" "frame 1: LZ4 frame without content size or checksum"
+	refuses "LZ4 skipped" "frame 1: LZ4 frame without content size or checksum"
+	refuses "LZ4 cut" "frame 1: LZ4 frame cut short"
+	refuses "LZ4 and more" "frame 1: LZ4 frame of the wrong length"
+	refuses "LZ4 twice" "frame 1: LZ4 frame of the wrong length"
+	refuses "LZ4 flipped" "frame 1: LZ4 frame: ERROR_contentChecksum_invalid"
+	refuses "LZ4 claims 8 GiB" "frame 1: LZ4 frame claims 8589934592 bytes of 4375"
+	refuses "LZ4 claims 1 MiB" "frame 1: LZ4 frame cut short"
+	refuses "LZ4 claims more" "frame 1: LZ4 frame: ERROR_frameSize_wrong"
+	refuses "LZ4 claims less" "frame 1: LZ4 frame cut short"
+	refuses "no LZ4" "frame 1: not an LZ4 frame: ERROR_frameHeader_incomplete"
+	oracle broken LZ4 | framecat --check
+}
+
+@test "what is no tensor of ours passes as it is" {
+	oracle broken "unusual tensors" >a
+	framecat a >b
+	framecat --compress b >c
+	"$PY" - <<-'END'
+	import msgpack
+	frame = lambda name: msgpack.unpackb(list(msgpack.Unpacker(open(name, "rb")))[1].data)
+	assert frame("a") == frame("b")
+	END
+	framecat c | cmp - b
+}
+
+@test "tensors lie at multiples of 8 bytes, whatever the names" {
+	"$PY" - >a <<-'END'
+	import random, sys
+	import numpy as np
+	import stream
+	dice = random.Random(0)
+	frames = [{"n" * (dice.randrange(40) + 40 * k): np.frombuffer(dice.randbytes(8 * (1 + dice.randrange(3))), dice.choice(
+	    ["<u4", "|u1", "<u8", "<i4"])).reshape(dice.choice([(-1,), (1, -1), (1, -1, 1), (-1, 1, 1, 1)])) for k in range(6)}
+	    for _ in range(60)]
+	sys.stdout.buffer.write(stream.pack({"history": []}, frames))
+	END
+	framecat a >b
+	oracle values same a b
+	"$PY" - <<-'END'
+	import msgpack
+	import stream
+	for (fields, _), raw in zip(stream.objects(open("b", "rb").read()), msgpack.Unpacker(open("b", "rb"))):
+	    for name, tensor in fields.items():
+	        if hasattr(tensor, "tobytes"):
+	            at = raw.data.index(name.encode()) + len(name)
+	            assert raw.data.index(tensor.tobytes(), at) % 8 == 0, name
+	END
+}
+
+@test "the checksum is XXH64 of all bytes before the end mark" {
+	for kind in activations graph; do
+		for packing in --decompress --compress; do
+			stream $kind | framecat $packing >s
+			"$PY" - <<-'END'
+			import stream
+			*hashed, (end, _) = stream.objects(open("s", "rb").read())
+			assert end == {"end": len(hashed) - 1, "xxh64": stream.xxh64(b"".join(raw for _, raw in hashed))}
+			END
+		done
+	done
+}
+
+@test "read in Python as frame(5) says" {
+	stream activations | framecat --compress >s
+	"$PY" - <<-'END'
+	import msgpack, lz4.frame, numpy as np
+	unpack = lambda code, data: msgpack.unpackb(lz4.frame.decompress(data) if code == 2 else data)
+	header, *frames, end = msgpack.Unpacker(open("s", "rb"), ext_hook=unpack)
+	dtype, shape, data = frames[0]["point"]
+	assert np.frombuffer(data, dtype).reshape(shape).shape == (60, 6) and end["end"] == len(frames) == 2
+	END
+}
+
+@test "memory is the largest frame, not the stream" {
+	[ -z "$SAN" ] || skip "the sanitizers keep what was freed"
+	"$PY" -c 'import numpy, stream, sys
+sys.stdout.buffer.write(stream.pack({}, [{"a": numpy.zeros(1 << 20, "|u1")}] * 150, checksum=False))' >s
+	peak framecat s >/dev/null
+	peak framecat --compress s >packed
+	peak framecat packed >/dev/null
+}
+
+@test "mutated maps: refused in one line or passed, never more" {
+	"$PY" - <<-'END'
+	import os, subprocess
+	import broken
+	os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
+	kinds = ["activations", "distributions", "distances", "matching", "graph"]
+	for seed in range(200 if os.environ.get("SAN") else 1000):
+	    result = subprocess.run(["framecat"], input=broken.mutate(seed, kinds[seed % 5]), capture_output=True, timeout=20)
+	    again = subprocess.run(["framecat", "--check"], input=result.stdout, capture_output=True, timeout=20)
+	    fine = result.returncode == 0 and not result.stderr and again.returncode == 0
+	    refused = result.returncode == 1 and result.stderr.count(b"\n") == 1 and again.returncode == 1
+	    assert fine or refused, (seed, result.stderr, again.stderr)
+	END
+}
+
+@test "a terminal is refused on stdout" {
+	command -v script >/dev/null || skip "no script(1)"
+	stream matching >s
+	script -qec "framecat s" /dev/null | grep -q "framecat: stdout is a terminal: pipe the stream into frame2json"
+}
+
+@test "frame(5) holds both first filters, verbatim" {
+	for file in first-filter.c first_filter.py; do
+		groff -mdoc -Tutf8 -P-c -P-b -P-u "$ROOT/man/frame.5" | expand | sed 's/^ *//; s/ *$//' >page
+		expand "$ROOT/examples/$file" | sed 's/^ *//; s/ *$//' >expected
+		"$PY" -c 'import sys; page, text = (open(name).read() for name in sys.argv[1:]); sys.exit(text not in page)' page expected
+	done
+}
+
+@test "the bytes of the example in frame(5) are those that json2frame makes" {
+	printf '%s\n' '{"semot":1,"kind":"x"}' '{"a":["<f4",[2],[1,2]]}' '{"end":1}' | json2frame >s
+	sed -n '/^\.Sh EXAMPLE/,/^\.Sh READING/p' "$ROOT/man/frame.5" | sed -n 's/^\([0-9a-f ]*\)  [ ]*[^ ].*/\1/p' | tr -d ' \n' >hex
+	"$PY" -c 'assert bytes.fromhex(open("hex").read()) == open("s", "rb").read()'
+}
