@@ -6,7 +6,7 @@ comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*.c))
-KERNELS   := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*.c))
+PROOFS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*.c))
 PAGES     := $(sort $(wildcard man/*.[157]))
 PIPELINES := $(sort $(wildcard pipelines/*.mk))
 
@@ -49,14 +49,14 @@ demo: install-build
 # SAN=1: under the address and undefined-behaviour sanitizers. TESTS=tests/x.bats: some of them.
 TESTS = tests
 check: install-check
-	$(MAKE) all kernels
+	$(MAKE) all proofs
 	$(if $(SAN),SAN=1 ASAN_OPTIONS=detect_leaks=0) bats --print-output-on-failure $(TESTS)
 
 bench: install-check
 	$(MAKE) all
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py
 
-kernels: $(KERNELS)
+proofs: $(PROOFS)
 
 # -- What they need -----------------------------------------------------------------------------
 
@@ -88,4 +88,4 @@ uninstall:
 clean:
 	rm -rf build build-san demo bench/out
 
-.PHONY: all demo check bench kernels install-build install-check install uninstall clean
+.PHONY: all demo check bench proofs install-build install-check install uninstall clean

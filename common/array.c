@@ -302,8 +302,10 @@ static void open_zip(struct archive *f)
 	zip_source_t *source = zip_source_buffer_create(f->bytes, f->n, 0, NULL);
 
 	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
-	if (!f->zip)
+	if (!f->zip) {
+		zip_source_free(source);
 		die("%s: a zip archive that cannot be read (cut short?)", f->name);
+	}
 }
 
 struct archive *archive_open(const char *path)

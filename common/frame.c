@@ -552,6 +552,13 @@ static void parse(struct reader *r, struct frame *f, size_t n)
 	}
 }
 
+/* What a file that is none of ours may be. */
+static const char *guess(unsigned char first)
+{
+	return first == '{' ? " (JSON? graph2frame and json2frame read it)"
+		: first == 0x93 ? " (a .npy? act-dump --hidden reads it)" : "";
+}
+
 /* The next ext object's map; false at the end of the input. The hash takes it in unless it is an end
  * mark, and is compared with one that is. */
 static bool read_object(struct reader *r, struct frame *f)
@@ -566,7 +573,7 @@ static bool read_object(struct reader *r, struct frame *f)
 	else if (head[0] >= 0xc7 && head[0] <= 0xc9)
 		prefix = (size_t)1 << (head[0] - 0xc7), length = 0;
 	else
-		bad(r, "not a semot stream: byte 0x%02x where an ext object begins", head[0]);
+		bad(r, "not a semot stream: byte 0x%02x where an ext object begins%s", head[0], guess(head[0]));
 	if (take(r, head + 1, prefix + 1) < prefix + 1)
 		cut(r);
 	if (prefix > 0)

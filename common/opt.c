@@ -180,7 +180,7 @@ char **opt_parse(char **argv, const struct opt *options, const char *usage, cons
 	if (n > most)
 		misuse("too many operands: %s", operand[most]);
 	if (most > 0 && n == 0 && isatty(STDIN_FILENO)) {
-		fprintf(stderr, "usage: %s\n", usage);
+		fprintf(stderr, "%s: stdin is a terminal: name a FILE, or pipe into it\nusage: %s\n", program, usage);
 		exit(2);
 	}
 	return operand;

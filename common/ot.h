@@ -22,11 +22,15 @@ void squared_norms(float *norm, const float *x, size_t n, size_t d);
 void cost_matrix(float *cost, const float *y, const float *y_norm, size_t m, const float *x,
 	const float *x_norm, size_t n, size_t d, int p, size_t ld);
 
+/* Of a cost matrix for n row points and m column points. */
+double mean_cost(const float *cost, size_t n, size_t m, size_t ld);
+float largest_cost(const float *cost, size_t m, size_t ld);
+
 struct sinkhorn {
-	double cost;		/* <P, C>, the transport cost */
+	double cost;		/* <P, C> of the plan made feasible: at least the exact transport cost */
 	double dual;		/* min <P, C> + epsilon KL(P | a b'), by its dual */
 	uint32_t iters;
-	float residual;		/* L1 distance of P's row sums from a; its column sums are b */
+	float residual;		/* L1 distance of the plan's marginals from a and b, before that */
 };
 
 /* Entropic optimal transport (Cuturi 2013) between weights a (n) and b (m), positive and of sum 1, under

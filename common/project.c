@@ -56,7 +56,11 @@ size_t principal_axes(float *map, float *mean, const double *sum, double *outer,
 		&info);
 	if (info != 0)
 		return 0;
-	double most = variance[d - 1];		/* ascending; eigenvector k is row k of outer */
+	double most = variance[d - 1], square = 0;	/* ascending; eigenvector k is row k of outer */
+	for (size_t i = 0; i < d; i++)
+		square += (double)mean[i] * (double)mean[i];
+	if (!(most > 1e-14 * square))
+		return 0;
 	size_t r = 0, limit = dims && dims < d ? dims : d;
 	while (r < limit && (!whiten || variance[d - 1 - r] > 1e-6 * most))
 		r++;

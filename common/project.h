@@ -14,8 +14,8 @@ void add_moments(double *sum, double *outer, const float *x, const float *y, siz
 /* The principal axes of states with these moments (n rows, d): map (d, r) and mean (d) such that
  * y = (x - mean) map has the r directions of largest variance, scaled to unit variance with whiten. At most
  * `dims` of them (0: all), and when whitening none whose variance is below 1e-6 of the largest, which is
- * noise of the number format. Returns r; 0 when the eigenvalues do not converge. outer is destroyed;
- * work: principal_axes_workspace(d) doubles. */
+ * noise of the number format. Returns r; 0 when there is no variance beyond rounding, or the eigenvalues do
+ * not converge. outer is destroyed; work: principal_axes_workspace(d) doubles. */
 size_t principal_axes(float *map, float *mean, const double *sum, double *outer, size_t n, size_t d,
 	size_t dims, int whiten, double *work);
 size_t principal_axes_workspace(size_t d);

@@ -13,7 +13,7 @@ static uint64_t mix(uint64_t x)
 
 double token_uniform(uint64_t seed, uint64_t salt, uint32_t token)
 {
-	return ((double)(mix(mix(seed + salt) + token + 1) >> 11) + 0.5) * 0x1p-53;
+	return ((double)(mix(mix(seed + salt) + token + 1) >> 12) + 0.5) * 0x1p-52;
 }
 
 static bool before(const struct kept *a, const struct kept *b)

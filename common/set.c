@@ -23,6 +23,8 @@ static void take_table(struct reader *in, const struct frame *f, struct building
 		s->tokens += n;
 		return;
 	}
+	if (!find_field(f, "point"))
+		bad(in, "no points: refproj --lift gives them to a stream of act-dump --no-point");
 	const float *point = want(in, f, "point", F4, 2, &n, &d);
 	if (d == 0)
 		bad(in, "points of 0 dimensions");
@@ -73,16 +75,18 @@ static void take_features(struct reader *in, const struct frame *f, struct build
 			if (!(weight[k] >= 0) || !isfinite(weight[k]))
 				bad(in, "weight row %zu holds %g", i, (double)weight[k]);
 			sum += (double)weight[k];
-			if (weight[k] == 0)
-				continue;
-			s->row[at] = row[k];	/* checked by check_rows(), when the whole table is there */
-			s->weight[at++] = weight[k];
-			if (row[k] > UINT32_MAX - base)
-				bad(in, "row %u is outside the support table", row[k]);
-			s->row[at - 1] += (uint32_t)base;
 		}
 		if (fabs(sum - 1) > 1e-3)
 			bad(in, "weight row %zu sums to %.6g", i, sum);
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
+			float w = (float)((double)weight[k] / sum);
+			if (w == 0)
+				continue;
+			if (row[k] + base > UINT32_MAX)
+				bad(in, "row %u is outside the support table", row[k]);
+			s->row[at] = (uint32_t)(row[k] + base);	/* check_rows(), when the table is whole */
+			s->weight[at++] = w;
+		}
 		((uint32_t *)(uintptr_t)s->ids.feature)[s->ids.n] = feature[i];
 		s->ids.layer[s->ids.n] = layer;
 		s->indptr[s->ids.n++] = begin;
@@ -92,13 +96,13 @@ static void take_features(struct reader *in, const struct frame *f, struct build
 	}
 }
 
-static void check_rows(struct reader *in, const struct set *s, size_t first_feature)
+static void check_rows(struct reader *in, const struct set *s, size_t first_feature, size_t base)
 {
 	for (size_t i = first_feature; i < s->ids.n; i++)
 		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
 			if (s->row[k] >= s->tokens)
-				bad(in, "feature %u uses a row outside the support table of %zu",
-					s->ids.feature[i], s->tokens);
+				bad(in, "feature %u uses row %zu, outside the support table of %zu",
+					s->ids.feature[i], s->row[k] - base, s->tokens - base);
 }
 
 static void check_space(struct reader *in, const struct frame *header, const struct set *other)
@@ -133,7 +137,7 @@ static void take_stream(struct reader *in, struct frame *header, struct building
 			take_features(in, &frame, b, layer, base);
 		else if (find_field(&frame, "token"))
 			take_table(in, &frame, b);
-	check_rows(in, s, first_feature);
+	check_rows(in, s, first_feature, base);
 	frame_free(&frame);
 }
 

@@ -26,7 +26,8 @@ struct set {
  *
  * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space; otherwise the
  * program ends with a line that names both and the refproj call that would join them. Zero weights are
- * dropped, and the points are moved so that the mean of the first set's table is 0: distances stay. */
+ * dropped, what is left of a feature's is made to sum to 1, and the points are moved so that the mean of
+ * the first set's table is 0: distances stay. */
 size_t read_sets(char *const *operand, struct set set[2]);
 
 /* The same without points, for stages that need the features' names only: d is 0, spaces may differ. */

@@ -156,7 +156,8 @@ size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
 	const char *data = h->data ? h->data + row * s->d * stored : NULL;
 	if (!data) {
 		/* what is read lies behind what it is converted to */
-		char *raw = (char *)room_for(s, count * (stored + given)) + count * given;
+		size_t converted = h->dtype == s->dtype ? 0 : count * given;
+		char *raw = (char *)room_for(s, count * stored + converted) + converted;
 		if (fread(raw, stored * s->d, n, stdin) != n)
 			die("stdin: cut short before row %zu of %zu", at + n, s->rows);
 		if (at + n == s->rows && fgetc(stdin) != EOF)

@@ -8,7 +8,8 @@ out=$(cd "$1" && pwd)
 cd "$here/storyworld"
 
 stages() {
-	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" 2>>"$out/notes.txt"
+	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" 2>>"$out/notes.txt" ||
+		{ tail -n 5 "$out/notes.txt" >&2; exit 1; }
 }
 
 : >"$out/notes.txt"

@@ -218,7 +218,7 @@ static char *base_name(const char *path)
 static void check_command_line(void)
 {
 	if (!sae_file == !latents_folder)
-		misuse("one of --sae and --latents is needed");
+		misuse("exactly one of --sae and --latents is needed");
 	if (sae_file && hidden.n == 0)
 		misuse("--sae needs --hidden: the states to encode");
 	if (skip > 0 && context == 0 && !latents_folder)
@@ -312,6 +312,7 @@ int main(int argc, char **argv)
 	struct block block[BLOCKS] = {0};
 	chunk->point = need(CHUNK * in.d, sizeof(float));
 	chunk->x = need(CHUNK * in.d, sizeof(float));
+	chunk_room(chunk, CHUNK);
 
 	write_input_header(out, &in);
 	for (size_t at = 0; next_chunk(chunk, &at, &in); progress(at, in.tokens, "tokens")) {

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool folded;
 
@@ -27,7 +28,7 @@ struct side {
 	const char *name;
 };
 
-/* Unit decoder rows: half the squared distance of two is 1 - cosine. A zero row stays zero. */
+/* The decoder row, of length 1. A zero row stays zero. */
 static void decoder_vector(float *y, const struct sae *s, size_t i)
 {
 	double sum = 0;
@@ -91,6 +92,9 @@ static void side_of_set(struct side *side)
 		const char *path = get_string(&set->header[k], "sae", NULL);
 		if (!path)
 			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", set->name);
+		if (access(path, F_OK) != 0)
+			die("%s: its header names the SAE '%s', which is not here: run this where act-dump ran",
+				set->name, path);
 		struct sae *s = sae_open(path);
 		add_vectors(side, s, path, first, set->ids.feature + first, end - first);
 		sae_close(s);
@@ -155,27 +159,27 @@ static void side_free(struct side *s)
 	set_free(&s->set);
 }
 
+/* Half a squared distance of unit rows is 1 - cosine; a zero row has no direction: 1, but to itself. */
 static void cosine_distances(float *dist, const struct side *a, size_t i, const struct side *b)
 {
 	for (size_t j = 0; j < b->ids.n; j++)
-		dist[j] = a->norm[i] == 0 || b->norm[j] == 0 ? 1 : dist[j] / 2;
+		dist[j] = a->norm[i] == 0 || b->norm[j] == 0 ? a != b || i != j : dist[j] / 2;
 }
 
 static void all_pairs(struct writer *out, const struct side *a, const struct side *b)
 {
 	size_t rows = a->ids.n, cols = b->ids.n, step = block_rows(cols) < rows ? block_rows(cols) : rows;
-	float *dist = need(step * sizeof *dist, ot_ld(cols));
-	size_t ld = cols;
+	float *dist = need(step * sizeof *dist, cols);
 
 	for (size_t row0 = 0; row0 < rows && cols > 0; row0 += step) {
 		size_t n = rows - row0 < step ? rows - row0 : step;
 		#pragma omp parallel for num_threads(threads) schedule(dynamic)
 		for (size_t r = 0; r < n; r += 16) {
 			size_t k = n - r < 16 ? n - r : 16;
-			cost_matrix(dist + r * ld, a->vector + (row0 + r) * a->d, a->norm + row0 + r, k,
-				b->vector, b->norm, cols, a->d, 2, ld);
+			cost_matrix(dist + r * cols, a->vector + (row0 + r) * a->d, a->norm + row0 + r, k,
+				b->vector, b->norm, cols, a->d, 2, cols);
 			for (size_t i = r; !folded && i < r + k; i++)
-				cosine_distances(dist + i * ld, a, row0 + i, b);
+				cosine_distances(dist + i * cols, a, row0 + i, b);
 		}
 		write_block(out, row0, n, cols, dist, NULL, NULL);
 	}

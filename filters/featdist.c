@@ -292,10 +292,12 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 	struct table table = {0};
 	struct feature *all = read_activations(in, features, XXH64(layer, strlen(layer), 0), &table);
 
-	size_t dropped = leave_out(all, features, &table);
+	size_t asked = find_field(header, "picked") ? want_size(in, header, "picked") : features;
+	size_t kept = features - leave_out(all, features, &table);
+	size_t dropped = asked > kept ? asked - kept : 0;
 	if (dropped > 0)
-		note("%s: %zu of %zu features fire on fewer than %zu tokens and are left out",
-			reader_name(in), dropped, features, min_count);
+		note("%s: layer %s: %zu of %zu features fire on fewer than %zu tokens and are left out",
+			reader_name(in), layer, dropped, asked, min_count);
 	set_string(header, "kind", "distributions");
 	set_integer(header, "support", (int64_t)support);
 	set_string(header, "select", (const char *[]){"coordinated", "top", "random"}[selection]);

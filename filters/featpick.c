@@ -92,6 +92,17 @@ static bool picked(const struct picks *p, const char *layer, uint32_t feature)
 	return bsearch(&key, p->pick, p->n, sizeof key, by_name) != NULL;
 }
 
+/* Different features of a layer in the list, which is sorted. */
+static size_t count_of(const struct picks *p, const char *layer)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += strcmp(p->pick[i].layer, layer) == 0
+			&& (i == 0 || by_name(&p->pick[i - 1], &p->pick[i]) != 0);
+	return n;
+}
+
 /* Room for copies of a frame's arrays, reused from frame to frame. */
 struct room {
 	void *part[6];
@@ -184,7 +195,7 @@ int main(int argc, char **argv)
 		"Keeps the features of a list, or those that a graph has nodes for, of activations or distributions.",
 		1);
 	if (!graph_file == !list_file)
-		misuse("one of --graph and --list is needed");
+		misuse("exactly one of --graph and --list is needed");
 	struct reader *in = reader_open(operand[0]);
 	struct writer *out = writer_open();
 	struct frame header = {0}, frame = {0};
@@ -199,6 +210,11 @@ int main(int argc, char **argv)
 	while (read_header(in, &header)) {
 		bool activations = want_kind(in, &header, "distributions", "activations", NULL) == 1;
 		const char *layer = get_string(&header, "layer", "");
+		size_t listed = count_of(&picks, layer);
+		if (listed == 0)
+			note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
+				reader_name(in), layer, graph_file ? graph_file : list_file);
+		set_integer(&header, "picked", (int64_t)listed);
 		write_header(out, &header);
 		while (read_frame(in, &frame)) {
 			if (activations)

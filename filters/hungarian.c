@@ -35,23 +35,29 @@ static float *transposed(const float *x, size_t n, size_t m)
 	return y;
 }
 
-/* margin[i] for the n rows of an assignment. */
-static void find_margins(double *margin, const uint32_t *to, const uint32_t *from, const double *u,
-	const double *v, const float *cost, size_t n, size_t m)
+static void find_margins(double *margin, const struct assignment *a)
 {
-	size_t done = 0;
+	size_t n = a->n, done = 0;
+	struct move *moves = need(n * (MOVES + 1), sizeof *moves);
+	double *arrival = need(n, sizeof *arrival);
 
+	#pragma omp parallel for num_threads(threads)
+	for (size_t i = 0; i <= n; i++)
+		margin_moves(moves + i * MOVES, a, i);
+	margin_arrivals(arrival, moves, a);
 	#pragma omp parallel num_threads(threads)
 	{
-		double *workspace = need(assign_workspace(n, m), sizeof *workspace);
+		double *workspace = need(margin_workspace(n, a->m), sizeof *workspace);
 		#pragma omp for schedule(dynamic)
 		for (size_t i = 0; i < n; i++) {
-			margin[i] = assign_margin(i, to, from, u, v, cost, m, max_cost, workspace);
+			margin[i] = assign_margin(a, i, moves, arrival, workspace);
 			#pragma omp critical
 			progress(++done, n, "margins");
 		}
 		free(workspace);
 	}
+	free(arrival);
+	free(moves);
 }
 
 /* The smaller side is assigned to the larger. */
@@ -60,43 +66,42 @@ static void optimal(struct matching *match, const struct distances *d, const cha
 	size_t rows = d->row.n, cols = d->col.n;
 	bool flip = rows > cols;
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
-	float *cost = flip ? transposed(d->dist, rows, cols) : d->dist;
-	uint32_t *to = need(n, sizeof *to), *from = need(m, sizeof *from);
-	double *margin = need(n, sizeof *margin);
-	double *workspace = need(assign_workspace(n, m), sizeof *workspace);
+	float *turned = flip ? transposed(d->dist, rows, cols) : NULL;
+	double *margin = need(n, sizeof *margin), *workspace = need(assign_workspace(n, m), sizeof *workspace);
 
 	match->row_dual = need(rows, sizeof(double));
 	match->col_dual = need(cols, sizeof(double));
-	double *u = flip ? match->col_dual : match->row_dual, *v = flip ? match->row_dual : match->col_dual;
-	if (!assign(to, from, u, v, cost, n, m, max_cost, workspace))
+	struct assignment a = {
+		.n = n, .m = m, .cost = flip ? turned : d->dist, .ceiling = max_cost,
+		.col_of = need(n, sizeof(uint32_t)), .row_of = need(m, sizeof(uint32_t)),
+		.u = flip ? match->col_dual : match->row_dual, .v = flip ? match->row_dual : match->col_dual,
+	};
+	if (!assign(&a, workspace))
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
-	find_margins(margin, to, from, u, v, cost, n, m);
-	memcpy(match->col_of, flip ? from : to, rows * sizeof *match->col_of);
-	for (size_t i = 0; i < rows; i++)
-		if (match->col_of[i] != UNASSIGNED)
-			match->margin[i] = margin[flip ? match->col_of[i] : i];
-	if (flip)
-		free(cost);
+	find_margins(margin, &a);
+	memcpy(match->col_of, flip ? a.row_of : a.col_of, rows * sizeof *match->col_of);
+	for (size_t i = 0; i < n; i++)
+		match->margin[flip ? a.col_of[i] : i] = margin[i];
+	free(a.row_of);
+	free(a.col_of);
 	free(workspace);
 	free(margin);
-	free(from);
-	free(to);
+	free(turned);
 }
 
 static void mutual_only(struct matching *match, const struct distances *d)
 {
 	size_t rows = d->row.n, cols = d->col.n;
-	float *back = transposed(d->dist, rows, cols);
-	uint32_t *row_of = need(cols, sizeof *row_of);
-	double *margin = need(cols, sizeof *margin);
+	uint32_t *row_of = need_zero(cols, sizeof *row_of);
 
-	nearest(row_of, margin, back, cols, rows);
+	for (size_t i = 1; i < rows; i++)
+		for (size_t j = 0; j < cols; j++)
+			if (d->dist[i * cols + j] < d->dist[row_of[j] * cols + j])
+				row_of[j] = (uint32_t)i;
 	for (size_t i = 0; i < rows; i++)
 		if (match->col_of[i] != UNASSIGNED && row_of[match->col_of[i]] != i)
 			match->col_of[i] = UNASSIGNED;
-	free(margin);
 	free(row_of);
-	free(back);
 }
 
 static void find_matching(struct matching *match, const struct distances *d, const char *name)
@@ -180,6 +185,8 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 	struct matching match = {0};
 
 	read_distances(in, header, &d);
+	if (d.row.n > 0 && same_ids(&d.row, &d.col))
+		note("%s: rows and columns are the same features: each is its own match", reader_name(in));
 	find_matching(&match, &d, reader_name(in));
 	double total = 0;
 	size_t matched = 0;
@@ -213,7 +220,7 @@ int main(int argc, char **argv)
 	char **operand = opt_parse(argv, options, "hungarian [OPTION]... [FILE]",
 		"Matches the rows of a distance matrix with its columns, one to one, at least total distance.", 1);
 	if (by_nearest + by_mutual + by_greedy > 1)
-		misuse("one of --nearest, --mutual and --greedy");
+		misuse("at most one of --nearest, --mutual and --greedy");
 	struct reader *in = reader_open(operand[0]);
 	struct writer *out = writer_open();
 	struct frame header = {0};

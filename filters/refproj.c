@@ -8,9 +8,12 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+enum { AXES_MOST = 32000 };	/* LAPACK counts its workspace in int */
 
 static struct list lift, reference;
 static const char *map_file, *bias_file, *fit[2], *space_name;
@@ -42,12 +45,20 @@ struct projection {
 	size_t d, mapped;		/* d: of the points it takes; 0: any */
 	float *mean, *axes;		/* (mapped, r), NULL: none */
 	size_t r;
-	char *base;			/* the space's name, without what follows; NULL: the stream's own */
+	char *space;			/* the name of (mapped), NULL: the stream's own, ... */
+	char *by;			/* ... and of what the axes are from, where that does not say it */
 };
 
 static bool left_out(size_t token)
 {
-	return context > 0 && token % context < skip;
+	return skip > 0 && token % context < skip;
+}
+
+static char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return need_text("%s", slash ? slash + 1 : path);
 }
 
 static char *digest_of(struct states *s)
@@ -59,18 +70,11 @@ static char *digest_of(struct states *s)
 	XXH64_reset(hash, states_d(s));
 	for (size_t at = 0; (n = states_read(s, at, 4096, &rows)) > 0; at += n)
 		XXH64_update(hash, rows, n * size);
-	const char *name = states_name(s), *slash = strrchr(name, '/');
-	char *digest = need_text("%s#%016llx", slash ? slash + 1 : name, (unsigned long long)XXH64_digest(hash));
+	char *name = file_name(states_name(s));
+	char *digest = need_text("%s#%016llx", name, (unsigned long long)XXH64_digest(hash));
+	free(name);
 	XXH64_freeState(hash);
 	return digest;
-}
-
-static void check_rows(const struct states *s, const float *x, size_t at, size_t n)
-{
-	for (size_t i = 0; i < n * states_d(s); i++)
-		if (!isfinite(x[i]))
-			die("%s: row %zu holds a number that is not finite", states_name(s),
-				at + i / states_d(s));
 }
 
 /* Rows from `at` on as floats, those of left-out tokens removed; *n of them. False at the end. */
@@ -80,11 +84,13 @@ static bool next_rows(struct states *s, size_t *at, float *x, size_t *n)
 	size_t d = states_d(s), got = states_read(s, *at, PROJECT_ROWS, &rows);
 
 	to_float(x, rows, states_dtype(s), got * d);
-	check_rows(s, x, *at, got);
 	*n = 0;
-	for (size_t i = 0; i < got; i++)
-		if (!left_out(*at + i))
-			memmove(x + (*n)++ * d, x + i * d, d * sizeof *x);
+	for (size_t i = 0; i < got; i++) {
+		if (left_out(*at + i))
+			continue;
+		states_check(s, *at + i, x + i * d);
+		memmove(x + (*n)++ * d, x + i * d, d * sizeof *x);
+	}
 	*at += got;
 	return got > 0;
 }
@@ -100,6 +106,8 @@ static void find_axes(struct projection *p, struct states *s)
 
 	if (p->mapped > 0 && p->mapped != d)
 		die("%s: states of %zu dimensions, where the map leads to %zu", states_name(s), d, p->mapped);
+	if (d > AXES_MOST)
+		die("%s: axes of %zu dimensions: %d are the most", states_name(s), d, AXES_MOST);
 	for (size_t at = 0; next_rows(s, &at, x, &n); total += n)
 		add_moments(sum, outer, x, x, n, d, d, threads, work);
 	if (total < 2)
@@ -135,6 +143,8 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 		add_moments(unused, xy, x, y, n, d, e, threads, work);
 		free(unused);
 	}
+	if (total == 0)
+		die("%s: no rows to fit from", fit[0]);
 	p->d = d;
 	p->mapped = e;
 	p->map = need(d * e, sizeof *p->map);
@@ -157,132 +167,150 @@ static struct states *open_one(const char *file)
 	return states_open(&one);
 }
 
+/* The numbers of a file, all finite, for the caller to free. */
+static float *read_numbers(const char *file, struct array *a)
+{
+	struct archive *f = array_open(file, a);
+	float *x = array_floats(a);
+
+	for (size_t i = 0, n = array_count(a); i < n; i++)
+		if (!isfinite(x[i]))
+			die("%s: number %zu is not finite", file, i);
+	archive_close(f);
+	return x;
+}
+
 static void read_map(struct projection *p)
 {
-	struct array a, b;
-	struct archive *f = array_open(map_file, &a);
+	struct array a;
 
+	p->map = read_numbers(map_file, &a);
 	if (a.rank != 2 || a.shape[0] == 0 || a.shape[1] == 0)
 		die("%s: a map is a matrix (d, r)", map_file);
 	p->d = a.shape[0];
 	p->mapped = a.shape[1];
-	p->map = array_floats(&a);
-	for (size_t i = 0; i < p->d * p->mapped; i++)
-		if (!isfinite(p->map[i]))
-			die("%s: number %zu is not finite", map_file, i);
 	uint64_t digest = XXH64(p->map, p->d * p->mapped * sizeof *p->map, 0);
-	archive_close(f);
 	if (bias_file) {
-		f = array_open(bias_file, &b);
-		if (array_count(&b) != p->mapped)
-			die("%s: %zu numbers, where the map leads to %zu dimensions", bias_file, array_count(&b),
-				p->mapped);
-		p->bias = array_floats(&b);
+		p->bias = read_numbers(bias_file, &a);
+		if (array_count(&a) != p->mapped)
+			die("%s: %zu numbers, where the map leads to %zu dimensions", bias_file,
+				array_count(&a), p->mapped);
 		digest = XXH64(p->bias, p->mapped * sizeof *p->bias, digest);
-		archive_close(f);
 	}
-	p->base = space_name ? need_text("%s", space_name)
-		: need_text("map %s#%016llx", map_file, (unsigned long long)digest);
+	char *name = file_name(map_file);
+	p->space = space_name ? need_text("%s", space_name)
+		: need_text("map %s#%016llx", name, (unsigned long long)digest);
+	free(name);
 }
 
 static struct projection make_projection(void)
 {
 	struct projection p = {0};
-	struct states *src = NULL, *ref = NULL;
+	struct states *ref = NULL;
 
 	if (lift.n > 0) {
 		ref = p.states = states_open(&lift);
 		p.mapped = states_d(p.states);
+		p.space = digest_of(ref);
 	} else if (fit[0]) {
-		src = open_one(fit[0]);
+		struct states *src = open_one(fit[0]);
 		ref = open_one(fit[1]);
 		fit_map(&p, src, ref);
 		states_close(src);
-	} else if (map_file) {
-		read_map(&p);
+		p.space = digest_of(ref);
+	} else {
+		if (map_file)
+			read_map(&p);
+		if (reference.n > 0) {
+			ref = states_open(&reference);
+			p.by = digest_of(ref);
+		}
 	}
-	if (reference.n > 0)
-		ref = states_open(&reference);
-	char *digest = ref ? digest_of(ref) : NULL;
 	if (whiten || dims > 0)
 		find_axes(&p, ref);
-	if (!p.base && (lift.n > 0 || fit[0]))
-		p.base = need_text("%s", digest);
-	else if (ref)			/* --map, --identity: the reference only says how to whiten */
-		space_name = need_text(" by %s", digest);
-	else
-		space_name = NULL;
-	free(digest);
 	if (ref && ref != p.states)
 		states_close(ref);
 	return p;
 }
 
-static char *space_of(const struct projection *p, const char *own)
+static void projection_free(struct projection *p)
 {
-	char size[40] = "";
-
-	if (p->axes && dims > 0)
-		snprintf(size, sizeof size, ", %zu dims", p->r);
-	return need_text("%s%s%s%s%s%s", p->base ? p->base : own, whiten ? ", whitened" : "",
-		p->axes && space_name ? space_name : "", p->axes && skip > 0 ? " without first tokens" : "",
-		size, unit ? ", unit" : "");
+	if (p->states)
+		states_close(p->states);
+	free(p->map);
+	free(p->bias);
+	free(p->mean);
+	free(p->axes);
+	free(p->space);
+	free(p->by);
 }
 
-static void project_rows(const struct projection *p, float *y, const uint32_t *token,
-	const struct tensor *point, size_t at, size_t n, size_t d, float *x, float *z)
+/* The space that points are in afterwards: equal names, equal spaces. */
+static char *space_of(const struct projection *p, const char *own)
 {
-	float *now = x;
+	char size[40] = "", less[80] = "";
+	const char *base = p->space ? p->space : own, *length = unit ? ", unit" : "";
 
+	if (!p->axes)
+		return need_text("%s%s", base, length);
+	if (!whiten || p->r < p->mapped)
+		snprintf(size, sizeof size, ", %zu dims", p->r);
+	if (skip > 0)
+		snprintf(less, sizeof less, " without the first %zu of %zu", skip, context);
+	return need_text("%s%s%s%s%s%s%s", base, whiten ? ", whitened" : "", size, p->by ? " by " : "",
+		p->by ? p->by : "", less, length);
+}
+
+/* y (n, r) from the n tokens and their points, of d dimensions, from `at` on; x, z: room for n rows of the
+ * widest. */
+static void project_rows(const struct projection *p, float *y, const uint32_t *token,
+	const struct tensor *point, size_t at, size_t n, size_t d, size_t r, float *x, float *z)
+{
 	if (p->states)
 		for (size_t i = 0; i < n; i++)
-			states_row(p->states, token[at + i], x + i * p->mapped);
+			states_row(p->states, token[at + i], x + i * d);
 	else
 		to_float(x, (const char *)point->data + at * d * dtype_size(point->dtype), point->dtype, n * d);
 	if (p->map) {
 		affine(z, x, p->map, NULL, p->bias, n, d, p->mapped);
-		now = z;
+		x = z;
 		d = p->mapped;
 	}
-	if (p->states)
-		d = p->mapped;
-	size_t r = p->axes ? p->r : d;
 	if (p->axes)
-		affine(y + at * r, now, p->axes, p->mean, NULL, n, d, r);
+		affine(y, x, p->axes, p->mean, NULL, n, d, r);
 	else
-		memcpy(y + at * r, now, n * d * sizeof *y);
+		memcpy(y, x, n * r * sizeof *y);
 	if (unit)
-		unit_rows(y + at * r, n, r);
+		unit_rows(y, n, r);
 }
 
 /* Replaces the frame's points; *y is the room for them, grown as needed. */
 static void project_frame(const struct projection *p, struct reader *in, struct frame *frame, float **y,
 	size_t *room)
 {
-	size_t n = ANY, d = p->d ? p->d : ANY, width;
+	size_t n = ANY, d = p->states ? p->mapped : p->d ? p->d : ANY;
 	const uint32_t *token = want(in, frame, "token", U4, 1, &n);
 	const struct tensor *point = p->states ? NULL : want_floats(in, frame, "point", 2, &n, &d);
 
-	if (!p->states && !p->map && p->axes && d != p->mapped)
+	if (!p->map && p->axes && d != p->mapped)
 		bad(in, "points of %zu dimensions, the reference states have %zu", d, p->mapped);
 	for (size_t i = 0; p->states && i < n; i++)
 		if (token[i] >= states_rows(p->states))
 			bad(in, "token %u, where %s has %zu rows", token[i], states_name(p->states),
 				states_rows(p->states));
-	d = p->states ? p->mapped : d;
-	size_t r = p->axes ? p->r : p->map ? p->mapped : d;
-	width = d > p->mapped ? d : p->mapped;
+	size_t r = p->axes ? p->r : p->map ? p->mapped : d, widest = d > p->mapped ? d : p->mapped;
 	if (*room < n * r) {
 		*y = need_more(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
 	#pragma omp parallel num_threads(threads)
 	{
-		float *x = need(2 * PROJECT_ROWS * width, sizeof *x);
+		float *x = need(2 * PROJECT_ROWS * widest, sizeof *x);
 		#pragma omp for schedule(dynamic)
 		for (size_t at = 0; at < n; at += PROJECT_ROWS)
-			project_rows(p, *y, token, point, at, n - at < PROJECT_ROWS ? n - at : PROJECT_ROWS, d,
-				x, x + PROJECT_ROWS * width);
+			project_rows(p, *y + at * r, token, point, at,
+				n - at < PROJECT_ROWS ? n - at : PROJECT_ROWS, d, r, x,
+				x + PROJECT_ROWS * widest);
 		free(x);
 	}
 	for (size_t i = 0; i < n * r; i++)
@@ -291,10 +319,18 @@ static void project_frame(const struct projection *p, struct reader *in, struct 
 	set_tensor(frame, "point", F4, *y, 2, n, r);
 }
 
+/* stdin may hold the stream, and states are read more than once. */
+static void refuse_stdin(const char *option, const struct list *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->item[i] && strcmp(files->item[i], "-") == 0)
+			misuse("%s: states cannot come from stdin here", option);
+}
+
 static void check_command_line(void)
 {
 	if ((lift.n > 0) + (map_file != NULL) + (fit[0] != NULL) + identity != 1)
-		misuse("one of --lift, --map, --fit and --identity is needed");
+		misuse("exactly one of --lift, --map, --fit and --identity is needed");
 	if (bias_file && !map_file)
 		misuse("--bias belongs to --map");
 	if (space_name && !map_file)
@@ -305,6 +341,9 @@ static void check_command_line(void)
 		misuse("--whiten and --dim need --reference: states of the space to estimate from");
 	if (skip > 0 && skip >= context)
 		misuse("--skip %zu needs a longer --context", skip);
+	refuse_stdin("--lift", &lift);
+	refuse_stdin("--fit", &(struct list){2, fit});
+	refuse_stdin("--reference", &reference);
 }
 
 int main(int argc, char **argv)
@@ -342,5 +381,10 @@ int main(int argc, char **argv)
 	reader_close(in);
 	frame_free(&frame);
 	frame_free(&header);
+	projection_free(&p);
+	free(lift.item);
+	free(reference.item);
+	free(y);
+	free(operand);
 	return 0;
 }

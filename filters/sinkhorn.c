@@ -33,7 +33,7 @@ struct block {
 
 /* What one thread works in. */
 struct scratch {
-	float *x, *x_norm;		/* a row feature's points, or a column's */
+	float *x, *x_norm;		/* a feature's points */
 	float *table_cost;		/* (tokens of B, ld): from each of them to each of those points */
 	float *cost;			/* of one pair */
 	double *workspace;
@@ -76,37 +76,29 @@ static void gather_points(struct scratch *w, const struct set *s, const float *n
 	}
 }
 
-static double mean_cost(const float *cost, size_t m, size_t n, size_t ld)
-{
-	double sum = 0;
-
-	for (size_t j = 0; j < m; j++)
-		for (size_t i = 0; i < n; i++)
-			sum += (double)cost[j * ld + i];
-	return sum / ((double)m * (double)n);
-}
-
 /* Floats resolve costs to about 1e-7, so epsilon stays above 1e-6 of the largest. */
-static double pair_epsilon(const float *cost, size_t m, size_t n, size_t ld)
+static double pair_epsilon(const float *cost, size_t n, size_t m, size_t ld)
 {
-	float largest = 0;
+	double e = isnan(epsilon_abs) ? epsilon * mean_cost(cost, n, m, ld) : epsilon_abs;
 
-	for (size_t k = 0; k < m * ld; k++)
-		largest = cost[k] > largest ? cost[k] : largest;
-	double e = isnan(epsilon_abs) ? epsilon * mean_cost(cost, m, n, ld) : epsilon_abs;
-	return fmax(e, 1e-6 * (double)largest);
+	return fmax(e, fmax(1e-6 * (double)largest_cost(cost, m, ld), 1e-30));
 }
 
-/* The regularised cost of a distribution with itself, for --debias. */
-static double self_term(const struct set *s, const float *norm, size_t feature, double eps,
-	struct scratch *w)
+/* Takes from a pair's regularised cost half that of a distribution with itself, for --debias; the pair's
+ * iterations and residual become the worst of the three problems'. */
+static void take_self_term(struct sinkhorn *pair, const struct set *s, const float *norm, size_t feature,
+	double eps, struct scratch *w)
 {
 	size_t n = points_of(s, feature), ld = ot_ld(n);
 	const float *weight = s->weight + s->indptr[feature];
 
 	gather_points(w, s, norm, feature);
 	cost_matrix(w->cost, w->x, w->x_norm, n, w->x, w->x_norm, n, s->d, power + 1, ld);
-	return sinkhorn(w->cost, weight, weight, n, n, ld, eps, tol, (uint32_t)max_iters, w->workspace).dual;
+	struct sinkhorn self = sinkhorn(w->cost, weight, weight, n, n, ld, eps, tol, (uint32_t)max_iters,
+		w->workspace);
+	pair->dual -= self.dual / 2;
+	pair->iters = self.iters > pair->iters ? self.iters : pair->iters;
+	pair->residual = fmaxf(self.residual, pair->residual);
 }
 
 static double root(double cost)
@@ -122,21 +114,16 @@ static void solve_pair(const struct set *a, const float *a_norm, size_t i, const
 
 	for (size_t k = 0; k < m; k++)
 		memcpy(w->cost + k * ld, w->table_cost + row[k] * ld, ld * sizeof *w->cost);
-	double eps = pair_epsilon(w->cost, m, n, ld);
-	*dist = *residual = 0;
-	*iters = 0;
-	if (eps == 0)			/* all costs are 0 */
-		return;
+	double eps = pair_epsilon(w->cost, n, m, ld);
 	struct sinkhorn s = sinkhorn(w->cost, a->weight + a->indptr[i], b->weight + b->indptr[j], n, m, ld,
 		eps, tol, (uint32_t)max_iters, w->workspace);
+	if (debias) {
+		take_self_term(&s, a, a_norm, i, eps, w);
+		take_self_term(&s, b, b_norm, j, eps, w);
+	}
+	*dist = (float)root(debias ? s.dual : s.cost);
 	*iters = s.iters;
 	*residual = s.residual;
-	if (!debias) {
-		*dist = (float)root(s.cost);
-		return;
-	}
-	double both = self_term(a, a_norm, i, eps, w) + self_term(b, b_norm, j, eps, w);
-	*dist = (float)root(s.dual - both / 2);
 }
 
 /* Row i of the answer, from column `from` on, into place at of the block. */
@@ -163,14 +150,23 @@ static void mirror(const struct block *block, size_t n)
 		}
 }
 
+static void write_rows(struct writer *out, const struct block *block, size_t row0, size_t rows, size_t cols)
+{
+	size_t step = block_rows(cols);
+
+	for (size_t i = 0; i < rows; i += step)
+		write_block(out, row0 + i, rows - i < step ? rows - i : step, cols, block->dist + i * cols,
+			block->iters + i * cols, block->residual + i * cols);
+}
+
 static float *norms_of(const struct set *s)
 {
 	float *norm = need(s->tokens, sizeof *norm);
 
 	squared_norms(norm, s->point, s->tokens, s->d);
 	for (size_t i = 0; i < s->tokens; i++)
-		if (!isfinite(4 * norm[i]))
-			die("%s: points too far apart for float32", s->name);
+		if (!(norm[i] < 1e30f))		/* so that sums of squared distances stay floats */
+			die("%s: points more than 1e15 apart", s->name);
 	return norm;
 }
 
@@ -187,7 +183,7 @@ static void count_unfinished(struct summary *s, const float *residual, size_t n)
 	}
 }
 
-/* All pairs, block by block; of one set with itself in one block, of which the lower half is the upper. */
+/* All pairs, block by block; of one set with itself all at once, as the lower half is the upper. */
 static void all_pairs(struct writer *out, const struct set *a, const struct set *b, bool self)
 {
 	size_t rows = a->ids.n, cols = b->ids.n, step = self ? rows : block_rows(cols);
@@ -212,7 +208,7 @@ static void all_pairs(struct writer *out, const struct set *a, const struct set 
 		if (self)
 			mirror(&block, rows);
 		count_unfinished(&summary, block.residual, n * cols);
-		write_block(out, row0, n, cols, block.dist, block.iters, block.residual);
+		write_rows(out, &block, row0, n, cols);
 	}
 	if (summary.unfinished > 0)
 		note("%zu of %zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)",

@@ -116,9 +116,9 @@ static struct joined join(const char *name, const struct graph *g, const struct 
 		j.node[j.n] = (uint32_t)i;
 		j.row[j.n++] = found->row;
 	}
-	if (j.n == 0 && j.features > 0 && n > 0)
+	if (j.n == 0 && j.features > 0)
 		die("%s: no feature node has a distance: are the layers named alike? The distances "
-			"have layer %s, for example", name, rows[0].layer);
+			"have layer %s, for example", name, n > 0 ? rows[0].layer : "none at all");
 	if (j.n < j.features)
 		note("%s: %zu of %zu feature nodes have no distance and stay alone", name,
 			j.features - j.n, j.features);

@@ -18,12 +18,20 @@ export PATH := $(subst $(space),:,$(bin))$(if $(bin),:)$(PATH)
 
 command = $(dir $(strip $(1))).$(notdir $(strip $(1))).command
 
+# make -n shows what would run and remembers nothing.
+asked := $(findstring n,$(firstword -$(MAKEFLAGS)))
+.PHONY: always
+
 define stage
 ifneq "$$(file <$(call command,$(1)))" "$(strip $(3))"
+ifeq "$(asked)" ""
 $$(shell mkdir -p $(dir $(1)))$$(file >$(call command,$(1)),$(strip $(3)))
+else
+$(strip $(1)): always
 endif
-$(strip $(1)): $(2) $(call command,$(1))
-	$(strip $(3)) >$$@.part
+endif
+$(strip $(1)): $(2) $(if $(asked),,$(call command,$(1)))
+	$(strip $(3)) >$$@.part || { rm -f $$@.part; exit 1; }
 	@mv $$@.part $$@
 endef
 

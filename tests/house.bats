@@ -15,10 +15,9 @@ load helper
 	[ -z "$(find root -type f)" ]
 }
 
-@test "semot(7) names every program and every program's page names semot(7)" {
+@test "every program's page leads to semot(7)" {
 	for source in "$ROOT"/filters/*.c; do
 		name=$(basename "$source" .c)
-		grep -q "^\.It \?.*Xr $name 1" "$ROOT/man/semot.7" || { echo "semot.7: nothing about $name"; false; }
 		grep -q "^\.Xr semot 7" "$ROOT/man/$name.1" || { echo "$name.1: no semot(7)"; false; }
 	done
 }

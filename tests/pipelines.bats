@@ -61,7 +61,10 @@ setup() {
 @test "make -n shows the pipe and runs nothing" {
 	match -n >log
 	for program in act-dump featdist refproj sinkhorn hungarian frame2tsv; do grep -q "^$program " log; done
-	[ ! -e out/2.activations ]
+	[ ! -e out ]
+	fast
+	match -n DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 9' | grep -q "support 9"
+	fast | grep -q "Nothing to be done"
 }
 
 @test "a graph becomes supernodes and a small graph" {

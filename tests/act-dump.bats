@@ -1,0 +1,446 @@
+# contract: none act-dump --hidden {sample}/hidden_L1.npy --sae {sample}/sae_L1_s0
+
+load helper
+
+# agrees SAE HIDDEN[,SHARD]... [OPTION]...: the activations are those of numpy; $how is for the oracle
+agrees() {
+	act-dump --sae "$1" $(printf -- '--hidden %s ' ${2//,/ }) "${@:3}" >out
+	oracle act_dump check "$1" "$2" out $how "${@:3}"
+}
+
+# sae OPTION...: a random SAE in ./sae
+sae() {
+	rm -rf sae
+	oracle act_dump sae sae "$@"
+}
+
+# states FILE... OPTION...: random states
+states() {
+	oracle arrays random "$@"
+}
+
+@test "on the sample it encodes as numpy does" {
+	for layer in 1 2 3 4 5 6; do
+		for seed in 0 1; do
+			agrees "$SAMPLE/sae_L${layer}_s$seed" "$SAMPLE/hidden_L$layer.npy"
+		done
+	done
+}
+
+@test "of the two layouts of one SAE, both give the same" {
+	for layer in 1 3 6; do
+		folder=$SAMPLE/sae_L${layer}_s0
+		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$folder/params.npz" >npz
+		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$folder/sae_weights.safetensors" >safetensors
+		oracle same npz safetensors sae
+	done
+}
+
+@test "on a real model it encodes as numpy does: JumpReLU, and TopK with b_dec subtracted" {
+	[ -n "$DATA" ] || skip "no data"
+	for layer in 1 2 3 4 5; do
+		for seed in 0 1; do
+			folder=$DATA/lm/bl361/L${layer}_s$seed
+			agrees "$folder/params.npz" "$DATA/lm/bl361/hidden_L$layer.npy"
+			agrees "$folder" "$DATA/lm/bl361/hidden_L$layer.npy"
+		done
+	done
+}
+
+@test "SAELens: every architecture, with and without centring and decoder norms" {
+	states x.npy
+	for centre in true false; do
+		for norms in true false; do
+			rest="\"apply_b_dec_to_input\": $centre, \"rescale_acts_by_decoder_norm\": $norms"
+			sae --cfg "{\"architecture\": \"standard\", $rest}"
+			agrees sae x.npy
+			sae --threshold --cfg "{\"architecture\": \"jumprelu\", $rest}"
+			agrees sae x.npy
+			sae --cfg "{\"architecture\": \"topk\", \"k\": 7, $rest}"
+			agrees sae x.npy
+			sae --threshold --cfg "{\"architecture\": \"standard\", \"activation_fn_str\": \"topk\",
+				\"activation_fn_kwargs\": {\"k\": 7}, $rest}"
+			agrees sae x.npy
+		done
+	done
+}
+
+@test "without cfg.json a threshold means JumpReLU, and none ReLU" {
+	states x.npy
+	sae
+	agrees sae x.npy
+	sae --threshold
+	agrees sae x.npy
+}
+
+@test "params.npz: JumpReLU without centring, TopK when it holds a k, ReLU without a threshold" {
+	states x.npy
+	sae --npz --threshold
+	agrees sae x.npy
+	sae --npz --threshold --k 5
+	agrees sae x.npy
+	sae --npz
+	agrees sae x.npy
+}
+
+@test "weights of f2, bf16 and f8" {
+	states x.npy
+	for dtype in f2 bf16 f8; do
+		sae --threshold --dtype $dtype
+		agrees sae x.npy
+	done
+}
+
+@test "thresholds are strict, and of equal pre-activations TopK keeps the lower features" {
+	states x.npy --integers
+	for features in 40 3000; do
+		sae --integers --threshold --features $features
+		how=--exact agrees sae x.npy
+		for k in 1 8 33; do
+			sae --integers --features $features --cfg "{\"architecture\": \"topk\", \"k\": $k}"
+			how=--exact agrees sae x.npy
+		done
+	done
+}
+
+@test "any number of features, tokens and dimensions" {
+	for features in 1 15 16 17 1023 1024 1025 2100; do
+		sae --features $features --threshold --bias 1
+		states x.npy --rows $((features % 7 * 300 + 1))
+		agrees sae x.npy
+		sae --features $features --cfg "{\"architecture\": \"topk\", \"k\": $(((features + 1) / 2))}"
+		agrees sae x.npy
+	done
+	sae --d 1
+	states x.npy --d 1
+	agrees sae x.npy
+}
+
+@test "an SAE that fires on everything, and one that is silent" {
+	states x.npy --rows 2500
+	sae --features 1500 --threshold --bias 1000
+	agrees sae x.npy
+	sae --features 1500 --threshold --bias -1000
+	how=--silent agrees sae x.npy
+}
+
+@test "states of any dtype, in any kind of file" {
+	sae
+	for dtype in f2 f4 f8 i4 u4 i8; do
+		states x.npy x.npz x.safetensors --dtype $dtype
+		for file in x.npy x.npz x.safetensors x.npz:states x.safetensors:states; do
+			agrees sae $file
+		done
+	done
+	states x.safetensors --dtype bf16
+	agrees sae x.safetensors
+}
+
+@test "points keep f2 and bf16" {
+	sae
+	for dtype in f2 bf16; do
+		states x.safetensors --dtype $dtype
+		act-dump --hidden x.safetensors --sae sae | frame2json | grep -q "\"point\": *\[\"<\?$dtype\""
+	done
+}
+
+@test "shards in order equal one file" {
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" >one
+	oracle arrays part "$SAMPLE/hidden_L2.npy" 0 1 a.npy
+	oracle arrays part "$SAMPLE/hidden_L2.npy" 1 2049 b.npy
+	oracle arrays part "$SAMPLE/hidden_L2.npy" 2049 2049 c.npy
+	oracle arrays part "$SAMPLE/hidden_L2.npy" 2049 4096 d.npy
+	act-dump --hidden a.npy --hidden b.npy --hidden c.npy --hidden d.npy --sae "$SAMPLE/sae_L2_s0" >four
+	oracle same one four
+}
+
+@test "shards of several dtypes" {
+	sae
+	states a.npy
+	states b.npy --dtype f2
+	states c.npy --dtype f8
+	agrees sae a.npy,b.npy,c.npy
+	agrees sae b.npy,b.npy
+}
+
+@test "a .npy on stdin equals the file" {
+	sae
+	for dtype in f2 f4 f8; do
+		states x.npy --dtype $dtype --rows 5000
+		act-dump --hidden x.npy --sae sae >file
+		act-dump --hidden - --sae sae <x.npy | cat >stdin
+		oracle same file stdin
+	done
+}
+
+@test "a pipe as the file of states, of an archive, of the SAE" {
+	sae --npz --threshold
+	states x.npy x.npz x.safetensors
+	act-dump --hidden x.npy --sae sae --layer 1 >file
+	for x in x.npy x.npz x.safetensors; do
+		act-dump --hidden <(cat $x) --sae sae --layer 1 >pipe
+		oracle same file pipe
+	done
+}
+
+@test "--skip leaves out the first positions of every sequence, and the numbering stays" {
+	states x.npy --rows 5000
+	sae
+	agrees sae x.npy --context 64 --skip 1
+	agrees sae x.npy --context 7 --skip 6
+	agrees sae x.npy --context 5001 --skip 4999
+	agrees sae x.npy --context 64 --skip 0
+}
+
+@test "a skipped state may be anything" {
+	sae
+	"$PY" -c 'import numpy as np; x = np.ones((30, 6), "f4"); x[::10] = np.inf; np.save("x.npy", x)'
+	act-dump --hidden x.npy --sae sae --context 10 --skip 1 >out
+	fails 1 act-dump --hidden x.npy --sae sae --context 10
+}
+
+@test "arrays of more dimensions are read as (everything before the last, d)" {
+	sae
+	"$PY" -c 'import numpy as np; np.save("x.npy", np.ones((2, 5, 30, 6), "f4") / 3)'
+	agrees sae x.npy
+	"$PY" -c 'import numpy as np; np.save("x.npy", np.ones((0, 6), "f4"))'
+	act-dump --hidden x.npy --sae sae >out
+	[ "$(frame2json out | wc -l)" -eq 2 ]
+}
+
+@test "--tokens carries vocabulary ids, --no-point no states" {
+	act-dump --hidden "$SAMPLE/hidden_L1.npy" --sae "$SAMPLE/sae_L1_s0" --tokens "$SAMPLE/tokens.npy" \
+		--no-point --context 64 --skip 2 >out
+	"$PY" - <<-'E'
+	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+	import numpy as np
+	from stream import read
+	(header, frames), = read(open("out", "rb"))
+	ids = np.load(os.environ["SAMPLE"] + "/tokens.npy")[:, 2:]
+	assert (np.concatenate([frame["vocab"] for frame in frames]) == ids.ravel()).all()
+	assert not any("point" in frame for frame in frames)
+	E
+}
+
+@test "the layer is named after the SAE's folder, or as told; so is the space" {
+	mkdir layer_12
+	states x.npy
+	sae --npz
+	mv sae/params.npz layer_12
+	for path in layer_12 layer_12/ layer_12/params.npz "$PWD/layer_12/params.npz"; do
+		act-dump --hidden x.npy --sae $path | frame2json | grep -q '"layer": *"layer_12", *"space": *"layer layer_12"'
+	done
+	(cd layer_12 && act-dump --hidden ../x.npy --sae params.npz) | frame2json | grep -q '"layer": *"layer_12"'
+	act-dump --hidden x.npy --sae layer_12 --layer 12 --model gemma >out
+	frame2json out | grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
+}
+
+@test "a delphi cache is taken as it is" {
+	[ -n "$DATA" ] || skip "no data"
+	for layer in 0 1 2 3 4; do
+		act-dump --latents "$DATA/lm/bl361/delphi/layers.$layer" >out
+		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out
+		act-dump --latents "$DATA/lm/bl361/delphi/layers.$layer/" --skip 1 >out
+		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out --context 256 --skip 1
+		frame2json out | grep -q "\"layer\": *\"layers.$layer\""
+	done
+}
+
+@test "a delphi cache holds what TopK encodes, rounded to f2; with --hidden it carries the states" {
+	[ -n "$DATA" ] || skip "no data"
+	for layer in 1 2 3 4 5; do
+		act-dump --latents "$DATA/lm/bl361/delphi/layers.$((layer - 1))" --layer $layer \
+			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >cache
+		act-dump --sae "$DATA/lm/bl361/L${layer}_s0" --layer $layer --tokens "$DATA/lm/bl361/tokens.npy" \
+			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >encoded
+		"$PY" - <<-'E'
+		import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+		import numpy as np
+		from act_dump import dense
+		from stream import read
+		(header, frames), (other, more) = read(open("cache", "rb"))[0], read(open("encoded", "rb"))[0]
+		assert header["space"] == other["space"]
+		tokens, cached = dense(header, frames)
+		same, encoded = dense(other, more)
+		assert (tokens == same).all()
+		assert ((cached > 0) == (encoded > 0)).all()
+		assert (np.abs(cached - encoded) <= 2.0**-11 * encoded + 1e-6).all()
+		points = [np.concatenate([frame["point"] for frame in stream]) for stream in (frames, more)]
+		assert (points[0] == points[1]).all()
+		E
+	done
+}
+
+# anonymous COMMAND...: runs it, and prints its largest private memory in MB; mapped files do not count
+anonymous() {
+	"$@" <&0 &
+	local pid=$! most=0 now
+	while now=$(awk '/^RssAnon/ { print int($2 / 1024) }' /proc/$pid/status 2>/dev/null) && [ -n "$now" ]; do
+		most=$((now > most ? now : most))
+		sleep .02
+	done
+	wait $pid
+	echo $most >&2
+}
+
+@test "memory does not grow with the states: 1 GB of them in 100 MB, from a file and from stdin" {
+	[ -z "$SAN" ] || skip "the sanitizers need more"
+	"$PY" -c 'import numpy as np; np.lib.format.open_memmap("x.npy", "w+", "f4", (1 << 16, 4096))'
+	sae --d 4096 --features 8 --bias 1
+	oracle memory 100 act-dump --hidden x.npy --sae sae --threads 1 --no-point
+	oracle memory 120 act-dump --hidden - --sae sae --threads 1 --no-point <x.npy
+}
+
+@test "the output is the same for any number of threads" {
+	for sae in "$SAMPLE/sae_L4_s0" ${DATA:+"$DATA/lm/bl361/L4_s0/params.npz"}; do
+		hidden=$SAMPLE/hidden_L4.npy
+		cmp <(act-dump --hidden "$hidden" --sae "$sae" --threads 1) \
+			<(act-dump --hidden "$hidden" --sae "$sae" --threads 2)
+	done
+}
+
+# refuses WORDS COMMAND...: status 1, and the line says these words
+refuses() {
+	fails 1 "${@:2}" && [[ $line == *"$1"* ]] || { echo "$line"; return 1; }
+}
+
+# numpy STATEMENTS: Python, with numpy as np and x as the numbers of x.npy
+numpy() {
+	"$PY" -c "import numpy as np; x = np.load('x.npy'); $1"
+}
+
+@test "a wrong command line is refused" {
+	sae
+	states x.npy
+	fails 2 act-dump
+	fails 2 act-dump --hidden x.npy
+	fails 2 act-dump --hidden x.npy --sae sae --latents sae
+	fails 2 act-dump --sae sae
+	fails 2 act-dump --hidden x.npy --sae sae --skip 1
+	fails 2 act-dump --hidden x.npy --sae sae --skip 3 --context 3
+	fails 2 act-dump --hidden x.npy --sae sae operand
+}
+
+@test "a state that is not finite is refused by file and row, and no end mark is written" {
+	sae
+	states x.npy --rows 5000
+	numpy 'x[4444, 3] = np.nan; np.save("y.npy", x)'
+	refuses "y.npy: row 4444 " act-dump --hidden y.npy --sae sae
+	fails 1 frame2json stdout
+	refuses "y.npy: row 4444 " act-dump --hidden x.npy --hidden y.npy --sae sae
+	refuses "stdin: row 4444 " act-dump --hidden - --sae sae <y.npy
+	numpy 'np.save("y.npy", x.astype("f8") * 1e300)'
+	refuses "y.npy: row 0 " act-dump --hidden y.npy --sae sae
+}
+
+@test "states that do not fit are refused" {
+	sae
+	states x.npy
+	states y.npy --d 7
+	refuses "7" act-dump --hidden y.npy --sae sae
+	refuses "y.npy: states of 7 dimensions after 6 in x.npy" act-dump --hidden x.npy --hidden y.npy --sae sae
+	refuses "one of several" act-dump --hidden x.npy --hidden - --sae sae <x.npy
+	refuses "z.npy: No such file" act-dump --hidden z.npy --sae sae
+	refuses "x.npy: no array key" act-dump --hidden x.npy:key --sae sae
+}
+
+@test "--tokens has to hold an id for every state" {
+	sae
+	states x.npy
+	for ids in "np.arange(299)" "np.arange(300) - 1" "np.arange(300) + 2**32 - 299" "np.full(300, np.nan)"; do
+		numpy "np.save('ids.npy', $ids)"
+		refuses "ids.npy: " act-dump --hidden x.npy --sae sae --tokens ids.npy
+	done
+}
+
+@test "an SAE that lacks something, or of other shapes, is refused" {
+	states x.npy
+	for key in W_enc W_dec b_enc b_dec; do
+		for kind in --npz --threshold; do
+			sae $kind
+			"$PY" - "$key" <<-'E'
+			import glob, os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+			import arrays
+			path, = glob.glob("sae/*")
+			sae = dict(arrays.load_all(path))
+			for name, x in (("none", None), ("short", sae[sys.argv[1]][:-1]), ("flat", sae[sys.argv[1]].ravel()[:, None, None]),
+			                ("nan", sae[sys.argv[1]] * float("nan"))):
+			    os.makedirs(name, exist_ok=True)
+			    changed = {**sae, sys.argv[1]: x}
+			    arrays.save(path.replace("sae/", name + "/"), {key: x for key, x in changed.items() if x is not None})
+			E
+			refuses "no $key: " act-dump --hidden x.npy --sae none
+			refuses ":" act-dump --hidden x.npy --sae short
+			refuses ":$key: 3 dimensions" act-dump --hidden x.npy --sae flat
+			refuses ":$key: number 0 is not finite" act-dump --hidden x.npy --sae nan
+			rm -r none short flat nan
+		done
+	done
+	mkdir empty
+	refuses "empty: holds neither" act-dump --hidden x.npy --sae empty
+	refuses "nowhere: No such file" act-dump --hidden x.npy --sae nowhere
+}
+
+@test "a k that is none is refused" {
+	states x.npy
+	for k in 0 -1 41 2.5 1e30; do
+		sae --cfg "{\"architecture\": \"topk\", \"k\": $k}"
+		refuses "k = " act-dump --hidden x.npy --sae sae
+		sae --npz
+		"$PY" -c "import numpy as np; np.savez('sae/params.npz', **np.load('sae/params.npz'), k=$k)"
+		refuses "k = " act-dump --hidden x.npy --sae sae
+	done
+	"$PY" -c "import numpy as np; z = dict(np.load('sae/params.npz'), k=[1, 2]); np.savez('sae/params.npz', **z)"
+	refuses ":k: 2 numbers" act-dump --hidden x.npy --sae sae
+	sae --cfg '{"architecture": "topk"}'
+	refuses "no k" act-dump --hidden x.npy --sae sae
+}
+
+@test "a cfg.json that asks for something else is refused" {
+	states x.npy
+	for cfg in '{"architecture": "gated"}' '{"normalize_activations": "layer_norm"}' '[]' '{' '{"architecture": "jumprelu"}' \
+		'{"activation_fn_str": "tanh-relu"}' '{"architecture": "gated", "k": 3}'; do
+		sae --cfg "$cfg"
+		refuses "sae/" act-dump --hidden x.npy --sae sae
+	done
+}
+
+# cache STATEMENTS: a small delphi cache in ./cache after a change to its file f
+cache() {
+	rm -rf cache && mkdir cache
+	"$PY" - "$1" <<-'E'
+	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+	import numpy as np
+	import arrays
+	for first in (0, 2):
+	    f = {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]), "activations": np.array([1, 2, .5], "f2"),
+	         "tokens": np.arange(6).reshape(2, 3)}
+	    if first:
+	        exec(sys.argv[1])
+	    arrays.save(f"cache/{first}_{first + 1}.safetensors", f)
+	E
+}
+
+@test "a delphi cache that is not in order is refused" {
+	cache ''
+	act-dump --latents cache >out
+	oracle act_dump delphi cache out
+	states x.npy --rows 5
+	refuses "cache of 6 tokens, x.npy has 5" act-dump --latents cache --hidden x.npy
+	refuses "--skip 3" act-dump --latents cache --skip 3
+	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' 'f["locations"][2, 0] = 2' \
+		'f["locations"][0, 1] = 3' 'f["locations"][0, 2] = 2' 'f["locations"][0, 0] = -1' \
+		'f["locations"] = f["locations"].astype("f4"); f["locations"][1, 1] = np.nan' \
+		'f["activations"][1] = np.inf' 'f["activations"] = f["activations"][:2]' 'f["tokens"] = f["tokens"][:1]' \
+		'f["locations"] = f["locations"][:, :2].copy()' 'del f["locations"]' 'del f["activations"]' 'del f["tokens"]' \
+		'f["tokens"] = f["tokens"] - 5'; do
+		cache "$change"
+		refuses "cache" act-dump --latents cache
+	done
+	cache ''
+	mv cache/2_3.safetensors cache/3_4.safetensors
+	refuses "latents from 3 on, where 2 is next" act-dump --latents cache
+	rm cache/*
+	refuses "cache: holds no files" act-dump --latents cache
+	refuses "nowhere: No such file" act-dump --latents nowhere
+}

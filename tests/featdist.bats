@@ -1,0 +1,154 @@
+load helper
+# contract: activations featdist --min-count 1 --support 4
+
+# acts LAYER: activations of the sample
+acts() {
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0" --layer "$1" --no-point
+}
+
+# agrees OPTION...: the sample of ./a is the one that plain Python takes
+agrees() {
+	featdist --quiet "$@" a >d
+	oracle sampling check a d "$@"
+}
+
+# weights: feature, token and weight of every point of the distributions on stdin
+weights() {
+	"$PY" -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+from stream import read
+import numpy as np
+for header, frames in read(sys.stdin.buffer):
+    table = np.concatenate([f["token"] for f in frames if "token" in f])
+    for f in frames:
+        for i, feature in enumerate(f.get("feature", [])):
+            for k in range(f["indptr"][i], f["indptr"][i + 1]):
+                print(feature, table[f["row"][k]], f["weight"][k])
+' "$ROOT/tests/oracle"
+}
+
+# scaled FACTOR: the activations of ./a times a factor
+scaled() {
+	frame2json a | "$PY" -c '
+import json, sys
+for line in sys.stdin:
+    frame = json.loads(line)
+    if "value" in frame:
+        frame["value"][2] = [x * float(sys.argv[1]) for x in frame["value"][2]]
+    print(json.dumps(frame))
+' "$1" | json2frame
+}
+
+@test "the coordinated sample is that of plain Python, token for token" {
+	acts 3 >a
+	agrees
+	for seed in 1 2 123456789; do agrees --seed $seed --support 16; done
+	agrees --support 1 --min-count 1
+	agrees --support 1000
+}
+
+@test "the largest activations are those of plain Python" {
+	acts 3 >a
+	agrees --select top
+	agrees --select top --support 10 --min-count 40
+}
+
+@test "over many seeds the weighted sums are those of all tokens" {
+	acts 5 >a
+	for seed in $(seq 200); do featdist --quiet --min-count 100 --support 32 --seed "$seed" a; done >d
+	oracle sampling unbiased a <d
+	for seed in $(seq 200); do featdist --quiet --min-count 100 --support 32 --select random --seed "$seed" a; done >d
+	oracle sampling unbiased a <d
+}
+
+@test "scaling a feature's activations changes nothing" {
+	acts 2 >a
+	featdist --quiet a | weights >one
+	for factor in 0.25 4; do scaled $factor | featdist --quiet | weights | cmp - one; done
+}
+
+@test "equal activations of two layers keep equal tokens, unless samples are independent" {
+	stream activations --frames 8 >a
+	sed 's/"layer":"3"/"layer":"4"/' <(frame2json a) | json2frame >b
+	cmp <(featdist --support 4 a | weights) <(featdist --support 4 b | weights)
+	refute cmp -s <(featdist --support 4 --select random a | weights) <(featdist --support 4 --select random b | weights)
+}
+
+@test "how the tokens are cut into frames does not matter" {
+	acts 1 >a
+	"$PY" - <<-'PYTHON' >b
+	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
+	from stream import read, pack
+	header, frames = read(open('a', 'rb'))[0]
+	small = []
+	for f in frames:
+	    for t in range(0, len(f['token']), 100):
+	        ends = f['indptr'][t:t + 101]
+	        small.append({'token': f['token'][t:t + 100], 'indptr': ends - ends[0],
+	                      'feature': f['feature'][ends[0]:ends[-1]], 'value': f['value'][ends[0]:ends[-1]]})
+	sys.stdout.buffer.write(pack(header, small))
+	PYTHON
+	cmp <(featdist --quiet <a) <(featdist --quiet <b)
+}
+
+@test "points are carried, and are those of the tokens" {
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 | featdist --quiet >with
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 --no-point | featdist --quiet |
+		refproj --lift "$SAMPLE/hidden_L2.npy" >lifted
+	cmp <(frame2json with | grep '"point"') <(frame2json lifted | grep '"point"')
+}
+
+@test "features that fire rarely are left out, and counted" {
+	acts 6 >a
+	featdist a 2>notes | framecat --header >header
+	grep -q '"left_out":109' header
+	grep -q '^featdist: a: layer 6: 109 of 512 features' notes
+}
+
+@test "several streams on stdin are sampled one by one" {
+	{ acts 1; acts 2; } | featdist --quiet >both
+	for l in 1 2; do acts $l | featdist --quiet; done | cmp - both
+}
+
+# refused PYTHON: what is wrong with the activations once this was done to header, f
+refused() {
+	"$PY" - "$1" <<-'PYTHON' >broken
+	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
+	from stream import read, pack
+	header, frames = read(open('a', 'rb'))[0]
+	f = frames[0] = {k: v.copy() for k, v in frames[0].items()}
+	exec(sys.argv[1])
+	sys.stdout.buffer.write(pack(header, frames))
+	PYTHON
+	fails 1 featdist broken
+	echo "$line"
+}
+
+@test "what is wrong with activations is said in one line" {
+	stream activations >a
+	refused 'f["token"][3] = 0' | grep -q "tokens have to ascend"
+	refused 'f["feature"][5] = 999' | grep -q "feature 999 of"
+	refused 'f["value"][2] = float("nan")' | grep -q "not finite"
+	refused 'f["indptr"][4] = 9999' | grep -q "indptr"
+	refused 'f["indptr"][-1] += 1' | grep -q "indptr"
+	refused 'header["features"] = 2**40' | grep -q "is the most"
+	refused 'del header["features"]' | grep -q "no features"
+	refused 'del frames[-1]["point"]' | grep -q "point"
+	refused 'f["value"] = f["value"].astype("<f8")' | grep -q "<f8, not <f4"
+}
+
+@test "a value that is not positive is no firing" {
+	stream activations >a
+	"$PY" - <<-'PYTHON' >b
+	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
+	from stream import read, pack
+	header, frames = read(open('a', 'rb'))[0]
+	f = frames[0] = {k: v.copy() for k, v in frames[0].items()}
+	f['value'][:20] *= -1
+	f['value'][20:30] = 0
+	sys.stdout.buffer.write(pack(header, frames))
+	PYTHON
+	mv b a
+	agrees --min-count 1 --support 5
+}

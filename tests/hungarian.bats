@@ -1,0 +1,189 @@
+# contract: distances hungarian
+load helper
+
+# agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are right; hungarian's own options
+# stand behind --
+agrees() {
+	local made=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		made+=("$1")
+		shift
+	done
+	oracle hungarian make --count 25 "${made[@]}" >in
+	hungarian "${@:2}" in >out
+	oracle hungarian check out in
+}
+
+# bent STATEMENT: distances of 6 x 5 in two blocks, after a statement of Python on header, ids or blocks
+bent() {
+	"$PY" - "$1" <<-'E'
+	import sys
+	import numpy as np
+	from stream import pack
+	header = {"kind": "distances", "rows": 6, "cols": 5, "metric": "toy"}
+	ids = {"row_layer": ["3"] * 6, "row_feature": np.arange(6, dtype="<u4"),
+	       "col_layer": ["4"] * 5, "col_feature": np.arange(5, dtype="<u4")}
+	dist = np.random.default_rng(0).random((6, 5)).astype("<f4")
+	blocks = [{"row0": 0, "dist": dist[:4]}, {"row0": 4, "dist": dist[4:]}]
+	exec(sys.argv[1])
+	sys.stdout.buffer.write(pack(header, [ids, *blocks]))
+	E
+}
+
+# values STATEMENT: runs it on `out`, the (header, frames) in ./out
+values() {
+	"$PY" -c "
+import numpy as np
+from stream import read
+out = read(open('out', 'rb'))
+$1"
+}
+
+@test "totals, duals and margins are right on random matrices of any shape" {
+	for kind in uniform geometric signed; do
+		agrees $kind
+		agrees $kind --rows 30 --cols 30 --seed 1
+	done
+}
+
+@test "and with ties, near-ties and forbidden pairs" {
+	for kind in integers equal near additive forbidden; do
+		agrees $kind
+		agrees $kind --rows 30 --cols 30 --seed 1
+	done
+}
+
+@test "published optima are reached" {
+	[ -n "$DATA" ] || skip "no $DATA"
+	oracle hungarian published "$DATA/ot" >in
+	hungarian in >out
+	oracle hungarian optima out in
+	oracle hungarian check out in
+}
+
+@test "--max-cost is optimal for the problem in which a row may be left alone" {
+	for cost in 0 .02 .3 1 1.5; do
+		agrees uniform -- --max-cost $cost
+		agrees geometric -- --max-cost $cost
+	done
+	for kind in integers forbidden near equal; do
+		agrees $kind -- --max-cost 1
+	done
+	agrees signed -- --max-cost -3000
+}
+
+@test "--nearest, --mutual and --greedy are those of plain Python" {
+	for method in nearest mutual greedy; do
+		for kind in uniform integers equal near forbidden signed; do
+			agrees $kind -- --$method
+		done
+		agrees integers -- --$method --max-cost 0
+	done
+}
+
+@test "the transposed matrix has the same total" {
+	for kind in uniform integers additive forbidden; do
+		oracle hungarian make $kind --count 25 | hungarian >one
+		oracle hungarian make $kind --count 25 --transpose | hungarian >two
+		"$PY" -c "
+from stream import read
+for (one, _), (two, _) in zip(read(open('one', 'rb')), read(open('two', 'rb'))):
+    assert one['matched'] == two['matched'] and abs(one['total'] - two['total']) < 1e-9"
+	done
+}
+
+@test "a single row, column or number, and none" {
+	for shape in "1 1" "1 9" "9 1" "0 5" "5 0" "0 0"; do
+		set -- $shape
+		for method in "" --mutual --greedy "--max-cost .5"; do
+			agrees uniform --rows $1 --cols $2 -- $method
+		done
+	done
+}
+
+@test "a pair without alternative has an infinite margin" {
+	agrees uniform --rows 1 --cols 1
+	values "assert all(frames[0]['margin'] == np.inf for _, frames in out)"
+	agrees uniform --rows 1 --cols 1 -- --nearest
+	values "assert all(frames[0]['margin'] == np.inf for _, frames in out)"
+}
+
+@test "large matrices end: 800 x 800, near-ties and products" {
+	for kind in near additive geometric; do
+		oracle hungarian make $kind --rows 800 --cols 800 >in
+		hungarian in >out
+		oracle hungarian check out in
+	done
+	oracle hungarian make geometric --rows 300 --cols 1500 >in
+	hungarian in >out
+	oracle hungarian check out in
+}
+
+@test "several streams on stdin are matched one after another" {
+	oracle hungarian make uniform --count 3 >three
+	oracle hungarian make integers >one
+	cat three one | hungarian >out
+	oracle hungarian check out <(cat three one)
+	[ "$(framecat --count out | wc -l)" -eq 4 ]
+}
+
+@test "header fields of the distances pass, and say how the matching was made" {
+	bent "header['stray'] = [1, 'x']" | hungarian --max-cost .3 >out
+	values "
+header = out[0][0]
+assert header['kind'] == 'matching' and header['method'] == 'assignment' and header['max_cost'] == .3
+assert header['stray'] == [1, 'x'] and header['metric'] == 'toy' and (header['rows'], header['cols']) == (6, 5)
+assert header['matched'] == len(out[0][1][0]['row']) < 5"
+}
+
+@test "the same bytes for any number of threads" {
+	oracle hungarian make geometric --rows 200 --cols 300 >in
+	cmp <(hungarian --threads 1 in) <(hungarian --threads 2 in)
+}
+
+@test "forbidden pairs that leave no assignment are an error, unless rows may stay alone" {
+	bent "blocks[0]['dist'][:] = np.inf" >in
+	fails 1 hungarian in
+	[ "$line" = "hungarian: in: infinite distances leave no assignment: --max-cost lets rows stay unmatched" ]
+	hungarian --max-cost 2 in >out
+	oracle hungarian check <(sed 's/x/x/' out) <(bent "
+blocks[0]['dist'][:] = np.inf
+ids['row_feature'] += 100
+ids['col_feature'] += 200") || true
+	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
+	hungarian --greedy in >out
+	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
+}
+
+@test "k nearest distances are refused" {
+	bent "for b in blocks: b['col'] = np.zeros((len(b['dist']), 5), '<u4')" >in
+	fails 1 hungarian in
+	[[ $line == *"k nearest distances, where the whole matrix is needed" ]]
+}
+
+@test "what is no matrix is refused by name" {
+	fails 1 hungarian <(bent "blocks = blocks[::-1]")
+	[[ $line == *"frame 2: rows 4 to 6, where row 0 of 6 is next" ]]
+	fails 1 hungarian <(bent "blocks = blocks[:1]")
+	[[ $line == *"4 rows of 6" ]]
+	fails 1 hungarian <(bent "blocks += blocks[1:]")
+	fails 1 hungarian <(bent "blocks[0]['dist'] = blocks[0]['dist'][:, :4]")
+	[[ $line == *"frame 2: dist"* ]]
+	fails 1 hungarian <(bent "blocks[1]['dist'][1, 2] = np.nan")
+	[[ $line == *"frame 3: the distance of row 5 and column 2 is no number" ]]
+	fails 1 hungarian <(bent "blocks[1]['dist'][1, 2] = -np.inf")
+	fails 1 hungarian <(bent "del blocks[0]['row0']")
+	fails 1 hungarian <(bent "ids['row_layer'].pop()")
+	fails 1 hungarian <(bent "del ids['col_feature']")
+	fails 1 hungarian <(stream matching)
+	[[ $line == *"kind"*"matching"* ]]
+	fails 1 hungarian missing
+}
+
+@test "a wrong command line is refused" {
+	fails 2 hungarian --nearest --mutual
+	fails 2 hungarian --greedy --nearest
+	fails 2 hungarian --max-cost much
+	fails 2 hungarian --max-cost
+	fails 2 hungarian one two
+}

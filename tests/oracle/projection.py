@@ -1,0 +1,95 @@
+"""refproj and decoder in numpy.
+
+    projection.py lift POINTS STATES            points are the tokens' rows of the states
+    projection.py map POINTS BEFORE MAP [BIAS]  points are those before, times the map, plus the bias
+    projection.py fit POINTS BEFORE SRC DST RIDGE
+    projection.py whiten POINTS BEFORE STATES [DIMS]
+    projection.py unit POINTS BEFORE
+    projection.py decoder DISTANCES SAE SAE     1 - cosine of decoder rows
+    projection.py folded DISTANCES SAE SAE      SAE Match"""
+import sys
+
+import numpy as np
+
+from stream import read
+
+
+def table(path):
+    frames = read(open(path, "rb"))[0][1]
+    return (np.concatenate([f["token"] for f in frames if "token" in f]),
+            np.concatenate([f["point"] for f in frames if "point" in f]).astype("f8"))
+
+
+def near(x, y, tolerance=1e-4):
+    assert x.shape == y.shape, (x.shape, y.shape)
+    worst = np.abs(x - y).max() / np.abs(y).max()
+    assert worst < tolerance, worst
+
+
+def distances(x):
+    return np.sqrt(np.maximum(((x[:, None] - x[None]) ** 2).sum(-1), 0))
+
+
+def lift(points, states):
+    token, x = table(points)
+    assert (x == np.load(states).reshape(-1, x.shape[1])[token]).all()
+
+
+def map(points, before, matrix, bias=None):
+    near(table(points)[1], table(before)[1] @ np.load(matrix).astype("f8") + (np.load(bias) if bias else 0))
+
+
+def fit(points, before, src, dst, ridge):
+    x, y = np.load(src).astype("f8"), np.load(dst).astype("f8")
+    xc, yc = x - x.mean(0), y - y.mean(0)
+    w = np.linalg.solve(xc.T @ xc + float(ridge) * np.eye(x.shape[1]), xc.T @ yc)
+    near(table(points)[1], (table(before)[1] - x.mean(0)) @ w + y.mean(0), 1e-3)
+
+
+def whiten(points, before, states, dims=None):
+    """Up to a rotation: distances agree."""
+    x = np.load(states).astype("f8")
+    variance, axes = np.linalg.eigh(np.cov(x.T, bias=True))
+    kept = variance > 1e-6 * variance[-1]
+    scaled = (axes / np.sqrt(np.where(kept, variance, np.inf)))[:, ::-1][:, :int(dims) if dims else int(kept.sum())]
+    token, y = table(points)
+    expected = (table(before)[1] - x.mean(0)) @ scaled
+    some = np.random.default_rng(0).permutation(len(y))[:200]
+    near(distances(y[some]), distances(expected[some]), 1e-3)
+
+
+def unit(points, before):
+    y = table(before)[1]
+    near(table(points)[1], y / np.linalg.norm(y, axis=1, keepdims=True))
+
+
+def matrix(path):
+    ids, *blocks = read(open(path, "rb"))[0][1]
+    return ids["row_feature"], ids["col_feature"], np.concatenate([b["dist"] for b in blocks]).astype("f8")
+
+
+def weights(path):
+    return {key: value.astype("f8") for key, value in np.load(path + "/params.npz").items()}
+
+
+def decoder(path, a, b):
+    rows, cols, d = matrix(path)
+    x, y = (weights(p)["W_dec"] for p in (a, b))
+    x, y = (w / np.linalg.norm(w, axis=1, keepdims=True) for w in (x[rows], y[cols]))
+    near(d, 1 - x @ y.T, 1e-5)
+
+
+def folded(path, a, b):
+    rows, cols, d = matrix(path)
+    vectors = []
+    for p, ids in ((a, rows), (b, cols)):
+        s = weights(p)
+        theta = np.maximum(s["threshold"], 1e-6)
+        vectors.append(np.hstack([s["W_dec"] * theta[:, None], (s["W_enc"] / theta).T])[ids])
+    x, y = vectors
+    exact = ((x[:, None] - y[None]) ** 2).sum(-1) if len(x) * len(y) < 1 << 16 else \
+        np.stack([((x[i] - y) ** 2).sum(-1) for i in range(len(x))])
+    assert (np.abs(d - exact) <= 1e-4 * exact + 1e-9).all(), np.abs(d / exact - 1).max()
+
+
+globals()[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,243 @@
+# The readers of .npy, .npz, .safetensors, of SAEs and delphi caches, by way of act-dump, which reads them all.
+
+load helper
+
+sae() {
+	rm -rf sae
+	oracle act_dump sae sae "$@"
+}
+
+# refuses WORDS FILE: as hidden states it is refused with these words
+refuses() {
+	[ -d sae ] || sae
+	fails 1 act-dump --hidden "$2" --sae sae && [[ $line == "act-dump: ${2%%:*}"*": $1"* ]] || { echo "$line"; return 1; }
+}
+
+# takes FILE: as hidden states it is read
+takes() {
+	[ -d sae ] || sae
+	act-dump --hidden "$1" --sae sae >out
+	oracle act_dump check sae "$1" out
+}
+
+# python STATEMENTS: lines after the first are indented by one tab; with numpy as np, x (300, 6) in f4, and arrays from the oracles
+python() {
+	"$PY" - "$1" <<-'E'
+	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+	import io, json, struct, zipfile
+	import numpy as np
+	import arrays
+	x = arrays.random(300, 6)
+	def npy(header, data=x.tobytes(), version=b"\1\0"):
+	    length = struct.pack("<H" if version == b"\1\0" else "<I", len(header))
+	    open("x.npy", "wb").write(b"\x93NUMPY" + version + length + header.encode() + data)
+	def safe(header=None, data=x.tobytes(), length=None):
+	    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+	    open("x.safetensors", "wb").write(struct.pack("<Q", len(text) if length is None else length) + text + data)
+	def entry(begin=0, end=x.nbytes, shape=(300, 6), dtype="F32"):
+	    return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+	exec(sys.argv[1].replace("\n\t", "\n"))
+	E
+}
+
+@test ".npy: versions 1, 2 and 3, and headers as other writers space them" {
+	for version in 1 2 3; do
+		python "np.lib.format.write_array(open('x.npy', 'wb'), x, ($version, 0))"
+		takes x.npy
+	done
+	python 'npy("{\"shape\":(300,6,),\"descr\":\"<f4\",\"fortran_order\":False}".replace(chr(34), chr(39)))'
+	takes x.npy
+}
+
+@test ".npy: Fortran order is refused, with the way out" {
+	python 'np.save("x.npy", np.asfortranarray(x))'
+	refuses "Fortran order: save it in C order (np.ascontiguousarray)" x.npy
+	python 'np.save("x.npy", np.asfortranarray(np.zeros((3, 4, 6))))'
+	refuses "Fortran order" x.npy
+	python 'np.savez("x.npz", x=np.asfortranarray(x))'
+	refuses "Fortran order" x.npz
+	sae
+	fails 1 act-dump --hidden - --sae sae < <(python 'np.save(sys.stdout.buffer, np.asfortranarray(x))')
+	[[ $line == "act-dump: stdin: Fortran order"* ]]
+}
+
+@test ".npy: objects, records, text, big-endian, complex and boolean numbers are refused" {
+	python 'np.save("x.npy", np.array([[None]], object))'
+	refuses "an array of Python objects" x.npy
+	python 'np.save("x.npy", np.zeros((3, 6), "f4,i4"))'
+	refuses "a structured array" x.npy
+	for dtype in ">f4" U3 S3 c8 "?" i1 "M8[s]" f16; do
+		python "np.save('x.npy', np.zeros((3, 6), '$dtype'))"
+		refuses "numbers of type" x.npy
+	done
+}
+
+@test ".npy: states that are no matrix, or of no dimensions, are refused" {
+	python 'np.save("x.npy", x[0])'
+	refuses "hidden states are a matrix (tokens, d), not of 1 dimensions" x.npy
+	python 'np.save("x.npy", np.float32(3))'
+	refuses "hidden states are a matrix" x.npy
+	python 'np.save("x.npy", x[:, :0])'
+	refuses "hidden states of 0 dimensions" x.npy
+	python 'np.save("x.npy", np.zeros((1, 1, 1, 1, 1, 1, 6)))'
+	refuses "a shape that cannot be read" x.npy
+}
+
+@test ".npy: a header that lies is refused" {
+	for shape in "(301, 6)" "(299, 6)" "(4611686018427387904, 6)" "(18446744073709551615, 6)" "(4611686018427387905, 4)" "(99999999999999999999999, 6)" \
+		"(4294967296, 4294967296, 6)" "(1, 2305843009213693952)" "(-300, 6)" "(300.0, 6)" "300" "[300, 6]" "(300, 6" "" "()" "(,)"; do
+		python "npy(\"{'descr': '<f4', 'fortran_order': False, 'shape': $shape}\")"
+		refuses "" x.npy
+	done
+	for header in "" "{}" "{'descr': '<f4'}" "{'shape': (300, 6)}" "{'descr' '<f4'}" "{'descr': <f4, 'shape': (300, 6)}" \
+		"{'descr': '<f4', 'shape': (300, 6)}" "{'descr': '<f4', 'fortran_order': , 'shape': (300, 6)}"; do
+		python "npy(\"$header\")"
+		refuses "" x.npy
+	done
+	for version in '\\0\\0' '\\4\\0' '\\2\\0'; do
+		python "np.save('x.npy', x); b = bytearray(open('x.npy', 'rb').read()); b[6:8] = b'$version'; open('x.npy', 'wb').write(b)"
+		refuses "" x.npy
+	done
+}
+
+@test "on stdin, a header that claims the world costs nothing" {
+	sae
+	for shape in "(1, 2305843009213693952)" "(4000000000, 6)" "(4294967296, 6)" "(2, 1048576)"; do
+		python "npy(\"{'descr': '<f4', 'fortran_order': False, 'shape': $shape}\")"
+		fails 1 act-dump --hidden - --sae sae <x.npy
+	done
+	python 'np.save("x.npy", x)'
+	fails 1 act-dump --hidden - --sae sae < <(cat x.npy; echo)
+	[[ $line == *"bytes after the array" ]]
+	fails 1 act-dump --hidden - --sae sae < <(head -c 5000 x.npy)
+	[[ $line == *"cut short before row 300 of 300" ]]
+	fails 1 act-dump --hidden - --sae sae </dev/null
+	fails 1 act-dump --hidden - --sae sae <"$SAMPLE/sae_L1_s0/params.npz"
+	[[ $line == *"stdin: not a .npy array" ]]
+}
+
+@test ".npz: stored, deflated, with and without the key of a single array" {
+	python 'np.savez("x.npz", x)'
+	takes x.npz
+	takes x.npz:arr_0
+	python 'np.savez_compressed("x.npz", a=x, b=x + 1)'
+	takes x.npz:b
+	refuses "several arrays: say which, as x.npz:KEY" x.npz
+	refuses "no array c" x.npz:c
+	python 'zipfile.ZipFile("x.npz", "w").close()'
+	refuses "" x.npz
+	python 'z = zipfile.ZipFile("x.npz", "w"); z.writestr("readme.txt", "hello, hello, hello"); z.close()'
+	refuses "" x.npz
+}
+
+@test ".npz: a member that claims more than its bytes can hold is refused before memory is taken" {
+	python 'np.save("x.npy", np.zeros((10**6, 6), "f4"))
+	z = zipfile.ZipFile("x.npz", "w", zipfile.ZIP_DEFLATED)
+	z.writestr("x.npy", open("x.npy", "rb").read())
+	z.close()
+	b = bytearray(open("x.npz", "rb").read())
+	for at in 22, b.rindex(b"PK\1\2") + 24:
+	    b[at:at + 4] = struct.pack("<I", 2**32 - 2)
+	open("y.npz", "wb").write(b)'
+	takes x.npz
+	refuses "claims to unpack to 4294967294 bytes" y.npz
+}
+
+@test ".npz: a checksum that does not agree is refused" {
+	python 'np.savez("x.npz", x=x); b = bytearray(open("x.npz", "rb").read()); b[4000] ^= 1; open("x.npz", "wb").write(b)'
+	refuses "" x.npz
+}
+
+@test ".safetensors: metadata, empty tensors, padding and any order of entries pass" {
+	python 'safe({"__metadata__": {"format": "pt"}, "x": entry()})'
+	takes x.safetensors
+	python 'safe({"b": entry(24, 24 + x.nbytes), "none": entry(24, 24, (0, 7)), "a": entry(0, 24, (6,))}, bytes(24) + x.tobytes())'
+	takes x.safetensors:b
+	refuses "several arrays" x.safetensors
+	python 'safe(json.dumps({"x": entry()}).encode() + b" " * 7)'
+	takes x.safetensors
+	python 'safe({"__metadata__": {"a": "b"}}, b"")'
+	refuses "holds no array" x.safetensors
+	refuses "no array __metadata__" x.safetensors:__metadata__
+}
+
+@test ".safetensors: a header that lies is refused" {
+	python 'safe({"x": entry()}, length=2**60)'
+	refuses "a safetensors header of 1152921504606846976 bytes" x.safetensors
+	for length in "2**64 - 1" "2**63" "10**8 + 1" "9999" "5" "len(json.dumps({'x': entry()})) - 1"; do
+		python "safe({'x': entry()}, length=$length)"
+		refuses "" x.safetensors
+	done
+	for change in 'entry(0, x.nbytes - 4)' 'entry(4)' 'entry(0, x.nbytes + 4)' 'entry(x.nbytes, 0)' 'entry(-4, x.nbytes)' \
+		'entry(0, 2**63)' 'entry(0, 2**64)' 'entry(0.0)' 'entry("0")' 'entry(None)' 'entry(shape=(300, 7))' 'entry(shape=(-300, -6))' \
+		'entry(shape=(2**62, 2**62))' 'entry(shape=(2**62 + 450, 4))' 'entry(shape=(1800,))' 'entry(shape=("300", 6))' \
+		'entry(shape=(1,) * 9 + (300, 6))' 'entry(dtype="F8_E4M3")' 'entry(dtype="BOOL")' 'entry(dtype=None)' 'entry(dtype="F64")' '[]' \
+		'{}' 'None' '{**entry(), "shape": 300}' '{**entry(), "shape": None}' '{**entry(), "data_offsets": [0]}'; do
+		python "safe({'x': $change})"
+		refuses "" x.safetensors
+	done
+	python 'safe({"x": entry(), "y": entry()})'
+	refuses "tensors leave a hole or overlap" x.safetensors:x
+	python 'safe({"x": entry(), "y": entry(x.nbytes + 4, x.nbytes + 8, (1,))}, x.tobytes() + bytes(8))'
+	refuses "tensors leave a hole or overlap" x.safetensors:x
+	python 'safe({"x": entry()}, x.tobytes() + b"more")'
+	refuses "the tensors end at byte" x.safetensors
+	python 'e = json.dumps(entry()); safe(("{\"x\": %s, \"x\": %s}" % (e, e)).encode())'
+	refuses "safetensors header: duplicate" x.safetensors
+	python 'safe(b"{" * 99999)'
+	refuses "safetensors header:" x.safetensors
+	python 'safe(b"{\"x\": " + b"[" * 99999)'
+	refuses "safetensors header:" x.safetensors
+}
+
+@test "what is no array file at all is refused" {
+	for text in "" "short" "a text of more than ten bytes" "12345678{but then nothing" "PK, but no more than that"; do
+		printf '%s' "$text" >x.npy
+		refuses "" x.npy
+	done
+	mkdir d.npy
+	refuses "Is a directory" d.npy
+	refuses "No such file" missing.npy
+	refuses "No such file" missing.npz:key
+}
+
+@test "a file whose name holds a colon is opened as it is" {
+	python 'np.save("a:b.npy", x)'
+	sae
+	act-dump --hidden a:b.npy --sae sae >out
+	python 'np.savez("a:b.npz", x=x, y=x)'
+	act-dump --hidden a:b.npz:y --sae sae >same
+	oracle same out same
+}
+
+@test "hidden states that were cut or changed: read or refused, never a crash" {
+	sae
+	oracle arrays random x.npy x.npz x.safetensors --rows 40
+	python 'np.savez_compressed("deflated.npz", x[:40])'
+	for file in x.npy x.npz deflated.npz x.safetensors; do
+		oracle mutate $file act-dump --hidden {} --sae sae --threads 1
+	done
+}
+
+@test "SAEs that were cut or changed: read or refused, never a crash" {
+	oracle arrays random x.npy --rows 40
+	sae --npz --threshold --k 3
+	oracle mutate sae/params.npz act-dump --hidden x.npy --sae {} --threads 1
+	sae --threshold --cfg '{"architecture": "topk", "k": 3, "normalize_activations": "none", "apply_b_dec_to_input": true}'
+	oracle mutate sae/sae_weights.safetensors act-dump --hidden x.npy --sae {} --threads 1
+	oracle mutate sae/cfg.json act-dump --hidden x.npy --sae {/} --threads 1
+}
+
+@test "a delphi cache that was cut or changed: read or refused, never a crash" {
+	mkdir cache
+	python 'arrays.save("cache/0_1.safetensors", {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]),
+	    "activations": np.array([1, 2, .5], "f2"), "tokens": np.arange(6).reshape(2, 3)})'
+	oracle mutate cache/0_1.safetensors act-dump --latents {/} --threads 1
+}
+
+@test "a map that was cut or changed: read or refused, never a crash" {
+	python 'np.save("map.npy", x[:6]); np.save("bias.npy", x[0])'
+	stream activations >act
+	oracle mutate map.npy refproj --map {} --bias bias.npy --threads 1 act
+	oracle mutate bias.npy refproj --map map.npy --bias {} --threads 1 act
+}
