@@ -209,6 +209,25 @@ static void split(struct set set[2], struct boundary b)
 	c->most = most_points(c);
 }
 
+/* Leaves in the table the tokens that a feature uses. */
+static void drop_unused(struct set *s)
+{
+	uint32_t *place = need_zero(s->tokens, sizeof *place);	/* 1 where used, then the new row */
+	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, kept = 0;
+
+	for (size_t k = 0; k < points; k++)
+		place[s->row[k]] = 1;
+	for (size_t i = 0; i < s->tokens; i++)
+		if (place[i]) {
+			memmove(s->point + kept * s->d, s->point + i * s->d, s->d * sizeof *s->point);
+			place[i] = (uint32_t)kept++;
+		}
+	for (size_t k = 0; k < points; k++)
+		s->row[k] = place[s->row[k]];
+	s->tokens = kept;
+	free(place);
+}
+
 static void centre(struct set set[2], size_t sets)
 {
 	size_t d = set[0].d;
@@ -249,6 +268,8 @@ size_t read_sets(char *const *operand, struct set set[2])
 {
 	size_t sets = take_sets(operand, set, true);
 
+	for (size_t i = 0; i < sets; i++)
+		drop_unused(&set[i]);
 	if (set[0].tokens > 0)
 		centre(set, sets);
 	return sets;

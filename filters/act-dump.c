@@ -134,6 +134,8 @@ static void add_hit(uint32_t feature, float value, void *chunk)
 {
 	struct chunk *c = chunk;
 
+	if (!(value > 0))		/* such as one that f2 rounded to 0 */
+		return;
 	chunk_room(c, c->nnz + 1);
 	c->feature[c->nnz] = feature;
 	c->value[c->nnz++] = value;

@@ -15,9 +15,61 @@ dist() {
 @test "folded weights differ as the formula says" {
 	decoder --quiet --folded "$SAMPLE/sae_L2_s0" "$SAMPLE/sae_L4_s0" >d
 	oracle projection folded d "$SAMPLE/sae_L2_s0" "$SAMPLE/sae_L4_s0"
+}
+
+@test "on a real model: cosine, and folded JumpReLU" {
 	[ -n "$DATA" ] || skip "no real data"
-	decoder --quiet --folded "$DATA"/lm/bl361/L{1,2}_s0/params.npz >d
-	oracle projection folded d "$DATA"/lm/bl361/L{1,2}_s0
+	for pair in "1_s0 2_s0" "4_s0 5_s0" "5_s0 5_s1"; do
+		sides=("$DATA/lm/bl361/L${pair% *}" "$DATA/lm/bl361/L${pair#* }")
+		decoder "${sides[@]}" >d		# the folders: SAELens
+		oracle projection decoder d "${sides[@]}"
+		decoder --quiet --folded "${sides[@]/%//params.npz}" >d
+		oracle projection folded d "${sides[@]}"
+	done
+}
+
+@test "folding leaves what a JumpReLU SAE puts out as it is" {
+	[ -n "$DATA" ] || skip "no real data"
+	"$PY" - <<-'PYTHON'
+	import os
+	import numpy as np
+	folder = os.environ["DATA"] + "/lm/bl361/"
+	x, s = np.load(folder + "hidden_L3.npy").astype("f8"), np.load(folder + "L3_s0/params.npz")
+	theta = s["threshold"].astype("f8")
+	some = theta > 0
+	pre = x @ s["W_enc"].astype("f8")[:, some] + s["b_enc"][some]
+	plain = np.where(pre > theta[some], pre, 0) @ s["W_dec"][some]
+	pre = x @ (s["W_enc"].astype("f8") / theta)[:, some] + (s["b_enc"] / theta)[some]
+	folded = np.where(pre > 1, pre, 0) @ (s["W_dec"] * theta[:, None])[some]
+	assert np.abs(plain - folded).max() < 1e-9 * np.abs(plain).max()
+	PYTHON
+}
+
+@test "folded, of streams: the same numbers as of the SAEs" {
+	for l in 2 4; do dist $l >$l; done
+	decoder --quiet --folded 2 4 >d
+	oracle projection folded d "$SAMPLE/sae_L2_s0" "$SAMPLE/sae_L4_s0"
+	decoder --quiet --folded - - < <(cat 2 4) >twice
+	oracle same d twice
+}
+
+@test "a decoder row of zeros is at distance 1 from all but itself" {
+	oracle act_dump sae sae --npz
+	"$PY" -c 'import numpy as np
+z = dict(np.load("sae/params.npz")); z["W_dec"][[3, 7]] = 0; np.savez("sae/params.npz", **z)'
+	decoder sae | frame2json | "$PY" -c '
+import json, sys
+d = [json.loads(line) for line in sys.stdin][2]["dist"][2]
+assert all(d[40 * i + j] == (i != j) for i in (3, 7) for j in range(40)), d[120:160]'
+}
+
+@test "thresholds that are not positive are counted" {
+	oracle act_dump sae sae --npz --threshold
+	"$PY" -c 'import numpy as np
+z = dict(np.load("sae/params.npz")); z["threshold"][[3, 7]] = 0, -1; np.savez("sae/params.npz", **z)'
+	decoder --folded sae >d 2>notes
+	grep -q "^decoder: sae: 2 features have no positive threshold: folded with 1e-6" notes
+	oracle projection folded d sae sae
 }
 
 @test "of streams it takes the features, and of their headers the SAEs" {
@@ -61,4 +113,15 @@ assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()' "$ROOT/tests/oracle"
 	stream distributions >d
 	fails 1 decoder d
 	[[ $line == *"names no SAE"* ]]
+	oracle act_dump sae narrow
+	fails 1 decoder narrow "$SAMPLE/sae_L2_s0"
+	[[ $line == *dimensions* ]]
+	oracle arrays random x.npy
+	act-dump --hidden x.npy --sae narrow | featdist --quiet --min-count 1 >d
+	decoder d >near
+	rm -r narrow
+	fails 1 decoder d
+	[[ $line == *"names the SAE 'narrow', which is not here"* ]]
+	fails 1 decoder <(stream distances)
+	fails 2 decoder a b c
 }

@@ -48,13 +48,15 @@ for line in sys.stdin:
 	agrees --support 1000
 }
 
-@test "the largest activations are those of plain Python" {
+@test "the largest activations are those of plain Python, and so are independent samples" {
 	acts 3 >a
-	agrees --select top
-	agrees --select top --support 10 --min-count 40
+	for select in top random; do
+		agrees --select $select
+		agrees --select $select --support 10 --min-count 40 --seed 3
+	done
 }
 
-@test "over many seeds the weighted sums are those of all tokens" {
+@test "over many seeds the mean of weighted sums is the sum over all tokens" {
 	acts 5 >a
 	for seed in $(seq 200); do featdist --quiet --min-count 100 --support 32 --seed "$seed" a; done >d
 	oracle sampling unbiased a <d
@@ -66,6 +68,8 @@ for line in sys.stdin:
 	acts 2 >a
 	featdist --quiet a | weights >one
 	for factor in 0.25 4; do scaled $factor | featdist --quiet | weights | cmp - one; done
+	scaled 3 | featdist --quiet | weights >three	# whose activations are rounded
+	paste -d" " one three | awk '$1 != $4 || $2 != $5 || ($3 - $6) ^ 2 > 1e-12 { exit 1 }'
 }
 
 @test "equal activations of two layers keep equal tokens, unless samples are independent" {
@@ -99,6 +103,21 @@ for line in sys.stdin:
 	cmp <(frame2json with | grep '"point"') <(frame2json lifted | grep '"point"')
 }
 
+@test "points of f2, bf16 and f8 become f4" {
+	"$PY" - <<-'PYTHON'
+	import io, sys
+	import numpy as np
+	import make_stream
+	from stream import bf16, pack, read
+	(header, frames), = read(io.BytesIO(make_stream.make("activations")))
+	point = frames[0]["point"].astype("f2")
+	point = (point.astype("f4").view("u4") & 0xffff0000).view("f4")		# that all can hold
+	for name, given in ("f4", point), ("f2", point.astype("f2")), ("f8", point.astype("f8")), ("bf16", bf16(point)):
+	    open(name, "wb").write(pack(header, [{**frames[0], "point": given}]))
+	PYTHON
+	for dtype in f2 bf16 f8; do cmp <(featdist --min-count 1 <f4) <(featdist --min-count 1 <$dtype); done
+}
+
 @test "features that fire rarely are left out, and counted" {
 	acts 6 >a
 	featdist a 2>notes | framecat --header >header
@@ -111,10 +130,26 @@ for line in sys.stdin:
 	for l in 1 2; do acts $l | featdist --quiet; done | cmp - both
 }
 
+@test "memory does not grow with the tokens: 60 MB of points in 20 MB" {
+	[ -z "$SAN" ] || skip "the sanitizers need more"
+	"$PY" - <<-'PYTHON' >a
+	import sys
+	import numpy as np
+	from stream import pack
+	rng, n = np.random.default_rng(0), 1000
+	sys.stdout.buffer.write(pack({"kind": "activations", "layer": "1", "features": 50}, [{
+	    "token": np.arange(i * n, (i + 1) * n, dtype="<u4"), "point": rng.standard_normal((n, 128)).astype("<f4"),
+	    "indptr": np.arange(n + 1, dtype="<u4"), "feature": rng.integers(0, 50, n).astype("<u4"),
+	    "value": rng.exponential(1, n).astype("<f4")} for i in range(120)], checksum=False))
+	PYTHON
+	oracle memory 20 featdist --quiet a
+}
+
 # refused PYTHON: what is wrong with the activations once this was done to header, f
 refused() {
 	"$PY" - "$1" <<-'PYTHON' >broken
 	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
+	import numpy as np
 	from stream import read, pack
 	header, frames = read(open('a', 'rb'))[0]
 	f = frames[0] = {k: v.copy() for k, v in frames[0].items()}
@@ -136,6 +171,10 @@ refused() {
 	refused 'del header["features"]' | grep -q "no features"
 	refused 'del frames[-1]["point"]' | grep -q "point"
 	refused 'f["value"] = f["value"].astype("<f8")' | grep -q "<f8, not <f4"
+	refused 'k = f["indptr"][(np.diff(f["indptr"]) > 1).argmax()]; f["feature"][k + 1] = f["feature"][k]' | grep -q "stands twice on token"
+	refused 'f["vocab"] = f["token"]' | grep -q "in some frames and not in others"
+	refused 'f["point"] = f["point"][:, :0]' | grep -q "points of 0 dimensions"
+	refused 'f["point"] = f["point"][:, :5].copy()' | grep -q "dimension 1 of point"
 }
 
 @test "a value that is not positive is no firing" {

@@ -146,10 +146,6 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 	fails 1 hungarian in
 	[ "$line" = "hungarian: in: infinite distances leave no assignment: --max-cost lets rows stay unmatched" ]
 	hungarian --max-cost 2 in >out
-	oracle hungarian check <(sed 's/x/x/' out) <(bent "
-blocks[0]['dist'][:] = np.inf
-ids['row_feature'] += 100
-ids['col_feature'] += 200") || true
 	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
 	hungarian --greedy in >out
 	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
@@ -168,7 +164,7 @@ ids['col_feature'] += 200") || true
 	[[ $line == *"4 rows of 6" ]]
 	fails 1 hungarian <(bent "blocks += blocks[1:]")
 	fails 1 hungarian <(bent "blocks[0]['dist'] = blocks[0]['dist'][:, :4]")
-	[[ $line == *"frame 2: dist"* ]]
+	[[ $line == *"frame 2: dimension 1 of dist is 4, not 5" ]]
 	fails 1 hungarian <(bent "blocks[1]['dist'][1, 2] = np.nan")
 	[[ $line == *"frame 3: the distance of row 5 and column 2 is no number" ]]
 	fails 1 hungarian <(bent "blocks[1]['dist'][1, 2] = -np.inf")
@@ -176,7 +172,7 @@ ids['col_feature'] += 200") || true
 	fails 1 hungarian <(bent "ids['row_layer'].pop()")
 	fails 1 hungarian <(bent "del ids['col_feature']")
 	fails 1 hungarian <(stream matching)
-	[[ $line == *"kind"*"matching"* ]]
+	[[ $line == *"a stream of matching, where distances are read" ]]
 	fails 1 hungarian missing
 }
 

@@ -53,6 +53,67 @@ np.save("map.npy", r.standard_normal((128, 40)).astype("f4")); np.save("bias.npy
 	oracle projection whiten white lifted "$SAMPLE/hidden_L6.npy" 20
 }
 
+@test "whitened reference states have mean 0 and variance 1 in every direction" {
+	act-dump --hidden "$SAMPLE/hidden_L5.npy" --sae "$SAMPLE/sae_L5_s0" |
+		refproj --identity --reference "$SAMPLE/hidden_L5.npy" --whiten >white
+	oracle projection white white
+}
+
+@test "--dim without --whiten keeps the directions of largest variance as they are" {
+	dist 2 | refproj --lift "$SAMPLE/hidden_L6.npy" >lifted
+	for r in 1 40 128; do
+		refproj --identity --reference "$SAMPLE/hidden_L6.npy" --dim $r lifted >rotated
+		oracle projection rotate rotated lifted "$SAMPLE/hidden_L6.npy" $r
+		framecat --header rotated | grep -q "\"d\":$r[,}]"
+	done
+}
+
+@test "a mapped stream is whitened where it is mapped to" {
+	dist 3 >d
+	"$PY" -c 'import numpy as np, sys
+map = np.random.default_rng(0).standard_normal((128, 40)).astype("f4"); np.save("map.npy", map)
+np.save("reference.npy", (np.load(sys.argv[1]).astype("f4") @ map))' "$SAMPLE/hidden_L3.npy"
+	refproj --map map.npy d >mapped
+	refproj --map map.npy --reference reference.npy --whiten d >white
+	oracle projection whiten white mapped reference.npy
+}
+
+@test "--skip leaves the first states of a sequence out of what is estimated" {
+	dist 2 >d
+	"$PY" -c 'import numpy as np, sys
+for l in "26":
+    np.save(f"few{l}.npy", np.load(f"{sys.argv[1]}/hidden_L{l}.npy").reshape(64, 64, 128)[:, 3:].reshape(-1, 128))' "$SAMPLE"
+	refproj --lift "$SAMPLE/hidden_L6.npy" d >lifted
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --context 64 --skip 3 d >white
+	oracle projection whiten white lifted few6.npy
+	refproj --fit "$SAMPLE"/hidden_L{2,6}.npy --context 64 --skip 3 d >fitted
+	oracle projection fit fitted d few2.npy few6.npy 1
+}
+
+@test "a relation that is linear is found by --fit" {
+	dist 2 >d
+	"$PY" -c 'import numpy as np, sys
+x, r = np.load(sys.argv[1]).astype("f4"), np.random.default_rng(0)
+np.save("dst.npy", x @ r.standard_normal((128, 20)).astype("f4") + r.standard_normal(20).astype("f4"))' "$SAMPLE/hidden_L2.npy"
+	refproj --fit "$SAMPLE/hidden_L2.npy" dst.npy --ridge 0 d >fitted
+	refproj --lift dst.npy d >lifted
+	oracle same --near 1e-3 fitted lifted
+}
+
+@test "a stream without points is lifted as one with points" {
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --no-point | featdist --quiet >bare
+	dist 2 >d
+	for file in bare d; do refproj --lift "$SAMPLE/hidden_L6.npy" $file >$file.lifted; done
+	oracle same bare.lifted d.lifted layer
+}
+
+@test "reference states may come through a pipe" {
+	stream distributions >d
+	"$PY" -c 'import numpy as np; np.save("x.npy", np.random.default_rng(0).standard_normal((500, 9)).astype("f4"))'
+	cmp <(refproj --lift x.npy --whiten d | frame2json | sed "1d;\$d") \
+		<(refproj --lift <(cat x.npy) --whiten d | frame2json | sed "1d;\$d")
+}
+
 @test "directions without variance are dropped, and counted" {
 	"$PY" -c 'import numpy as np
 r = np.random.default_rng(0); np.save("flat.npy", (r.standard_normal((500, 3)) @ r.standard_normal((3, 6))).astype("f4"))'
@@ -80,6 +141,54 @@ r = np.random.default_rng(0); np.save("flat.npy", (r.standard_normal((500, 3)) @
 	done
 }
 
+@test "the space says what was done, in equal words for equal deeds" {
+	stream distributions >d
+	mkdir there
+	"$PY" -c 'import numpy as np
+x = np.random.default_rng(0).standard_normal((500, 6)).astype("f4"); np.save("x.npy", x); np.save("there/x.npy", x)
+np.save("y.npy", x + 1); np.save("map.npy", x[:6]); np.save("map2.npy", x[6:12]); np.save("there/bias.npy", x[0]); np.save("there/map.npy", x[:6])'
+	spaces=()
+	while read -r words; do
+		refproj $words d >out
+		spaces+=("$(space out)")
+	done <<-'END'
+		--lift x.npy
+		--lift y.npy
+		--lift x.npy --unit
+		--lift x.npy --whiten
+		--lift x.npy --whiten --dim 3
+		--lift x.npy --whiten --dim 4
+		--lift x.npy --dim 3
+		--lift x.npy --dim 6
+		--lift x.npy --whiten --unit
+		--lift x.npy --whiten --context 10 --skip 1
+		--lift x.npy --whiten --context 10 --skip 2
+		--lift x.npy --whiten --context 9 --skip 1
+		--map map.npy
+		--map map2.npy
+		--map map.npy --space common
+		--map map.npy --bias there/bias.npy
+		--identity
+		--identity --unit
+		--identity --reference x.npy --whiten
+		--identity --reference y.npy --whiten
+	END
+	printf '%s\n' "${spaces[@]}"
+	[ "$(printf '%s\n' "${spaces[@]}" | sort | uniq -d)" = "" ]
+	while read -r words; do
+		refproj ${words%|*} d >one
+		refproj ${words#*|} d >other
+		[ "$(space one)" = "$(space other)" ] || { space one; space other; false; }
+	done <<-'END'
+		--lift x.npy|--lift there/x.npy
+		--lift x.npy|--fit y.npy x.npy
+		--lift x.npy|--lift x.npy --context 10 --skip 1
+		--lift x.npy --whiten|--lift x.npy --whiten --dim 6
+		--map map.npy|--map there/map.npy
+		--map map.npy --space common|--map map2.npy --space common
+	END
+}
+
 @test "the identity leaves points and space alone" {
 	stream distributions >d
 	refproj --identity d >same
@@ -104,7 +213,7 @@ r = np.random.default_rng(0); np.save("flat.npy", (r.standard_normal((500, 3)) @
 @test "what cannot be projected is said in one line" {
 	stream distributions >d
 	"$PY" -c 'import numpy as np
-np.save("few.npy", np.zeros((10, 6), "f4")); np.save("wide.npy", np.zeros((9, 4), "f4"))
+np.save("few.npy", np.zeros((10, 6), "f4")); np.save("wide.npy", np.random.default_rng(0).standard_normal((9, 4)))
 x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save("nan.npy", x)'
 	fails 1 refproj --lift few.npy d
 	[[ $line == *"has 10 rows"* ]]
@@ -121,5 +230,26 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 2 refproj d
 	fails 2 refproj --identity --whiten d
 	fails 2 refproj --lift few.npy --identity d
+	fails 1 refproj --map nan.npy d
+	[[ $line == *"nan.npy: number 464 is not finite"* ]]
+	fails 1 refproj --map flat.npy --bias flat.npy d
+	[[ $line == *"flat.npy: 3000 numbers, where the map leads to 6"* ]]
+	fails 1 refproj --fit flat.npy few.npy d
+	[[ $line == *"500 rows, few.npy has 10"* ]]
+	fails 1 refproj --fit flat.npy flat.npy --ridge 0 d
+	[[ $line == *"raise --ridge"* ]]
+	fails 1 refproj --identity --reference wide.npy --whiten d
+	[[ $line == *"points of 6 dimensions, the reference states have 4"* ]]
+	fails 1 refproj --lift nan.npy d
+	[[ $line == *"the point of token 77 is not finite"* ]]
+	fails 1 refproj --lift few.npy <(stream distances)
+	[[ $line == *"a stream of distances"* ]]
 	fails 2 refproj --fit one
+	fails 2 refproj --lift - d
+	fails 2 refproj --fit - few.npy d
+	fails 2 refproj --lift few.npy --reference few.npy d
+	fails 2 refproj --lift few.npy --bias few.npy d
+	fails 2 refproj --lift few.npy --space here d
+	fails 2 refproj --lift few.npy --skip 1 d
+	fails 2 refproj --lift few.npy --context 3 --skip 3 d
 }

@@ -148,7 +148,7 @@ def wrong(header, frames, before, cost, col):
         i = i[cost[i, plain[i]] <= ceiling]
         if not np.array_equal(i, rows) or not np.array_equal(plain[i], col[i]):
             yield f"not what plain Python finds: {col}, {plain}"
-        least = np.sort(np.hstack([cost[rows], np.full((len(rows), 1), np.inf)]), axis=1)
+        least = np.sort(np.hstack([cost[rows], np.full((len(rows), 2), np.inf)]), axis=1)
         with np.errstate(invalid="ignore"):
             if not np.allclose(match["margin"], least[:, 1] - least[:, 0], 1e-6, 0):
                 yield "margin"

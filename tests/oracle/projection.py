@@ -4,6 +4,8 @@
     projection.py map POINTS BEFORE MAP [BIAS]  points are those before, times the map, plus the bias
     projection.py fit POINTS BEFORE SRC DST RIDGE
     projection.py whiten POINTS BEFORE STATES [DIMS]
+    projection.py rotate POINTS BEFORE STATES DIMS
+    projection.py white POINTS                  mean 0, variance 1 in every direction
     projection.py unit POINTS BEFORE
     projection.py decoder DISTANCES SAE SAE     1 - cosine of decoder rows
     projection.py folded DISTANCES SAE SAE      SAE Match"""
@@ -46,16 +48,33 @@ def fit(points, before, src, dst, ridge):
     near(table(points)[1], (table(before)[1] - x.mean(0)) @ w + y.mean(0), 1e-3)
 
 
-def whiten(points, before, states, dims=None):
-    """Up to a rotation: distances agree."""
+def principal(states):
+    """Mean, variances and axes of states, the largest variance first."""
     x = np.load(states).astype("f8")
     variance, axes = np.linalg.eigh(np.cov(x.T, bias=True))
-    kept = variance > 1e-6 * variance[-1]
-    scaled = (axes / np.sqrt(np.where(kept, variance, np.inf)))[:, ::-1][:, :int(dims) if dims else int(kept.sum())]
-    token, y = table(points)
-    expected = (table(before)[1] - x.mean(0)) @ scaled
-    some = np.random.default_rng(0).permutation(len(y))[:200]
-    near(distances(y[some]), distances(expected[some]), 1e-3)
+    return x.mean(0), variance[::-1], axes[:, ::-1]
+
+
+def up_to_rotation(points, expected, tolerance):
+    some = np.random.default_rng(0).permutation(len(points))[:200]
+    near(np.linalg.norm(points, axis=1), np.linalg.norm(expected, axis=1), tolerance)
+    near(distances(points[some]), distances(expected[some]), tolerance)
+
+
+def whiten(points, before, states, dims=None):
+    mean, variance, axes = principal(states)
+    r = int(dims) if dims else int((variance > 1e-6 * variance[0]).sum())
+    up_to_rotation(table(points)[1], (table(before)[1] - mean) @ (axes[:, :r] / np.sqrt(variance[:r])), 1e-3)
+
+
+def rotate(points, before, states, dims):
+    mean, _, axes = principal(states)
+    up_to_rotation(table(points)[1], (table(before)[1] - mean) @ axes[:, :int(dims)], 1e-4)
+
+
+def white(points):
+    x = table(points)[1]
+    assert np.abs(x.mean(0)).max() < 1e-3 and np.abs(np.cov(x.T, bias=True) - np.eye(x.shape[1])).max() < 1e-3
 
 
 def unit(points, before):

@@ -1,14 +1,14 @@
 """featdist in plain Python, from the formulas of featdist(1).
 
     sampling.py check ACTIVATIONS DISTRIBUTIONS [--support K] [--seed S] [--select HOW] [--min-count N]
-    sampling.py unbiased ACTIVATIONS SEED... < distributions of each seed, one after another"""
+    sampling.py unbiased ACTIVATIONS < distributions of 200 seeds, one after another"""
 import argparse
 import math
 import sys
 
 import numpy as np
 
-from stream import read
+from stream import read, xxh64
 
 MASK = 2**64 - 1
 
@@ -20,8 +20,12 @@ def mix(x):
     return x ^ (x >> 31)
 
 
-def uniform(seed, token):
-    return ((mix((mix(seed) + token + 1) & MASK) >> 12) + 0.5) * 2.0**-52
+def uniform(seed, salt, token):
+    return ((mix((mix((seed + salt) & MASK) + token + 1) & MASK) >> 12) + 0.5) * 2.0**-52
+
+
+def salt_of(how, layer, feature):
+    return (xxh64(layer.encode()) + feature + 1) & MASK if how == "random" else 0
 
 
 def firings(frames):
@@ -35,16 +39,21 @@ def firings(frames):
     return found
 
 
-def sample(fired, support, seed, how):
-    """{token: weight} that the formulas give."""
-    rank = (lambda token, a: -a) if how == "top" else (lambda token, a: -math.log(uniform(seed, token)) / a)
+def sample(fired, support, seed, how, salt):
+    """{token: a / P} that the formulas give."""
+    rank = (lambda token, a: -a) if how == "top" else (lambda token, a: -math.log(uniform(seed, salt, token)) / a)
     ranked = sorted((rank(token, a), token, a) for token, a in fired)
     kept, tau = ranked[:support], ranked[support][0] if len(ranked) > support else math.inf
     if how == "top":
         tau = math.inf
-    weights = {token: a / -math.expm1(-a * tau) for _, token, a in kept}
-    total = sum(weights.values())
-    return {token: weight / total for token, weight in weights.items()}
+    return {token: a / -math.expm1(-a * tau) for _, token, a in kept}
+
+
+def compare(found, expected):
+    assert found.keys() == expected.keys(), (sorted(found), sorted(expected))
+    total = sum(expected.values())
+    worst = max(abs(found[token] - expected[token] / total) for token in found)
+    assert worst < 1e-6, worst
 
 
 def samples(frames):
@@ -69,25 +78,25 @@ def check(args):
     assert (np.diff(table.astype(int)) > 0).all()
     assert set(table.tolist()) == {t for weights, *_ in found.values() for t in weights}
     for i, (weights, mass, count) in found.items():
-        expected = sample(wanted[i], args.support, args.seed, args.select)
-        assert weights.keys() == expected.keys(), (i, sorted(weights), sorted(expected))
-        worst = max(abs(weights[t] - expected[t]) for t in weights)
-        assert worst < 1e-6, (i, worst)
+        compare(weights, sample(wanted[i], args.support, args.seed, args.select,
+                                salt_of(args.select, header["layer"], i)))
+        assert abs(sum(weights.values()) - 1) < 1e-5
         assert count == len(wanted[i]) and math.isclose(mass, sum(a for _, a in wanted[i]), rel_tol=1e-9)
 
 
 def unbiased(args):
-    """The mean over seeds of each feature's estimate of sum_t w(t) x(t) is near the truth."""
+    """The mean over seeds of sum_t x(t) a(t) / P(t), with any x, is sum_t x(t) a(t) of all tokens."""
     fired = firings(read(open(args.files[0], "rb"))[0][1])
     estimates = {}
-    for _, frames in read(sys.stdin.buffer):
-        for i, (weights, *_) in samples(frames)[1].items():
-            estimates.setdefault(i, []).append(sum(w * (t % 7) for t, w in weights.items()))
+    for header, frames in read(sys.stdin.buffer):
+        for i, (weights, *_) in list(samples(frames)[1].items())[:15]:
+            expected = sample(fired[i], header["support"], header["seed"], header["select"],
+                              salt_of(header["select"], header["layer"], i))
+            compare(weights, expected)
+            estimates.setdefault(i, []).append(sum(w * (token % 7) for token, w in expected.items()))
     for i, values in estimates.items():
-        mass = sum(a for _, a in fired[i])
-        truth = sum(a * (t % 7) for t, a in fired[i]) / mass
-        error = np.std(values) / math.sqrt(len(values)) + 0.02
-        assert abs(np.mean(values) - truth) < 4 * error, (i, np.mean(values), truth, error)
+        truth, error = sum(a * (token % 7) for token, a in fired[i]), np.std(values) / math.sqrt(len(values))
+        assert len(values) == 200 and 0 < abs(np.mean(values) - truth) < 4 * error, (i, np.mean(values), truth, error)
 
 
 parser = argparse.ArgumentParser()
