@@ -111,7 +111,8 @@ size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a
 		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
 	a->dtype = dtype_named(dtype);
 	if (a->dtype == DTYPES)
-		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 i4 u4 i8, little-endian, can)", name, dtype);
+		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 i4 u4 i8, little-endian, can)", name,
+			dtype);
 	if (*p++ != '(')
 		die("%s: the .npy header has no shape", name);
 	for (a->rank = 0; *p != ')'; a->rank++) {
@@ -357,6 +358,11 @@ void archive_close(struct archive *f)
 const char *archive_name(const struct archive *f)
 {
 	return f->name;
+}
+
+bool archive_zipped(const struct archive *f)
+{
+	return f->zip;
 }
 
 /* The name of the only array. */

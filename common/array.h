@@ -25,6 +25,7 @@ struct archive;
 struct archive *archive_open(const char *path);
 void archive_close(struct archive *);
 const char *archive_name(const struct archive *);
+bool archive_zipped(const struct archive *);		/* an .npz? */
 
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);

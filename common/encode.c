@@ -164,7 +164,8 @@ size_t encode(uint32_t *indptr, uint32_t *feature, float *value, size_t room, co
 	}
 	if (!topk) {
 		if (hits <= room)
-			to_csr(indptr, feature, value, scratch_token, scratch_feature, scratch_value, hits, n);
+			to_csr(indptr, feature, value, scratch_token, scratch_feature, scratch_value, hits,
+				n);
 		return hits;
 	}
 	for (size_t t = 0; t < n; t++)

@@ -22,7 +22,7 @@ void add_moments(double *sum, double *outer, const float *x, const float *y, siz
 		u[i] = (double)x[i];
 	for (size_t i = 0; i < n * e; i++)
 		v[i] = (double)y[i];
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; sum && i < n; i++)
 		for (size_t k = 0; k < d; k++)
 			sum[k] += u[i * d + k];
 	if (!outer)

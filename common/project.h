@@ -6,8 +6,8 @@
 
 enum { PROJECT_ROWS = 256 };	/* rows that are worth one call */
 
-/* outer (d, e) += x'y and sum (d) += x, for n rows x (n, d) and y (n, e); the same for any number of threads.
- * work: n (d + e) doubles. */
+/* outer (d, e) += x'y and sum (d) += x, for n rows x (n, d) and y (n, e), each unless it is NULL; the same
+ * for any number of threads. work: n (d + e) doubles. */
 void add_moments(double *sum, double *outer, const float *x, const float *y, size_t n, size_t d,
 	size_t e, size_t threads, double *work);
 

@@ -164,8 +164,8 @@ static void saelens(struct sae *s, const char *file, const float *b_dec)
 	if (strcmp(function, "relu") != 0 && strcmp(function, "topk") != 0)
 		die("%s: activation function '%s': relu and topk are known", file, function);
 	if (strcmp(normalized, "none") != 0)
-		die("%s: normalize_activations '%s': give it states that are normalised so, and set it to none",
-			file, normalized);
+		die("%s: normalize_activations '%s': give it states that are normalised so, and set it to "
+			"none", file, normalized);
 	s->architecture = strcmp(kind, "jumprelu") == 0 ? JUMPRELU : STANDARD;
 	if (json_is_number(k))
 		set_topk(s, file, json_number_value(k));
@@ -192,8 +192,7 @@ struct sae *sae_open(const char *path)
 	s->b_enc = required(weights(f, "b_enc", 1, &s->features, NULL), f, "b_enc");
 	s->threshold = weights(f, "threshold", 1, &s->features, NULL);
 	float *b_dec = required(weights(f, "b_dec", 1, &s->d, NULL), f, "b_dec");
-	const char *dot = strrchr(file, '.');
-	if (dot && strcmp(dot, ".npz") == 0)
+	if (archive_zipped(f))
 		gemma_scope(s, f);
 	else
 		saelens(s, file, b_dec);

@@ -75,7 +75,8 @@ struct states *states_open(const struct list *files)
 		h->rows = flat_rows(h->name, &a, &d);
 		h->dtype = a.dtype;
 		if (i > 0 && d != s->d)
-			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d, s->shard[0].name);
+			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d,
+				s->shard[0].name);
 		s->d = d;
 		enum dtype given = a.dtype == F2 || a.dtype == BF16 ? a.dtype : F4;
 		s->dtype = i == 0 || given == s->dtype ? given : F4;

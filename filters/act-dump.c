@@ -19,13 +19,14 @@ static size_t context, skip;
 static bool no_point;
 
 static const struct opt options[] = {
-	{"hidden", OPT_LIST, &hidden, "FILE", "hidden states (tokens, d); again for further shards; - is a .npy on stdin", 0, 0},
+	{"hidden", OPT_LIST, &hidden, "FILE", "hidden states (tokens, d), again: shards; -: a .npy on stdin",
+		0, 0},
 	{"sae", OPT_TEXT, &sae_file, "PATH", "the SAE: its file or folder", 0, 0},
-	{"latents", OPT_TEXT, &latents_folder, "DIR", "a delphi cache of the layer, in place of an SAE", 0, 0},
+	{"latents", OPT_TEXT, &latents_folder, "DIR", "a delphi cache, in place of an SAE", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L", "the layer's name; the SAE's folder unless given", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "the model's name, for the header", 0, 0},
-	{"tokens", OPT_TEXT, &tokens_file, "FILE", "vocabulary ids of the tokens, carried along; a cache's own unless given", 0, 0},
-	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip; a cache's own unless given", 0, UINT32_MAX},
+	{"tokens", OPT_TEXT, &tokens_file, "FILE", "vocabulary ids of the tokens, carried along", 0, 0},
+	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip", 0, UINT32_MAX},
 	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0, UINT32_MAX},
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
@@ -252,7 +253,8 @@ static struct input open_input(void)
 		in.tokens = latents_tokens(in.latents);
 		context = context ? context : latents_context(in.latents);
 		if (skip > 0 && skip >= context)
-			die("%s: --skip %zu leaves out whole sequences of %zu", latents_folder, skip, context);
+			die("%s: --skip %zu leaves out whole sequences of %zu", latents_folder, skip,
+				context);
 	}
 	if (tokens_file) {
 		in.vocab_file = array_open(tokens_file, &in.vocab);
@@ -281,7 +283,8 @@ static void close_input(struct input *in)
 static void write_input_header(struct writer *out, const struct input *in)
 {
 	struct frame header = {0};
-	char *space = model ? need_text("layer %s of %s", in->layer, model) : need_text("layer %s", in->layer);
+	char *space = need_text("layer %s%s%s", in->layer, model ? " of " : "", model ? model : "");
+	size_t features = in->sae ? in->sae->features : latents_features(in->latents);
 
 	set_string(&header, "kind", "activations");
 	if (model)
@@ -290,7 +293,7 @@ static void write_input_header(struct writer *out, const struct input *in)
 	set_string(&header, "space", space);
 	if (in->states)
 		set_integer(&header, "d", (int64_t)in->d);
-	set_integer(&header, "features", (int64_t)(in->sae ? in->sae->features : latents_features(in->latents)));
+	set_integer(&header, "features", (int64_t)features);
 	set_integer(&header, "tokens", (int64_t)in->tokens);
 	set_string(&header, "arch", in->sae ? architecture_name(in->sae->architecture) : "delphi");
 	if (in->sae)

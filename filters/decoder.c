@@ -93,8 +93,8 @@ static void side_of_set(struct side *side)
 		if (!path)
 			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", set->name);
 		if (access(path, F_OK) != 0)
-			die("%s: its header names the SAE '%s', which is not here: run this where act-dump ran",
-				set->name, path);
+			die("%s: its header names the SAE '%s', which is not here: run this where act-dump "
+				"ran", set->name, path);
 		struct sae *s = sae_open(path);
 		add_vectors(side, s, path, first, set->ids.feature + first, end - first);
 		sae_close(s);
@@ -190,8 +190,8 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "decoder [OPTION]... [A [B]]",
-		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that name them.",
-		2);
+		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
+		"name them.", 2);
 	openblas_set_num_threads(1);
 	struct writer *out = writer_open();
 	struct side side[2];

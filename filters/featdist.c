@@ -19,7 +19,8 @@ static const struct opt options[] = {
 	{"support", OPT_SIZE, &support, "K", "tokens kept per feature", 1, 1 << 20},
 	{"select", OPT_CHOICE, &selection, "coordinated|top|random", "how they are chosen", 0, 0},
 	{"seed", OPT_SIZE, &seed, "S", "of the random numbers", 0, 9e18},
-	{"min-count", OPT_SIZE, &min_count, "N", "leave out features that fire on fewer tokens", 1, UINT32_MAX},
+	{"min-count", OPT_SIZE, &min_count, "N", "leave out features that fire on fewer tokens", 1,
+		UINT32_MAX},
 	OPT_END
 };
 
@@ -78,7 +79,8 @@ static double rank_of(uint64_t salt, uint32_t feature, uint32_t token, float act
 {
 	if (selection == TOP)
 		return -(double)activation;
-	return -log(token_uniform(seed, selection == RANDOM ? salt + feature + 1 : 0, token)) / (double)activation;
+	salt = selection == RANDOM ? salt + feature + 1 : 0;
+	return -log(token_uniform(seed, salt, token)) / (double)activation;
 }
 
 static struct activations take_frame(struct reader *in, const struct frame *f, struct table *t)
@@ -144,7 +146,8 @@ static void take_row(struct reader *in, const struct activations *a, size_t row,
 			slot = slot_for(t, a, row);
 			t->users[slot]++;	/* this row's own hold on it */
 		}
-		offer(&all[feature], t, (struct kept){rank_of(salt, feature, token, value), token, slot, value});
+		double rank = rank_of(salt, feature, token, value);
+		offer(&all[feature], t, (struct kept){rank, token, slot, value});
 	}
 	if (slot != UINT32_MAX)
 		let_go(t, slot);

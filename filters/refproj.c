@@ -22,7 +22,7 @@ static size_t dims, context, skip;
 static double ridge = 1;
 
 static const struct opt options[] = {
-	{"lift", OPT_LIST, &lift, "FILE", "to the same token's state in FILE, row = token (again: shards)", 0, 0},
+	{"lift", OPT_LIST, &lift, "FILE", "to the same token's row of the states FILE (again: shards)", 0, 0},
 	{"map", OPT_TEXT, &map_file, "FILE", "by a linear map (d, r)", 0, 0},
 	{"bias", OPT_TEXT, &bias_file, "FILE", "of --map (r)", 0, 0},
 	{"fit", OPT_PAIR, fit, "SRC DST", "by the ridge map fitted from states SRC to states DST", 0, 0},
@@ -34,7 +34,8 @@ static const struct opt options[] = {
 	{"reference", OPT_LIST, &reference, "FILE", "the reference states for --map and --identity", 0, 0},
 	{"space", OPT_TEXT, &space_name, "NAME", "the space that --map leads to", 0, 0},
 	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &skip, "K", "leave the first K tokens of a sequence out of what is estimated", 0, UINT32_MAX},
+	{"skip", OPT_SIZE, &skip, "K", "leave the first K tokens of a sequence out of the estimates", 0,
+		UINT32_MAX},
 	OPT_THREADS, OPT_END
 };
 
@@ -136,12 +137,10 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 
 	if (states_rows(src) != states_rows(dst))
 		die("%s: %zu rows, %s has %zu", fit[0], states_rows(src), fit[1], states_rows(dst));
-	for (size_t at = 0, also = 0; next_rows(src, &at, x, &n) && next_rows(dst, &also, y, &m); total += n) {
+	for (size_t at = 0, to = 0; next_rows(src, &at, x, &n) && next_rows(dst, &to, y, &m); total += n) {
 		add_moments(sum_x, xx, x, x, n, d, d, threads, work);
 		add_moments(sum_y, NULL, y, y, n, e, e, threads, work);
-		double *unused = need_zero(d, sizeof *unused);
-		add_moments(unused, xy, x, y, n, d, e, threads, work);
-		free(unused);
+		add_moments(NULL, xy, x, y, n, d, e, threads, work);
 	}
 	if (total == 0)
 		die("%s: no rows to fit from", fit[0]);
@@ -270,7 +269,8 @@ static void project_rows(const struct projection *p, float *y, const uint32_t *t
 		for (size_t i = 0; i < n; i++)
 			states_row(p->states, token[at + i], x + i * d);
 	else
-		to_float(x, (const char *)point->data + at * d * dtype_size(point->dtype), point->dtype, n * d);
+		to_float(x, (const char *)point->data + at * d * dtype_size(point->dtype), point->dtype,
+			n * d);
 	if (p->map) {
 		affine(z, x, p->map, NULL, p->bias, n, d, p->mapped);
 		x = z;

@@ -181,6 +181,8 @@ states() {
 		act-dump --hidden <(cat $x) --sae sae --layer 1 >pipe
 		oracle same file pipe
 	done
+	act-dump --hidden x.npy --sae <(cat sae/params.npz) --layer 1 >pipe
+	oracle same file pipe sae
 }
 
 @test "--skip leaves out the first positions of every sequence, and the numbering stays" {
@@ -428,6 +430,8 @@ cache() {
 	states x.npy --rows 5
 	refuses "cache of 6 tokens, x.npy has 5" act-dump --latents cache --hidden x.npy
 	refuses "--skip 3" act-dump --latents cache --skip 3
+	cache 'f["activations"][:] = 1e-8, -1, 1'
+	act-dump --latents cache | frame2json | grep -q '"value": *\["<f4", *\[4\],'
 	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' 'f["locations"][2, 0] = 2' \
 		'f["locations"][0, 1] = 3' 'f["locations"][0, 2] = 2' 'f["locations"][0, 0] = -1' \
 		'f["locations"] = f["locations"].astype("f4"); f["locations"][1, 1] = np.nan' \

@@ -125,3 +125,7 @@ assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()' "$ROOT/tests/oracle"
 	fails 1 decoder <(stream distances)
 	fails 2 decoder a b c
 }
+
+@test "streams whose tensors lie: taken or refused, never a crash" {
+	oracle mutate --stream distributions decoder --quiet --threads 1
+}

@@ -191,3 +191,8 @@ refused() {
 	mv b a
 	agrees --min-count 1 --support 5
 }
+
+@test "activations whose tensors lie: taken or refused, never a crash" {
+	oracle mutate --stream activations featdist --quiet --min-count 1 --support 4
+	oracle mutate --stream activations featdist --quiet --select random --support 3
+}

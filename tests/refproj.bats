@@ -253,3 +253,8 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 2 refproj --lift few.npy --skip 1 d
 	fails 2 refproj --lift few.npy --context 3 --skip 3 d
 }
+
+@test "streams whose tensors lie: taken or refused, never a crash" {
+	oracle mutate --stream activations refproj --quiet --identity --unit --threads 1
+	oracle mutate --stream distributions refproj --quiet --lift "$SAMPLE/hidden_L1.npy" --whiten --dim 3 --threads 1
+}

@@ -1,0 +1,358 @@
+# contract: distributions sinkhorn
+load helper
+
+# two OPTION...: two random sets in ./a and ./b
+two() {
+	oracle sinkhorn make --seed 1 "$@" >a
+	oracle sinkhorn make --seed 2 --layer 4 "$@" >b
+}
+
+# bent STATEMENT: one feature of 3 points after a statement of Python on header, table and features
+bent() {
+	"$PY" - "$1" <<-'E'
+	import sys
+	import numpy as np
+	from stream import pack
+	header = {"kind": "distributions", "layer": "3", "space": "reference", "d": 2}
+	table = {"token": np.arange(3, dtype="<u4"), "point": np.eye(3, 2).astype("<f4")}
+	features = {"feature": np.array([7], "<u4"), "indptr": np.array([0, 3], "<u4"),
+	            "row": np.arange(3, dtype="<u4"), "weight": np.array([.5, .25, .25], "<f4"),
+	            "mass": np.ones(1), "count": np.array([3], "<u4")}
+	exec(sys.argv[1])
+	sys.stdout.buffer.write(pack(header, [table, features]))
+	E
+}
+
+# values STATEMENT: runs it on the header, dist, iters and residual of ./out; result() reads another file
+values() {
+	"$PY" -c "
+import numpy as np
+from sinkhorn import result
+header, dist, iters, residual = result('out')
+$1"
+}
+
+@test "distances are those of POT, for p 1 and 2, 16 to 128 points, epsilon .5 to .005 of the mean cost" {
+	for points in 16 40 64 128; do
+		two --features 2 --points $((points / 2)):$points --d 8
+		for p in 1 2; do
+			for epsilon in .5 .1 .02 .005; do
+				sinkhorn --p $p --epsilon $epsilon --max-iters 20000 a b >out
+				oracle sinkhorn pot out a b
+				oracle sinkhorn sane out --max-iters 20000
+			done
+		done
+	done
+}
+
+@test "a smaller --tol brings them closer" {
+	two --features 3 --points 30
+	sinkhorn --tol 1e-6 a b >out
+	oracle sinkhorn pot out a b --near 1e-6
+}
+
+@test "--epsilon-abs is in units of the cost" {
+	two --points 20
+	for p in 1 2; do
+		sinkhorn --p $p --epsilon-abs .3 a b >out
+		oracle sinkhorn pot out a b
+	done
+	values 'assert header["epsilon_abs"] == .3 and "epsilon" not in header'
+}
+
+@test "after few iterations, values and residuals are those of plain numpy" {
+	two --points 5:30
+	for p in 1 2; do
+		for n in 1 2 3 10; do
+			sinkhorn --quiet --tol 0 --epsilon .05 --max-iters $n --p $p a b >out
+			oracle sinkhorn steps out a b $n
+		done
+	done
+}
+
+@test "small epsilon and hard cases: no NaN, nothing below the optimum or far above it" {
+	for shape in normal grid identical far tiny-weights one-weight duplicates shared; do
+		two --points 1:30 --shape $shape
+		for p in 1 2; do
+			for epsilon in 1e-2 1e-4 1e-6; do
+				sinkhorn --quiet --p $p --epsilon $epsilon a b >out
+				oracle sinkhorn sane out
+				oracle sinkhorn exact out a b
+				sinkhorn --quiet --debias --p $p --epsilon $epsilon a b >out
+				oracle sinkhorn sane out
+			done
+		done
+	done
+}
+
+@test "distances of any magnitude" {
+	for scale in 1e-12 1e-6 1e6 1e12; do
+		two --scale $scale
+		for p in 1 2; do
+			sinkhorn --p $p a b >out
+			oracle sinkhorn pot out a b
+		done
+	done
+	two --scale 1e16
+	fails 1 sinkhorn a b
+	[ "$line" = "sinkhorn: a: points more than 1e15 apart" ]
+}
+
+@test "as epsilon falls the value falls to the exact one" {
+	two --features 3 --points 20
+	for epsilon in 1 .3 .1 .03 .01 .003; do
+		sinkhorn --epsilon $epsilon --max-iters 20000 a b >out
+		oracle sinkhorn exact out a b
+		values "
+if $epsilon < 1:
+    assert (dist < result('last')[1]).all()"
+		mv out last
+	done
+}
+
+@test "published values on the line are reached" {
+	[ -n "$DATA" ] || skip "no $DATA"
+	oracle sinkhorn known "$DATA/ot" a b
+	sinkhorn --epsilon 1e-4 a b >out
+	oracle sinkhorn known-value out a b --near 1e-3
+}
+
+@test "between single points the distance is the Euclidean one, for any p" {
+	for p in 1 2; do
+		for option in "" --debias; do
+			two --points 1
+			sinkhorn $option --p $p a b >out
+			values "
+from sinkhorn import distributions
+x, y = ([points[0] for _, points in distributions(f)] for f in 'ab')
+assert np.allclose(dist, [[np.linalg.norm(i - j) for j in y] for i in x], 1e-5)"
+		done
+	done
+}
+
+@test "points without weight do not count" {
+	two --points 6 --shape one-weight
+	sinkhorn a b >out
+	values "
+from sinkhorn import distributions
+x, y = ([points[0] for _, points in distributions(f)] for f in 'ab')
+assert np.allclose(dist, [[np.linalg.norm(i - j) for j in y] for i in x], 1e-5)"
+}
+
+@test "--debias is the Sinkhorn divergence" {
+	two --points 8:30
+	for p in 1 2; do
+		for epsilon in .2 .02; do
+			sinkhorn --debias --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 a b >out
+			oracle sinkhorn pot out a b
+		done
+	done
+	values 'assert header["metric"] == "sinkhorn divergence"'
+}
+
+@test "--debias is 0 between equal distributions, positive between others" {
+	oracle sinkhorn make --features 6 --points 20 >a
+	for p in 1 2; do
+		for epsilon in .5 .02; do
+			for sets in "a" "a a"; do
+				sinkhorn --debias --p $p --epsilon $epsilon $sets >out
+				values "
+assert (np.diag(dist) < 1e-3 * dist.mean()).all()
+assert (dist + np.eye(6) > 0).all()"
+			done
+		done
+	done
+}
+
+@test "a set with itself: symmetric, and as two operands" {
+	oracle sinkhorn make --features 9 --points 5:20 >a
+	for option in "" --debias; do
+		sinkhorn $option a >out
+		sinkhorn $option a a >two
+		values "
+assert (dist == dist.T).all() and (iters == iters.T).all() and (residual == residual.T).all()
+assert np.allclose(dist, result('two')[1], atol=1e-4 * dist.max())"
+	done
+}
+
+@test "a set with itself of 600 features comes in blocks of rows" {
+	oracle sinkhorn make --features 600 --points 2 --d 2 >a
+	sinkhorn a >out
+	values "assert dist.shape == (600, 600) and (dist == dist.T).all()"
+	[ "$(framecat --count out | cut -f 3)" -gt 2 ]
+	sinkhorn a a >two
+	values "assert np.allclose(dist, result('two')[1], atol=1e-4)"
+}
+
+@test "the two sets may be operands or streams of stdin, in all the ways there are" {
+	two
+	sinkhorn a b | framecat --decompress | tail -c 3000 >ab
+	for way in "sinkhorn - b <a" "sinkhorn a - <b" "cat a b | sinkhorn" "cat a b | sinkhorn - -" "sinkhorn <(cat a) <(cat b)"; do
+		eval "$way" >out
+		oracle same out <(sinkhorn a b)
+	done
+	for way in "sinkhorn - <a" "sinkhorn <a"; do
+		eval "$way" >out
+		oracle same out <(sinkhorn a)
+	done
+}
+
+@test "streams in one file are one set, and keep the names of their layers" {
+	two --features 3
+	oracle sinkhorn make --features 2 --seed 3 --layer blocks.5 >c
+	cat a b c | sinkhorn >out
+	"$PY" -c "
+from stream import read
+(header, (ids, *_)), = read(open('out', 'rb'))
+names = ['3'] * 3 + ['4'] * 3 + ['blocks.5'] * 2
+assert ids['row_layer'] == names == ids['col_layer']
+assert ids['row_feature'].tolist() == [0, 1, 2, 0, 1, 2, 0, 1] == ids['col_feature'].tolist()"
+	sinkhorn c <(cat a b) >part
+	values "assert np.allclose(result('part')[1], dist[6:, :6], atol=1e-4)"
+}
+
+@test "scaling a feature's activations changes nothing" {
+	stream activations --seed 5 >once
+	"$PY" -c "
+import sys
+from stream import pack, read
+(header, frames), = read(open('once', 'rb'))
+for f in frames:
+    f['value'] = f['value'] * (1 + f['feature']).astype('f4')
+sys.stdout.buffer.write(pack(header, frames))" >scaled
+	featdist once | sinkhorn >out
+	featdist scaled | sinkhorn >other
+	values "assert np.allclose(dist, result('other')[1], rtol=1e-5)"
+}
+
+@test "two seeds of sampling agree within the sampling error" {
+	for seed in 0 1; do
+		for layer in 2 4; do
+			act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$SAMPLE/sae_L${layer}_s0" --layer $layer |
+				featdist --quiet --seed $seed |
+				featpick --list <(for i in {0..511..16}; do printf '%s\t%s\n' $layer $i; done) |
+				refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$layer.$seed
+		done
+		sinkhorn --quiet 2.$seed 4.$seed >pairs.$seed
+	done
+	sinkhorn --quiet 2.0 2.1 >rows
+	sinkhorn --quiet 4.0 4.1 >cols
+	"$PY" -c "
+import numpy as np
+from sinkhorn import result
+one, two, rows, cols = (result(name)[1] for name in ('pairs.0', 'pairs.1', 'rows', 'cols'))
+apart = abs(one - two)
+assert (apart <= np.diag(rows)[:, None] + np.diag(cols)).all(), 'the triangle inequality'
+assert np.median(apart / one) < .05 and np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'seeds'"
+}
+
+@test "what did not converge is counted on stderr, and said in residual" {
+	two --points 30
+	sinkhorn --epsilon .001 --max-iters 60 a b >out 2>notes
+	[[ $(<notes) == "sinkhorn: "*" of 16 pairs stopped after 60 iterations; their residual is up to 0."*" (--tol 1e-05)" ]]
+	oracle sinkhorn sane out --max-iters 60
+	values "
+import re
+assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).sum() > 0"
+	[ -z "$(sinkhorn --quiet --epsilon .001 --max-iters 60 a b 2>&1 >out)" ]
+	sinkhorn --epsilon 1 a b >out 2>notes
+	[ ! -s notes ]
+}
+
+@test "the same bytes for any number of threads" {
+	two --features 20 --points 5:40
+	for option in "" --debias; do
+		cmp <(sinkhorn $option --threads 1 a b) <(sinkhorn $option --threads 2 a b)
+		cmp <(sinkhorn $option --threads 1 a) <(sinkhorn $option --threads 3 a)
+	done
+}
+
+@test "sets without features pass" {
+	oracle sinkhorn make >a
+	stream distributions --empty >none
+	for sets in "none" "a none" "none a" "none none"; do
+		sinkhorn $sets | hungarian >out
+	done
+	sinkhorn a none >out
+	values "assert dist.shape == (4, 0)"
+}
+
+@test "the header says what was done" {
+	two
+	sinkhorn --p 2 --epsilon .1 --tol 1e-4 a b >out
+	values "
+assert (header['kind'], header['metric'], header['p'], header['epsilon'], header['tol']) == (
+    'distances', 'sinkhorn', 2, .1, 1e-4)
+assert (header['rows'], header['cols'], header['space'], header['model']) == (4, 4, 'reference', 'toy')
+assert header['history'][-1][0] == 'sinkhorn' and 'layer' not in header
+assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-4', 'a', 'b']"
+}
+
+@test "spaces that differ are refused, naming both" {
+	oracle sinkhorn make >a
+	oracle sinkhorn make --space elsewhere >b
+	fails 1 sinkhorn a b
+	[[ $line == "sinkhorn: b: header: "*"'elsewhere'"*"a has 'reference'"*"refproj"* ]]
+	fails 1 sinkhorn <(cat a b)
+	[[ $line == *"'elsewhere'"*"'reference'"* ]]
+}
+
+@test "points of other dimensions are refused" {
+	oracle sinkhorn make >a
+	oracle sinkhorn make --d 5 >b
+	fails 1 sinkhorn a b
+	[ "$line" = "sinkhorn: b: points of 5 dimensions, a has 6" ]
+	fails 1 sinkhorn <(cat a b)
+	[[ $line == *"stream 2"* ]]
+}
+
+@test "- - wants two streams" {
+	two
+	fails 1 sinkhorn - - <a
+	[ "$line" = "sinkhorn: stdin: 1 streams, where - - reads two" ]
+	fails 1 sinkhorn - - < <(cat a b a)
+}
+
+@test "weights are checked, rows named" {
+	sinkhorn <(bent "features['weight'] = np.array([.5, .25, .2504], '<f4')") >out
+	values "assert residual.max() <= 1e-5"
+	fails 1 sinkhorn <(bent "features['weight'][:] = [.5, .25, .23]")
+	[[ $line == *"frame 2: weight row 0 sums to 0.98" ]]
+	fails 1 sinkhorn <(bent "features['weight'][:] = [1, .5, -.5]")
+	[[ $line == *"frame 2: weight row 0 holds -0.5" ]]
+	fails 1 sinkhorn <(bent "features['weight'][0] = np.nan")
+	fails 1 sinkhorn <(bent "features['weight'][0] = np.inf")
+	fails 1 sinkhorn <(bent "features['weight'][:] = 0")
+	[[ $line == *"weight row 0 sums to 0" ]]
+}
+
+@test "tables and rows are checked" {
+	fails 1 sinkhorn <(bent "table['point'][1, 0] = np.nan")
+	[[ $line == *"frame 1: point row 1 is not finite" ]]
+	fails 1 sinkhorn <(bent "table['point'][2, 1] = np.inf")
+	fails 1 sinkhorn <(bent "features['row'][2] = 3")
+	[[ $line == *"feature 7 uses row 3, outside the support table of 3" ]]
+	fails 1 sinkhorn <(bent "features['row'][2] = 2**32 - 1")
+	fails 1 sinkhorn <(cat <(bent "") <(bent "features['row'][2] = 3"))
+	[[ $line == *"feature 7 uses row 3, outside the support table of 3" ]]
+	fails 1 sinkhorn <(bent "del table['point']")
+	[[ $line == *"frame 1: "*"point"* ]]
+	fails 1 sinkhorn <(bent "table['point'] = table['point'][:2]")
+	fails 1 sinkhorn <(bent "table['point'] = np.zeros((3, 0), '<f4')")
+	fails 1 sinkhorn <(bent "features['indptr'][1] = 2")
+	fails 1 sinkhorn <(bent "features['indptr'] = np.array([0, 2, 1, 3], '<u4'); features['feature'] = np.arange(3, dtype='<u4')")
+	[[ $line == *"indptr row 1 descends" ]]
+	fails 1 sinkhorn <(bent "features['indptr'] = np.zeros(0, '<u4')")
+}
+
+@test "other streams and a wrong command line are refused" {
+	fails 1 sinkhorn <(stream matching)
+	[[ $line == *"a stream of matching, where distributions are read" ]]
+	fails 1 sinkhorn missing
+	fails 2 sinkhorn --p 3
+	fails 2 sinkhorn --epsilon 0
+	fails 2 sinkhorn --epsilon-abs -1
+	fails 2 sinkhorn --tol x
+	fails 2 sinkhorn --max-iters 0
+	fails 2 sinkhorn a b c
+}
