@@ -229,7 +229,7 @@ sys.stdout.buffer.write(pack(header, frames))" >scaled
 	for seed in 0 1; do
 		for layer in 2 4; do
 			act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$SAMPLE/sae_L${layer}_s0" --layer $layer |
-				featdist --quiet --seed $seed |
+				featdist --quiet --support 16 --seed $seed |
 				featpick --list <(for i in {0..511..16}; do printf '%s\t%s\n' $layer $i; done) |
 				refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$layer.$seed
 		done
@@ -242,8 +242,10 @@ import numpy as np
 from sinkhorn import result
 one, two, rows, cols = (result(name)[1] for name in ('pairs.0', 'pairs.1', 'rows', 'cols'))
 apart = abs(one - two)
-assert (apart <= np.diag(rows)[:, None] + np.diag(cols)).all(), 'the triangle inequality'
-assert np.median(apart / one) < .05 and np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'seeds'"
+between = np.diag(rows)[:, None] + np.diag(cols)
+assert (apart <= between + 1e-4).all(), 'the triangle inequality'
+assert np.median(between) > 1 and np.median(apart / one) < .05, 'far apart'
+assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'uncorrelated'"
 }
 
 @test "what did not converge is counted on stderr, and said in residual" {
@@ -340,7 +342,10 @@ assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-
 	fails 1 sinkhorn <(bent "table['point'] = table['point'][:2]")
 	fails 1 sinkhorn <(bent "table['point'] = np.zeros((3, 0), '<f4')")
 	fails 1 sinkhorn <(bent "features['indptr'][1] = 2")
-	fails 1 sinkhorn <(bent "features['indptr'] = np.array([0, 2, 1, 3], '<u4'); features['feature'] = np.arange(3, dtype='<u4')")
+	fails 1 sinkhorn <(bent "
+features['weight'][:] = [.5, .5, 1]
+features['indptr'] = np.array([0, 2, 1, 3], '<u4')
+features['feature'] = np.arange(3, dtype='<u4')")
 	[[ $line == *"indptr row 1 descends" ]]
 	fails 1 sinkhorn <(bent "features['indptr'] = np.zeros(0, '<u4')")
 }

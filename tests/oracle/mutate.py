@@ -19,7 +19,7 @@ import make_stream
 import stream
 
 ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}   # a program that dies need not free
-TIMES = int(os.environ.get("TIMES", 20 if os.environ.get("SAN") else 80))
+TIMES = int(os.environ.get("TIMES", 15 if os.environ.get("SAN") else 50))
 
 
 def mutants(data, dice):
