@@ -18,7 +18,7 @@ setup() {
 
 # oracle NAME ARGUMENT...: tests/oracle/NAME.py
 oracle() {
-	"$PY" "$ROOT/tests/oracle/$1.py" "${@:2}"
+	OPENBLAS_NUM_THREADS=1 "$PY" "$ROOT/tests/oracle/$1.py" "${@:2}"
 }
 
 # stream KIND OPTION...: a small random stream; see make_stream.py --help
