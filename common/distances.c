@@ -92,7 +92,8 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 			if (isnan(dist[i]) || dist[i] == -INFINITY)
 				bad(in, "the distance of row %zu and column %zu is no number",
 					next + i / m, i % m);
-		memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);
+		if (rows * m > 0)
+			memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);
 		next += rows;
 	}
 	if (next != n && m > 0)
