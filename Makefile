@@ -15,7 +15,7 @@ LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c 
 	liblz4 libxxhash openblas libzip jansson)$(LIBS)
 PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
 PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
-FLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon -fopenmp \
+FLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon -fopenmp -fno-math-errno \
 	-Wall -Wextra -Wpedantic -Wshadow -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d $(PKG_C) \
 	$(if $(SAN),-DSANITIZE -O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all)
