@@ -33,24 +33,29 @@ void write_distances_header(struct writer *out, struct frame *header, const stru
 	frame_free(&ids);
 }
 
-void write_block(struct writer *out, size_t row0, size_t rows, size_t cols, const float *dist,
-	const uint32_t *iters, const float *residual)
+void write_block(struct writer *out, size_t row0, size_t n, size_t k, const struct row *r)
 {
 	struct frame block = {0};
 
 	set_integer(&block, "row0", (int64_t)row0);
-	set_tensor(&block, "dist", F4, dist, 2, rows, cols);
-	if (iters)
-		set_tensor(&block, "iters", U4, iters, 2, rows, cols);
-	if (residual)
-		set_tensor(&block, "residual", F4, residual, 2, rows, cols);
+	if (r->col)
+		set_tensor(&block, "col", U4, r->col, 2, n, k);
+	set_tensor(&block, "dist", F4, r->dist, 2, n, k);
+	if (r->lower) {
+		set_tensor(&block, "lower", F4, r->lower, 2, n, k);
+		set_tensor(&block, "upper", F4, r->upper, 2, n, k);
+	}
+	if (r->iters) {
+		set_tensor(&block, "iters", U4, r->iters, 2, n, k);
+		set_tensor(&block, "residual", F4, r->residual, 2, n, k);
+	}
 	write_frame(out, &block);
 	frame_free(&block);
 }
 
-size_t block_rows(size_t cols)
+size_t block_rows(size_t k)
 {
-	size_t rows = (1 << 18) / (cols ? cols : 1);
+	size_t rows = (1 << 18) / (k ? k : 1);
 
 	return rows ? rows : 1;
 }
@@ -74,6 +79,8 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 
 	*d = (struct distances){0};
 	want_kind(in, header, "distances", NULL);
+	if (find_field(header, "first_row"))
+		bad(in, "a block of rows, where all are needed: framecat --merge joins blocks");
 	if (!read_ids(in, d))		/* an empty stream: no rows, no columns */
 		return;
 	size_t n = d->row.n, m = d->col.n;

@@ -1,5 +1,5 @@
-/* Streams of distances: one frame of ids, then blocks of rows. Every distance stage writes them with
- * write_distances_header() and write_block(); what reads a whole matrix takes read_distances(). */
+/* Streams of distances: one frame of ids, then blocks of rows. Distance stages write them through stage.h; what reads a
+ * whole matrix takes read_distances(). */
 #ifndef DISTANCES_H
 #define DISTANCES_H
 
@@ -14,14 +14,22 @@ struct ids {
 
 bool same_ids(const struct ids *, const struct ids *);
 
+/* Rows of k distances each, and what may stand beside them. */
+struct row {
+	uint32_t *col;			/* the columns, when not all are there */
+	float *dist;
+	float *lower, *upper;		/* BOUNDS: of the exact distance */
+	uint32_t *iters;		/* ITERATIONS: how many, ... */
+	float *residual;		/* ... and how far the plan's marginals were off */
+};
+enum { BOUNDS = 1, ITERATIONS = 2 };
+
 /* The header (its kind, rows and cols are set here) and the frame of ids. */
-void write_distances_header(struct writer *, struct frame *header, const struct ids *row,
-	const struct ids *col);
-/* Rows row0 .. row0+rows-1: dist (rows, cols), and iters, residual of the same shape or NULL. */
-void write_block(struct writer *, size_t row0, size_t rows, size_t cols, const float *dist,
-	const uint32_t *iters, const float *residual);
-/* How many rows a block should hold: about a megabyte of distances. */
-size_t block_rows(size_t cols);
+void write_distances_header(struct writer *, struct frame *header, const struct ids *row, const struct ids *col);
+/* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */
+void write_block(struct writer *, size_t row0, size_t n, size_t k, const struct row *);
+/* How many rows of k a block should hold: about a megabyte of distances. */
+size_t block_rows(size_t k);
 
 struct distances {
 	struct ids row, col;

@@ -27,7 +27,8 @@ static void help(const struct opt *options, const char *usage, const char *about
 		snprintf(left, sizeof left, "--%s %s", o->name, o->value ? o->value : "");
 		switch (o->type) {
 		case OPT_SIZE:
-			snprintf(fallback, sizeof fallback, " (%zu)", *(size_t *)o->target);
+			if (*(size_t *)o->target >= o->min)
+				snprintf(fallback, sizeof fallback, " (%zu)", *(size_t *)o->target);
 			break;
 		case OPT_REAL:
 			if (!isnan(*(double *)o->target))
@@ -92,6 +93,14 @@ static void set(const struct opt *o, const char *value)
 		*(double *)o->target = x;
 		return;
 	}
+	case OPT_PART: {
+		struct part *part = o->target;
+		int used = 0;
+		if (sscanf(value, "%9zu/%9zu%n", &part->i, &part->n, &used) != 2 || value[used] || part->i < 1
+				|| part->i > part->n)
+			misuse("--%s: '%s' is not I/N with I from 1 to N", o->name, value);
+		return;
+	}
 	case OPT_CHOICE: {
 		size_t n = strlen(value);
 		int i = 0;
@@ -122,7 +131,7 @@ static const struct opt *find(const struct opt *options, const char *name, size_
 
 static bool remember(const struct opt *o)
 {
-	return o->target != &threads && o->target != &progress_every && o->target != &quiet;
+	return o->type != OPT_PART && o->target != &threads && o->target != &progress_every && o->target != &quiet;
 }
 
 char **opt_parse(char **argv, const struct opt *options, const char *usage, const char *about,

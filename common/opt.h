@@ -21,7 +21,13 @@ enum opt_type {
 	OPT_TEXT,	/* const char * */
 	OPT_PAIR,	/* const char *[2]: takes two words */
 	OPT_LIST,	/* struct list: may be given several times */
-	OPT_CHOICE	/* int: index of a word in value, "a|b|c" */
+	OPT_CHOICE,	/* int: index of a word in value, "a|b|c" */
+	OPT_PART	/* struct part */
+};
+
+/* Part i of n, 1 <= i <= n, written I/N. */
+struct part {
+	size_t i, n;
 };
 
 struct list {

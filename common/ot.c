@@ -1,8 +1,7 @@
 #include "ot.h"
 
-#include "simd.h"
+#include "cost.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -10,36 +9,24 @@
 enum { ROWS = 4 };	/* columns of a problem, rows of K, that scale() takes at a time */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
 
-/* OT_LANES floats at once, wherever they lie: sums of rows in an order that vector code can keep. */
-typedef float lanes __attribute__((vector_size(OT_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef float quarter __attribute__((vector_size(OT_LANES / 4 * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-static inline float lane_sum(const lanes *x)
-{
-	const quarter *part = (const quarter *)x;
-	quarter q = (part[0] + part[1]) + (part[2] + part[3]);
-
-	return (q[0] + q[1]) + (q[2] + q[3]);
-}
-
 static inline float row_sum(const float *x, size_t ld)
 {
 	lanes sum = {0};
 
-	for (size_t i = 0; i < ld; i += OT_LANES)
+	for (size_t i = 0; i < ld; i += LANES)
 		sum += *(const lanes *)(x + i);
 	return lane_sum(&sum);
 }
 
 static inline float row_max(const float *restrict x, size_t ld)
 {
-	float lane[OT_LANES];
+	float lane[LANES];
 
 	memcpy(lane, x, sizeof lane);
-	for (size_t i = OT_LANES; i < ld; i += OT_LANES)
-		for (size_t l = 0; l < OT_LANES; l++)
+	for (size_t i = LANES; i < ld; i += LANES)
+		for (size_t l = 0; l < LANES; l++)
 			lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-	for (size_t half = OT_LANES / 2; half > 0; half /= 2)
+	for (size_t half = LANES / 2; half > 0; half /= 2)
 		for (size_t l = 0; l < half; l++)
 			lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
 	return lane[0];
@@ -67,84 +54,21 @@ static inline float fast_exp(float x)
 	return y * scale;
 }
 
-void squared_norms(float *norm, const float *x, size_t n, size_t d)
-{
-	for (size_t i = 0; i < n; i++) {
-		double sum = 0;
-		for (size_t k = 0; k < d; k++)
-			sum += (double)x[i * d + k] * (double)x[i * d + k];
-		norm[i] = (float)sum;
-	}
-}
-
-/* |y - x_i|^2 from y.x_i in row[i], or its root. */
-MULTIVERSION
-static void finish_costs(float *restrict row, const float *restrict y, float y_norm,
-	const float *restrict x, const float *restrict x_norm, size_t n, size_t d, int p)
-{
-	const float near = 0.02f;	/* of the norms: below it too many digits cancel */
-	unsigned cancels = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		float norms = y_norm + x_norm[i];
-		row[i] = norms - 2 * row[i];
-		cancels |= !(row[i] >= near * norms);
-	}
-	for (size_t i = 0; cancels && i < n; i++) {
-		if (row[i] >= near * (y_norm + x_norm[i]))
-			continue;
-		float square = 0;
-		#pragma omp simd reduction(+:square)
-		for (size_t k = 0; k < d; k++)
-			square += (y[k] - x[i * d + k]) * (y[k] - x[i * d + k]);
-		row[i] = square;
-	}
-	if (p == 1)
-		for (size_t i = 0; i < n; i++)
-			row[i] = __builtin_sqrtf(row[i]);
-}
-
-void cost_matrix(float *cost, const float *y, const float *y_norm, size_t m, const float *x,
-	const float *x_norm, size_t n, size_t d, int p, size_t ld)
-{
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)d, 1, y, (int)d, x,
-		(int)d, 0, cost, (int)ld);
-	for (size_t j = 0; j < m; j++) {
-		finish_costs(cost + j * ld, y + j * d, y_norm[j], x, x_norm, n, d, p);
-		memset(cost + j * ld + n, 0, (ld - n) * sizeof *cost);
-	}
-}
-
-MULTIVERSION
-double mean_cost(const float *cost, size_t n, size_t m, size_t ld)
-{
-	double sum = 0;
-
-	for (size_t j = 0; j < m; j++)
-		sum += (double)row_sum(cost + j * ld, ld);
-	return sum / ((double)n * (double)m);
-}
-
-MULTIVERSION
-float largest_cost(const float *cost, size_t m, size_t ld)
-{
-	return row_max(cost, m * ld);
-}
-
 size_t sinkhorn_workspace(size_t n, size_t m)
 {
-	size_t ld = ot_ld(n);
+	size_t ld = padded(n);
 
-	/* doubles f, g; floats K, u, t, a, most, and v */
-	return n + m + ((m + ROWS) * ld + 4 * ld + ot_ld(m)) / 2 + 8;
+	/* doubles f, g; floats K, u, t, a, most, and v, b, sum */
+	return n + m + ((m + ROWS) * ld + 4 * ld + 3 * padded(m)) / 2 + 8;
 }
 
-/* One pair's state. Lanes from n to ld have a = K = u = t = 0. */
+/* One pair's state. Lanes from n to ld have a = K = u = t = 0; so has what stands beyond m. */
 struct problem {
 	size_t n, m, ld;
-	const float *cost, *b;
-	float *a, *kernel, *u, *v, *t, *most;	/* a, u, t, most (ld); v and the rows of kernel (m, ld)
-						 * are padded to a multiple of ROWS */
+	const float *cost;
+	float *kernel;				/* (m, ld), and up to a multiple of ROWS */
+	float *a, *u, *t, *most;		/* (ld) */
+	float *b, *v, *sum;			/* (padded(m)) */
 	double *f, *g;				/* potentials, which contain epsilon log a and epsilon log b */
 	double epsilon;
 };
@@ -226,22 +150,25 @@ static void update_f(struct problem *p)
 		p->v[j] = 1;
 }
 
-/* One iteration: u = a / t, v = b / K'u, t = K v, the residual |u t - a|. Four columns at a time, whose parts
- * of t are added as soon as their v is known, so K is read once. False when a scaling leaves the range in
- * which floats are exact enough: v and t are of no use then. */
+/* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a / (t u))^omega and
+ * v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as its Pade approximant at x = 1.
+ * ROWS columns at a time, whose parts of t are added as soon as their v is known, so K is read once. False when a
+ * scaling leaves the range in which floats are exact enough: v and t are of no use then. */
 MULTIVERSION
-static bool scale(struct problem *p, float *residual)
+static bool scale(struct problem *p, float omega, float *residual)
 {
-	const float low = 1e-10f, high = 1e10f;
-	size_t n = p->n, m = p->m, width = p->ld / OT_LANES;
+	const float low = 1e-10f, high = 1e10f, rest = 2 - omega;
+	size_t n = p->n, m = p->m, width = p->ld / LANES;
 	const float *restrict a = p->a, *restrict b = p->b;
-	float *restrict u = p->u, *restrict v = p->v, *restrict t = p->t;
+	float *restrict u = p->u, *restrict v = p->v, *restrict t = p->t, *restrict sum = p->sum;
 	const lanes *restrict u_lanes = (const lanes *)p->u;
 	lanes *restrict t_lanes = (lanes *)p->t;
 	unsigned outside = 0;
 
-	for (size_t i = 0; i < n; i++)
-		u[i] = a[i] / t[i];
+	for (size_t i = 0; i < n; i++) {
+		float goal = a[i] / t[i];
+		u[i] = goal * (rest * u[i] + omega * goal) / (omega * u[i] + rest * goal);
+	}
 	for (size_t i = 0; i < p->ld; i++)
 		t[i] = 0;
 	for (size_t j = 0; j < m; j += ROWS) {
@@ -254,21 +181,25 @@ static bool scale(struct problem *p, float *residual)
 			s2 += k2[i] * u_lanes[i];
 			s3 += k3[i] * u_lanes[i];
 		}
-		float v0 = b[j] / lane_sum(&s0);		/* beyond m, K is 0 and v stays 0 */
-		float v1 = j + 1 < m ? b[j + 1] / lane_sum(&s1) : 0;
-		float v2 = j + 2 < m ? b[j + 2] / lane_sum(&s2) : 0;
-		float v3 = j + 3 < m ? b[j + 3] / lane_sum(&s3) : 0;
+		quarter s = {lane_sum(&s0), lane_sum(&s1), lane_sum(&s2), lane_sum(&s3)};
+		quarter old = *(const quarter *)(v + j), goal = *(const quarter *)(b + j) / s;
+		quarter new = goal * (rest * old + omega * goal) / (omega * old + rest * goal);
+		for (size_t k = m; k < j + ROWS; k++)
+			new[k - j] = 0;
 		for (size_t i = 0; i < width; i++)
-			t_lanes[i] += k0[i] * v0 + k1[i] * v1 + k2[i] * v2 + k3[i] * v3;
-		v[j] = v0, v[j + 1] = v1, v[j + 2] = v2, v[j + 3] = v3;
+			t_lanes[i] += k0[i] * new[0] + k1[i] * new[1] + k2[i] * new[2] + k3[i] * new[3];
+		*(quarter *)(v + j) = new;
+		*(quarter *)(sum + j) = s;
 	}
-	for (size_t j = 0; j < m; j++)
+	for (size_t j = 0; j < m; j++) {
 		outside |= !(v[j] > low) | !(v[j] < high);
+		sum[j] = __builtin_fabsf(v[j] * sum[j] - b[j]);
+	}
 	for (size_t i = 0; i < n; i++)
 		outside |= !(a[i] > low * t[i]) | !(a[i] < high * t[i]);
 	for (size_t i = 0; i < p->ld; i++)
 		p->most[i] = __builtin_fabsf(u[i] * t[i] - a[i]);
-	*residual = row_sum(p->most, p->ld);
+	*residual = row_sum(p->most, p->ld) + row_sum(sum, padded(m));
 	return !outside;
 }
 
@@ -278,7 +209,7 @@ static bool scale(struct problem *p, float *residual)
 MULTIVERSION
 static double feasible_cost(struct problem *p)
 {
-	size_t width = p->ld / OT_LANES;
+	size_t width = p->ld / LANES;
 	float *restrict missing = p->most;
 	const lanes *u = (const lanes *)p->u, *lacking = (const lanes *)p->most;
 	lanes *restrict t = (lanes *)p->t;
@@ -343,19 +274,44 @@ static float column_residual(const struct problem *p)
 	return error;
 }
 
+#ifndef WINDOW
+#define WINDOW 4
+#endif
+#ifndef CAP
+#define CAP 1.95
+#endif
+/* The omega to go on with when the residual falls by `rate` an iteration at this one: the best there is, by Young's
+ * formula, for the rate that plain iterations would have (Thibault et al. 2021, sec. 4). */
+static double relaxation(double omega, double rate)
+{
+	if (rate >= 1)
+		return 1;
+	if (rate <= omega - 1)
+		return omega;
+	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
+	return fmin(2 / (1 + sqrt(1 - plain)), CAP);
+}
+
 /* Iterates at p->epsilon, from the potential f, until the residual is at most tol or *iters is `last`. */
 static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *iters)
 {
-	float residual;
+	float residual, before = 0;
+	double omega = 1;
 
 	for (;; absorb(p)) {
 		update_g(p);
 		update_f(p);
 		if (++*iters >= last)
 			return column_residual(p);
-		while (scale(p, &residual))
+		for (uint32_t k = 1; scale(p, (float)omega, &residual); k++) {
 			if (++*iters >= last || (double)residual <= tol)
 				return residual;
+			if (k % WINDOW != 0)
+				continue;
+			if (k > WINDOW)
+				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
+			before = residual;
+		}
 	}
 }
 
@@ -363,8 +319,8 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	double epsilon, double tol, uint32_t max_iters, double *workspace)
 {
 	struct sinkhorn result = {0};
-	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .b = b, .epsilon = epsilon};
-	double largest = (double)largest_cost(cost, m, ld);
+	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .epsilon = epsilon};
+	double largest = (double)largest_cost(cost, n, m);
 
 	p.f = workspace;
 	p.g = p.f + n;
@@ -373,11 +329,13 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	p.t = p.u + ld;
 	p.a = p.t + ld;
 	p.most = p.a + ld;
-	p.v = p.most + ld;
+	p.b = p.most + ld;
+	p.v = p.b + padded(m);
+	p.sum = p.v + padded(m);
+	memset(p.kernel + m * ld, 0, (size_t)(p.sum + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
 	memcpy(p.a, a, n * sizeof *a);
-	memset(p.a + n, 0, (ld - n) * sizeof *a);
+	memcpy(p.b, b, m * sizeof *b);
 	memset(p.f, 0, n * sizeof *p.f);
-	memset(p.kernel + m * ld, 0, (size_t)(p.u - p.kernel - m * ld) * sizeof *p.kernel);
 	while (p.epsilon * 4 <= largest / 8)
 		p.epsilon *= 4;
 	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {

@@ -1,30 +1,9 @@
-/* Kernels of optimal transport between small weighted point sets. Matrices have rows of `ld` floats, a
- * multiple of OT_LANES, of which the padding is 0; see ot_ld(). */
+/* Kernels: entropic optimal transport between weighted point sets. */
 #ifndef OT_H
 #define OT_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum { OT_LANES = 16 };
-
-static inline size_t ot_ld(size_t n)
-{
-	return (n + OT_LANES - 1) / OT_LANES * OT_LANES;
-}
-
-/* norm[i] = |x_i|^2 for n rows x (n, d). */
-void squared_norms(float *norm, const float *x, size_t n, size_t d);
-
-/* cost (m, ld) = |y_j - x_i|^p, p 1 or 2, Euclidean, for y (m, d) and x (n, d) with their squared norms, by
- * SGEMM and |y|^2 + |x|^2 - 2 y.x; where that would cancel, and so for equal points too, by the differences
- * themselves. */
-void cost_matrix(float *cost, const float *y, const float *y_norm, size_t m, const float *x,
-	const float *x_norm, size_t n, size_t d, int p, size_t ld);
-
-/* Of a cost matrix for n row points and m column points. */
-double mean_cost(const float *cost, size_t n, size_t m, size_t ld);
-float largest_cost(const float *cost, size_t m, size_t ld);
 
 struct sinkhorn {
 	double cost;		/* <P, C> of the plan made feasible: at least the exact transport cost */

@@ -29,8 +29,8 @@ static void take_table(struct reader *in, const struct frame *f, struct building
 	if (d == 0)
 		bad(in, "points of 0 dimensions");
 	for (size_t i = 0; i < n * d; i++)
-		if (!isfinite(point[i]))
-			bad(in, "point row %zu is not finite", i / d);
+		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares of distances stay floats */
+			bad(in, "point row %zu is not finite, or beyond 1e15", i / d);
 	s->d = d;
 	if (s->tokens + n > b->token_room) {
 		b->token_room = 2 * (s->tokens + n);
@@ -228,21 +228,6 @@ static void drop_unused(struct set *s)
 	free(place);
 }
 
-static void centre(struct set set[2], size_t sets)
-{
-	size_t d = set[0].d;
-	double *mean = need_zero(d, sizeof *mean);
-
-	for (size_t i = 0; i < set[0].tokens; i++)
-		for (size_t k = 0; k < d; k++)
-			mean[k] += (double)set[0].point[i * d + k] / (double)set[0].tokens;
-	for (size_t s = 0; s < sets; s++)
-		for (size_t i = 0; i < set[s].tokens; i++)
-			for (size_t k = 0; k < d; k++)
-				set[s].point[i * d + k] = (float)((double)set[s].point[i * d + k] - mean[k]);
-	free(mean);
-}
-
 static size_t take_sets(char *const *operand, struct set set[2], bool points)
 {
 	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
@@ -270,14 +255,17 @@ size_t read_sets(char *const *operand, struct set set[2])
 
 	for (size_t i = 0; i < sets; i++)
 		drop_unused(&set[i]);
-	if (set[0].tokens > 0)
-		centre(set, sets);
 	return sets;
 }
 
 size_t read_feature_sets(char *const *operand, struct set set[2])
 {
 	return take_sets(operand, set, false);
+}
+
+struct stage sets_stage(const struct set set[2], size_t sets)
+{
+	return (struct stage){.row = set[0].ids, .col = set[sets - 1].ids, .self = sets == 1};
 }
 
 void sets_header(const struct set set[2], size_t sets, struct frame *header)

@@ -2,7 +2,7 @@
 #ifndef SET_H
 #define SET_H
 
-#include "distances.h"
+#include "stage.h"
 
 struct set {
 	const char *name;		/* of the input, for error lines */
@@ -26,8 +26,7 @@ struct set {
  *
  * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space; otherwise the
  * program ends with a line that names both and the refproj call that would join them. Zero
- * weights and tokens that no feature uses are dropped, weights are made to sum to 1, and the points are moved so
- * that the mean of the first set's table is 0: distances stay. */
+ * weights and tokens that no feature uses are dropped, and weights are made to sum to 1. */
 size_t read_sets(char *const *operand, struct set set[2]);
 
 /* The same without points, for stages that need the features' names only: d is 0, spaces may differ. */
@@ -35,6 +34,14 @@ size_t read_feature_sets(char *const *operand, struct set set[2]);
 
 /* The header of what compares them: that of the first stream, joined with the others'. */
 void sets_header(const struct set set[2], size_t sets, struct frame *header);
+
+/* A stage over them, whose functions are still to be named. */
+struct stage sets_stage(const struct set set[2], size_t sets);
+
+static inline size_t points_of(const struct set *s, size_t feature)
+{
+	return s->indptr[feature + 1] - s->indptr[feature];
+}
 
 void set_free(struct set *);
 

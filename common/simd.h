@@ -1,12 +1,53 @@
-/* Kernels are compiled for several x86-64 levels and chosen when the program starts; elsewhere, and
- * under the sanitizers (which cannot run that early), once. */
+/* Vectors of floats, and kernels that are compiled for several x86-64 levels and chosen when the program starts;
+ * elsewhere, and under the sanitizers (which cannot run that early), once. */
 #ifndef SIMD_H
 #define SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(SANITIZE)
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
 #endif
+
+enum { LANES = 16 };
+
+/* LANES numbers at once, wherever they lie: sums and minima in an order that vector code can keep. */
+#define VECTOR(n) __attribute__((vector_size((n) * 4), aligned(4), may_alias))
+typedef float lanes VECTOR(LANES);
+typedef float quarter VECTOR(LANES / 4);
+typedef int32_t mask VECTOR(LANES);
+typedef int32_t quarter_mask VECTOR(LANES / 4);
+
+/* Rows of matrices are padded to a multiple of LANES. */
+static inline size_t padded(size_t n)
+{
+	return (n + LANES - 1) / LANES * LANES;
+}
+
+/* x where the mask is set, y elsewhere, of whole numbers. (Macros where a vector would be passed by value.) */
+#define CHOOSE(where, x, y) (((where) & (x)) | (~(where) & (y)))
+#define SMALLER(type, where, x, y) ((type)CHOOSE((x) < (y), (where)(x), (where)(y)))
+
+static inline float lane_sum(const lanes *x)
+{
+	const quarter *part = (const quarter *)x;
+	quarter q = (part[0] + part[1]) + (part[2] + part[3]);
+
+	return (q[0] + q[1]) + (q[2] + q[3]);
+}
+
+static inline float lane_min(const lanes *x)
+{
+	const quarter *part = (const quarter *)x;
+	quarter a = SMALLER(quarter, quarter_mask, part[0], part[1]);
+	quarter b = SMALLER(quarter, quarter_mask, part[2], part[3]);
+	quarter q = SMALLER(quarter, quarter_mask, a, b);
+	float c = q[0] < q[1] ? q[0] : q[1], d = q[2] < q[3] ? q[2] : q[3];
+
+	return c < d ? c : d;
+}
 
 #endif

@@ -1,0 +1,177 @@
+#include "stage.h"
+
+#include "die.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t top;
+struct part part;
+
+/* Room for n rows of k. */
+static struct row rows_for(size_t n, size_t k, unsigned given, bool cols)
+{
+	struct row r = {.dist = need(n * sizeof(float), k)};
+
+	if (cols)
+		r.col = need(n * sizeof *r.col, k);
+	if (given & BOUNDS) {
+		r.lower = need(n * sizeof(float), k);
+		r.upper = need(n * sizeof(float), k);
+	}
+	if (given & ITERATIONS) {
+		r.iters = need(n * sizeof *r.iters, k);
+		r.residual = need(n * sizeof(float), k);
+	}
+	return r;
+}
+
+static struct row row_at(const struct row *all, size_t i, size_t k)
+{
+	struct row r = *all;
+
+	r.dist += i * k;
+	if (r.col)
+		r.col += i * k;
+	if (r.lower) {
+		r.lower += i * k;
+		r.upper += i * k;
+	}
+	if (r.iters) {
+		r.iters += i * k;
+		r.residual += i * k;
+	}
+	return r;
+}
+
+static void rows_free(struct row *r)
+{
+	free(r->col);
+	free(r->dist);
+	free(r->lower);
+	free(r->upper);
+	free(r->iters);
+	free(r->residual);
+}
+
+static void copy_entry(struct row *to, size_t k, const struct row *from, size_t j)
+{
+	to->dist[k] = from->dist[j];
+	if (to->lower) {
+		to->lower[k] = from->lower[j];
+		to->upper[k] = from->upper[j];
+	}
+	if (to->iters) {
+		to->iters[k] = from->iters[j];
+		to->residual[k] = from->residual[j];
+	}
+}
+
+/* The lower half of a symmetric matrix from the upper. */
+static void mirror(struct row *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			copy_entry(all, i * n + j, all, j * n + i);
+}
+
+/* Is the entry (dist, col) a farther one than entry a of the heap? */
+static bool farther(const struct row *heap, size_t a, float dist, uint32_t col)
+{
+	return heap->dist[a] < dist || (heap->dist[a] == dist && heap->col[a] < col);
+}
+
+/* Column j, at `dist`, takes the place of the farthest in a heap of k. */
+static void replace(struct row *heap, size_t k, float dist, uint32_t col)
+{
+	size_t at = 0;
+
+	for (size_t child; (child = 2 * at + 1) < k; at = child) {
+		if (child + 1 < k && farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
+			child++;
+		if (!farther(&(struct row){.dist = &dist, .col = &col}, 0, heap->dist[child], heap->col[child]))
+			break;
+		heap->dist[at] = heap->dist[child];
+		heap->col[at] = heap->col[child];
+	}
+	heap->dist[at] = dist;
+	heap->col[at] = col;
+}
+
+/* The k nearest of a whole row. */
+static void select_nearest(struct row *out, const struct row *whole, size_t cols, size_t k)
+{
+	for (size_t i = 0; i < k; i++) {
+		out->dist[i] = INFINITY;
+		out->col[i] = UINT32_MAX;
+	}
+	for (size_t j = 0; j < cols; j++)
+		if (!farther(out, 0, whole->dist[j], (uint32_t)j))
+			replace(out, k, whole->dist[j], (uint32_t)j);
+	for (size_t left = k; left-- > 1; ) {		/* a heap sort: the farthest goes last */
+		float dist = out->dist[left];
+		uint32_t col = out->col[left];
+		out->dist[left] = out->dist[0];
+		out->col[left] = out->col[0];
+		replace(out, left, dist, col);
+	}
+	for (size_t i = 0; i < k; i++)
+		copy_entry(out, i, whole, out->col[i]);
+}
+
+static void write_rows(struct writer *out, const struct row *all, size_t row0, size_t rows, size_t k)
+{
+	size_t step = block_rows(k);
+
+	for (size_t i = 0; i < rows; i += step) {
+		struct row block = row_at(all, i, k);
+		write_block(out, row0 + i, rows - i < step ? rows - i : step, k, &block);
+	}
+}
+
+void run_stage(struct writer *out, struct frame *header, const struct stage *s)
+{
+	size_t rows = s->row.n, cols = s->col.n, k = top && top < cols ? top : cols;
+	size_t first = part.n ? rows * (part.i - 1) / part.n : 0, end = part.n ? rows * part.i / part.n : rows;
+	bool half = s->self && !top && !part.n, choose = top && !s->nearest;
+	size_t step = half ? rows : 4 * block_rows(k);
+
+	if (top)
+		set_integer(header, "top", (int64_t)k);
+	if (part.n)
+		set_integer(header, "first_row", (int64_t)first);
+	write_distances_header(out, header, &s->row, &s->col);
+	if (cols == 0)
+		return;
+	step = step < end - first ? step : end - first;
+	struct row all = rows_for(step, k, s->given, top), *whole = need(threads, sizeof *whole);
+	for (size_t t = 0; t < threads && choose; t++)
+		whole[t] = rows_for(1, cols, s->given, false);
+	for (size_t row0 = first; row0 < end; row0 += step) {
+		size_t n = end - row0 < step ? end - row0 : step, done = 0;
+		#pragma omp parallel for num_threads(threads) schedule(dynamic)
+		for (size_t r = 0; r < n; r++) {
+			size_t thread = (size_t)omp_get_thread_num();
+			struct row one = row_at(&all, r, k);
+			if (choose) {
+				s->row(s->context, thread, row0 + r, 0, &whole[thread]);
+				select_nearest(&one, &whole[thread], cols, k);
+			} else if (top) {
+				s->nearest(s->context, thread, row0 + r, k, &one);
+			} else {
+				s->row(s->context, thread, row0 + r, half ? r : 0, &one);
+			}
+			#pragma omp critical
+			progress(row0 - first + ++done, end - first, "rows");
+		}
+		if (half)
+			mirror(&all, rows);
+		write_rows(out, &all, row0, n, k);
+	}
+	for (size_t t = 0; t < threads && choose; t++)
+		rows_free(&whole[t]);
+	free(whole);
+	rows_free(&all);
+}

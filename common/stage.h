@@ -1,0 +1,30 @@
+/* What all distance stages share: which rows, the nearest columns, threads, blocks, the stream. */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include "distances.h"
+#include "opt.h"
+
+extern size_t top;		/* --top; 0: all columns */
+extern struct part part;	/* --rows; n is 0 without it */
+
+#define OPT_TOP {"top", OPT_SIZE, &top, "K", "only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
+#define OPT_ROWS {"rows", OPT_PART, &part, "I/N", "block I of N of the rows; framecat --merge joins them", 0, 0}
+
+struct stage {
+	struct ids row, col;
+	bool self;		/* of a set with itself: rows and columns are the same, distances symmetric */
+	unsigned given;		/* beside dist: BOUNDS, ITERATIONS */
+	void *context;
+	/* Writes row i from column `from` on: out->dist[from], ... and what else is given. The same pair has the same
+	 * bits in any row, from any `from`, in any thread < threads. */
+	void (*row)(void *context, size_t thread, size_t i, size_t from, struct row *out);
+	/* The k nearest columns of row i, sorted, the lower column first of equals: out->col[0 .. k), out->dist[0 .. k),
+	 * ... NULL: they are chosen from the whole row. */
+	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct row *out);
+};
+
+/* Writes the stream: the header, to which kind, rows, cols, top and part are added, and what --rows and --top ask for. */
+void run_stage(struct writer *, struct frame *header, const struct stage *);
+
+#endif
