@@ -33,7 +33,7 @@ void write_distances_header(struct writer *out, struct frame *header, const stru
 	frame_free(&ids);
 }
 
-void write_block(struct writer *out, size_t row0, size_t n, size_t k, const struct row *r)
+void write_block(struct writer *out, size_t row0, size_t n, size_t k, const struct entries *r)
 {
 	struct frame block = {0};
 

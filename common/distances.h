@@ -15,7 +15,7 @@ struct ids {
 bool same_ids(const struct ids *, const struct ids *);
 
 /* Rows of k distances each, and what may stand beside them. */
-struct row {
+struct entries {
 	uint32_t *col;			/* the columns, when not all are there */
 	float *dist;
 	float *lower, *upper;		/* BOUNDS: of the exact distance */
@@ -27,7 +27,7 @@ enum { BOUNDS = 1, ITERATIONS = 2 };
 /* The header (its kind, rows and cols are set here) and the frame of ids. */
 void write_distances_header(struct writer *, struct frame *header, const struct ids *row, const struct ids *col);
 /* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */
-void write_block(struct writer *, size_t row0, size_t n, size_t k, const struct row *);
+void write_block(struct writer *, size_t row0, size_t n, size_t k, const struct entries *);
 /* How many rows of k a block should hold: about a megabyte of distances. */
 size_t block_rows(size_t k);
 

@@ -5,7 +5,7 @@
 #include <cblas.h>
 #include <string.h>
 
-enum { LANES = 16 };
+enum { WIDTH = 16 };
 
 size_t encode_workspace(const struct sae *s)
 {
@@ -13,21 +13,21 @@ size_t encode_workspace(const struct sae *s)
 }
 
 /* pre[i] = scale[i] (pre[i] + b_enc[i]) for the m features of a tile, and the largest of pre - threshold of
- * each run of LANES: where that is not positive, the run holds no activation. */
+ * each run of WIDTH: where that is not positive, the run holds no activation. */
 MULTIVERSION
 static void finish(float *restrict pre, float *restrict excess, const float *restrict b_enc,
 	const float *scale, const float *threshold, float floor, size_t m)
 {
 	for (size_t i = 0; i < m; i++)
 		pre[i] = (pre[i] + b_enc[i]) * (scale ? scale[i] : 1);
-	for (size_t run = 0; run * LANES < m; run++) {
-		size_t end = (run + 1) * LANES < m ? LANES : m - run * LANES;
-		const float *p = pre + run * LANES;
+	for (size_t run = 0; run * WIDTH < m; run++) {
+		size_t end = (run + 1) * WIDTH < m ? WIDTH : m - run * WIDTH;
+		const float *p = pre + run * WIDTH;
 		float most = -1;
 		if (threshold)
 			for (size_t i = 0; i < end; i++)
-				most = p[i] - threshold[run * LANES + i] > most
-					? p[i] - threshold[run * LANES + i] : most;
+				most = p[i] - threshold[run * WIDTH + i] > most
+					? p[i] - threshold[run * WIDTH + i] : most;
 		else
 			for (size_t i = 0; i < end; i++)
 				most = p[i] - floor > most ? p[i] - floor : most;
@@ -128,7 +128,7 @@ size_t encode(uint32_t *indptr, uint32_t *feature, float *value, size_t room, co
 	size_t hits = 0, held[ENCODE_TOKENS] = {0};
 	bool topk = s->architecture == TOPK;
 	const float *threshold = s->architecture == JUMPRELU ? s->threshold : NULL;
-	float excess[ENCODE_TILE / LANES];
+	float excess[ENCODE_TILE / WIDTH];
 
 	for (size_t f0 = 0; f0 < s->features; f0 += ENCODE_TILE) {
 		size_t m = s->features - f0 < ENCODE_TILE ? s->features - f0 : ENCODE_TILE;
@@ -141,10 +141,10 @@ size_t encode(uint32_t *indptr, uint32_t *feature, float *value, size_t room, co
 				floor = held[t] == s->k && best.value[0] > 0 ? best.value[0] : 0;
 			finish(p, excess, s->b_enc + f0, s->scale ? s->scale + f0 : NULL,
 				threshold ? threshold + f0 : NULL, floor, m);
-			for (size_t run = 0; run * LANES < m; run++) {
+			for (size_t run = 0; run * WIDTH < m; run++) {
 				if (!(excess[run] > 0))
 					continue;
-				for (size_t i = run * LANES; i < m && i < (run + 1) * LANES; i++) {
+				for (size_t i = run * WIDTH; i < m && i < (run + 1) * WIDTH; i++) {
 					if (!(p[i] > 0) || (threshold && !(p[i] > threshold[f0 + i])))
 						continue;
 					if (topk) {

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t top;
-struct part part;
+size_t top_k;
+struct part row_part;
 
 /* Room for n rows of k. */
-static struct row rows_for(size_t n, size_t k, unsigned given, bool cols)
+static struct entries rows_for(size_t n, size_t k, unsigned given, bool cols)
 {
-	struct row r = {.dist = need(n * sizeof(float), k)};
+	struct entries r = {.dist = need(n * sizeof(float), k)};
 
 	if (cols)
 		r.col = need(n * sizeof *r.col, k);
@@ -28,9 +28,9 @@ static struct row rows_for(size_t n, size_t k, unsigned given, bool cols)
 	return r;
 }
 
-static struct row row_at(const struct row *all, size_t i, size_t k)
+static struct entries row_at(const struct entries *all, size_t i, size_t k)
 {
-	struct row r = *all;
+	struct entries r = *all;
 
 	r.dist += i * k;
 	if (r.col)
@@ -46,7 +46,7 @@ static struct row row_at(const struct row *all, size_t i, size_t k)
 	return r;
 }
 
-static void rows_free(struct row *r)
+static void rows_free(struct entries *r)
 {
 	free(r->col);
 	free(r->dist);
@@ -56,7 +56,7 @@ static void rows_free(struct row *r)
 	free(r->residual);
 }
 
-static void copy_entry(struct row *to, size_t k, const struct row *from, size_t j)
+static void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
 {
 	to->dist[k] = from->dist[j];
 	if (to->lower) {
@@ -70,7 +70,7 @@ static void copy_entry(struct row *to, size_t k, const struct row *from, size_t 
 }
 
 /* The lower half of a symmetric matrix from the upper. */
-static void mirror(struct row *all, size_t n)
+static void mirror(struct entries *all, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < i; j++)
@@ -78,20 +78,20 @@ static void mirror(struct row *all, size_t n)
 }
 
 /* Is the entry (dist, col) a farther one than entry a of the heap? */
-static bool farther(const struct row *heap, size_t a, float dist, uint32_t col)
+static bool farther(const struct entries *heap, size_t a, float dist, uint32_t col)
 {
 	return heap->dist[a] < dist || (heap->dist[a] == dist && heap->col[a] < col);
 }
 
 /* Column j, at `dist`, takes the place of the farthest in a heap of k. */
-static void replace(struct row *heap, size_t k, float dist, uint32_t col)
+static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 {
 	size_t at = 0;
 
 	for (size_t child; (child = 2 * at + 1) < k; at = child) {
 		if (child + 1 < k && farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
 			child++;
-		if (!farther(&(struct row){.dist = &dist, .col = &col}, 0, heap->dist[child], heap->col[child]))
+		if (!farther(&(struct entries){.dist = &dist, .col = &col}, 0, heap->dist[child], heap->col[child]))
 			break;
 		heap->dist[at] = heap->dist[child];
 		heap->col[at] = heap->col[child];
@@ -101,7 +101,7 @@ static void replace(struct row *heap, size_t k, float dist, uint32_t col)
 }
 
 /* The k nearest of a whole row. */
-static void select_nearest(struct row *out, const struct row *whole, size_t cols, size_t k)
+static void select_nearest(struct entries *out, const struct entries *whole, size_t cols, size_t k)
 {
 	for (size_t i = 0; i < k; i++) {
 		out->dist[i] = INFINITY;
@@ -121,32 +121,32 @@ static void select_nearest(struct row *out, const struct row *whole, size_t cols
 		copy_entry(out, i, whole, out->col[i]);
 }
 
-static void write_rows(struct writer *out, const struct row *all, size_t row0, size_t rows, size_t k)
+static void write_rows(struct writer *out, const struct entries *all, size_t row0, size_t rows, size_t k)
 {
 	size_t step = block_rows(k);
 
 	for (size_t i = 0; i < rows; i += step) {
-		struct row block = row_at(all, i, k);
+		struct entries block = row_at(all, i, k);
 		write_block(out, row0 + i, rows - i < step ? rows - i : step, k, &block);
 	}
 }
 
 void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 {
-	size_t rows = s->row.n, cols = s->col.n, k = top && top < cols ? top : cols;
-	size_t first = part.n ? rows * (part.i - 1) / part.n : 0, end = part.n ? rows * part.i / part.n : rows;
-	bool half = s->self && !top && !part.n, choose = top && !s->nearest;
+	size_t rows = s->row.n, cols = s->col.n, k = top_k && top_k < cols ? top_k : cols;
+	size_t first = row_part.n ? rows * (row_part.i - 1) / row_part.n : 0, end = row_part.n ? rows * row_part.i / row_part.n : rows;
+	bool half = s->self && !top_k && !row_part.n, choose = top_k && !s->nearest;
 	size_t step = half ? rows : 4 * block_rows(k);
 
-	if (top)
+	if (top_k)
 		set_integer(header, "top", (int64_t)k);
-	if (part.n)
+	if (row_part.n)
 		set_integer(header, "first_row", (int64_t)first);
 	write_distances_header(out, header, &s->row, &s->col);
 	if (cols == 0)
 		return;
 	step = step < end - first ? step : end - first;
-	struct row all = rows_for(step, k, s->given, top), *whole = need(threads, sizeof *whole);
+	struct entries all = rows_for(step, k, s->given, top_k), *whole = need(threads, sizeof *whole);
 	for (size_t t = 0; t < threads && choose; t++)
 		whole[t] = rows_for(1, cols, s->given, false);
 	for (size_t row0 = first; row0 < end; row0 += step) {
@@ -154,14 +154,14 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		#pragma omp parallel for num_threads(threads) schedule(dynamic)
 		for (size_t r = 0; r < n; r++) {
 			size_t thread = (size_t)omp_get_thread_num();
-			struct row one = row_at(&all, r, k);
+			struct entries one = row_at(&all, r, k);
 			if (choose) {
-				s->row(s->context, thread, row0 + r, 0, &whole[thread]);
+				s->solve(s->context, thread, row0 + r, 0, &whole[thread]);
 				select_nearest(&one, &whole[thread], cols, k);
-			} else if (top) {
+			} else if (top_k) {
 				s->nearest(s->context, thread, row0 + r, k, &one);
 			} else {
-				s->row(s->context, thread, row0 + r, half ? r : 0, &one);
+				s->solve(s->context, thread, row0 + r, half ? r : 0, &one);
 			}
 			#pragma omp critical
 			progress(row0 - first + ++done, end - first, "rows");

@@ -5,11 +5,11 @@
 #include "distances.h"
 #include "opt.h"
 
-extern size_t top;		/* --top; 0: all columns */
-extern struct part part;	/* --rows; n is 0 without it */
+extern size_t top_k;		/* --top; 0: all columns */
+extern struct part row_part;	/* --rows; n is 0 without it */
 
-#define OPT_TOP {"top", OPT_SIZE, &top, "K", "only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
-#define OPT_ROWS {"rows", OPT_PART, &part, "I/N", "block I of N of the rows; framecat --merge joins them", 0, 0}
+#define OPT_TOP {"top", OPT_SIZE, &top_k, "K", "only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
+#define OPT_ROWS {"rows", OPT_PART, &row_part, "I/N", "block I of N of the rows; framecat --merge joins them", 0, 0}
 
 struct stage {
 	struct ids row, col;
@@ -18,10 +18,10 @@ struct stage {
 	void *context;
 	/* Writes row i from column `from` on: out->dist[from], ... and what else is given. The same pair has the same
 	 * bits in any row, from any `from`, in any thread < threads. */
-	void (*row)(void *context, size_t thread, size_t i, size_t from, struct row *out);
+	void (*solve)(void *context, size_t thread, size_t i, size_t from, struct entries *out);
 	/* The k nearest columns of row i, sorted, the lower column first of equals: out->col[0 .. k), out->dist[0 .. k),
 	 * ... NULL: they are chosen from the whole row. */
-	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct row *out);
+	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 };
 
 /* Writes the stream: the header, to which kind, rows, cols, top and part are added, and what --rows and --top ask for. */

@@ -14,7 +14,7 @@ struct vector_stage {
 	float scale;
 };
 
-static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct row *out)
+static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
 {
 	const struct vector_stage *v = context;
 	const float *dist = v->dist[thread];
@@ -34,7 +34,7 @@ struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row
 	for (size_t t = 0; t < threads; t++)
 		v->dist[t] = need(ld, sizeof(float));
 	stage->context = v;
-	stage->row = distances_of_row;
+	stage->solve = distances_of_row;
 	return v;
 }
 
