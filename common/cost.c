@@ -50,29 +50,55 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 }
 
 MULTIVERSION
-double mean_cost(const float *cost, size_t n, size_t m)
+struct costs summarise_costs(const float *cost, size_t n, size_t m)
 {
+	struct costs all = {0};
+	size_t width = padded(n) / LANES;
+	lanes least = {0};		/* of -cost */
 	double sum = 0;
 
 	for (size_t j = 0; j < m; j++) {
-		const lanes *c = (const lanes *)(cost + j * padded(n));
+		const lanes *c = (const lanes *)cost + j * width;
 		lanes row = {0};
-		for (size_t i = 0; i < padded(n) / LANES; i++)
+		for (size_t i = 0; i < width; i++) {
+			lanes x = -c[i];
 			row += c[i];
+			least = SMALLER(lanes, mask, x, least);
+		}
 		sum += (double)lane_sum(&row);
 	}
-	return sum / ((double)n * (double)m);
+	all.mean = sum / ((double)n * (double)m);
+	all.largest = (double)-lane_min(&least);
+	return all;
+}
+
+static inline float largest_potential(const lanes *c, const lanes *f, size_t width)
+{
+	lanes least = c[0] - f[0];
+
+	for (size_t i = 1; i < width; i++) {
+		lanes x = c[i] - f[i];
+		least = SMALLER(lanes, mask, x, least);
+	}
+	return lane_min(&least);
 }
 
 MULTIVERSION
-float largest_cost(const float *cost, size_t n, size_t m)
+void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m)
 {
-	const lanes *c = (const lanes *)cost;
-	lanes least = {0};
+	for (size_t j = 0; j < m; j++)
+		g[j] = largest_potential((const lanes *)(cost + j * padded(n)), (const lanes *)f, padded(n) / LANES);
+}
 
-	for (size_t k = 0; k < m * padded(n) / LANES; k++) {
-		lanes x = -c[k];
-		least = SMALLER(lanes, mask, x, least);
-	}
-	return -lane_min(&least);
+MULTIVERSION
+double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m)
+{
+	double total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += (double)a[i] * (double)f[i];
+	for (size_t j = 0; j < m; j++)
+		total += (double)b[j] * (double)largest_potential((const lanes *)(cost + j * padded(n)), (const lanes *)f,
+			padded(n) / LANES);
+	return total;
 }

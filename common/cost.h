@@ -13,8 +13,15 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
  * cancels, d(x, y) has the bits of d(y, x), and no cost depends on which others are computed beside it. */
 void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n, size_t d, int p);
 
-/* Of a cost matrix for n row points and m column points. */
-double mean_cost(const float *cost, size_t n, size_t m);
-float largest_cost(const float *cost, size_t n, size_t m);
+struct costs {
+	double mean, largest;
+};
+
+struct costs summarise_costs(const float *cost, size_t n, size_t m);
+
+/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow; f (padded(n)) is -infinity beyond n. */
+void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);
+/* sum_i a_i f_i + sum_j b_j g_j for this g: below the transport cost, but for rounding. */
+double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m);
 
 #endif

@@ -278,13 +278,14 @@ size_t emd_workspace(size_t n, size_t m)
 	return 4 * (n + m) + 4 * (n + m) + (2 * padded(n) + m + 1) / 2;
 }
 
-struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m, float *v, double *workspace)
+struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, float *v,
+	double *workspace)
 {
 	size_t nodes = n + m, ld = padded(n);
 	struct basis t = {n, m, ld, cost, .flow = (int64_t *)workspace, .potential = workspace + nodes};
 	int64_t *left = t.flow + 2 * nodes, *room = left + m, *mass = left + nodes;
 	struct emd result = {0};
-	double tol = 1e-12 * (double)largest_cost(cost, n, m), least;
+	double tol = 1e-12 * largest, least;
 	uint32_t col, row;
 
 	t.parent = (uint32_t *)(mass + nodes);

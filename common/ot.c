@@ -6,280 +6,181 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ROWS = 4 };	/* columns of a problem, rows of K, that scale() takes at a time */
+enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
+enum { WINDOW = 2 };	/* iterations over which the rate of convergence is measured */
 
-static inline float row_sum(const float *x, size_t ld)
-{
-	lanes sum = {0};
+static const float low = 1e-12f, high = 1e12f;	/* scalings with which floats are exact enough */
 
-	for (size_t i = 0; i < ld; i += LANES)
-		sum += *(const lanes *)(x + i);
-	return lane_sum(&sum);
-}
-
-static inline float row_max(const float *restrict x, size_t ld)
-{
-	float lane[LANES];
-
-	memcpy(lane, x, sizeof lane);
-	for (size_t i = LANES; i < ld; i += LANES)
-		for (size_t l = 0; l < LANES; l++)
-			lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-	for (size_t half = LANES / 2; half > 0; half /= 2)
-		for (size_t l = 0; l < half; l++)
-			lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
-	return lane[0];
-}
-
-/* exp(x) for x <= 88, relative error below 2e-7; 0 where that is no normal float. Cephes' polynomial on
- * [-ln2/2, ln2/2], written without branches so that the loops around it become vector code. */
-static inline float fast_exp(float x)
-{
-	float c = x < -87.8f ? -87.8f : x;				/* 2^n is then 0, by its exponent bits */
-	float n = (c * 1.44269504f + 12582912.0f) - 12582912.0f;	/* rounds to an integer */
-	float r = (c - n * 0.693359375f) - n * -2.12194440e-4f;
-	float y = 1.9875691500e-4f;
-	int32_t bits;
-	float scale;
-
-	y = y * r + 1.3981999507e-3f;
-	y = y * r + 8.3334519073e-3f;
-	y = y * r + 4.1665795894e-2f;
-	y = y * r + 1.6666665459e-1f;
-	y = y * r + 5.0000001201e-1f;
-	y = y * r * r + r + 1.0f;
-	bits = ((int32_t)n + 127) << 23;
-	memcpy(&scale, &bits, sizeof scale);
-	return y * scale;
-}
-
-size_t sinkhorn_workspace(size_t n, size_t m)
-{
-	size_t ld = padded(n);
-
-	/* doubles f, g; floats K, u, t, a, most, and v, b, sum */
-	return n + m + ((m + ROWS) * ld + 4 * ld + 3 * padded(m)) / 2 + 8;
-}
-
-/* One pair's state. Lanes from n to ld have a = K = u = t = 0; so has what stands beyond m. */
+/* One pair's state. Beyond n, a and u are 0 and t is not; beyond m, b and v are 0. */
 struct problem {
 	size_t n, m, ld;
 	const float *cost;
-	float *kernel;				/* (m, ld), and up to a multiple of ROWS */
-	float *a, *u, *t, *most;		/* (ld) */
-	float *b, *v, *sum;			/* (padded(m)) */
-	double *f, *g;				/* potentials, which contain epsilon log a and epsilon log b */
+	float *kernel;			/* (m, ld), and up to a multiple of ROWS rows */
+	float *a, *u, *t, *x;		/* (ld): weights, scalings, K v, and room */
+	float *b, *v, *s;		/* (padded(m)): weights, scalings, K'u */
+	double *f, *g;			/* potentials, relative to a and b */
 	double epsilon;
 };
 
-/* g_j = epsilon (log b_j - log sum_i exp((f_i - C_ij) / epsilon)): an exact half step in the log domain.
- * f, in units of epsilon, is in p->t, the largest exponents are in p->v; K is scratch. */
-MULTIVERSION
-static void update_g(struct problem *p)
+/* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a cost what 3e-6 epsilon
+ * is: the minimax polynomial on [-1/2, 1/2]. */
+static inline void power_of_two(lanes *x)
 {
-	float inverse = (float)(1 / p->epsilon);
-	float *restrict f = p->t, *restrict most = p->v;
+	const lanes zero = {0}, floor = zero - 100, ceiling = zero + 126;
+	lanes c = (lanes)CHOOSE(*x < floor, (mask)floor, (mask)*x);
+	c = (lanes)CHOOSE(c > ceiling, (mask)ceiling, (mask)c);
+	lanes shifted = c + 12582912.0f;		/* its low bits are the nearest integer */
+	lanes r = c - (shifted - 12582912.0f);
+	lanes y = zero + 9.570100483e-3f;
 
-	for (size_t i = 0; i < p->ld; i++)
-		f[i] = -INFINITY;
-	for (size_t i = 0; i < p->n; i++)
-		f[i] = (float)(p->f[i] / p->epsilon);
-	for (size_t j = 0; j < p->m; j++) {
-		const float *restrict c = p->cost + j * p->ld;
-		float *restrict k = p->kernel + j * p->ld;
-		for (size_t i = 0; i < p->ld; i++)
-			k[i] = f[i] - c[i] * inverse;
-		most[j] = row_max(k, p->ld);
-	}
-	for (size_t j = 0; j < p->m; j++) {
-		float *restrict k = p->kernel + j * p->ld;
-		for (size_t i = 0; i < p->ld; i++)
-			k[i] = fast_exp(k[i] - most[j]);
-		p->g[j] = (double)row_sum(k, p->ld);
-	}
-	for (size_t j = 0; j < p->m; j++)
-		p->g[j] = p->epsilon * (log((double)p->b[j] / p->g[j]) - (double)most[j]);
+	y = y * r + 5.591786021e-2f;
+	y = y * r + 2.402474486e-1f;
+	y = y * r + 6.931218148e-1f;
+	y = y * r + 9.999992614e-1f;
+	*x = (lanes)((mask)y + ((mask)shifted << 23));
 }
 
-/* The same for f; and K at these potentials, whose row sums are then a: u = v = 1, t = a. */
+/* K at the potentials, and t = K b; u = a, v = b. Costs half of what log-domain steps do, and is as good
+ * while t keeps in range. */
 MULTIVERSION
-static void update_f(struct problem *p)
+static bool kernel(struct problem *p)
 {
-	float inverse = (float)(1 / p->epsilon);
-	float *restrict most = p->most, *restrict sum = p->t;
+	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	size_t width = p->ld / LANES;
+	const lanes *f = (const lanes *)p->x;
+	lanes *restrict t = (lanes *)p->t;
+	unsigned outside = 0;
 
 	for (size_t i = 0; i < p->ld; i++) {
-		most[i] = -INFINITY;
-		sum[i] = 0;
+		p->x[i] = i < p->n ? (float)(p->f[i] * (double)scale) : 0;
+		p->t[i] = 0;
+		p->u[i] = p->a[i];
 	}
 	for (size_t j = 0; j < p->m; j++) {
-		const float *restrict c = p->cost + j * p->ld;
-		float g = (float)(p->g[j] / p->epsilon);
-		#pragma omp simd
-		for (size_t i = 0; i < p->ld; i++) {
-			float x = g - c[i] * inverse;
-			most[i] = x > most[i] ? x : most[i];
-		}
-	}
-	for (size_t j = 0; j < p->m; j++) {
-		const float *restrict c = p->cost + j * p->ld;
-		float *restrict k = p->kernel + j * p->ld;
-		float g = (float)(p->g[j] / p->epsilon);
-		#pragma omp simd
-		for (size_t i = 0; i < p->ld; i++) {
-			k[i] = fast_exp(g - c[i] * inverse - most[i]);
-			sum[i] += k[i];
+		const lanes *c = (const lanes *)(p->cost + j * p->ld);
+		lanes *restrict k = (lanes *)(p->kernel + j * p->ld);
+		float g = (float)(p->g[j] * (double)scale), b = p->v[j] = p->b[j];
+		for (size_t i = 0; i < width; i++) {
+			lanes y = f[i] + g - c[i] * scale;
+			power_of_two(&y);
+			k[i] = y;
+			t[i] += y * b;
 		}
 	}
 	for (size_t i = 0; i < p->n; i++)
-		p->f[i] = p->epsilon * (log((double)p->a[i] / (double)sum[i]) - (double)most[i]);
+		outside |= !(p->t[i] > low) | !(p->t[i] < high);
+	return !outside;
+}
+
+/* An exact half step in the log domain: g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), then the same for f
+ * and g; and kernel(), whose t is then 1. */
+MULTIVERSION
+static void log_step(struct problem *p)
+{
+	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	const double unit = p->epsilon / 1.4426950408889634;
+	const lanes zero = {0};
+	size_t width = p->ld / LANES;
+	lanes *x = (lanes *)p->x, *restrict sum = (lanes *)p->t;
+
 	for (size_t i = 0; i < p->ld; i++)
-		most[i] = p->a[i] / sum[i];		/* 0 in the padding */
+		p->x[i] = i < p->n ? (float)(p->f[i] / unit) : -1e30f;
 	for (size_t j = 0; j < p->m; j++) {
-		float *restrict k = p->kernel + j * p->ld;
-		#pragma omp simd
-		for (size_t i = 0; i < p->ld; i++)
-			k[i] *= most[i];
+		const lanes *c = (const lanes *)(p->cost + j * p->ld), *a = (const lanes *)p->a;
+		lanes least = zero + INFINITY, total = zero;
+		for (size_t i = 0; i < width; i++) {
+			lanes y = c[i] * scale - x[i];
+			least = SMALLER(lanes, mask, y, least);
+		}
+		float most = -lane_min(&least);
+		for (size_t i = 0; i < width; i++) {
+			lanes y = x[i] - c[i] * scale - most;
+			power_of_two(&y);
+			total += y * a[i];
+		}
+		p->g[j] = -unit * (log2((double)lane_sum(&total)) + (double)most);
 	}
-	for (size_t i = 0; i < p->ld; i++) {
-		p->u[i] = i < p->n;
-		p->t[i] = p->a[i];
+	for (size_t i = 0; i < width; i++) {
+		x[i] = zero + INFINITY;
+		sum[i] = zero;
 	}
 	for (size_t j = 0; j < p->m; j++)
-		p->v[j] = 1;
+		for (size_t i = 0; i < width; i++) {
+			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale - (float)(p->g[j] / unit);
+			x[i] = SMALLER(lanes, mask, y, x[i]);
+		}
+	for (size_t j = 0; j < p->m; j++)
+		for (size_t i = 0; i < width; i++) {
+			lanes y = x[i] + (float)(p->g[j] / unit) - ((const lanes *)(p->cost + j * p->ld))[i] * scale;
+			power_of_two(&y);
+			sum[i] += y * p->b[j];
+		}
+	for (size_t i = 0; i < p->n; i++)
+		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
+	kernel(p);
 }
 
 /* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a / (t u))^omega and
  * v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as its Pade approximant at x = 1.
  * ROWS columns at a time, whose parts of t are added as soon as their v is known, so K is read once. False when a
- * scaling leaves the range in which floats are exact enough: v and t are of no use then. */
+ * scaling leaves its range: v and t are of no use then. */
 MULTIVERSION
 static bool scale(struct problem *p, float omega, float *residual)
 {
-	const float low = 1e-10f, high = 1e10f, rest = 2 - omega;
-	size_t n = p->n, m = p->m, width = p->ld / LANES;
-	const float *restrict a = p->a, *restrict b = p->b;
-	float *restrict u = p->u, *restrict v = p->v, *restrict t = p->t, *restrict sum = p->sum;
-	const lanes *restrict u_lanes = (const lanes *)p->u;
-	lanes *restrict t_lanes = (lanes *)p->t;
+	const float rest = 2 - omega;
+	const lanes *restrict a = (const lanes *)p->a;
+	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, error = {0};
+	size_t width = p->ld / LANES;
 	unsigned outside = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		float goal = a[i] / t[i];
-		u[i] = goal * (rest * u[i] + omega * goal) / (omega * u[i] + rest * goal);
+	for (size_t i = 0; i < width; i++) {
+		lanes goal = a[i] / t[i];
+		u[i] = goal * (rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f);
+		t[i] = (lanes){0};
 	}
-	for (size_t i = 0; i < p->ld; i++)
-		t[i] = 0;
-	for (size_t j = 0; j < m; j += ROWS) {
-		const lanes *restrict k0 = (const lanes *)(p->kernel + j * p->ld), *restrict k1 = k0 + width;
-		const lanes *restrict k2 = k1 + width, *restrict k3 = k2 + width;
-		lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-		for (size_t i = 0; i < width; i++) {
-			s0 += k0[i] * u_lanes[i];
-			s1 += k1[i] * u_lanes[i];
-			s2 += k2[i] * u_lanes[i];
-			s3 += k3[i] * u_lanes[i];
-		}
-		quarter s = {lane_sum(&s0), lane_sum(&s1), lane_sum(&s2), lane_sum(&s3)};
-		quarter old = *(const quarter *)(v + j), goal = *(const quarter *)(b + j) / s;
-		quarter new = goal * (rest * old + omega * goal) / (omega * old + rest * goal);
-		for (size_t k = m; k < j + ROWS; k++)
-			new[k - j] = 0;
+	for (size_t j = 0; j < p->m; j += ROWS) {
+		const lanes *restrict k = (const lanes *)(p->kernel + j * p->ld);
+		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j), *b = (quarter *)(p->b + j);
+		lanes sum[ROWS] = {0};
 		for (size_t i = 0; i < width; i++)
-			t_lanes[i] += k0[i] * new[0] + k1[i] * new[1] + k2[i] * new[2] + k3[i] * new[3];
-		*(quarter *)(v + j) = new;
-		*(quarter *)(sum + j) = s;
+			for (size_t r = 0; r < ROWS; r++)
+				sum[r] += k[r * width + i] * u[i];
+		for (size_t q = 0; q < ROWS / 4; q++) {
+			lane_sums(&s[q], sum + 4 * q);
+			quarter goal = b[q] / (s[q] + 1e-37f);
+			v[q] = goal * (rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f);
+		}
+		for (size_t i = 0; i < width; i++) {
+			lanes sum_of_rows = t[i];
+			for (size_t r = 0; r < ROWS; r++)
+				sum_of_rows += k[r * width + i] * p->v[j + r];
+			t[i] = sum_of_rows;
+		}
 	}
-	for (size_t j = 0; j < m; j++) {
-		outside |= !(v[j] > low) | !(v[j] < high);
-		sum[j] = __builtin_fabsf(v[j] * sum[j] - b[j]);
+	for (size_t j = 0; j < padded(p->m); j += LANES) {
+		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j), d = v * *(lanes *)(p->s + j) - b;
+		error += (lanes)((mask)d & INT32_MAX);
 	}
-	for (size_t i = 0; i < n; i++)
-		outside |= !(a[i] > low * t[i]) | !(a[i] < high * t[i]);
-	for (size_t i = 0; i < p->ld; i++)
-		p->most[i] = __builtin_fabsf(u[i] * t[i] - a[i]);
-	*residual = row_sum(p->most, p->ld) + row_sum(sum, padded(m));
+	for (size_t i = 0; i < width; i++)
+		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);
+	for (size_t j = 0; j < p->m; j++)
+		outside |= !(p->v[j] > low * p->b[j]) | !(p->v[j] < high * p->b[j]);
+	for (size_t i = 0; i < p->n; i++)
+		outside |= !(p->t[i] > low) | !(p->t[i] < high);
+	*residual = lane_sum(&error);
 	return !outside;
 }
 
-/* The transport cost of P = u K v after it was made feasible: rows and columns that sum to too much are scaled
- * down, and what is then missing from a and b is carried from one to the other in proportion (Altschuler, Weed
- * and Rigollet 2017, alg. 2). u, v and t are no more what they were. */
-MULTIVERSION
-static double feasible_cost(struct problem *p)
-{
-	size_t width = p->ld / LANES;
-	float *restrict missing = p->most;
-	const lanes *u = (const lanes *)p->u, *lacking = (const lanes *)p->most;
-	lanes *restrict t = (lanes *)p->t;
-	double total = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		p->u[i] *= fminf(1, p->a[i] / (p->u[i] * p->t[i]));
-	for (size_t i = 0; i < p->ld; i++)
-		p->t[i] = 0;
-	for (size_t j = 0; j < p->m; j++) {
-		const lanes *k = (const lanes *)(p->kernel + j * p->ld);
-		const lanes *c = (const lanes *)(p->cost + j * p->ld);
-		lanes mass = {0}, cost = {0};
-		for (size_t i = 0; i < width; i++) {
-			mass += k[i] * u[i];
-			cost += k[i] * u[i] * c[i];
-		}
-		float v = fminf(p->v[j], p->b[j] / lane_sum(&mass));
-		for (size_t i = 0; i < width; i++)
-			t[i] += k[i] * v;
-		total += (double)v * (double)lane_sum(&cost);
-		p->v[j] = p->b[j] - v * lane_sum(&mass);	/* missing in this column */
-	}
-	for (size_t i = 0; i < p->ld; i++)
-		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
-	double all = (double)row_sum(missing, p->ld);
-	for (size_t j = 0; all > 0 && j < p->m; j++) {
-		const lanes *c = (const lanes *)(p->cost + j * p->ld);
-		lanes cost = {0};
-		for (size_t i = 0; i < width; i++)
-			cost += lacking[i] * c[i];
-		total += (double)fmaxf(p->v[j], 0) * (double)lane_sum(&cost) / all;
-	}
-	return total;
-}
-
-static double dual_value(const struct problem *p)
-{
-	double total = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		total += (double)p->a[i] * (p->f[i] + p->epsilon * log((double)(p->u[i] / p->a[i])));
-	for (size_t j = 0; j < p->m; j++)
-		total += (double)p->b[j] * (p->g[j] + p->epsilon * log((double)(p->v[j] / p->b[j])));
-	return total;
-}
-
 /* The potentials take in the scalings. */
-static void absorb(struct problem *p)
+static void absorb(struct problem *p, bool both)
 {
 	for (size_t i = 0; i < p->n; i++)
-		p->f[i] += p->epsilon * log((double)p->u[i]);
+		p->f[i] += p->epsilon * log((double)p->u[i] / (double)p->a[i]);
+	for (size_t j = 0; both && j < p->m; j++)
+		p->g[j] += p->epsilon * log((double)p->v[j] / (double)p->b[j]);
 }
 
-/* L1 distance of the column sums from b, for P = K as update_f() leaves it. */
-static float column_residual(const struct problem *p)
-{
-	float error = 0;
-
-	for (size_t j = 0; j < p->m; j++)
-		error += fabsf(row_sum(p->kernel + j * p->ld, p->ld) - p->b[j]);
-	return error;
-}
-
-#ifndef WINDOW
-#define WINDOW 4
-#endif
-#ifndef CAP
-#define CAP 1.95
-#endif
 /* The omega to go on with when the residual falls by `rate` an iteration at this one: the best there is, by Young's
  * formula, for the rate that plain iterations would have (Thibault et al. 2021, sec. 4). */
 static double relaxation(double omega, double rate)
@@ -289,20 +190,18 @@ static double relaxation(double omega, double rate)
 	if (rate <= omega - 1)
 		return omega;
 	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
-	return fmin(2 / (1 + sqrt(1 - plain)), CAP);
+	return fmin(2 / (1 + sqrt(1 - plain)), 1.95);
 }
 
-/* Iterates at p->epsilon, from the potential f, until the residual is at most tol or *iters is `last`. */
+/* Iterates at p->epsilon, from the potentials, until the residual is at most tol or *iters is `last`. */
 static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *iters)
 {
-	float residual, before = 0;
+	float residual = 2, before = 0;
 	double omega = 1;
 
-	for (;; absorb(p)) {
-		update_g(p);
-		update_f(p);
-		if (++*iters >= last)
-			return column_residual(p);
+	for (bool ready = kernel(p); *iters < last; ready = false) {
+		if (!ready)
+			log_step(p);
 		for (uint32_t k = 1; scale(p, (float)omega, &residual); k++) {
 			if (++*iters >= last || (double)residual <= tol)
 				return residual;
@@ -312,39 +211,103 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
 			before = residual;
 		}
+		absorb(p, false);
 	}
+	return residual;
 }
 
-struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, size_t ld,
-	double epsilon, double tol, uint32_t max_iters, double *workspace)
+/* The transport cost of P = u K v after it was made feasible: rows and columns that sum to too much are scaled
+ * down, and what is then missing from a and b is carried from one to the other in proportion (Altschuler, Weed
+ * and Rigollet 2017, alg. 2). u, v and t are no more what they were. */
+MULTIVERSION
+static double feasible_cost(struct problem *p)
+{
+	size_t width = p->ld / LANES;
+	const lanes *cost = (const lanes *)p->cost, *kernel = (const lanes *)p->kernel;
+	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, all = {0};
+	float *missing = p->x;
+	double total = 0, carried = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);
+	for (size_t i = 0; i < width; i++)
+		t[i] = (lanes){0};
+	for (size_t j = 0; j < p->m; j++) {
+		lanes mass = {0}, work = {0};
+		for (size_t i = 0; i < width; i++) {
+			lanes x = kernel[j * width + i] * u[i];
+			mass += x;
+			work += x * cost[j * width + i];
+		}
+		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
+		for (size_t i = 0; i < width; i++)
+			t[i] += kernel[j * width + i] * v;
+		total += (double)v * (double)lane_sum(&work);
+		p->v[j] = fmaxf(p->b[j] - v * sum, 0);		/* missing in this column */
+	}
+	for (size_t i = 0; i < p->ld; i++)
+		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
+	for (size_t i = 0; i < width; i++)
+		all += ((lanes *)missing)[i];
+	for (size_t j = 0; j < p->m; j++) {
+		lanes work = {0};
+		if (p->v[j] == 0)
+			continue;
+		for (size_t i = 0; i < width; i++)
+			work += ((lanes *)missing)[i] * cost[j * width + i];
+		carried += (double)p->v[j] * (double)lane_sum(&work);
+	}
+	return total + (carried > 0 ? carried / (double)lane_sum(&all) : 0);
+}
+
+size_t sinkhorn_workspace(size_t n, size_t m)
+{
+	/* doubles f, g; floats K, a, u, t, x, and b, v, s */
+	return n + m + ((m + ROWS) * padded(n) + 4 * padded(n) + 3 * padded(m)) / 2 + 8;
+}
+
+struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, double epsilon,
+	double tol, uint32_t max_iters, double *workspace)
 {
 	struct sinkhorn result = {0};
+	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;
 	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .epsilon = epsilon};
-	double largest = (double)largest_cost(cost, n, m);
+	double slack = 4e-7 * largest, mass = 0;
 
 	p.f = workspace;
 	p.g = p.f + n;
 	p.kernel = (float *)(((uintptr_t)(p.g + m) + 63) & ~(uintptr_t)63);
-	p.u = p.kernel + (m + ROWS - 1) / ROWS * ROWS * ld;
+	p.a = p.kernel + rows * ld;
+	p.u = p.a + ld;
 	p.t = p.u + ld;
-	p.a = p.t + ld;
-	p.most = p.a + ld;
-	p.b = p.most + ld;
+	p.x = p.t + ld;
+	p.b = p.x + ld;
 	p.v = p.b + padded(m);
-	p.sum = p.v + padded(m);
-	memset(p.kernel + m * ld, 0, (size_t)(p.sum + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
+	p.s = p.v + padded(m);
+	memset(p.f, 0, (n + m) * sizeof *p.f);
+	memset(p.kernel + m * ld, 0, (size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
 	memcpy(p.a, a, n * sizeof *a);
 	memcpy(p.b, b, m * sizeof *b);
-	memset(p.f, 0, n * sizeof *p.f);
-	while (p.epsilon * 4 <= largest / 8)
+	while (p.epsilon * 4 <= largest / 24)
 		p.epsilon *= 4;
 	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {
 		iterate(&p, 0.05, result.iters + STAGE, &result.iters);
-		absorb(&p);
+		absorb(&p, true);
 	}
 	p.epsilon = epsilon;
 	result.residual = iterate(&p, tol, max_iters, &result.iters);
-	result.dual = dual_value(&p);
+	for (size_t i = 0; i < n; i++)
+		mass += (double)(p.u[i] * p.t[i]);
+	absorb(&p, true);
+	for (size_t i = 0; i < n; i++)
+		result.dual += (double)a[i] * p.f[i];
+	for (size_t j = 0; j < m; j++)
+		result.dual += (double)b[j] * p.g[j];
+	result.dual -= epsilon * (mass - 1);
 	result.cost = feasible_cost(&p);
+	result.upper = result.cost + slack;
+	for (size_t i = 0; i < ld; i++)
+		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
+	result.lower = fmax(dual_cost(cost, a, b, p.x, n, m) - slack, 0);
 	return result;
 }

@@ -33,17 +33,29 @@ static inline size_t padded(size_t n)
 
 static inline float lane_sum(const lanes *x)
 {
-	const quarter *part = (const quarter *)x;
-	quarter q = (part[0] + part[1]) + (part[2] + part[3]);
+	const quarter *q4 = (const quarter *)x;
+	quarter q = (q4[0] + q4[1]) + (q4[2] + q4[3]);
 
 	return (q[0] + q[1]) + (q[2] + q[3]);
 }
 
+/* The sums of four. */
+static inline void lane_sums(quarter *sum, const lanes *x)
+{
+	const quarter *p = (const quarter *)x;
+	quarter a = (p[0] + p[1]) + (p[2] + p[3]), b = (p[4] + p[5]) + (p[6] + p[7]);
+	quarter c = (p[8] + p[9]) + (p[10] + p[11]), d = (p[12] + p[13]) + (p[14] + p[15]);
+	quarter ab = __builtin_shuffle(a, b, (quarter_mask){0, 4, 1, 5}) + __builtin_shuffle(a, b, (quarter_mask){2, 6, 3, 7});
+	quarter cd = __builtin_shuffle(c, d, (quarter_mask){0, 4, 1, 5}) + __builtin_shuffle(c, d, (quarter_mask){2, 6, 3, 7});
+
+	*sum = __builtin_shuffle(ab, cd, (quarter_mask){0, 1, 4, 5}) + __builtin_shuffle(ab, cd, (quarter_mask){2, 3, 6, 7});
+}
+
 static inline float lane_min(const lanes *x)
 {
-	const quarter *part = (const quarter *)x;
-	quarter a = SMALLER(quarter, quarter_mask, part[0], part[1]);
-	quarter b = SMALLER(quarter, quarter_mask, part[2], part[3]);
+	const quarter *q4 = (const quarter *)x;
+	quarter a = SMALLER(quarter, quarter_mask, q4[0], q4[1]);
+	quarter b = SMALLER(quarter, quarter_mask, q4[2], q4[3]);
 	quarter q = SMALLER(quarter, quarter_mask, a, b);
 	float c = q[0] < q[1] ? q[0] : q[1], d = q[2] < q[3] ? q[2] : q[3];
 

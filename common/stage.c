@@ -131,11 +131,19 @@ static void write_rows(struct writer *out, const struct entries *all, size_t row
 	}
 }
 
+void stage_rows(const struct stage *s, size_t *first, size_t *end)
+{
+	*first = row_part.n ? s->row.n * (row_part.i - 1) / row_part.n : 0;
+	*end = row_part.n ? s->row.n * row_part.i / row_part.n : s->row.n;
+}
+
 void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 {
 	size_t rows = s->row.n, cols = s->col.n, k = top_k && top_k < cols ? top_k : cols;
-	size_t first = row_part.n ? rows * (row_part.i - 1) / row_part.n : 0, end = row_part.n ? rows * row_part.i / row_part.n : rows;
 	bool half = s->self && !top_k && !row_part.n, choose = top_k && !s->nearest;
+	size_t first, end;
+
+	stage_rows(s, &first, &end);
 	size_t step = half ? rows : 4 * block_rows(k);
 
 	if (top_k)

@@ -24,6 +24,9 @@ struct stage {
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 };
 
+/* The rows that --rows asks for: first .. end-1. */
+void stage_rows(const struct stage *, size_t *first, size_t *end);
+
 /* Writes the stream: the header, to which kind, rows, cols, top and part are added, and what --rows and --top ask for. */
 void run_stage(struct writer *, struct frame *header, const struct stage *);
 

@@ -1,0 +1,39 @@
+/* Transport costs pair by pair: the stages that solve a problem for every pair of features, or for as few as prove the
+ * nearest. */
+#ifndef PAIRS_H
+#define PAIRS_H
+
+#include "set.h"
+
+/* A problem: feature i of one set, with n points, and j of the other, with m. */
+struct pair {
+	size_t n, m;
+	const float *a, *b;		/* (n), (m): weights */
+	const float *cost;		/* (m, padded(n)) */
+	double mean, largest;		/* of the costs */
+};
+
+struct solution {
+	double cost;			/* W_p^p, or what stands for it */
+	double lower, upper;		/* of the exact one */
+	uint32_t iters;
+	float residual;
+};
+
+struct pairs;
+
+/* Solves a pair: feature i of a and j of b. `potential` (n) holds potentials of the row's points to start from and is left
+ * with better ones; workspace is workspace(n, m, d) doubles for the largest n and m. */
+struct solver {
+	void (*solve)(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *, float *potential,
+		double *workspace, struct solution *);
+	size_t (*workspace)(size_t n, size_t m, size_t d);
+	bool above_exact;		/* its cost is never below the exact one, which bounds therefore bound */
+};
+
+/* Names the stage's functions. The sets have to outlive it; p is 1 or 2. */
+struct pairs *pairs_open(struct stage *, const struct set *a, const struct set *b, int p, const struct solver *);
+/* A note on stderr with --top: how many pairs had to be solved. */
+void pairs_close(struct pairs *);
+
+#endif
