@@ -1,80 +1,88 @@
 /* Distances between features by the weights of their SAEs. */
 #include "die.h"
-#include "opt.h"
-#include "ot.h"
 #include "sae.h"
 #include "set.h"
+#include "vectors.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static bool folded;
+enum { DECODER, ENCODER, BOTH };
+
+static bool folded, squared, bias;
+static int weights = -1;
 
 static const struct opt options[] = {
+	{"weights", OPT_CHOICE, &weights, "decoder|encoder|both", "which take part; both when --folded", 0, 0},
+	{"bias", OPT_FLAG, &bias, NULL, "the encoder's bias takes part too", 0, 0},
+	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &folded, NULL, "SAE Match: squared difference of the folded weights", 0, 0},
-	OPT_THREADS, OPT_END
+	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* One side of the comparison: a vector for every feature. */
 struct side {
 	struct set set;			/* from a stream; empty from an SAE */
 	struct ids ids;
-	size_t d;
-	float *vector, *norm;		/* (ids.n, d); its squared length */
+	size_t d;			/* of the SAEs */
+	struct vectors vectors;
+	bool *zero;			/* (ids.n): it has no direction */
 	char *layer;			/* of an SAE */
 	const char *name;
 };
 
-/* The decoder row, of length 1. A zero row stays zero. */
-static void decoder_vector(float *y, const struct sae *s, size_t i)
+/* What takes part of feature i. Folding leaves the SAE's output as it is: theta W_dec, W_enc / theta and
+ * b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
+static void assemble(float *y, const struct sae *s, size_t i, float theta)
+{
+	for (size_t k = 0; weights != ENCODER && k < s->d; k++)
+		*y++ = theta * s->w_dec[i * s->d + k];
+	for (size_t k = 0; weights != DECODER && k < s->d; k++)
+		*y++ = s->w_enc[k * s->features + i] / theta;
+	if (bias)
+		*y = s->b_enc[i] / theta;
+}
+
+/* To length 1; false when there is nothing to scale. */
+static bool normalise(float *y, size_t d)
 {
 	double sum = 0;
 
-	for (size_t k = 0; k < s->d; k++)
-		sum += (double)s->w_dec[i * s->d + k] * (double)s->w_dec[i * s->d + k];
-	for (size_t k = 0; k < s->d; k++)
-		y[k] = sum > 0 ? (float)((double)s->w_dec[i * s->d + k] / sqrt(sum)) : 0;
-}
-
-/* Folding leaves the output as it is: theta W_dec and W_enc / theta, so that all thresholds are 1
- * (Balagansky et al. 2025, sec. 3). */
-static void folded_vector(float *y, const struct sae *s, size_t i, size_t *unfoldable)
-{
-	float theta = s->threshold[i];
-
-	if (!(theta >= 1e-6f)) {
-		theta = 1e-6f;
-		++*unfoldable;
-	}
-	for (size_t k = 0; k < s->d; k++) {
-		y[k] = theta * s->w_dec[i * s->d + k];
-		y[s->d + k] = s->w_enc[k * s->features + i] / theta;
-	}
+	for (size_t k = 0; k < d; k++)
+		sum += (double)y[k] * (double)y[k];
+	for (size_t k = 0; sum > 0 && k < d; k++)
+		y[k] = (float)((double)y[k] / sqrt(sum));
+	return sum > 0;
 }
 
 /* Appends the vectors of n features of an SAE to the side. */
 static void add_vectors(struct side *side, const struct sae *s, const char *path, size_t at,
 	const uint32_t *feature, size_t n)
 {
-	size_t d = folded ? 2 * s->d : s->d, unfoldable = 0;
+	struct vectors *v = &side->vectors;
+	size_t d = (weights == BOTH ? 2 : 1) * s->d + bias, unfoldable = 0;
 
 	if (folded && !s->threshold)
 		die("%s: no threshold: only a JumpReLU SAE can be folded", path);
-	if (side->vector && d != side->d)
-		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d / (folded ? 2 : 1));
-	side->d = d;
-	side->vector = need_more(side->vector, (at + n) * sizeof(float), d);
+	if (v->at && s->d != side->d)
+		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d);
+	side->d = s->d;
+	*v = (struct vectors){at + n, d, need_more(v->at, (at + n) * sizeof(float), d)};
+	side->zero = need_more(side->zero, at + n, sizeof *side->zero);
 	for (size_t i = 0; i < n; i++) {
-		float *y = side->vector + (at + i) * d;
+		float *y = v->at + (at + i) * d, theta = 1;
 		if (feature[i] >= s->features)
 			die("%s: feature %u of %zu", path, feature[i], s->features);
-		if (folded)
-			folded_vector(y, s, feature[i], &unfoldable);
-		else
-			decoder_vector(y, s, feature[i]);
+		if (folded && !((theta = s->threshold[feature[i]]) >= 1e-6f)) {
+			theta = 1e-6f;
+			unfoldable++;
+		}
+		assemble(y, s, feature[i], theta);
+		for (size_t k = 0; k < d; k++)
+			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares of distances stay floats */
+				die("%s: feature %u: a weight beyond 1e15", path, feature[i]);
+		side->zero[at + i] = !squared && !normalise(y, d);
 	}
 	if (unfoldable > 0)
 		note("%s: %zu features have no positive threshold: folded with 1e-6", path, unfoldable);
@@ -138,10 +146,6 @@ static size_t read_sides(char *const *operand, struct side side[2])
 			side_of_set(&side[k]);
 		}
 	}
-	for (size_t k = 0; k < n; k++) {
-		side[k].norm = need(side[k].ids.n, sizeof(float));
-		squared_norms(side[k].norm, side[k].vector, side[k].ids.n, side[k].d);
-	}
 	if (side[n - 1].d != side[0].d && side[n - 1].ids.n > 0 && side[0].ids.n > 0)
 		die("%s: an SAE of other dimensions than that of %s", side[n - 1].name, side[0].name);
 	return n;
@@ -154,36 +158,25 @@ static void side_free(struct side *s)
 		free((void *)(uintptr_t)s->ids.feature);
 	}
 	free(s->layer);
-	free(s->vector);
-	free(s->norm);
+	free(s->vectors.at);
+	free(s->zero);
 	set_free(&s->set);
 }
 
-/* Half a squared distance of unit rows is 1 - cosine; a zero row has no direction: 1, but to itself. */
-static void cosine_distances(float *dist, const struct side *a, size_t i, const struct side *b)
-{
-	for (size_t j = 0; j < b->ids.n; j++)
-		dist[j] = a->norm[i] == 0 || b->norm[j] == 0 ? a != b || i != j : dist[j] / 2;
-}
+struct cosines {
+	struct stage halves;		/* of squared distances of unit vectors: 1 - cosine */
+	const struct side *row, *col;
+};
 
-static void all_pairs(struct writer *out, const struct side *a, const struct side *b)
+/* A feature without a direction is at distance 1 from all but itself. */
+static void cosine_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
 {
-	size_t rows = a->ids.n, cols = b->ids.n, step = block_rows(cols) < rows ? block_rows(cols) : rows;
-	float *dist = need(step * sizeof *dist, cols);
+	const struct cosines *c = context;
 
-	for (size_t row0 = 0; row0 < rows && cols > 0; row0 += step) {
-		size_t n = rows - row0 < step ? rows - row0 : step;
-		#pragma omp parallel for num_threads(threads) schedule(dynamic)
-		for (size_t r = 0; r < n; r += 16) {
-			size_t k = n - r < 16 ? n - r : 16;
-			cost_matrix(dist + r * cols, a->vector + (row0 + r) * a->d, a->norm + row0 + r, k,
-				b->vector, b->norm, cols, a->d, 2, cols);
-			for (size_t i = r; !folded && i < r + k; i++)
-				cosine_distances(dist + i * cols, a, row0 + i, b);
-		}
-		write_block(out, row0, n, cols, dist, NULL, NULL);
-	}
-	free(dist);
+	c->halves.solve(c->halves.context, thread, i, from, out);
+	for (size_t j = from; j < c->col->ids.n; j++)
+		if (c->row->zero[i] || c->col->zero[j])
+			out->dist[j] = c->row != c->col || i != j;
 }
 
 int main(int argc, char **argv)
@@ -192,23 +185,39 @@ int main(int argc, char **argv)
 	char **operand = opt_parse(argv, options, "decoder [OPTION]... [A [B]]",
 		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
 		"name them.", 2);
-	openblas_set_num_threads(1);
+	if (weights < 0)
+		weights = folded ? BOTH : DECODER;
+	if (bias && weights == DECODER)
+		misuse("--bias is the encoder's: --weights encoder or both");
+	squared |= folded;
 	struct writer *out = writer_open();
 	struct side side[2];
 	size_t sides = read_sides(operand, side);
-	struct frame header = {0};
+	const struct side *row = &side[0], *col = &side[sides - 1];
+	struct stage stage = {.row = row->ids, .col = col->ids, .self = sides == 1};
+	struct vector_stage *vectors = vector_stage(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
+	struct cosines cosines = {stage, row, col};
 	struct set set[2] = {side[0].set, side[1].set};
+	struct frame header;
+	char *metric = need_text("%s%s%s%s", squared ? folded ? "folded " : "" : "1 - ",
+		(const char *[]){"decoder", "encoder", "decoder and encoder"}[weights], bias ? " and bias" : "",
+		squared ? ", squared difference" : " cosine");
 
+	if (!squared) {
+		stage.solve = cosine_row;
+		stage.context = &cosines;
+	}
 	sets_header(set, sides, &header);
 	drop_field(&header, "space");
-	set_string(&header, "metric", folded ? "folded weights, squared difference" : "1 - decoder cosine");
-	write_distances_header(out, &header, &side[0].ids, &side[sides - 1].ids);
-	all_pairs(out, &side[0], &side[sides - 1]);
+	set_string(&header, "metric", metric);
+	run_stage(out, &header, &stage);
 	write_end(out);
 	writer_close(out);
+	vector_stage_free(vectors);
 	frame_free(&header);
 	side_free(&side[0]);
 	side_free(&side[1]);
+	free(metric);
 	free(operand);
 	return 0;
 }

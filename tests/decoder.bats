@@ -17,6 +17,48 @@ dist() {
 	oracle projection folded d "$SAMPLE/sae_L2_s0" "$SAMPLE/sae_L4_s0"
 }
 
+@test "whichever weights take part: numpy's numbers" {
+	oracle act_dump sae a --npz --threshold
+	oracle act_dump sae b --npz --threshold --seed 1
+	oracle act_dump sae c --threshold --seed 2		# SAELens: its input is centred
+	for how in cosine squared folded; do
+		for parts in decoder encoder both; do
+			for bias in "" bias; do
+				[ "$parts $bias" != "decoder bias" ] || continue
+				decoder --quiet $([ $how = cosine ] || echo --$how) --weights $parts ${bias:+--bias} a b >d
+				oracle projection decoder d a b $how $parts $bias
+			done
+		done
+		decoder --quiet $([ $how = cosine ] || echo --$how) --weights encoder --bias a c >d
+		oracle projection decoder d a c $how encoder bias
+	done
+	framecat --header d | grep -q '"metric":"folded encoder and bias, squared difference"'
+	cmp <(decoder --quiet --folded a b | frame2json | tail -n +2) \
+		<(decoder --quiet --folded --weights both a b | frame2json | tail -n +2)
+}
+
+@test "--top holds each row's nearest, sorted, the lower column first of equals" {
+	"$PY" - <<-'PYTHON'
+	import numpy as np, os
+	rng = np.random.default_rng(0)
+	for name, n in ("a", 40), ("b", 50):
+	    os.mkdir(name)
+	    w = rng.integers(-1, 2, (n, 3)).astype("f4")	# few directions, zero rows: ties
+	    np.savez(name + "/params.npz", W_dec=w, W_enc=w.T, b_enc=w[:, 0], b_dec=w[0])
+	PYTHON
+	decoder a b >whole
+	decoder a >self
+	for k in 1 5 49 50 1000; do
+		decoder --top $k a b >some
+		oracle nearest whole some $k
+		decoder --top $k a >some
+		oracle nearest self some $k
+	done
+	decoder "$SAMPLE"/sae_L{2,4}_s0 >whole
+	decoder --top 10 "$SAMPLE"/sae_L{2,4}_s0 >some
+	oracle nearest whole some 10
+}
+
 @test "on a real model: cosine, and folded JumpReLU" {
 	[ -n "$DATA" ] || skip "no real data"
 	for pair in "1_s0 2_s0" "4_s0 5_s0" "5_s0 5_s1"; do
@@ -24,7 +66,7 @@ dist() {
 		decoder "${sides[@]}" >d		# the folders: SAELens
 		oracle projection decoder d "${sides[@]}"
 		decoder --quiet --folded "${sides[@]/%//params.npz}" >d
-		oracle projection folded d "${sides[@]}"
+		oracle projection folded d "${sides[@]/%//params.npz}"
 	done
 }
 
@@ -124,6 +166,13 @@ assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()' "$ROOT/tests/oracle"
 	[[ $line == *"names the SAE 'narrow', which is not here"* ]]
 	fails 1 decoder <(stream distances)
 	fails 2 decoder a b c
+	fails 2 decoder --bias "$SAMPLE/sae_L2_s0"
+	[[ $line == *"--weights encoder"* ]]
+	oracle act_dump sae huge --npz
+	"$PY" -c 'import numpy as np
+z = dict(np.load("huge/params.npz")); z["W_dec"][3, 1] = 1e30; np.savez("huge/params.npz", **z)'
+	fails 1 decoder huge
+	[ "$line" = "decoder: huge: feature 3: a weight beyond 1e15" ]
 }
 
 @test "streams whose tensors lie: taken or refused, never a crash" {

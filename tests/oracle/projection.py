@@ -7,12 +7,13 @@
     projection.py rotate POINTS BEFORE STATES DIMS
     projection.py white POINTS                  mean 0, variance 1 in every direction
     projection.py unit POINTS BEFORE
-    projection.py decoder DISTANCES SAE SAE     1 - cosine of decoder rows
+    projection.py decoder DISTANCES SAE SAE [cosine|squared|folded decoder|encoder|both [bias]]
     projection.py folded DISTANCES SAE SAE      SAE Match"""
 import sys
 
 import numpy as np
 
+from act_dump import load_sae
 from stream import read
 
 
@@ -87,28 +88,26 @@ def matrix(path):
     return ids["row_feature"], ids["col_feature"], np.concatenate([b["dist"] for b in blocks]).astype("f8")
 
 
-def weights(path):
-    return {key: value.astype("f8") for key, value in np.load(path + "/params.npz").items()}
-
-
-def decoder(path, a, b):
-    rows, cols, d = matrix(path)
-    x, y = (weights(p)["W_dec"] for p in (a, b))
-    x, y = (w / np.linalg.norm(w, axis=1, keepdims=True) for w in (x[rows], y[cols]))
-    near(d, 1 - x @ y.T, 1e-5)
-
-
-def folded(path, a, b):
+def decoder(path, a, b, how="cosine", parts="decoder", *bias):
+    """How is cosine, squared or folded."""
     rows, cols, d = matrix(path)
     vectors = []
     for p, ids in ((a, rows), (b, cols)):
-        s = weights(p)
-        theta = np.maximum(s["threshold"], 1e-6)
-        vectors.append(np.hstack([s["W_dec"] * theta[:, None], (s["W_enc"] / theta).T])[ids])
+        s = load_sae(p)
+        theta = np.maximum(s["threshold"], 1e-6)[:, None] if how == "folded" else 1
+        offset = s["b_enc"] - s["b_dec"] @ s["W_enc"] if s["centre"] else s["b_enc"]
+        x = [s["W_dec"] * theta] * (parts != "encoder") + [s["W_enc"].T / theta] * (parts != "decoder")
+        vectors.append(np.hstack(x + [offset[:, None] / theta] * len(bias))[ids])
+    if how == "cosine":
+        x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors)
+        return near(d, 1 - x @ y.T, 1e-5)
     x, y = vectors
-    exact = ((x[:, None] - y[None]) ** 2).sum(-1) if len(x) * len(y) < 1 << 16 else \
-        np.stack([((x[i] - y) ** 2).sum(-1) for i in range(len(x))])
-    assert (np.abs(d - exact) <= 1e-4 * exact + 1e-9).all(), np.abs(d / exact - 1).max()
+    exact = np.stack([((one - y) ** 2).sum(-1) for one in x])
+    assert (np.abs(d - exact) <= 1e-5 * exact + 1e-9).all(), np.abs(d / exact - 1).max()
+
+
+def folded(path, a, b):
+    decoder(path, a, b, "folded", "both")
 
 
 globals()[sys.argv[1]](*sys.argv[2:])
