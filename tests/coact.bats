@@ -1,0 +1,159 @@
+load helper
+# contract: activations coact
+
+METRICS="pearson jaccard joint"
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	oracle coact make a 500 1 silent always constant offset nearly
+	oracle coact make b 500 2 always offset silent constant nearly offset
+}
+
+# act LAYER: activations of the sample
+act() {
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0/params.npz" --layer "$1" --no-point
+}
+
+@test "numpy's correlation, Jaccard index and probability: features that always, never and seldom fire" {
+	for metric in $METRICS; do
+		coact --metric $metric a b >d
+		oracle coact check $metric d a b
+		coact --metric $metric a >d
+		oracle coact check $metric d a
+	done
+	cmp <(coact a b | frame2json | tail -n +2) <(coact --metric pearson a b | frame2json | tail -n +2)
+}
+
+@test "on the sample" {
+	act 2 >2
+	act 4 >4
+	for metric in $METRICS; do
+		coact --metric $metric 2 4 >d
+		oracle coact check $metric d 2 4
+	done
+	coact 2 >d
+	oracle coact check pearson d 2
+	framecat --header d | grep -q '"tokens":4096,"metric":"1 - Pearson correlation","rows":512,"cols":512'
+}
+
+@test "joined streams are one set; stdin holds one set or two" {
+	cat a b >both
+	coact both >d
+	oracle coact check pearson d both
+	[ "$(frame2tsv --columns row_layer d | sort | uniq -c | tr -s ' \n' ' ')" = " 30 a 30 b 1 row_layer " ]
+	coact --metric jaccard both b >d
+	oracle coact check jaccard d both b
+	coact a b | frame2json | tail -n +2 >expected
+	for command in "coact" "coact - -"; do
+		$command <both | frame2json | tail -n +2 | cmp - expected
+	done
+	coact a - <b | frame2json | tail -n +2 | cmp - expected
+	coact - <both | frame2json | sed 1d | cmp - <(coact both | frame2json | sed 1d)
+}
+
+@test "scaling activations changes nothing, and only Pearson asks how much they are" {
+	"$PY" -c '
+import numpy as np, sys
+from stream import pack, read
+(header, frames), = read(open("a", "rb"))
+for name, by in ("scaled", 1024), ("other", np.float32(np.pi)):
+    for f in frames:
+        f["value"] = f["value"] * np.float32(by) if name == "scaled" else f["value"] ** by
+    open(name, "wb").write(pack(header, frames))'
+	for metric in $METRICS; do
+		cmp <(coact --metric $metric a b | frame2json | sed 1d) <(coact --metric $metric scaled b | frame2json | sed 1d)
+	done
+	for metric in jaccard joint; do
+		cmp <(coact --metric $metric a b | frame2json | sed 1d) <(coact --metric $metric other b | frame2json | sed 1d)
+	done
+	refute cmp -s <(coact a b | frame2json | sed 1d) <(coact other b | frame2json | sed 1d)
+}
+
+@test "a set beside itself has distance 0 where something fires, and a feature that never does 1 to all others" {
+	for metric in $METRICS; do
+		coact --metric $metric a a | frame2json | "$PY" -c '
+import json, sys
+d = json.loads(sys.stdin.readlines()[2])["dist"][2]
+constant = 2 if sys.argv[1] == "pearson" else 0		# of no variance: correlates with nothing
+assert all(d[31 * i] == (i in (0, constant)) for i in range(30)), d[::31]
+assert all(0 <= x <= 2 for x in d) and set(d[:30]) == {1}' $metric
+		coact --metric $metric a | frame2json | "$PY" -c '
+import json, sys
+d = json.loads(sys.stdin.readlines()[2])["dist"][2]
+assert d[0] == 0 and set(d[1:30]) == {1} and not any(d[::31])'
+	done
+}
+
+@test "--top holds each row's nearest" {
+	for metric in $METRICS; do
+		coact --metric $metric a b >whole
+		for k in 1 4 99; do
+			coact --metric $metric --top $k a b >some
+			oracle nearest whole some $k
+		done
+	done
+	coact a >whole
+	coact --top 3 a >some
+	oracle nearest whole some 3
+}
+
+@test "blocks of rows have the bits of the whole, of one set and of two" {
+	for sides in "a b" a; do
+		coact $sides | frame2json | "$PY" -c 'import json, sys
+print(json.loads(sys.stdin.readlines()[2])["dist"][2])' >whole
+		for i in 1 2 3 4; do coact --rows $i/4 $sides; done | frame2json | "$PY" -c 'import json, sys
+print(sum((x["dist"][2] for x in map(json.loads, sys.stdin) if "dist" in x), []))' >parts
+		cmp whole parts
+	done
+}
+
+@test "both sides have to be over the same tokens" {
+	oracle coact make shorter 499 2
+	oracle coact make longer 501 2
+	"$PY" -c '
+from stream import pack, read
+(header, frames), = read(open("b", "rb"))
+frames[1]["token"] = frames[1]["token"].copy()
+frames[1]["token"][5] += 1
+open("other", "wb").write(pack(header, frames))'
+	fails 1 coact a shorter
+	[ "$line" = "coact: shorter: frame 8: 499 tokens, where a has 500: the tokens have to be the same" ]
+	fails 1 coact a longer
+	[ "$line" = "coact: longer: frame 8: token 1500, beyond the last of a: the tokens have to be the same" ]
+	fails 1 coact a other
+	[ "$line" = "coact: other: frame 2: token 226, where a has 225: the tokens have to be the same" ]
+	cat b other >two
+	fails 1 coact two
+	[ "$line" = "coact: two: stream 2: frame 2: token 226, where two has 225: the tokens have to be the same" ]
+}
+
+@test "what is no stream of activations is refused" {
+	stream distributions >d
+	fails 1 coact a d
+	fails 2 coact a b a
+	fails 2 coact --metric cosine a
+	fails 1 coact - - < <(cat a a a)
+	[ "$line" = "coact: stdin: 3 streams, where - - reads two" ]
+	cat a a a | coact >/dev/null
+	"$PY" -c '
+from stream import pack, read
+(header, frames), = read(open("a", "rb"))
+open("many", "wb").write(pack({**header, "features": 2**26}, frames))
+frames[0]["feature"] = frames[0]["feature"].copy()
+frames[0]["feature"][1] = frames[0]["feature"][0]
+open("twice", "wb").write(pack(header, frames))'
+	fails 1 coact many
+	[[ $line == *"67108864 features: 16777216 is the most" ]]
+	fails 1 coact twice
+	[[ $line == *"feature 1 stands twice on token 0" ]]
+}
+
+@test "streams whose tensors lie: taken or refused, never a crash" {
+	oracle mutate --stream activations coact --quiet --threads 1
+}
+
+@test "the output is the same for any number of threads" {
+	for options in "" "--top 3" "--rows 2/3"; do
+		cmp <(coact --threads 1 $options a b) <(coact --threads 3 $options a b)
+	done
+}

@@ -1,0 +1,77 @@
+"""Distances by activations in numpy, in double, from dense matrices.
+
+    coact.py check METRIC DISTANCES A [B]       of two files of activations, or of one with itself
+    coact.py make FILE TOKENS SEED [SORT...]    writes a random stream; sorts are put over its first features: silent,
+                                                always, constant, offset (always, far from 0), nearly (all but one token)"""
+import sys
+
+import numpy as np
+
+from act_dump import dense
+from stream import pack, read
+
+FEATURES = 30
+
+
+def matrix(path):
+    """(tokens, features), those of later streams behind."""
+    return np.hstack([dense(*stream)[1].astype("f8") for stream in read(open(path, "rb"))])
+
+
+def pearson(x, y):
+    x, y = x - x.mean(0), y - y.mean(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (x.T @ y) / np.sqrt((x * x).sum(0)[:, None] * (y * y).sum(0))
+    return np.where((np.ptp(x, 0) > 0)[:, None] & (np.ptp(y, 0) > 0), r, 0)
+
+
+def jaccard(x, y):
+    x, y = x > 0, y > 0
+    both = x.T.astype("f8") @ y
+    return both / np.maximum(x.sum(0)[:, None] + y.sum(0) - both, 1)
+
+
+def joint(x, y):
+    """The smaller of P(j fires | i fires) and P(i fires | j fires)."""
+    x, y = (x > 0).astype("f8"), (y > 0).astype("f8")
+    both = x.T @ y
+    return np.minimum(both / np.maximum(x.sum(0)[:, None], 1), both / np.maximum(y.sum(0), 1))
+
+
+def check(metric, path, *sides):
+    (header, (ids, *blocks)), = read(open(path, "rb"))
+    x, y = matrix(sides[0]), matrix(sides[-1])
+    found = np.concatenate([b["dist"] for b in blocks])
+    wanted = 1 - globals()[metric](x, y)
+    if metric == "pearson":     # numpy's own, of the features that it is defined for
+        some, others = (np.flatnonzero(np.ptp(z, 0) > 0)[:40] for z in (x, y))
+        own = np.corrcoef(x[:, some].T, y[:, others].T)[:len(some), len(some):]
+        assert np.abs(1 - own - wanted[np.ix_(some, others)]).max() < 1e-9
+    if len(sides) == 1:
+        np.fill_diagonal(wanted, 0)
+        assert (np.diag(found) == 0).all() and np.array_equal(found, found.T)
+    assert "space" not in header and header["tokens"] == len(x), header
+    assert found.shape == wanted.shape and np.abs(found - wanted).max() < 1e-5, np.abs(found - wanted).max()
+
+
+def make(path, tokens, seed, *sorts):
+    rng, n = np.random.default_rng(int(seed)), int(tokens)
+    shared = np.random.default_rng(0).exponential(1, (n, FEATURES))
+    x = np.where(rng.random((n, FEATURES)) < (.02 + rng.random(FEATURES) ** 3), shared + rng.exponential(.5, shared.shape), 0)
+    for i, sort in enumerate(sorts):
+        x[:, i] = {"silent": 0, "constant": .1, "always": shared[:, i] + .1, "nearly": 1000 + shared[:, i],
+                   "offset": 1e6 + shared[:, i]}[sort]
+        if sort == "nearly":
+            x[i, i] = 0
+    frames = []
+    for i in range(0, n, 70):
+        part = x[i:i + 70].astype("f4")
+        row, feature = np.nonzero(part)
+        frames.append({"token": 3 * np.arange(i, i + len(part), dtype="<u4"), "feature": feature.astype("<u4"),
+                       "indptr": np.concatenate([[0], np.cumsum((part != 0).sum(1))]).astype("<u4"),
+                       "value": part[row, feature]})
+    with open(path, "wb") as file:
+        file.write(pack({"kind": "activations", "layer": path, "features": FEATURES, "tokens": n, "history": []}, frames))
+
+
+globals()[sys.argv[1]](*sys.argv[2:])
