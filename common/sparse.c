@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows, size_t cols)
+void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
+	size_t cols)
 {
 	memset(count, 0, cols * sizeof *count);
 	memset(sum, 0, cols * sizeof *sum);

@@ -13,7 +13,8 @@ struct sparse {
 };
 
 /* Of each column: how many entries, their sum, the sum of their squares; each (cols). */
-void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows, size_t cols);
+void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
+	size_t cols);
 
 /* Takes from every column that has no zeros its mean, sum[j] / rows. */
 void centre_full_columns(struct sparse *x, const size_t *count, const double *sum, size_t rows);
@@ -21,8 +22,8 @@ void centre_full_columns(struct sparse *x, const size_t *count, const double *su
 /* The columns of x as rows of y, which has room for them; entries ascend. */
 void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
-/* product[j] += sum_k value[k] x[index[k]][j], k in order: the bits of the product of two columns do not depend on
- * which of them is the vector. */
+/* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same bits whichever
+ * of them is the vector. */
 void add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
 
 #endif

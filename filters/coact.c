@@ -103,7 +103,7 @@ static void take_frame(struct reader *in, const struct frame *f, struct stream *
 	}
 }
 
-/* A correlation is the same without the mean; without it nothing cancels in that of features that always fire. */
+/* A correlation is the same without the mean, and without it nothing cancels where features always fire. */
 static void take_moments(struct stream *s)
 {
 	s->count = need(s->features, sizeof *s->count);
@@ -118,7 +118,8 @@ static void take_moments(struct stream *s)
 		s->variance[i] = fmax(0, s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
 }
 
-static void take_stream(struct reader *in, const struct frame *header, struct stream *s, const struct stream *first)
+static void take_stream(struct reader *in, const struct frame *header, struct stream *s,
+	const struct stream *first)
 {
 	struct frame frame = {0};
 
@@ -226,7 +227,8 @@ static void stream_free(struct stream *s)
 }
 
 /* Of feature i of a and feature j of b, whose activations multiply to `product`, summed over the tokens. */
-static double likeness(const struct stream *a, size_t i, const struct stream *b, size_t j, double product, double tokens)
+static double likeness(const struct stream *a, size_t i, const struct stream *b, size_t j, double product,
+	double tokens)
 {
 	double m = (double)a->count[i], n = (double)b->count[j];
 
@@ -263,7 +265,8 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "coact [OPTION]... [A [B]]",
-		"Distances between features by the tokens on which they fire, from activations over the same tokens.", 2);
+		"Distances between features by the tokens on which they fire; A and B are activations over the same "
+		"tokens.", 2);
 	struct writer *out = writer_open();
 	struct streams all = {0};
 	size_t first = read_streams(operand, &all), sets = first < all.n ? 2 : 1;

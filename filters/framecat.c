@@ -1,5 +1,6 @@
 /* Joins streams, or says what is in them. */
 #include "die.h"
+#include "merge.h"
 #include "opt.h"
 #include "text.h"
 
@@ -7,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool check, count, headers, histories, compress, decompress;
+static bool check, count, headers, histories, merge, compress, decompress;
 
 static const struct opt options[] = {
 	{"check", OPT_FLAG, &check, NULL, "read and check to the last byte, write nothing", 0, 0},
 	{"count", OPT_FLAG, &count, NULL, "a line for each stream: file, kind, frames", 0, 0},
 	{"header", OPT_FLAG, &headers, NULL, "a line of JSON for each header", 0, 0},
 	{"history", OPT_FLAG, &histories, NULL, "the commands that made each stream", 0, 0},
+	{"merge", OPT_FLAG, &merge, NULL, "join blocks of rows of distances, made with --rows", 0, 0},
 	{"compress", OPT_FLAG, &compress, NULL, "write LZ4 payloads", 0, 0},
 	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads, the default", 0, 0},
 	OPT_END
@@ -102,12 +104,19 @@ int main(int argc, char **argv)
 		"Joins streams one after another, says what is in them, or packs them otherwise.",
 		1 << 20);
 
+	if (check + count + headers + histories + merge > 1)
+		misuse("one of --check --count --header --history --merge at most");
 	if (check + count + headers + histories + compress + decompress > 1)
-		misuse("one of --check --count --header --history --compress --decompress at most");
+		misuse("one of --compress --decompress at most, and where streams are written");
+	for (size_t i = 0; merge && (i == 0 || operand[i]); i++)
+		if (!operand[i] || strcmp(operand[i], "-") == 0)
+			misuse("--merge reads each file twice, and stdin cannot be");
 	struct writer *out = check || count || headers || histories ? NULL : writer_open();
 	if (compress)
 		writer_compress(out, true);
-	for (size_t i = 0; i == 0 || operand[i]; i++)
+	if (merge)
+		merge_rows(operand, out);
+	for (size_t i = 0; !merge && (i == 0 || operand[i]); i++)
 		cat(operand[i], out);
 	if (out)
 		writer_close(out);
