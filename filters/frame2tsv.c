@@ -19,6 +19,7 @@ struct table {
 	const struct field **column;
 	size_t n, rows;
 	char *names;		/* the line printed last */
+	uint32_t *row;		/* of unfold() */
 	bool any;
 };
 
@@ -123,8 +124,32 @@ static void print_row(const struct table *t, size_t row)
 	putchar('\n');
 }
 
-static void print_frame(struct table *t, const struct reader *in, const struct frame *f)
+/* A block of k nearest distances as a table of pairs: (b, k) become b k lines, and row0 becomes the column of rows. */
+static void unfold(struct table *t, const struct reader *in, struct frame *f)
 {
+	struct field *row0 = find_field(f, "row0"), *col = find_field(f, "col");
+
+	if (!row0 || row0->kind != INTEGER || !col || col->kind != TENSOR || col->tensor.rank != 2)
+		return;
+	size_t first = want_size(in, f, "row0"), b = col->tensor.shape[0], k = col->tensor.shape[1];
+	if (first + b > UINT32_MAX)
+		bad(in, "rows %zu to %zu", first, first + b);
+	t->row = need_more(t->row, b * sizeof *t->row, k);
+	for (size_t i = 0; i < b * k; i++)
+		t->row[i] = (uint32_t)(first + i / k);
+	for (struct field *x = f->field; x < f->field + f->n; x++)
+		if (x->kind == TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b && x->tensor.shape[1] == k) {
+			x->tensor.rank = 1;
+			x->tensor.shape[0] = b * k;
+		}
+	row0->name = "row";
+	row0->kind = TENSOR;
+	row0->tensor = (struct tensor){U4, 1, {b * k}, t->row};
+}
+
+static void print_frame(struct table *t, const struct reader *in, struct frame *f)
+{
+	unfold(t, in, f);
 	t->n = 0;
 	if (columns)
 		chosen_columns(t, in, f);
@@ -167,6 +192,7 @@ int main(int argc, char **argv)
 	text_close();
 	free(table.column);
 	free(table.names);
+	free(table.row);
 	free(operand);
 	return 0;
 }
