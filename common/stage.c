@@ -145,6 +145,7 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 
 	stage_rows(s, &first, &end);
 	size_t step = half ? rows : 4 * block_rows(k);
+	int together = s->together ? (int)s->together : 1;
 
 	if (top_k)
 		set_integer(header, "top", (int64_t)k);
@@ -159,7 +160,7 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		whole[t] = rows_for(1, cols, s->given, false);
 	for (size_t row0 = first; row0 < end; row0 += step) {
 		size_t n = end - row0 < step ? end - row0 : step, done = 0;
-		#pragma omp parallel for num_threads(threads) schedule(dynamic)
+		#pragma omp parallel for num_threads(threads) schedule(dynamic, together)
 		for (size_t r = 0; r < n; r++) {
 			size_t thread = (size_t)omp_get_thread_num();
 			struct entries one = row_at(&all, r, k);

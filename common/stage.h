@@ -15,6 +15,7 @@ struct stage {
 	struct ids row, col;
 	bool self;		/* of a set with itself: rows and columns are the same, distances symmetric */
 	unsigned given;		/* beside dist: BOUNDS, ITERATIONS */
+	size_t together;	/* rows that one thread should solve in turn; 0: one */
 	void *context;
 	/* Writes row i from column `from` on: out->dist[from], ... and what else is given. The same pair has the same
 	 * bits in any row, from any `from`, in any thread < threads. */
