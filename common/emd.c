@@ -55,29 +55,55 @@ static void unhang(struct basis *t, uint32_t node)
 		t->child[t->parent[node]] = next;
 }
 
-/* Depth and potential of a node and of all below it, from its parent's. */
-static void settle(struct basis *t, uint32_t top)
+static void set_potential(struct basis *t, uint32_t node, double x)
 {
-	for (uint32_t node = top; ; node = t->next[node]) {
-		for (; ; node = t->child[node]) {
-			uint32_t parent = t->parent[node];
-			double x = cost_between(t, node, parent) - t->potential[parent];
-			t->depth[node] = t->depth[parent] + 1;
-			t->potential[node] = x;
-			*(node < t->m ? t->u + node : t->v + node - t->m) = (float)x;
-			if (t->child[node] == NONE)
-				break;
-		}
-		while (node != top && t->next[node] == NONE)
-			node = t->parent[node];
-		if (node == top)
-			return;
+	t->potential[node] = x;
+	*(node < t->m ? t->u + node : t->v + node - t->m) = (float)x;
+}
+
+/* The next node below `top` in the order of depth first, or NONE; *depth is that of the node. */
+static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t node, uint32_t *depth)
+{
+	if (t->child[node] != NONE) {
+		++*depth;
+		return t->child[node];
+	}
+	for (; node != top; node = t->parent[node], --*depth)
+		if (t->next[node] != NONE)
+			return t->next[node];
+	return NONE;
+}
+
+/* New depths below and with `top`, and potentials: those of its own side rise by `rise`, the others fall. */
+static void shift(struct basis *t, uint32_t top, double rise)
+{
+	uint32_t depth = t->depth[t->parent[top]] + 1;
+	double of_col = top < t->m ? rise : -rise;
+
+	for (uint32_t node = top; node != NONE; node = next_below(t, top, node, &depth)) {
+		t->depth[node] = depth;
+		set_potential(t, node, t->potential[node] + (node < t->m ? of_col : -of_col));
+	}
+}
+
+/* All depths and potentials from the root's, so that rounding does not add up. */
+static void settle(struct basis *t)
+{
+	uint32_t root = (uint32_t)(t->n + t->m) - 1, depth = 0;
+
+	t->depth[root] = 0;
+	for (uint32_t node = root; (node = next_below(t, root, node, &depth)) != NONE; ) {
+		uint32_t parent = t->parent[node];
+		t->depth[node] = depth;
+		set_potential(t, node, cost_between(t, node, parent) - t->potential[parent]);
 	}
 }
 
 /* The part below the pair of `out` and its parent is hung by its node a below b, with this flow between them. */
 static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
 {
+	double excess = cost_between(t, a, b) - t->potential[a] - t->potential[b];
+
 	for (uint32_t node = a, parent = b, up; ; parent = node, node = up) {
 		int64_t below = t->flow[node];
 		up = t->parent[node];
@@ -87,7 +113,7 @@ static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_
 		if (node == out)
 			break;
 	}
-	settle(t, a);
+	shift(t, a, excess);
 }
 
 /* The pair of column j and row i joins the tree, and takes mass round the cycle that it closes until a pair has none. */
@@ -220,22 +246,26 @@ static void whole_masses(int64_t *mass, const float *weight, size_t n)
 		mass[i] *= 1 << 16;
 }
 
-/* The first tree: every column ships to the rows with room that have the least C - v. pair (m + n - 1, 2), mass. */
+/* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to two, then what is
+ * left. pair (m + n - 1, 2), mass. */
 MULTIVERSION
 static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left, int64_t *room, float *open)
 {
+	static const size_t most[] = {1, 2, SIZE_MAX};
+
 	memcpy(open, t->v, t->ld * sizeof *open);
-	for (uint32_t j = 0, row; j < t->m; j++)
-		for (; left[j] > 0; pair += 2, mass++) {
-			least_of_column(t, j, open, &row);
-			*mass = left[j] < room[row] ? left[j] : room[row];
-			left[j] -= *mass;
-			room[row] -= *mass;
-			if (room[row] == 0)
-				open[row] = -INFINITY;
-			pair[0] = j;
-			pair[1] = (uint32_t)t->m + row;
-		}
+	for (size_t round = 0; round < sizeof most / sizeof *most; round++)
+		for (uint32_t j = 0, row; j < t->m; j++)
+			for (size_t k = 0; left[j] > 0 && k < most[round]; k++, pair += 2, mass++) {
+				least_of_column(t, j, open, &row);
+				*mass = left[j] < room[row] ? left[j] : room[row];
+				left[j] -= *mass;
+				room[row] -= *mass;
+				if (room[row] == 0)
+					open[row] = -INFINITY;
+				pair[0] = j;
+				pair[1] = (uint32_t)t->m + row;
+			}
 }
 
 /* Hangs these pairs as a tree, leaves first. What is left of a node's neighbours and pairs is known by their
@@ -267,10 +297,8 @@ static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass,
 		}
 	for (uint32_t k = 0; k < root; k++)
 		hang(t, k, t->parent[k], t->flow[k]);
-	t->depth[root] = 0;
-	t->potential[root] = (double)t->v[t->n - 1];
-	for (uint32_t k = t->child[root]; k != NONE; k = t->next[k])
-		settle(t, k);
+	set_potential(t, root, (double)t->v[t->n - 1]);
+	settle(t);
 }
 
 size_t emd_workspace(size_t n, size_t m)
@@ -311,6 +339,7 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 		if (price(&t, &from, (float)(1e5 * tol), &col, &row)
 				&& cost_between(&t, col, (uint32_t)m + row) - t.potential[col] - t.potential[m + row] < -tol)
 			continue;
+		settle(&t);
 		if ((least = price_all(&t, &col, &row)) >= -tol)
 			break;
 	}

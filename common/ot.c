@@ -267,7 +267,7 @@ size_t sinkhorn_workspace(size_t n, size_t m)
 }
 
 struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, double epsilon,
-	double tol, uint32_t max_iters, double *workspace)
+	double tol, uint32_t max_iters, float *f, double *workspace)
 {
 	struct sinkhorn result = {0};
 	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;
@@ -308,6 +308,7 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	result.upper = result.cost + slack;
 	for (size_t i = 0; i < ld; i++)
 		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
+	memcpy(f, p.x, n * sizeof *f);
 	result.lower = fmax(dual_cost(cost, a, b, p.x, n, m) - slack, 0);
 	return result;
 }

@@ -20,9 +20,10 @@ struct sinkhorn {
  * f and g take in u and v, exactly, whenever these leave the range of floats (Schmitzer 2019, alg. 2), so
  * that any epsilon > 0 is stable; epsilon itself comes down to its value in steps of 4 (ibid., sec. 3.2).
  *
+ * f (n): the row points' potentials, so that P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon) for some g.
  * workspace: sinkhorn_workspace(n, m) doubles. */
 struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, double epsilon,
-	double tol, uint32_t max_iters, double *workspace);
+	double tol, uint32_t max_iters, float *f, double *workspace);
 size_t sinkhorn_workspace(size_t n, size_t m);
 
 #endif

@@ -51,7 +51,7 @@ static struct scratch scratch_for(const struct pairs *p)
 		.turned = need(n * sizeof(float), ld),
 		.dual = need((DUALS + 1) * sizeof(float), ld),
 		.workspace = need(p->solver->workspace(n, n, a->d), sizeof(double)),
-		.heap = p->bounds.of ? need(b->ids.n, sizeof(uint64_t)) : NULL,
+		.heap = top_k ? need(b->ids.n, sizeof(uint64_t)) : NULL,
 	};
 }
 
@@ -124,10 +124,11 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 		p->solver->solve(p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
 		return s;
 	}
-	struct pair turned = {m, n, pair->b, pair->a, w->turned, pair->mean, pair->largest};
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < turned_ld; k++)
 			w->turned[i * turned_ld + k] = k < m ? w->cost[k * ld + i] : 0;
+	struct costs costs = summarise_costs(w->turned, m, n);
+	struct pair turned = {m, n, pair->b, pair->a, w->turned, costs.mean, costs.largest};
 	largest_potentials(w->fresh, w->cost, dual, n, m);
 	for (size_t k = m; k < turned_ld; k++)
 		w->fresh[k] = -INFINITY;

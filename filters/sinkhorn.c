@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static int power;			/* p - 1 */
-static double epsilon = 0.02, epsilon_abs = NAN, tol = 1e-5;
+static double epsilon = 0.02, epsilon_abs = NAN, tol = 1e-3;
 static size_t max_iters = 2000;
 static bool debias;
 static size_t late;			/* pairs that ended by --max-iters */
@@ -30,9 +30,10 @@ static double pair_epsilon(const struct pair *p)
 	return fmax(isnan(epsilon_abs) ? epsilon * p->mean : epsilon_abs, fmax(1e-6 * p->largest, 1e-30));
 }
 
-static struct sinkhorn solve(const struct pair *p, double eps, double *workspace)
+static struct sinkhorn solve(const struct pair *p, double eps, float *potential, double *workspace)
 {
-	return sinkhorn(p->cost, p->a, p->b, p->n, p->m, p->largest, eps, tol, (uint32_t)max_iters, workspace);
+	return sinkhorn(p->cost, p->a, p->b, p->n, p->m, p->largest, eps, tol, (uint32_t)max_iters,
+		potential, workspace);
 }
 
 /* A feature's regularised cost to itself. */
@@ -40,21 +41,20 @@ static struct sinkhorn solve_self(const struct set *s, size_t feature, double ep
 {
 	size_t n = points_of(s, feature);
 	const float *weight = s->weight + s->indptr[feature];
-	float *x = (float *)(workspace + sinkhorn_workspace(n, n)), *cost = x + s->d * padded(n);
+	float *x = (float *)(workspace + sinkhorn_workspace(n, n)), *cost = x + s->d * padded(n), *unused = cost + n * padded(n);
 
 	lay_points(x, s->point, s->row + s->indptr[feature], n, s->d);
 	cost_matrix(cost, s->point, s->row + s->indptr[feature], n, x, n, s->d, power + 1);
 	struct pair self = {n, n, weight, weight, cost, 0, summarise_costs(cost, n, n).largest};
-	return solve(&self, eps, workspace);
+	return solve(&self, eps, unused, workspace);
 }
 
 /* The pair's iterations and residual are the worst of the three problems'. */
 static void solve_pair(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *p, float *potential,
 	double *workspace, struct solution *out)
 {
-	(void)potential;
 	double eps = pair_epsilon(p);
-	struct sinkhorn s = solve(p, eps, workspace);
+	struct sinkhorn s = solve(p, eps, potential, workspace);
 
 	*out = (struct solution){s.cost, s.lower, s.upper, s.iters, s.residual};
 	for (int side = 0; debias && side < 2; side++) {
@@ -74,7 +74,7 @@ static void solve_pair(const struct set *a, size_t i, const struct set *b, size_
 
 static size_t workspace_for(size_t n, size_t m, size_t d)
 {
-	return sinkhorn_workspace(n, m) + (debias ? padded(n) * (n + d) / 2 + 1 : 0);
+	return sinkhorn_workspace(n, m) + (debias ? padded(n) * (n + d + 1) / 2 + 1 : 0);
 }
 
 int main(int argc, char **argv)
