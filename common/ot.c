@@ -67,7 +67,11 @@ static bool kernel(struct problem *p)
 			k[i] = y;
 			t[i] += y * b;
 		}
+		for (size_t i = p->n; i < p->ld; i++)	/* y has the range of g here, and 0 * t has to be 0 */
+			p->kernel[j * p->ld + i] = 1;
 	}
+	for (size_t i = p->n; i < p->ld; i++)
+		p->t[i] = 1;
 	for (size_t i = 0; i < p->n; i++)
 		outside |= !(p->t[i] > low) | !(p->t[i] < high);
 	return !outside;
