@@ -140,7 +140,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 
 	for (size_t i = 0; i < width; i++) {
 		lanes goal = a[i] / t[i];
-		u[i] = goal * (rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f);
+		u[i] = goal * ((rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f));
 		t[i] = (lanes){0};
 	}
 	for (size_t j = 0; j < p->m; j += ROWS) {
@@ -153,7 +153,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 		for (size_t q = 0; q < ROWS / 4; q++) {
 			lane_sums(&s[q], sum + 4 * q);
 			quarter goal = b[q] / (s[q] + 1e-37f);
-			v[q] = goal * (rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f);
+			v[q] = goal * ((rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f));
 		}
 		for (size_t i = 0; i < width; i++) {
 			lanes sum_of_rows = t[i];
@@ -215,9 +215,11 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
 			before = residual;
 		}
+		++*iters;
 		absorb(p, false);
 	}
-	return residual;
+	log_step(p);		/* the last iteration left nothing of use; of this plan the rows' sums are right */
+	return 2;
 }
 
 /* The transport cost of P = u K v after it was made feasible: rows and columns that sum to too much are scaled
