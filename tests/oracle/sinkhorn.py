@@ -15,11 +15,10 @@ import sys
 import warnings
 
 import numpy as np
-import ot
 
 import stream
 
-SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared")
+SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared", "twins")
 
 
 def csr(counts):
@@ -63,6 +62,12 @@ def make(given):
     elif given.shape == "shared":
         point = point[:counts.max()]
         row = np.concatenate([rng.permutation(len(point))[:n] for n in counts])
+    elif given.shape == "twins":        # once more all features, every other with its points at tokens of their own
+        parts = [np.arange(end - n, end) for n, end in zip(counts, np.cumsum(counts))]
+        again = np.concatenate([rng.permutation(part) for part in parts])
+        own = np.concatenate([np.full(n, i % 2 > 0) for i, n in enumerate(counts)])
+        row, weight = np.concatenate([row, again + own * total]), np.concatenate([weight, weight[again]])
+        point, counts = np.concatenate([point, point]), np.concatenate([counts, counts])
     sys.stdout.buffer.write(pack(given.scale * point, weight, row, counts, layer=given.layer, space=given.space))
 
 
@@ -106,6 +111,7 @@ def epsilon_of(header, cost):
 
 def regularised(a, b, cost, eps):
     """min <P, C> + eps KL(P | a b') by POT, and <P, C> at the minimum."""
+    import ot                       # which takes a second
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan = ot.sinkhorn(a, b, cost, eps, stopThr=1e-9, numItermax=50000)
@@ -165,6 +171,7 @@ def check_pot(given):
 def check_exact(given):
     """The plan is feasible, so it costs no less than the optimum. Before it was made so it was the best for its own
     marginals but for epsilon log n, and both steps cost at most the residual times the largest cost."""
+    import ot
     header, dist, _, residual = result(given.out)
     for i, j, (a, x), (b, y) in pairs(header, given.a, given.b):
         cost, p = cost_matrix(x, y, header["p"]), header["p"]
