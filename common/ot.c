@@ -203,22 +203,22 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 	float residual = 2, before = 0;
 	double omega = 1;
 
-	for (bool ready = kernel(p); *iters < last; ready = false) {
-		if (!ready)
+	for (unsigned failed = !kernel(p); failed < 10; failed++) {
+		if (failed > 0)
 			log_step(p);
 		for (uint32_t k = 1; scale(p, (float)omega, &residual); k++) {
 			if (++*iters >= last || (double)residual <= tol)
 				return residual;
+			failed = 0;
 			if (k % WINDOW != 0)
 				continue;
 			if (k > WINDOW)
 				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
 			before = residual;
 		}
-		++*iters;
 		absorb(p, false);
 	}
-	log_step(p);		/* the last iteration left nothing of use; of this plan the rows' sums are right */
+	log_step(p);		/* no scalings will do; of this plan the rows' sums are right */
 	return 2;
 }
 

@@ -37,16 +37,20 @@ $1"
 		two --features 2 --points $((points / 2)):$points --d 8
 		for p in 1 2; do
 			for epsilon in .5 .1 .02 .005; do
-				sinkhorn --p $p --epsilon $epsilon --max-iters 20000 a b >out
-				oracle sinkhorn pot out a b
+				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 a b >out
+				oracle sinkhorn pot out a b --near 2e-5
 				oracle sinkhorn sane out --max-iters 20000
 			done
 		done
 	done
 }
 
-@test "a smaller --tol brings them closer" {
+@test "a smaller --tol brings them closer; the default is near enough to rank by" {
 	two --features 3 --points 30
+	sinkhorn a b >out
+	oracle sinkhorn pot out a b --near 1e-3
+	sinkhorn --tol 1e-4 a b >out
+	oracle sinkhorn pot out a b --near 1e-4
 	sinkhorn --tol 1e-6 a b >out
 	oracle sinkhorn pot out a b --near 1e-6
 }
@@ -54,16 +58,16 @@ $1"
 @test "--epsilon-abs is in units of the cost" {
 	two --points 20
 	for p in 1 2; do
-		sinkhorn --p $p --epsilon-abs .3 a b >out
+		sinkhorn --tol 1e-6 --p $p --epsilon-abs .3 a b >out
 		oracle sinkhorn pot out a b
 	done
 	values 'assert header["epsilon_abs"] == .3 and "epsilon" not in header'
 }
 
-@test "after few iterations, values and residuals are those of plain numpy" {
+@test "after few iterations, before they go over the mark, values and residuals are those of plain numpy" {
 	two --points 5:30
 	for p in 1 2; do
-		for n in 1 2 3 10; do
+		for n in 1 2 3 4; do
 			sinkhorn --quiet --tol 0 --epsilon .05 --max-iters $n --p $p a b >out
 			oracle sinkhorn steps out a b $n
 		done
@@ -89,19 +93,19 @@ $1"
 	for scale in 1e-12 1e-6 1e6 1e12; do
 		two --scale $scale
 		for p in 1 2; do
-			sinkhorn --p $p a b >out
+			sinkhorn --tol 1e-6 --p $p a b >out
 			oracle sinkhorn pot out a b
 		done
 	done
 	two --scale 1e16
 	fails 1 sinkhorn a b
-	[ "$line" = "sinkhorn: a: points more than 1e15 apart" ]
+	[[ $line == "sinkhorn: a: frame 1: point row "*" is not finite, or beyond 1e15" ]]
 }
 
 @test "as epsilon falls the value falls to the exact one" {
 	two --features 3 --points 20
 	for epsilon in 1 .3 .1 .03 .01 .003; do
-		sinkhorn --epsilon $epsilon --max-iters 20000 a b >out
+		sinkhorn --epsilon $epsilon --tol 1e-5 --max-iters 20000 a b >out
 		oracle sinkhorn exact out a b
 		values "
 if $epsilon < 1:
@@ -207,7 +211,8 @@ from stream import read
 names = ['3'] * 3 + ['4'] * 3 + ['blocks.5'] * 2
 assert ids['row_layer'] == names == ids['col_layer']
 assert ids['row_feature'].tolist() == [0, 1, 2, 0, 1, 2, 0, 1] == ids['col_feature'].tolist()"
-	sinkhorn c <(cat a b) >part
+	cat a b c | sinkhorn --tol 1e-6 >out
+	sinkhorn --tol 1e-6 c <(cat a b) >part
 	values "assert np.allclose(result('part')[1], dist[6:, :6], atol=1e-4)"
 }
 
@@ -220,8 +225,8 @@ from stream import pack, read
 for f in frames:
     f['value'] = f['value'] * (1 + f['feature']).astype('f4')
 sys.stdout.buffer.write(pack(header, frames))" >scaled
-	featdist once | sinkhorn >out
-	featdist scaled | sinkhorn >other
+	featdist once | sinkhorn --tol 1e-6 >out
+	featdist scaled | sinkhorn --tol 1e-6 >other
 	values "assert np.allclose(dist, result('other')[1], rtol=1e-5)"
 }
 
@@ -250,13 +255,13 @@ assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'uncorrelated'"
 
 @test "what did not converge is counted on stderr, and said in residual" {
 	two --points 30
-	sinkhorn --epsilon .001 --max-iters 60 a b >out 2>notes
+	sinkhorn --epsilon .001 --tol 1e-5 --max-iters 60 a b >out 2>notes
 	[[ $(<notes) == "sinkhorn: "*" of 16 pairs stopped after 60 iterations; their residual is up to 0."*" (--tol 1e-05)" ]]
 	oracle sinkhorn sane out --max-iters 60
 	values "
 import re
 assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).sum() > 0"
-	[ -z "$(sinkhorn --quiet --epsilon .001 --max-iters 60 a b 2>&1 >out)" ]
+	[ -z "$(sinkhorn --quiet --epsilon .001 --tol 1e-5 --max-iters 60 a b 2>&1 >out)" ]
 	sinkhorn --epsilon 1 a b >out 2>notes
 	[ ! -s notes ]
 }
@@ -317,7 +322,7 @@ assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-
 
 @test "weights are checked, rows named" {
 	sinkhorn <(bent "features['weight'] = np.array([.5, .25, .2504], '<f4')") >out
-	values "assert residual.max() <= 1e-5"
+	values "assert residual.max() <= 1e-3"
 	fails 1 sinkhorn <(bent "features['weight'][:] = [.5, .25, .23]")
 	[[ $line == *"frame 2: weight row 0 sums to 0.98" ]]
 	fails 1 sinkhorn <(bent "features['weight'][:] = [1, .5, -.5]")
@@ -330,7 +335,7 @@ assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-
 
 @test "tables and rows are checked" {
 	fails 1 sinkhorn <(bent "table['point'][1, 0] = np.nan")
-	[[ $line == *"frame 1: point row 1 is not finite" ]]
+	[[ $line == *"frame 1: point row 1 is not finite, or beyond 1e15" ]]
 	fails 1 sinkhorn <(bent "table['point'][2, 1] = np.inf")
 	fails 1 sinkhorn <(bent "features['row'][2] = 3")
 	[[ $line == *"feature 7 uses row 3, outside the support table of 3" ]]
