@@ -32,17 +32,23 @@ header, dist, iters, residual = result('out')
 $1"
 }
 
+# files for an oracle that looks at many at once
+checks=()
+
 @test "distances are those of POT, for p 1 and 2, 16 to 128 points, epsilon .5 to .005 of the mean cost" {
 	for points in 16 40 64 128; do
 		two --features 2 --points $((points / 2)):$points --d 8
+		mv a a.$points
+		mv b b.$points
 		for p in 1 2; do
 			for epsilon in .5 .1 .02 .005; do
-				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 a b >out
-				oracle sinkhorn pot out a b --near 2e-5
-				oracle sinkhorn sane out --max-iters 20000
+				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 {a,b}.$points >$points.$p$epsilon
+				checks+=($points.$p$epsilon {a,b}.$points)
 			done
 		done
 	done
+	oracle sinkhorn pot "${checks[@]}" --near 2e-5
+	oracle sinkhorn sane *.*.* --max-iters 20000
 }
 
 @test "a smaller --tol brings them closer; the default is near enough to rank by" {
@@ -68,7 +74,7 @@ $1"
 	two --points 5:30
 	for p in 1 2; do
 		for n in 1 2 3 4; do
-			sinkhorn --quiet --tol 0 --epsilon .05 --max-iters $n --p $p a b >out
+			sinkhorn --quiet --tol 0 --epsilon .2 --max-iters $n --p $p a b >out
 			oracle sinkhorn steps out a b $n
 		done
 	done
@@ -77,26 +83,31 @@ $1"
 @test "small epsilon and hard cases: no NaN, nothing below the optimum or far above it" {
 	for shape in normal grid identical far tiny-weights one-weight duplicates shared; do
 		two --points 1:30 --shape $shape
+		mv a a.$shape
+		mv b b.$shape
 		for p in 1 2; do
 			for epsilon in 1e-2 1e-4 1e-6; do
-				sinkhorn --quiet --p $p --epsilon $epsilon a b >out
-				oracle sinkhorn sane out
-				oracle sinkhorn exact out a b
-				sinkhorn --quiet --debias --p $p --epsilon $epsilon a b >out
-				oracle sinkhorn sane out
+				sinkhorn --quiet --p $p --epsilon $epsilon {a,b}.$shape >$shape.$p.$epsilon
+				sinkhorn --quiet --debias --p $p --epsilon $epsilon {a,b}.$shape >$shape.$p.$epsilon.debiased
+				checks+=($shape.$p.$epsilon {a,b}.$shape)
 			done
 		done
 	done
+	oracle sinkhorn sane *.*.*
+	oracle sinkhorn exact "${checks[@]}"
 }
 
 @test "distances of any magnitude" {
 	for scale in 1e-12 1e-6 1e6 1e12; do
 		two --scale $scale
+		mv a a.$scale
+		mv b b.$scale
 		for p in 1 2; do
-			sinkhorn --tol 1e-6 --p $p a b >out
-			oracle sinkhorn pot out a b
+			sinkhorn --tol 1e-6 --p $p {a,b}.$scale >$scale.$p
+			checks+=($scale.$p {a,b}.$scale)
 		done
 	done
+	oracle sinkhorn pot "${checks[@]}"
 	two --scale 1e16
 	fails 1 sinkhorn a b
 	[[ $line == "sinkhorn: a: frame 1: point row "*" is not finite, or beyond 1e15" ]]
@@ -105,13 +116,14 @@ $1"
 @test "as epsilon falls the value falls to the exact one" {
 	two --features 3 --points 20
 	for epsilon in 1 .3 .1 .03 .01 .003; do
-		sinkhorn --epsilon $epsilon --tol 1e-5 --max-iters 20000 a b >out
-		oracle sinkhorn exact out a b
-		values "
-if $epsilon < 1:
-    assert (dist < result('last')[1]).all()"
-		mv out last
+		sinkhorn --epsilon $epsilon --tol 1e-5 --max-iters 20000 a b >$epsilon
+		checks+=($epsilon a b)
 	done
+	oracle sinkhorn exact "${checks[@]}"
+	cp .003 out
+	values "
+for more, less in (1, '.3'), ('.3', '.1'), ('.1', '.03'), ('.03', '.01'), ('.01', '.003'):
+    assert (result(str(less))[1] < result(str(more))[1]).all()"
 }
 
 @test "published values on the line are reached" {
@@ -181,10 +193,10 @@ assert np.allclose(dist, result('two')[1], atol=1e-4 * dist.max())"
 
 @test "a set with itself of 600 features comes in blocks of rows" {
 	oracle sinkhorn make --features 600 --points 2 --d 2 >a
-	sinkhorn a >out
+	sinkhorn --epsilon .1 --tol 1e-5 a >out
 	values "assert dist.shape == (600, 600) and (dist == dist.T).all()"
 	[ "$(framecat --count out | cut -f 3)" -gt 2 ]
-	sinkhorn a a >two
+	sinkhorn --epsilon .1 --tol 1e-5 a a >two
 	values "assert np.allclose(dist, result('two')[1], atol=1e-4)"
 }
 
@@ -256,7 +268,7 @@ assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'uncorrelated'"
 @test "what did not converge is counted on stderr, and said in residual" {
 	two --points 30
 	sinkhorn --epsilon .001 --tol 1e-5 --max-iters 60 a b >out 2>notes
-	[[ $(<notes) == "sinkhorn: "*" of 16 pairs stopped after 60 iterations; their residual is up to 0."*" (--tol 1e-05)" ]]
+	[[ $(<notes) == "sinkhorn: "*" pairs stopped after 60 iterations; their residual is up to 0."*" (--tol 1e-05)" ]]
 	oracle sinkhorn sane out --max-iters 60
 	values "
 import re
@@ -264,6 +276,61 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	[ -z "$(sinkhorn --quiet --epsilon .001 --tol 1e-5 --max-iters 60 a b 2>&1 >out)" ]
 	sinkhorn --epsilon 1 a b >out 2>notes
 	[ ! -s notes ]
+}
+
+@test "--top: each row's nearest, as the whole matrix has them, sorted, the lower column first of equals" {
+	for shape in normal twins duplicates far tiny-weights identical; do
+		two --features 40 --points 1:12 --shape $shape
+		for sets in "a b" a; do
+			for options in "" "--epsilon .3 --p 2" "--debias --max-iters 30"; do
+				[ $shape = twins ] || [ -z "$options" ] || continue
+				sinkhorn --quiet $options $sets >whole
+				for k in 1 5 50; do
+					sinkhorn --quiet $options --top $k $sets >some
+					oracle nearest whole some $k
+				done
+			done
+		done
+	done
+}
+
+@test "--top solves as many pairs as its bounds leave, and says so; with --debias all" {
+	oracle sinkhorn make --features 60 --points 20 --d 3 --scale 5 >a
+	sinkhorn --top 1 a >out 2>notes
+	[[ $(<notes) =~ ^sinkhorn:\ ([0-9]+)\ of\ 3600\ pairs\ solved ]]
+	[ "${BASH_REMATCH[1]}" -ge 60 ]
+	[ "${BASH_REMATCH[1]}" -lt 1800 ]
+	values 'assert header["top"] == 1'
+	sinkhorn --debias --top 1 a 2>notes >out
+	refute grep -q "pairs solved" notes
+}
+
+@test "--rows: blocks of rows are the whole, to the byte" {
+	two --features 23 --points 1:12 --shape shared
+	for command in "sinkhorn a b" "sinkhorn a" "sinkhorn --top 3 a b" "sinkhorn --top 3 a" "sinkhorn --debias --top 50 a"; do
+		$command >whole 2>notes
+		for n in 1 3 30; do		# of 23 rows: some of 30 blocks are empty
+			for ((i = 1; i <= n; i++)); do $command --quiet --rows $i/$n >$i; done
+			framecat --merge $(seq $n -1 1) | cmp - whole
+		done
+	done
+}
+
+@test "lower and upper close in on the value as epsilon and --tol fall, and hold it" {
+	two --features 5 --points 30
+	width=1
+	for options in "--epsilon .1" "--epsilon .02" "--epsilon .002 --tol 1e-5 --max-iters 20000"; do
+		sinkhorn $options a b >out
+		values "
+from emd import matrices
+_, lower, upper = matrices('out', 'lower', 'upper')
+assert (lower <= upper).all() and (dist <= upper).all() and (lower >= 0).all()
+width = ((upper - lower) / dist).max()
+assert width < $width
+print(width)" >width
+		width=$(<width)
+	done
+	"$PY" -c "assert $width < .005"
 }
 
 @test "the same bytes for any number of threads" {

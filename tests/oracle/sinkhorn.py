@@ -2,11 +2,11 @@
 
     sinkhorn.py make [OPTION]...        a random stream
     sinkhorn.py known FOLDER A B        two streams; the W1 of feature i of each is in their headers
-    sinkhorn.py pot OUT A [B]           the values are POT's, within --near of each other
-    sinkhorn.py exact OUT A [B]         between ot.emd2's value and what epsilon and residual allow
+    sinkhorn.py pot OUT A [B] ...       the values are POT's, within --near of each other
+    sinkhorn.py exact OUT A [B] ...     between ot.emd2's value and what epsilon and residual allow
     sinkhorn.py known-value OUT A B     the diagonal is what A's header says, within --near
     sinkhorn.py steps OUT A B N         residuals and values after N iterations are those of plain numpy
-    sinkhorn.py sane OUT [--max-iters]  finite, not negative, residual within the tolerance
+    sinkhorn.py sane OUT ...            finite, not negative, residual within the tolerance or --max-iters reached
 
 A and B are files of streams; what was asked for is read from OUT's header."""
 import argparse
@@ -209,9 +209,9 @@ def plain(a, b, cost, eps, n):
 def check_steps(given):
     header, dist, iters, residual = result(given.out)
     for i, j, (a, x), (b, y) in pairs(header, given.a, given.b):
-        cost, p = cost_matrix(x, y, header["p"]), header["p"]
-        expected, value_then = plain(a, b, cost, epsilon_of(header, cost), given.n)
-        if iters[i, j] != given.n or abs(residual[i, j] - expected) > 1e-5 + 1e-4 * expected:
+        cost, p, n = cost_matrix(x, y, header["p"]), header["p"], int(given.n)
+        expected, value_then = plain(a, b, cost, epsilon_of(header, cost), n)
+        if iters[i, j] != n or abs(residual[i, j] - expected) > 1e-5 + 1e-4 * expected:
             yield f"{i}, {j}: residual {residual[i, j]} after {iters[i, j]}, numpy has {expected}"
         if abs(dist[i, j] ** p - value_then) > 1e-5 * cost.max():
             yield f"{i}, {j}: {dist[i, j] ** p}, numpy has {value_then}"
@@ -226,6 +226,15 @@ def check_sane(given):
     late = residual > header["tol"]
     if (iters[late] < given.max_iters).any() or (iters > given.max_iters).any() or (iters < 1).any():
         yield f"{late.sum()} pairs end at {iters[late]} iterations with residual {residual[late]}"
+
+
+def all_of(given):
+    """What is wrong with the files, as many at a time as one check takes: Python takes its time to start."""
+    step, found = {check_sane: 1, check_steps: 4}.get(given.run, 3), []
+    for i in range(0, len(given.files), step):
+        given.out, given.a, given.b, given.n = (given.files[i:i + step] + [None] * 3)[:4]
+        found += [f"{given.out}: {line}" for line in given.run(given)]
+    return found
 
 
 def main():
@@ -249,17 +258,14 @@ def main():
                       ("steps", check_steps), ("sane", check_sane)):
         command = commands.add_parser(name)
         command.set_defaults(write=None, run=run)
-        command.add_argument("out")
-        command.add_argument("a", nargs="?")
-        command.add_argument("b", nargs="?")
-        command.add_argument("n", nargs="?", type=int)
+        command.add_argument("files", nargs="+", help="more than three: of many, three each (sane: one)")
         command.add_argument("--near", type=float, default=1e-4)
         command.add_argument("--max-iters", type=int, default=2000)
     given = arguments.parse_args()
     if given.write:
         given.write(given)
     else:
-        sys.exit("\n".join(list(given.run(given))[:10]) or 0)
+        sys.exit("\n".join(all_of(given)[:10]) or 0)
 
 
 if __name__ == "__main__":
