@@ -11,8 +11,8 @@ size_t mean_distances_workspace(size_t n)
 
 /* In double, for what is left when energies are subtracted. */
 MULTIVERSION
-void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m, const float *x, const float *weight, size_t n,
-	size_t d, float *work)
+void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m, const float *x,
+	const float *weight, size_t n, size_t d, float *work)
 {
 	size_t ld = padded(n);
 

@@ -15,8 +15,8 @@ struct vectors moments_of(const struct set *s, const struct set *about, bool dev
 
 	for (size_t i = 0; i < v.n; i++) {
 		float *at = v.at + i * width;
-		weighted_moments(mean, deviations ? variance : NULL, s->point, s->row + s->indptr[i], s->weight + s->indptr[i],
-			points_of(s, i), d);
+		weighted_moments(mean, deviations ? variance : NULL, s->point, s->row + s->indptr[i],
+			s->weight + s->indptr[i], points_of(s, i), d);
 		for (size_t c = 0; c < d; c++)
 			at[c] = (float)(mean[c] - (about->tokens > 0 ? (double)about->point[c] : 0));
 		for (size_t c = d; c < width; c++)

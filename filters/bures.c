@@ -97,7 +97,8 @@ static void run_diagonal(struct writer *out, struct frame *header, struct stage 
 static void run_full(struct writer *out, struct frame *header, struct stage *stage, const struct set *row,
 	const struct set *col)
 {
-	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most, rank = most < d ? most : d;
+	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most;
+	size_t rank = most < d ? most : d;
 	size_t factoring = covariance_factor_workspace(most, d), pairing = nuclear_norm_workspace(rank, rank, d);
 	struct work w = {.cols = col->ids.n, .d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
 
