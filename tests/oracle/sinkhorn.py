@@ -15,7 +15,6 @@ import sys
 import warnings
 
 import numpy as np
-import ot
 
 import stream
 
@@ -106,6 +105,7 @@ def epsilon_of(header, cost):
 
 def regularised(a, b, cost, eps):
     """min <P, C> + eps KL(P | a b') by POT, and <P, C> at the minimum."""
+    import ot       # here, as it takes a second
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan = ot.sinkhorn(a, b, cost, eps, stopThr=1e-9, numItermax=50000)
@@ -165,6 +165,7 @@ def check_pot(given):
 def check_exact(given):
     """The plan is feasible, so it costs no less than the optimum. Before it was made so it was the best for its own
     marginals but for epsilon log n, and both steps cost at most the residual times the largest cost."""
+    import ot
     header, dist, _, residual = result(given.out)
     for i, j, (a, x), (b, y) in pairs(header, given.a, given.b):
         cost, p = cost_matrix(x, y, header["p"]), header["p"]
