@@ -196,4 +196,5 @@ def main():
                         measure(model, how, folder, worths, out)
 
 
-main()
+if __name__ == "__main__":
+    main()

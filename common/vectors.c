@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-<<<<<<< HEAD
 /* Columns are laid out in blocks that stay in the cache while a few rows pass them. */
 enum { TOGETHER = 8, BLOCK = 256 };
 
@@ -17,7 +16,7 @@ struct ahead {
 	float *dist;		/* (TOGETHER, cols), from column `from` */
 	float *block;		/* (TOGETHER, BLOCK) */
 };
-=======
+
 struct vectors moments_of(const struct set *s, const struct set *about, bool deviations)
 {
 	size_t d = s->d, width = deviations ? 2 * d : d;
@@ -36,7 +35,6 @@ struct vectors moments_of(const struct set *s, const struct set *about, bool dev
 	free(mean);
 	return v;
 }
->>>>>>> stages
 
 struct vector_stage {
 	const struct vectors *row;
