@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static int power;			/* p - 1 */
-static double epsilon = 0.02, epsilon_abs = NAN, tol = 1e-3;
+static double epsilon = 0.05, epsilon_abs = NAN, tol = 1e-3;
 static size_t max_iters = 2000;
 static bool debias;
 static size_t late;			/* pairs that ended by --max-iters */
