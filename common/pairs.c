@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { NONE = UINT32_MAX };
-enum { DUALS = 4 };		/* potentials of a row's nearest columns that are tried on the next */
+enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
 
 /* What one thread works in. */
 struct scratch {
