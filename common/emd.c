@@ -297,7 +297,7 @@ static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass,
 		}
 	for (uint32_t k = 0; k < root; k++)
 		hang(t, k, t->parent[k], t->flow[k]);
-	set_potential(t, root, (double)t->v[t->n - 1]);
+	set_potential(t, root, 0);		/* not what the caller had: far from 0 potentials are coarse */
 	settle(t);
 }
 

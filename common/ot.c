@@ -67,7 +67,11 @@ static bool kernel(struct problem *p)
 			k[i] = y;
 			t[i] += y * b;
 		}
+		for (size_t i = p->n; i < p->ld; i++)	/* y has the range of g here, and 0 * t has to be 0 */
+			p->kernel[j * p->ld + i] = 1;
 	}
+	for (size_t i = p->n; i < p->ld; i++)
+		p->t[i] = 1;
 	for (size_t i = 0; i < p->n; i++)
 		outside |= !(p->t[i] > low) | !(p->t[i] < high);
 	return !outside;
@@ -136,7 +140,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 
 	for (size_t i = 0; i < width; i++) {
 		lanes goal = a[i] / t[i];
-		u[i] = goal * (rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f);
+		u[i] = goal * ((rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f));
 		t[i] = (lanes){0};
 	}
 	for (size_t j = 0; j < p->m; j += ROWS) {
@@ -149,7 +153,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 		for (size_t q = 0; q < ROWS / 4; q++) {
 			lane_sums(&s[q], sum + 4 * q);
 			quarter goal = b[q] / (s[q] + 1e-37f);
-			v[q] = goal * (rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f);
+			v[q] = goal * ((rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f));
 		}
 		for (size_t i = 0; i < width; i++) {
 			lanes sum_of_rows = t[i];
@@ -211,9 +215,11 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
 			before = residual;
 		}
+		++*iters;
 		absorb(p, false);
 	}
-	return residual;
+	log_step(p);		/* the last iteration left nothing of use; of this plan the rows' sums are right */
+	return 2;
 }
 
 /* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij - f_i), f being in x,

@@ -80,7 +80,7 @@ static void take_features(struct reader *in, const struct frame *f, struct build
 			bad(in, "weight row %zu sums to %.6g", i, sum);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			float w = (float)((double)weight[k] / sum);
-			if (w == 0)
+			if (w < 1e-12f)		/* far below the rounding of the others */
 				continue;
 			if (row[k] + base > UINT32_MAX)
 				bad(in, "row %u is outside the support table", row[k]);

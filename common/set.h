@@ -25,8 +25,8 @@ struct set {
  * any other number is one. "-" twice reads the first and the second stream of stdin.
  *
  * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space; otherwise the
- * program ends with a line that names both and the refproj call that would join them. Zero
- * weights and tokens that no feature uses are dropped, and weights are made to sum to 1. */
+ * program ends with a line that names both and the refproj call that would join them.
+ * Weights below 1e-12 and tokens that no feature uses are dropped, and weights are made to sum to 1. */
 size_t read_sets(char *const *operand, struct set set[2]);
 
 /* The same without points, for stages that need the features' names only: d is 0, spaces may differ. */

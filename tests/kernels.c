@@ -1,5 +1,9 @@
-/* The kernels of ot.h and assign.h against plain versions and brute force. Silent when all is well. */
+/* The kernels of assign.h, cost.h, emd.h, ot.h and bounds.h against plain versions and brute force. Silent when all is
+ * well. */
 #include "assign.h"
+#include "bounds.h"
+#include "cost.h"
+#include "emd.h"
 #include "ot.h"
 
 #include <math.h>
@@ -272,89 +276,385 @@ static void random_points(float *x, size_t n, size_t d, double offset)
 		x[k] = (float)(offset + normal());
 }
 
+/* Weights of 1e-6 to 1 before they are normalised. */
+static void wide_weights(float *w, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double)(w[i] = (float)pow(10, -6 * uniform()));
+	for (size_t i = 0; i < n; i++)
+		w[i] = (float)((double)w[i] / sum);
+}
+
+/* cost (m, padded(n)) of c (n, m). */
+static void lay_costs(float *cost, const float *c, size_t n, size_t m)
+{
+	for (size_t j = 0; j < m; j++)
+		for (size_t i = 0; i < padded(n); i++)
+			cost[j * padded(n) + i] = i < n ? c[i * m + j] : 0;
+}
+
+/* emd() from random potentials, which are `size` of the largest cost. */
+static struct emd exact(const float *cost, const float *a, const float *b, size_t n, size_t m, double size, float *v)
+{
+	double *workspace = malloc(emd_workspace(n, m) * sizeof *workspace);
+	double largest = summarise_costs(cost, n, m).largest;
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = (float)(size * largest * normal());
+	struct emd s = emd(cost, a, b, n, m, largest, v, workspace);
+	free(workspace);
+	return s;
+}
+
+static void costs_of_points(void)
+{
+	static float x[ROOM * 20], y[ROOM * 20], lane[(ROOM + LANES) * 20], cost[ROOM * (ROOM + LANES)];
+	static float other[ROOM * (ROOM + LANES)], f[ROOM + LANES], g[ROOM], a[ROOM], b[ROOM];
+	static uint32_t of_x[ROOM], of_y[ROOM];
+
+	for (size_t trial = 0; trial < 200; trial++) {
+		size_t n = 1 + below(70), m = 1 + below(70), d = 1 + below(20), ld = padded(n);
+		int p = 1 + (int)(trial % 2);
+		const uint32_t *rows = trial % 3 ? of_x : NULL, *cols = trial % 3 ? of_y : NULL;
+		double offset = trial % 5 == 4 ? 1e6 : 0, sum = 0, most = 0, dual = 0;
+		bool same = true, padding = true, symmetric = true, alone = true, potentials = true;
+
+		random_points(x, ROOM, d, offset);
+		random_points(y, ROOM, d, offset);
+		for (size_t k = 0; k < ROOM; k++)
+			of_x[k] = (uint32_t)below(ROOM), of_y[k] = (uint32_t)below(ROOM);
+		lay_points(lane, x, rows, n, d);
+		memset(cost, 0xff, sizeof cost);
+		cost_matrix(cost, y, cols, m, lane, n, d, p);
+		for (size_t j = 0; j < m; j++)
+			for (size_t i = 0; i < ld; i++) {
+				const float *from = x + (rows && i < n ? rows[i] : i) * d, *to = y + (cols ? cols[j] : j) * d;
+				double square = 0, got = (double)cost[j * ld + i];
+				for (size_t k = 0; i < n && k < d; k++)
+					square += pow((double)to[k] - (double)from[k], 2);
+				double c = p == 1 ? sqrt(square) : square;
+				same &= i >= n || fabs(got - c) <= 2e-6 * c;
+				padding &= i < n || got == 0;
+				sum += got;
+				most = fmax(most, got);
+			}
+		check(same, "cost_matrix", trial);
+		check(padding, "cost_matrix: padding", trial);
+		struct costs costs = summarise_costs(cost, n, m);
+		check(costs.largest == most && fabs(costs.mean - sum / (double)(n * m)) <= 1e-6 * costs.mean,
+			"summarise_costs", trial);
+
+		lay_points(lane, y, cols, m, d);
+		cost_matrix(other, x, rows, n, lane, m, d, p);
+		for (size_t j = 0; j < m; j++)
+			for (size_t i = 0; i < n; i++)
+				symmetric &= other[i * padded(m) + j] == cost[j * ld + i];
+		check(symmetric, "cost_matrix: d(x, y) has the bits of d(y, x)", trial);
+		for (size_t i = 0; i < n; i++) {
+			cost_matrix(other, rows ? x + rows[i] * d : x + i * d, NULL, 1, lane, m, d, p);
+			for (size_t j = 0; j < m; j++)
+				alone &= other[j] == cost[j * ld + i];
+		}
+		check(alone, "cost_matrix: the same bits whatever is computed beside it", trial);
+
+		random_weights(a, n);
+		random_weights(b, m);
+		for (size_t i = 0; i < ld; i++)
+			f[i] = i < n ? (float)(most * normal()) : -INFINITY;
+		largest_potentials(g, cost, f, n, m);
+		for (size_t i = 0; i < n; i++)
+			dual += (double)a[i] * (double)f[i];
+		for (size_t j = 0; j < m; j++) {
+			float least = INFINITY;
+			for (size_t i = 0; i < n; i++)
+				least = fminf(least, cost[j * ld + i] - f[i]);
+			potentials &= g[j] == least;
+			dual += (double)b[j] * (double)least;
+		}
+		check(potentials, "largest_potentials", trial);
+		check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost", trial);
+	}
+}
+
+/* Weights that are multiples of 1 / total: their exact cost is an assignment's, of as many copies of each point. */
+static double assigned(float *a, float *b, const float *c, size_t n, size_t m, size_t total)
+{
+	static float square[ROOM * ROOM];
+	static uint32_t row[ROOM], col[ROOM], col_of[ROOM], row_of[ROOM];
+	static double u[ROOM], v[ROOM];
+	struct assignment copies = {total, total, square, INFINITY, col_of, row_of, u, v};
+	double *workspace = malloc(assign_workspace(total, total) * sizeof *workspace), sum = 0;
+
+	memset(a, 0, n * sizeof *a);
+	memset(b, 0, m * sizeof *b);
+	for (size_t k = 0; k < total; k++) {		/* every point once, and some more often */
+		row[k] = (uint32_t)(k < n ? k : below(n));
+		col[k] = (uint32_t)(k < m ? k : below(m));
+		a[row[k]] += 1;
+		b[col[k]] += 1;
+	}
+	for (size_t i = 0; i < n; i++)
+		a[i] /= (float)total;
+	for (size_t j = 0; j < m; j++)
+		b[j] /= (float)total;
+	for (size_t k = 0; k < total; k++)
+		for (size_t l = 0; l < total; l++)
+			square[k * total + l] = c[row[k] * m + col[l]];
+	assign(&copies, workspace);
+	for (size_t k = 0; k < total; k++)
+		sum += (double)square[k * total + col_of[k]];
+	free(workspace);
+	return sum / (double)total;
+}
+
+static void check_exact(struct emd s, double known, double near_by, double largest, size_t trial, const char *what)
+{
+	check(fabs(s.cost - known) <= near_by * largest, what, trial);
+	check(s.dual <= s.cost + 1e-15 * largest, "emd: the dual is not above the cost", trial);
+	check(s.cost - s.dual <= 1e-12 * largest, "emd: the gap", trial);
+}
+
+/* Equal weights, equal costs, whole numbers, zeros: bases without end. From any potentials the value is the same. */
+static void exact_transport(void)
+{
+	static const size_t kinds[] = {0, 1, 2, 5, 6};
+	static const double sizes[] = {0, 0.1, 1, 1e3, 1e9};
+	static float c[ROOM * ROOM], cost[ROOM * (ROOM + LANES)], a[ROOM], b[ROOM], v[ROOM + LANES];
+
+	for (size_t trial = 0; trial < 1500; trial++) {
+		size_t room = trial % 20 ? 9 : 60, n = 1 + below(room), m = trial % 3 ? 1 + below(room) : n;
+		size_t least = n > m ? n : m, total = trial % 3 ? least + below(2 * room - least) : n;
+		size_t kind = kinds[trial % 5];
+
+		random_costs(c, n, m, kind);
+		if (kind == 6)
+			memset(c, 0, sizeof c);
+		lay_costs(cost, c, n, m);
+		double known = assigned(a, b, c, n, m, total), largest = summarise_costs(cost, n, m).largest;
+		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+			struct emd s = exact(cost, a, b, n, m, sizes[k], v);
+			check_exact(s, known, 1e-7, largest, trial, "emd: an assignment of copies costs as much");
+			double again = exact(cost, a, b, n, m, 0, v).cost;
+			check(fabs(s.cost - again) <= 1e-12 * largest, "emd: from any potentials the same", trial);
+		}
+	}
+}
+
+static int ascending(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* On the line the cost is the area between the distribution functions. Positions are whole here and there, and shared. */
+static void transport_on_the_line(void)
+{
+	static float x[ROOM], y[ROOM], a[ROOM], b[ROOM], lane[ROOM + LANES], cost[ROOM * (ROOM + LANES)], v[ROOM + LANES];
+	static double at[2 * ROOM];
+
+	for (size_t trial = 0; trial < 300; trial++) {
+		size_t n = trial % 4 == 1 ? 1 : 1 + below(ROOM), m = trial % 4 == 2 ? 1 : 1 + below(ROOM);
+		double area = 0, offset = trial % 7 == 6 ? 1e6 : 0;
+
+		random_points(x, n, 1, offset);
+		random_points(y, m, 1, offset);
+		for (size_t i = 0; i < n && trial % 3 == 0; i++)
+			x[i] = roundf(x[i]);
+		for (size_t j = 0; j < m && trial % 3 == 0; j++)
+			y[j] = roundf(y[j]);
+		wide_weights(a, n);
+		wide_weights(b, m);
+		if (trial % 10 == 9) {
+			m = n;
+			memcpy(y, x, n * sizeof *y);
+			memcpy(b, a, n * sizeof *b);
+		}
+		lay_points(lane, x, NULL, n, 1);
+		cost_matrix(cost, y, NULL, m, lane, n, 1, 1);
+		for (size_t i = 0; i < n; i++)
+			at[i] = (double)x[i];
+		for (size_t j = 0; j < m; j++)
+			at[n + j] = (double)y[j];
+		qsort(at, n + m, sizeof *at, ascending);
+		double mass_a = 0, mass_b = 0;
+		for (size_t i = 0; i < n; i++)
+			mass_a += (double)a[i];
+		for (size_t j = 0; j < m; j++)
+			mass_b += (double)b[j];
+		for (size_t k = 0; k + 1 < n + m; k++) {
+			double below_it = 0;
+			for (size_t i = 0; i < n; i++)
+				below_it += (double)x[i] <= at[k] ? (double)a[i] / mass_a : 0;
+			for (size_t j = 0; j < m; j++)
+				below_it -= (double)y[j] <= at[k] ? (double)b[j] / mass_b : 0;
+			area += fabs(below_it) * (at[k + 1] - at[k]);
+		}
+		double largest = summarise_costs(cost, n, m).largest;
+		struct emd s = exact(cost, a, b, n, m, (double)(trial % 2), v);
+		check_exact(s, area, 2e-7, largest, trial, "emd: on the line");
+	}
+}
+
+/* The value and the bounds of sinkhorn(). f gives the plan; stopped anywhere, the bounds hold. */
 static void transport(void)
 {
-	static float x[ROOM * 8], y[ROOM * 8], x_norm[ROOM], y_norm[ROOM], a[ROOM], b[ROOM], cost[ROOM * (ROOM + OT_LANES)];
+	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM], f[ROOM + LANES], v[ROOM + LANES];
+	static float cost[ROOM * (ROOM + LANES)];
 	static const double share[] = {0.5, 0.1, 0.02, 0.01};
 
 	for (size_t trial = 0; trial < 60; trial++) {
-		size_t n = 1 + below(40), m = 1 + below(40), d = 1 + below(8), ld = ot_ld(n);
-		int p = 1 + (int)(trial % 2);
-		double offset = trial % 5 == 4 ? 1000 : 0, transport_cost, whole;
-		bool same = true, padded = true;
+		size_t n = 1 + below(40), m = 1 + below(40), d = 1 + below(8), ld = padded(n);
+		double transport_cost, whole, off = 0;
 
-		random_points(x, n, d, offset);
-		random_points(y, m, d, offset);
+		random_points(x, n, d, 0);
+		random_points(y, m, d, 0);
 		if (trial % 3 == 0)
 			memcpy(y, x, (n < m ? n : m) * d * sizeof *y);
 		random_weights(a, n);
 		random_weights(b, m);
-		squared_norms(x_norm, x, n, d);
-		squared_norms(y_norm, y, m, d);
-		memset(cost, 0xff, m * ld * sizeof *cost);
-		cost_matrix(cost, y, y_norm, m, x, x_norm, n, d, p, ld);
-		for (size_t j = 0; j < m; j++)
-			for (size_t i = 0; i < ld; i++) {
-				double square = 0;
-				for (size_t k = 0; i < n && k < d; k++)
-					square += pow((double)y[j * d + k] - (double)x[i * d + k], 2);
-				double c = p == 1 ? sqrt(square) : square, got = (double)cost[j * ld + i];
-				same &= i >= n || fabs(got - c) <= 2e-5 * c;
-				padded &= i < n || got == 0;
-			}
-		check(same, "cost_matrix", trial);
-		check(padded, "cost_matrix: padding", trial);
-
-		double mean = mean_cost(cost, n, m, ld), most = (double)largest_cost(cost, m, ld);
-		double epsilon = share[trial / 2 % 4] * mean;
+		lay_points(lane, x, NULL, n, d);
+		cost_matrix(cost, y, NULL, m, lane, n, d, 1 + (int)(trial % 2));
+		struct costs costs = summarise_costs(cost, n, m);
+		double most = costs.largest, epsilon = share[trial / 2 % 4] * costs.mean;
 		if (epsilon == 0)
 			continue;
+		double optimum = exact(cost, a, b, n, m, 0, v).cost;
 		double *workspace = malloc(sinkhorn_workspace(n, m) * sizeof *workspace);
-		struct sinkhorn s = sinkhorn(cost, a, b, n, m, ld, epsilon, 1e-6, 100000, workspace);
+		struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, epsilon, 1e-6, 100000, f, workspace);
 		plain_sinkhorn(&transport_cost, &whole, cost, a, b, n, m, ld, epsilon);
 		check(fabs(s.cost - transport_cost) <= 1e-5 * most, "sinkhorn: transport cost", trial);
 		check(fabs(s.dual - whole) <= 1e-5 * most, "sinkhorn: dual value", trial);
 		check(s.residual <= 1e-6f && s.iters <= 100000, "sinkhorn: residual", trial);
-		for (uint32_t limit = 1; limit < 200; limit *= 3) {
-			s = sinkhorn(cost, a, b, n, m, ld, 1e-3 * epsilon, 0, limit, workspace);
-			check(s.iters <= limit && isfinite(s.cost) && s.residual >= 0 && s.residual < 2,
-				"sinkhorn: stopped early", trial);
+		check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds", trial);
+		for (size_t i = 0; i < n; i++)
+			v[i] = 0;
+		for (size_t j = 0; j < m; j++) {	/* the plan with these f whose columns sum to b */
+			double sum = 0;
+			for (size_t i = 0; i < n; i++)
+				sum += (double)a[i] * exp((double)(f[i] - cost[j * ld + i]) / epsilon);
+			for (size_t i = 0; i < n; i++)
+				v[i] += (float)((double)a[i] * (double)b[j] / sum
+					* exp((double)(f[i] - cost[j * ld + i]) / epsilon));
+		}
+		for (size_t i = 0; i < n; i++)
+			off += fabs((double)(v[i] - a[i]));
+		check(off <= 1e-4, "sinkhorn: potentials", trial);
+		for (double e = epsilon; e > 1e-6 * most; e /= 10)
+			for (uint32_t limit = 1; limit < 200; limit *= 3) {
+				s = sinkhorn(cost, a, b, n, m, most, e, 0, limit, f, workspace);
+				check(s.iters <= limit && s.residual >= 0 && isfinite(s.residual),
+					"sinkhorn: stopped early", trial);
+				check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
+					"sinkhorn: bounds when stopped early", trial);
+				for (size_t i = 0; i < n; i++)
+					check(isfinite(f[i]), "sinkhorn: potentials when stopped early", trial);
+			}
+		free(workspace);
+	}
+}
+
+/* What sinkhorn() gives is not below the optimum, and not above it by more than epsilon log n and what the residual
+ * explains. */
+static void near_the_optimum(void)
+{
+	static float cost[ROOM * (ROOM + LANES)], square[ROOM * ROOM], a[ROOM], b[ROOM], f[ROOM + LANES];
+
+	for (size_t trial = 0; trial < 40; trial++) {
+		size_t n = 1 + below(60);
+		double *workspace = malloc(sinkhorn_workspace(n, n) * sizeof *workspace);
+
+		random_costs(square, n, n, trial % 2);
+		lay_costs(cost, square, n, n);
+		double optimum = assigned(a, b, square, n, n, n), most = summarise_costs(cost, n, n).largest;
+		for (double epsilon = 0.1 * most; epsilon > 1e-7 * most; epsilon /= 10) {
+			struct sinkhorn s = sinkhorn(cost, a, b, n, n, most, epsilon, 1e-5, 2000, f, workspace);
+			check(s.cost >= optimum - 1e-5 * most, "sinkhorn: not below the optimum", trial);
+			check(s.cost <= optimum + epsilon * log((double)n) + (2 * (double)s.residual + 1e-5) * most,
+				"sinkhorn: near the optimum", trial);
+			check(s.dual <= optimum + epsilon * log((double)n) + 1e-5 * most, "sinkhorn: dual", trial);
+			check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds of equal weights", trial);
 		}
 		free(workspace);
 	}
 }
 
-/* Between equal weights the exact optimum is an assignment's: what sinkhorn() gives is never below it, and not above
- * it by more than epsilon log n and what the residual explains. */
-static void bounds(void)
+/* -- Bounds of parts ----------------------------------------------------------------------------- */
+
+enum { SET_TOKENS = 300, SET_FEATURES = 70, SET_POINTS = 12, SET_D = 5 };
+
+/* Features of 1 to SET_POINTS of its tokens each, all of which may be used by many. */
+static void random_set(struct set *s, float *point, size_t *indptr, uint32_t *row, float *weight, size_t features, double offset)
 {
-	static float cost[ROOM * (ROOM + OT_LANES)], square[ROOM * ROOM], w[ROOM];
-	static uint32_t col_of[ROOM], row_of[ROOM];
-	static double u[ROOM], v[ROOM];
+	*s = (struct set){.d = SET_D, .tokens = SET_TOKENS, .point = point, .ids.n = features, .indptr = indptr, .row = row,
+		.weight = weight};
+	random_points(point, SET_TOKENS, SET_D, offset);
+	for (size_t t = 0; t + 1 < SET_TOKENS; t += 5)		/* some at one place */
+		memcpy(point + (t + 1) * SET_D, point + t * SET_D, SET_D * sizeof *point);
+	for (size_t i = 0; i < features; i++) {
+		size_t n = 1 + below(SET_POINTS);
+		indptr[i + 1] = indptr[i] + n;
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++)
+			row[k] = (uint32_t)below(SET_TOKENS);
+		wide_weights(weight + indptr[i], n);
+		s->most = n > s->most ? n : s->most;
+	}
+}
 
-	for (size_t trial = 0; trial < 40; trial++) {
-		size_t n = 1 + below(60), ld = ot_ld(n);
-		struct assignment a = {n, n, square, INFINITY, col_of, row_of, u, v};
-		double exact = 0, *workspace = malloc((sinkhorn_workspace(n, n) + assign_workspace(n, n)) * sizeof *workspace);
+/* What the points of feature i of x pay to their nearest of feature j of y. */
+static double one_way(const struct set *x, size_t i, const struct set *y, size_t j, int p)
+{
+	double total = 0;
 
-		random_costs(square, n, n, trial % 2);
-		memset(cost, 0, sizeof cost);
-		for (size_t i = 0; i < n; i++) {
-			memcpy(cost + i * ld, square + i * n, n * sizeof *cost);
-			w[i] = (float)(1.0 / (double)n);
+	for (size_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+		double least = INFINITY;
+		for (size_t l = y->indptr[j]; l < y->indptr[j + 1]; l++) {
+			double square = 0;
+			for (size_t c = 0; c < x->d; c++)
+				square += pow((double)x->point[x->row[k] * x->d + c]
+					- (double)y->point[y->row[l] * y->d + c], 2);
+			least = fmin(least, p == 1 ? sqrt(square) : square);
 		}
-		assign(&a, workspace);
-		for (size_t i = 0; i < n; i++)
-			exact += (double)square[i * n + col_of[i]] / (double)n;
-		double most = (double)largest_cost(cost, n, ld);
-		for (double epsilon = 0.1 * most; epsilon > 1e-7 * most; epsilon /= 10) {
-			struct sinkhorn s = sinkhorn(cost, w, w, n, n, ld, epsilon, 1e-5, 2000, workspace);
-			check(s.cost >= exact - 1e-5 * most, "sinkhorn: not below the optimum", trial);
-			check(s.cost <= exact + epsilon * log((double)n) + (2 * (double)s.residual + 1e-5) * most,
-				"sinkhorn: near the optimum", trial);
-			check(s.dual <= exact + epsilon * log((double)n) + 1e-5 * most, "sinkhorn: dual", trial);
-		}
-		free(workspace);
+		total += (double)x->weight[k] * least;
+	}
+	return total;
+}
+
+/* The bounds are the larger one-sided cost but for two units, and not above the exact cost, for any block of rows. */
+static void relaxed_bounds(void)
+{
+	static float point[2][SET_TOKENS * SET_D], weight[2][SET_FEATURES * SET_POINTS];
+	static size_t indptr[2][SET_FEATURES + 1];
+	static uint32_t row[2][SET_FEATURES * SET_POINTS];
+	static float lane[(SET_POINTS + LANES) * SET_D], cost[SET_POINTS * (SET_POINTS + LANES)], v[SET_POINTS + LANES];
+
+	for (size_t trial = 0; trial < 12; trial++) {
+		struct set set[2];
+		const struct set *a = &set[0], *b = &set[trial % 3 > 0];
+		int p = 1 + (int)(trial % 2);
+		double offset = trial % 4 == 3 ? 1e3 : 0;
+
+		for (size_t s = 0; s < 2; s++)
+			random_set(&set[s], point[s], indptr[s], row[s], weight[s], trial % 5 ? SET_FEATURES : 1 + below(9),
+				offset);
+		size_t first = trial % 2 ? below(a->ids.n) : 0, end = first + 1 + below(a->ids.n - first);
+		struct bounds r = bounds_open(a, first, end, b, p);
+		check(r.rows == end - first && r.cols == b->ids.n, "bounds: of all pairs", trial);
+		for (size_t i = first; i < end; i++)
+			for (size_t j = 0; j < r.cols; j++) {
+				size_t n = points_of(a, i), m = points_of(b, j);
+				double bound = (double)bounds_row(&r, i)[j] * r.unit;
+				double known = fmax(one_way(a, i, b, j, p), one_way(b, j, a, i, p));
+				lay_points(lane, a->point, a->row + a->indptr[i], n, SET_D);
+				cost_matrix(cost, b->point, b->row + b->indptr[j], m, lane, n, SET_D, p);
+				struct emd s = exact(cost, a->weight + a->indptr[i], b->weight + b->indptr[j], n, m, 0, v);
+				check(bound <= s.cost, "bounds: not above the exact cost", trial);
+				check(bound <= known * (1 + 1e-6) && bound >= known * (1 - 1e-5) - 2 * r.unit,
+					"bounds: the larger of the one-sided costs", trial);
+			}
+		bounds_free(&r);
 	}
 }
 
@@ -363,7 +663,11 @@ int main(void)
 	small_assignments();
 	large_assignments();
 	simple_matchings();
+	costs_of_points();
+	exact_transport();
+	transport_on_the_line();
 	transport();
-	bounds();
+	near_the_optimum();
+	relaxed_bounds();
 	return failures > 0;
 }

@@ -11,5 +11,7 @@ assert less["top"] == k and (less["rows"], less["cols"]) == whole.shape, less
 assert all(np.array_equal(ids[name], names[name]) for name in ids)
 order = np.argsort(whole, 1, kind="stable")[:, :k]
 assert np.array_equal(np.concatenate([b["col"] for b in near]), order)
-assert np.array_equal(np.concatenate([b["dist"] for b in near]), np.take_along_axis(whole, order, 1))
+for name in set(blocks[0]) - {"row0"}:
+    all_of_it = np.concatenate([b[name] for b in blocks])
+    assert np.array_equal(np.concatenate([b[name] for b in near]), np.take_along_axis(all_of_it, order, 1)), name
 assert [b["row0"] for b in near] == list(np.cumsum([0] + [len(b["col"]) for b in near])[:-1])

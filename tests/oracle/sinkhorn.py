@@ -18,7 +18,7 @@ import numpy as np
 
 import stream
 
-SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared")
+SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared", "twins")
 
 
 def csr(counts):
@@ -62,6 +62,12 @@ def make(given):
     elif given.shape == "shared":
         point = point[:counts.max()]
         row = np.concatenate([rng.permutation(len(point))[:n] for n in counts])
+    elif given.shape == "twins":        # once more all features, every other with its points at tokens of their own
+        parts = [np.arange(end - n, end) for n, end in zip(counts, np.cumsum(counts))]
+        again = np.concatenate([rng.permutation(part) for part in parts])
+        own = np.concatenate([np.full(n, i % 2 > 0) for i, n in enumerate(counts)])
+        row, weight = np.concatenate([row, again + own * total]), np.concatenate([weight, weight[again]])
+        point, counts = np.concatenate([point, point]), np.concatenate([counts, counts])
     sys.stdout.buffer.write(pack(given.scale * point, weight, row, counts, layer=given.layer, space=given.space))
 
 
