@@ -48,6 +48,17 @@ def run(command):
     return subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.PIPE).stdout
 
 
+def activations(model, layer, seed):
+    """On the unseen tokens, centred and of length 1: (tokens, features)."""
+    header, frames = read(run(f"act-dump --no-point --hidden {model.folder}/unseen_L{layer}.npy "
+                              f"--sae {model.sae(layer, seed)}"))
+    dense = np.zeros((header["tokens"], header["features"]), "f4")
+    for frame in frames:
+        dense[np.repeat(frame["token"], np.diff(frame["indptr"].astype(int))), frame["feature"]] = frame["value"]
+    dense -= dense.mean(0)
+    return dense / np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
+
+
 class LanguageModel:
     """data/lm/bl361: five layers; two SAEs a layer, as trained (TopK)."""
     name, layers = "bl361", "12345"
@@ -71,19 +82,9 @@ class LanguageModel:
     def sae(self, layer, seed, folded=False):
         return f"{SHARED}/data/lm/bl361/L{layer}_s{seed}/" + ("params.npz" if folded else "sae_weights.safetensors")
 
-    def activations(self, layer, seed):
-        """On the unseen tokens, centred and of length 1: (tokens, features)."""
-        header, frames = read(run(f"act-dump --no-point --hidden {self.folder}/unseen_L{layer}.npy "
-                                  f"--sae {self.sae(layer, seed)}"))
-        dense = np.zeros((header["tokens"], header["features"]), "f4")
-        for frame in frames:
-            dense[np.repeat(frame["token"], np.diff(frame["indptr"].astype(int))), frame["feature"]] = frame["value"]
-        dense -= dense.mean(0)
-        return dense / np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
-
     def worth(self, a, b):
         """(features, features): what it is worth to match two; all count."""
-        return self.activations(*a.split(".")).T @ self.activations(*b.split("."))
+        return activations(self, *a.split(".")).T @ activations(self, *b.split("."))
 
 
 class Sample:
@@ -108,6 +109,13 @@ class Sample:
         """1 where both have the same sure label, 0 where they differ, NaN where one has none."""
         one, other = ([self.labels.get((*side.split("."), i)) for i in range(512)] for side in (a, b))
         return np.array([[np.nan if x is None or y is None else x == y for y in other] for x in one], float)
+
+
+class UnseenSample(Sample):
+    """The sample once more, by correlation, if its model's states on other text are in bench/out/storyworld, as
+    unseen_L1.npy to unseen_L6.npy."""
+    name, scores, worth = "sample, unseen text", "correlation", LanguageModel.worth
+    folder = OUT / "storyworld"
 
 
 def read(data):
@@ -181,8 +189,8 @@ def main():
     parser.add_argument("--data", default="")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    models = [kind() for kind in (Sample, LanguageModel) if args.data in kind.name
-              and (kind is Sample or (SHARED / "data").exists())]
+    there = {Sample: True, UnseenSample: UnseenSample.folder.exists(), LanguageModel: (SHARED / "data").exists()}
+    models = [kind() for kind in there if there[kind] and args.data in kind.name]
     hows = [{**DEFAULT, **change} for what in args.what
             for change in ([{"stage": s} for s in STAGES] if what == "stages" else [{}] + SETTINGS)]
     with open(OUT / "quality.jsonl", "a") as out:

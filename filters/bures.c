@@ -133,8 +133,6 @@ int main(int argc, char **argv)
 	set_string(&header, "metric", diagonal ? "bures diagonal" : "bures");
 	set_integer(&header, "p", 2);
 	(diagonal ? run_diagonal : run_full)(out, &header, &stage, &set[0], &set[sets - 1]);
-	write_end(out);
-	writer_close(out);
 	frame_free(&header);
 	set_free(&set[0]);
 	set_free(&set[1]);

@@ -22,8 +22,6 @@ int main(int argc, char **argv)
 	sets_header(set, sets, &header);
 	set_string(&header, "metric", "centroid");
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	vector_stage_free(vectors);
 	free(row.at);
 	free(col.at);

@@ -120,8 +120,6 @@ int main(int argc, char **argv)
 	sets_header(set, sets, &header);
 	set_string(&header, "metric", "energy");
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	for (size_t t = 0; t < threads; t++) {
 		free(w.room[t].point);
 		free(w.room[t].weight);

@@ -100,8 +100,6 @@ int main(int argc, char **argv)
 	if (late > 0)
 		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)", late, max_iters,
 			(double)latest, tol);
-	write_end(out);
-	writer_close(out);
 	pairs_close(pairs);
 	frame_free(&header);
 	set_free(&set[0]);

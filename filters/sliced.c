@@ -109,8 +109,6 @@ int main(int argc, char **argv)
 	set_integer(&header, "projections", (int64_t)projections);
 	set_integer(&header, "projection_seed", (int64_t)seed);
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	for (size_t t = 0; t < threads; t++)
 		free(w.thread[t]);
 	free(w.thread);
