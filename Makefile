@@ -54,7 +54,11 @@ check: install-check
 
 bench: install-check
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py $(PARTS)
+
+bench-quality: install-check
+	$(MAKE) all
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/quality.py stages settings
 
 proofs: $(PROOFS)
 
@@ -88,4 +92,4 @@ uninstall:
 clean:
 	rm -rf build build-san demo bench/out
 
-.PHONY: all demo check bench proofs install-build install-check install uninstall clean
+.PHONY: all demo check bench bench-quality proofs install-build install-check install uninstall clean

@@ -1,88 +1,208 @@
 #!/usr/bin/env python3
-"""What matchings are worth on tokens that they were not made from.
+"""What each distance stage's matchings are worth: `make bench-quality`.
 
-    quality.py --states S/hidden_L%.npy --unseen U/hidden_L%.npy --sae S/sae_L%_s@ --reference 6 1:6 2:4 4:4@1
+Language model (where ../shared/data is): the mean correlation, on tokens not used for matching, between the activations of
+matched features, one to one and nearest neighbour, and its share of the best that any matching reaches there.
+Sample: the share of matched features with the same label, of those that have a sure one on both sides.
 
-For every pair of layers, and per distance stage: the mean correlation, on the unseen tokens, between the
-activations of matched features, one to one and with the nearest neighbour, beside the best that any
-matching reaches there. In the patterns % stands for the layer and @ for the SAE's seed; 4:4@1 matches
-seed 0 of layer 4 with seed 1. The programs have to be on PATH; python3-msgpack, -numpy, -scipy."""
+    quality.py [stages|settings]... [--only TEXT]
+
+`stages` compares the distance stages as they come, `settings` what they and those before them can be set to. Appends JSON
+lines to bench/out/quality.jsonl; what is costly to make stays in bench/out. The programs have to be on PATH."""
 import argparse
+import csv
+import json
+import os
+import pathlib
 import subprocess
+import sys
 import tempfile
 
-import msgpack
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-STAGES = ["sinkhorn --quiet", "decoder --quiet"]
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+import stream
+
+OUT = ROOT / "bench" / "out"
+SHARED = ROOT / ".." / "shared"
+SAMPLE = ROOT / "examples" / "storyworld"
+MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of the last 240
+DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
+STAGES = ["decoder", "decoder --folded", "coact", "centroid", "bures", "bures --diagonal", "sliced", "energy",
+          "sinkhorn", "sinkhorn --epsilon .05", "sinkhorn --debias", "emd", "emd --p 2"]
+SETTINGS = (
+    [{"featdist": f"--support {k}"} for k in (32, 128, 256, 512)]
+    + [{"featdist": f"--select {s}"} for s in ("top", "random")]
+    + [{"refproj": r} for r in ("", "--unit", "--whiten --unit", "--whiten --dim 64", "--whiten --dim 96")]
+    + [{"reference": r} for r in ("first", "middle", "first+last", "middle+last", "all")]
+    + [{"reference": r, "featdist": f"--support {k}"} for r in ("all",) for k in (128, 256)]
+    + [{"stage": s} for s in ("emd --p 2", "sinkhorn --debias", "sinkhorn --p 2 --debias")])
 
 
 def run(command):
     return subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.PIPE).stdout
 
 
-def frames(data):
-    """Header and frames of a stream; tensors as arrays."""
-    unpacker = msgpack.Unpacker(ext_hook=lambda code, payload: msgpack.unpackb(payload),
-                                max_buffer_size=2**31 - 1)
-    unpacker.feed(data)
-    for fields in unpacker:
-        yield {name: np.frombuffer(value[2], value[0]).reshape(value[1])
-               if isinstance(value, list) and len(value) == 3 and isinstance(value[2], bytes) else value
-               for name, value in fields.items()}
-
-
-def activations(states, sae):
-    """Dense (tokens, features) activations."""
-    header, *rest = frames(run(f"act-dump --no-point --hidden {states} --sae {sae}"))
+def activations(model, layer, seed):
+    """On the unseen tokens, centred and of length 1: (tokens, features)."""
+    header, frames = read(run(f"act-dump --no-point --hidden {model.folder}/unseen_L{layer}.npy "
+                              f"--sae {model.sae(layer, seed)}"))
     dense = np.zeros((header["tokens"], header["features"]), "f4")
-    for frame in rest[:-1]:
-        rows = np.repeat(frame["token"], np.diff(frame["indptr"].astype(int)))
-        dense[rows, frame["feature"]] = frame["value"]
-    return dense
+    for frame in frames:
+        dense[np.repeat(frame["token"], np.diff(frame["indptr"].astype(int))), frame["feature"]] = frame["value"]
+    dense -= dense.mean(0)
+    return dense / np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
 
 
-def correlations(a, b):
-    """Between the columns of a (n, d) and b (n, e)."""
-    def unit(x):
-        x = x - x.mean(0)
-        return x / np.maximum(np.linalg.norm(x, axis=0), 1e-12)
-    return unit(a).T @ unit(b)
+class LanguageModel:
+    """data/lm/bl361: five layers; two SAEs a layer, as trained (TopK)."""
+    name, layers = "bl361", "12345"
+    pairs = [("5.0", "5.1"), ("2.0", "3.0"), ("4.0", "5.0"), ("2.0", "5.0"), ("1.0", "5.0")]
+    scores = "correlation"
+
+    def __init__(self):
+        self.folder = OUT / "bl361"
+        if not (self.folder / "hidden_L5.npy").exists():
+            data = SHARED / "data"
+            run(f"{sys.executable} {SHARED}/tools/lm_hidden.py {data}/models/babyllama361.bin "
+                f"{data}/models/tok105.vocab {data}/text/tinystories_1000.json {self.folder}")
+        for layer in self.layers:
+            states = np.load(self.folder / f"hidden_L{layer}.npy")
+            np.save(self.folder / f"matched_L{layer}.npy", states[:MATCHED])
+            np.save(self.folder / f"unseen_L{layer}.npy", states[-UNSEEN:])
+
+    def states(self, layer):
+        return f"{self.folder}/matched_L{layer}.npy"
+
+    def sae(self, layer, seed, folded=False):
+        return f"{SHARED}/data/lm/bl361/L{layer}_s{seed}/" + ("params.npz" if folded else "sae_weights.safetensors")
+
+    def worth(self, a, b):
+        """(features, features): what it is worth to match two; all count."""
+        return activations(self, *a.split(".")).T @ activations(self, *b.split("."))
+
+
+class Sample:
+    name, layers = "sample", "123456"
+    pairs = [("1.0", "6.0"), ("2.0", "4.0"), ("3.0", "6.0"), ("4.0", "4.1")]
+    scores = "label agreement"
+
+    def __init__(self):
+        self.labels = {}
+        with open(SAMPLE / "feature_labels.tsv") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                sure = float(row["f1_half"] or 0) >= 0.7
+                self.labels[row["layer"], row["seed"], int(row["feature"])] = row["label_half"] if sure else None
+
+    def states(self, layer):
+        return f"{SAMPLE}/hidden_L{layer}.npy"
+
+    def sae(self, layer, seed, folded=False):
+        return f"{SAMPLE}/sae_L{layer}_s{seed}/params.npz"
+
+    def worth(self, a, b):
+        """1 where both have the same sure label, 0 where they differ, NaN where one has none."""
+        one, other = ([self.labels.get((*side.split("."), i)) for i in range(512)] for side in (a, b))
+        return np.array([[np.nan if x is None or y is None else x == y for y in other] for x in one], float)
+
+
+class UnseenSample(Sample):
+    """The sample once more, by correlation, if its model's states on other text are in bench/out/storyworld, as
+    unseen_L1.npy to unseen_L6.npy."""
+    name, scores, worth = "sample, unseen text", "correlation", LanguageModel.worth
+    folder = OUT / "storyworld"
+
+
+def read(data):
+    import io
+    (header, frames), = stream.read(io.BytesIO(data))
+    return header, frames
+
+
+def reference(model, name, folder):
+    """The states of the layers that a name stands for, side by side."""
+    layers = model.layers
+    middle = layers[(len(layers) - 1) // 2]
+    chosen = layers if name == "all" else [dict(first=layers[0], middle=middle, last=layers[-1])[n] for n in name.split("+")]
+    path = f"{folder}/{name}.npy"
+    if not os.path.exists(path):
+        np.save(path, np.concatenate([np.load(model.states(l)).astype("f4") for l in chosen], 1))
+    return path
+
+
+def side(model, key, how, folder):
+    """The files of activations and projected distributions of layer.seed; made once."""
+    layer, seed = key.split(".")
+    acts = f"{folder}/{key}.acts"
+    if not os.path.exists(acts):
+        run(f"act-dump --no-point --hidden {model.states(layer)} --sae {model.sae(layer, seed)} --layer {layer} >{acts}")
+    path = f"{folder}/{key} {how['featdist']} {how['reference']} {how['refproj']}".replace(" ", "_")
+    if not os.path.exists(path):
+        lift = f"--lift {reference(model, how['reference'], folder)}"
+        run(f"featdist --quiet {how['featdist']} {acts} | refproj --quiet {lift} {how['refproj']} >{path}")
+    return acts, path
+
+
+def distances(model, a, b, how, folder):
+    """The stage's distances, and the features of its rows and columns."""
+    stage = how["stage"] + " --quiet"
+    sides = [side(model, key, how, folder) for key in (a, b)]
+    if stage.startswith("coact"):
+        files = [acts for acts, _ in sides]
+    elif "--folded" in stage:
+        files = [model.sae(*key.split("."), folded=True) for key in (a, b)]
+    else:
+        files = [path for _, path in sides]
+    header, frames = read(run(f"{stage} {files[0]} {files[1]}"))
+    return np.concatenate([f["dist"] for f in frames[1:]]), frames[0]["row_feature"], frames[0]["col_feature"]
+
+
+def measure(model, how, folder, worths, out):
+    line = []
+    for a, b in model.pairs:
+        _, rows, cols = distances(model, a, b, {**DEFAULT, "stage": "centroid"}, folder)    # features that fire enough
+        if (a, b) not in worths:
+            worths[a, b] = model.worth(a, b)
+        worth = worths[a, b][np.ix_(rows, cols)]
+        dist, row, col = distances(model, a, b, how, folder)
+        dist = dist[np.ix_(np.searchsorted(row, rows), np.searchsorted(col, cols))]
+        pair = linear_sum_assignment(dist)
+        got = float(np.nanmean(worth[pair])), float(np.nanmean(worth[np.arange(len(rows)), dist.argmin(1)]))
+        some = np.nan_to_num(worth)
+        best = float(some[linear_sum_assignment(-some)].mean()), float(some.max(1).mean())
+        out.write(json.dumps(dict(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0], nearest=got[1],
+                                  best_one_to_one=best[0], best_nearest=best[1])) + "\n")
+        share = f" {got[0] / best[0]:.3f}" if model.scores == "correlation" else ""
+        line.append(f"{got[0]:.3f}/{got[1]:.3f}{share}")
+    print(f"{' '.join(str(v) for k, v in how.items() if v != DEFAULT[k]) or 'as it comes':34}", *line, sep="  ", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("states", "unseen", "sae", "reference"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--featdist", default="featdist --quiet")
-    parser.add_argument("--refproj", default="--whiten")
-    parser.add_argument("pair", nargs="+")
+    parser.add_argument("what", nargs="*", default=["stages"])
+    parser.add_argument("--only", default="")
+    parser.add_argument("--data", default="")
     args = parser.parse_args()
-    reference = args.states.replace("%", args.reference)
-    with tempfile.TemporaryDirectory() as folder:
-        for pair in args.pair:
-            layers, _, seed = pair.partition("@")
-            dense, sides = [], []
-            for layer, seed in zip(layers.split(":"), ("0", seed or "0")):
-                sae = args.sae.replace("%", layer).replace("@", seed)
-                side = f"{folder}/{layer}.{seed}"
-                run(f"act-dump --no-point --hidden {args.states.replace('%', layer)} --sae {sae} --layer {layer} |"
-                    f"{args.featdist} | refproj --lift {reference} {args.refproj} >{side}")
-                dense.append(activations(args.unseen.replace("%", layer), sae))
-                sides.append(side)
-            scored = correlations(*dense)
-            for stage in STAGES:
-                run(f"{stage} {sides[0]} {sides[1]} >{folder}/distances")
-                ids = list(frames(open(f"{folder}/distances", "rb").read()))[1]
-                possible = scored[np.ix_(ids["row_feature"], ids["col_feature"])]
-                best = possible[linear_sum_assignment(-possible)].mean(), possible.max(1).mean()
-                got = []
-                for match in ("hungarian", "hungarian --nearest"):
-                    _, matches, *_ = frames(run(f"{match} {folder}/distances"))
-                    got.append(scored[matches["row_feature"], matches["col_feature"]].mean())
-                print(f"{pair:8} {stage.split()[0]:10} one to one {got[0]:.3f} of {best[0]:.3f} ({got[0] / best[0]:.2f})"
-                      f"   nearest {got[1]:.3f} of {best[1]:.3f} ({got[1] / best[1]:.2f})", flush=True)
+    OUT.mkdir(exist_ok=True)
+    there = {Sample: True, UnseenSample: UnseenSample.folder.exists(), LanguageModel: (SHARED / "data").exists()}
+    models = [kind() for kind in there if there[kind] and args.data in kind.name]
+    hows = [{**DEFAULT, **change} for what in args.what
+            for change in ([{"stage": s} for s in STAGES] if what == "stages" else [{}] + SETTINGS)]
+    with open(OUT / "quality.jsonl", "a") as out:
+        for model in models:
+            print(f"\n{model.name}: {model.scores}, one to one / nearest" + (", share of the best one to one"
+                  if model.scores == "correlation" else ""), *(f"{a}->{b}" for a, b in model.pairs), sep="  ")
+            worths = {}
+            with tempfile.TemporaryDirectory() as folder:
+                for how in hows:
+                    if args.only in str(how):
+                        measure(model, how, folder, worths, out)
 
 
-main()
+if __name__ == "__main__":
+    main()

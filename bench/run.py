@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Side-by-side measurements: `make bench`. Medians of five alternating runs, one thread each, values compared.
 
-Prints a table, and appends JSON lines to bench/out/run.jsonl. Needs python3-numpy, -scipy, -pot and -msgpack;
-the programs have to be on PATH."""
+    run.py [PART]...    sinkhorn emd nearest threads scaling hungarian encode streams; all of them without one
+
+Prints a table, and appends JSON lines to bench/out/run.jsonl. Own times are those of the whole program, from reading to
+writing; peers get their inputs ready in memory. Needs python3-numpy, -scipy, -pot and -msgpack; the programs have
+to be on PATH."""
 import json
 import os
 import pathlib
@@ -23,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "oracle"))
 from sinkhorn import pack, result
-from stream import pack as pack_stream
+import stream
 
 RUNS = 5
 
@@ -56,37 +59,168 @@ def shell(command):
     subprocess.run(command, shell=True, check=True)
 
 
-def bench_sinkhorn(out, epsilon, n=512, points=64, d=64, sampled=200):
-    """All pairs of n features against a loop over POT, which gets a sample of the pairs."""
-    rng = np.random.default_rng(0)
-    sets = []
-    for path in "ab":
-        point = rng.standard_normal((n * points, d)) + np.repeat(rng.standard_normal((n, d)), points, 0)
-        weight = rng.exponential(1, n * points).astype("f4")
-        with open(path, "wb") as file:
-            file.write(pack(point, weight, np.arange(n * points), [points] * n))
-        weight = weight.reshape(n, points).astype(float)
-        sets.append((point.astype("f4").reshape(n, points, d).astype(float), weight / weight.sum(1, keepdims=True)))
-    pairs = rng.integers(0, n, (sampled, 2))
-    (x, a), (y, b) = sets
-
-    def peer():
-        values = []
-        for i, j in pairs:
-            cost = ot.dist(x[i], y[j], "euclidean")
-            values.append(float(ot.sinkhorn2(a[i], b[j], cost, epsilon * cost.mean(), stopThr=1e-6, numItermax=10000)))
-        return np.array(values)
-
-    def own():
-        shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 --max-iters 10000 a b >distances")
-    ours, theirs, _, values = alternate(own, peer)
-    dist = result("distances")[1][pairs[:, 0], pairs[:, 1]]
-    per_pair, peer_pair = ours / n / n, theirs / sampled
-    report(out, bench="sinkhorn", epsilon=epsilon, microseconds=1e6 * per_pair, pot=1e6 * peer_pair,
-           ratio=peer_pair / per_pair, apart=float(np.abs(dist / values - 1).max()))
+def features(path, seed, n, points, d=64, tokens=4096):
+    """n features, each of `points` of the tokens around one; returns their points and weights in float64."""
+    rng = np.random.default_rng(seed)
+    table = (rng.standard_normal((tokens, d)) + 0.7 * rng.standard_normal((64, d)).repeat(tokens // 64, 0)).astype("f4")
+    rows, weights = [], rng.exponential(1, (n, points)).astype("f4")
+    for anchor in rng.integers(0, tokens, n):
+        near = np.argpartition(((table - table[anchor]) ** 2).sum(1), 4 * points)[:4 * points]
+        rows.append(rng.choice(near, points, replace=False))
+    with open(path, "wb") as file:
+        file.write(pack(table, weights.ravel(), np.concatenate(rows), [points] * n))
+    weights = weights.astype(float)
+    return table[np.array(rows)].astype(float), weights / weights.sum(1, keepdims=True)
 
 
-def bench_hungarian(out, n):
+def sgemm_rate():
+    """Multiplications and additions a second, on one thread: what the machine can do."""
+    x = np.random.default_rng(0).standard_normal((1024, 1024)).astype("f4")
+    return 2 * 1024 ** 3 / statistics.median(seconds(lambda: x @ x)[0] for _ in range(RUNS))
+
+
+def problems(n, points, sampled):
+    """Two files of features, a sample of their pairs, and these as problems for POT: weights and costs."""
+    (x, a), (y, b) = features("a", 1, n, points), features("b", 2, n, points)
+    pairs = np.random.default_rng(0).integers(0, n, (sampled, 2))
+    return pairs, [(a[i], b[j], ot.dist(x[i], y[j], "euclidean")) for i, j in pairs], [(x[i], y[j]) for i, j in pairs]
+
+
+def bench_sinkhorn(out):
+    rate = sgemm_rate()
+    for points, epsilon, n, sampled in ((64, 0.05, 512, 200), (64, 0.01, 512, 200), (64, 0.001, 64, 16),
+                                        (128, 0.05, 512, 200), (128, 0.01, 512, 200), (128, 0.001, 64, 8)):
+        pairs, given, clouds = problems(n, points, sampled)
+        method = "sinkhorn" if epsilon > 0.001 else "sinkhorn_log"
+
+        def peer(dtype):
+            return np.array([float(ot.sinkhorn2(a.astype(dtype), b.astype(dtype), c.astype(dtype),
+                                                (epsilon * c.mean()).astype(dtype), method=method, stopThr=1e-6,
+                                                numItermax=10000)) for a, b, c in given])
+
+        def own():
+            shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 --max-iters 10000 a b >distances")
+        ours, theirs, _, values = alternate(own, lambda: peer("f8"))
+        if method == "sinkhorn":
+            single, alike = seconds(lambda: peer("f4"))
+            if np.abs(alike / values - 1).max() < 1e-4:         # otherwise it did not converge
+                theirs = min(theirs, single)
+        costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
+        _, dist, iters, residual = result("distances")
+        apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
+        per_pair, peer_pair, limit = ours / n / n, theirs / sampled, 4 * points ** 2 * iters.mean() / rate
+        report(out, bench="sinkhorn", points=points, epsilon=epsilon, microseconds=1e6 * per_pair, pot=1e6 * peer_pair,
+               pot_costs=1e6 * costs, ratio=peer_pair / per_pair, ratio_with_costs=(peer_pair + costs) / per_pair,
+               apart=float(apart), iterations=float(iters.mean()), late=int((residual > 1e-6).sum()),
+               share_of_flop_limit=limit / per_pair)
+
+
+def bench_emd(out):
+    for points, n, sampled in ((32, 256, 300), (64, 256, 200), (128, 128, 100)):
+        pairs, given, clouds = problems(n, points, sampled)
+        ours, theirs, _, values = alternate(lambda: shell("emd --quiet --threads 1 a b >distances"),
+                                            lambda: np.array([ot.emd2(a, b, c) for a, b, c in given]))
+        costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
+        dist, lower, upper = entries("distances", "dist", "lower", "upper")
+        apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
+        per_pair, peer_pair = ours / n / n, theirs / sampled
+        report(out, bench="emd", points=points, microseconds=1e6 * per_pair, pot=1e6 * peer_pair, pot_costs=1e6 * costs,
+               ratio=peer_pair / per_pair, ratio_with_costs=(peer_pair + costs) / per_pair, apart=float(apart),
+               gap=float((upper / lower - 1).max()))
+
+
+def entries(path, *names):
+    (_, frames), = stream.read(open(path, "rb"))
+    return [np.concatenate([f[name] for f in frames[1:]]) for name in names]
+
+
+def make_features(folder, *options):
+    """Distributions folder/a.dist and folder/b.dist of made features; see features.py."""
+    os.makedirs(folder, exist_ok=True)
+    shell(f"{sys.executable} {ROOT}/bench/features.py {folder} {' '.join(options)}")
+    for side in "ab":
+        shell(f"cd {folder} && act-dump --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
+              f"featdist --quiet --support 64 | refproj --lift reference.npy --whiten >{side}.dist")
+
+
+def likeness(out, name, a, b, n=256):
+    """How tight the relaxed bound is, and how many pairs it leaves, among the first n features of a and b."""
+    sides = []
+    for path in (a, b):
+        (_, frames), = stream.read(open(path, "rb"))
+        point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
+        some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames if "feature" in f
+                for i, j in zip(f["indptr"], f["indptr"][1:])][:n]
+        sides.append(some)
+        with open(f"some.{len(sides)}", "wb") as file:
+            file.write(pack(np.concatenate([x for _, x in some]), np.concatenate([w for w, _ in some]).astype("f4"),
+                            np.arange(sum(len(w) for w, _ in some)), [len(w) for w, _ in some]))
+    shell("emd --quiet some.1 some.2 >some")
+    dist, = entries("some", "dist")
+    bound = np.zeros_like(dist)
+    for i, (v, x) in enumerate(sides[0]):
+        for j, (w, y) in enumerate(sides[1]):
+            cost = np.sqrt(np.maximum((x ** 2).sum(1)[:, None] + (y ** 2).sum(1) - 2 * x @ y.T, 0))
+            bound[i, j] = max(v @ cost.min(1), w @ cost.min(0))
+    tight = np.quantile((bound / dist)[dist > 0], (0.1, 0.5, 0.9))
+    left = [float((bound <= np.sort(dist, 1)[:, k - 1:k]).mean()) for k in (1, 5, 10)]
+    spread = np.quantile(dist, (0, 0.01, 0.1, 0.9)) / np.median(dist)
+    report(out, bench="likeness", features=name, bound_to_distance=[round(float(x), 3) for x in tight],
+           left_for_1_5_10=[round(x, 4) for x in left], nearest=float(np.median(dist.min(1)) / np.median(dist)),
+           distances_to_median=[round(float(x), 2) for x in spread])
+
+
+def bench_nearest(out, n=16384, k=10):
+    lm = ROOT / ".." / "shared" / "data" / "lm" / "bl361"
+    states = ROOT / "bench" / "out" / "bl361"               # made by quality.py
+    if (states / "matched_L5.npy").exists():
+        for layer in "45":
+            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} "
+                  f"--sae {lm}/L{layer}_s0/sae_weights.safetensors | featdist --quiet --support 64 |"
+                  f"refproj --lift {states}/matched_L5.npy --whiten >{layer}.dist")
+        likeness(out, "bl361, layers 4 and 5", "4.dist", "5.dist")
+    make_features("made", "--features", "4096", "--tokens", "32768")
+    likeness(out, "made", "made/a.dist", "made/b.dist")
+    make_features("made", "--features", str(n), "--tokens", str(4 * n))
+    log = subprocess.run(["/usr/bin/time", "-f", "%e %M", "emd", "--threads", "2", "--top", str(k), "made/a.dist",
+                          "made/b.dist"], stdout=open("top", "wb"), stderr=subprocess.PIPE, check=True, text=True).stderr
+    solved, _, pairs = log.split("emd: ")[1].split()[:3]
+    elapsed, memory = log.split()[-2:]
+    part = n // 16
+    whole = seconds(lambda: shell(f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"))[0]
+    dist, = entries("some", "dist")
+    nearest, col = (x[:len(dist)] for x in entries("top", "dist", "col"))
+    order = np.argsort(dist, 1, kind="stable")[:, :k]
+    report(out, bench=f"emd --top {k}", features=n, seconds=float(elapsed), gigabytes=int(memory) / 1e6,
+           solved=int(solved) / int(pairs), all_pairs_seconds=whole * int(pairs) / dist.size,
+           ratio=whole * int(pairs) / dist.size / float(elapsed),
+           same=bool((order == col).all() and (np.take_along_axis(dist, order, 1) == nearest).all()))
+
+
+def bench_threads(out):
+    features("a", 1, 256, 64), features("b", 2, 256, 64)
+    make_features("made", "--features", "4096", "--tokens", "16384")
+    for command in ("sinkhorn a b", "emd a b", "emd --top 10 made/a.dist made/b.dist"):
+        name, rest = command.split(" ", 1)
+        one, two, *_ = alternate(*(lambda t=t: shell(f"{name} --quiet --threads {t} {rest} >/dev/null") for t in (1, 2)))
+        report(out, bench="two threads", command=command, one=one, two=two, ratio=one / two)
+
+
+def bench_scaling(out):
+    for n in (1024, 4096, 16384):
+        make_features("made", "--features", str(n), "--tokens", str(4 * n))
+        rows = max(65536 // n, 1)
+        short, long, *_ = alternate(*(lambda r=r: shell(f"sinkhorn --quiet --threads 1 --rows 1/{n // r} made/a.dist "
+                                                        "made/b.dist >/dev/null") for r in (rows, 5 * rows)))
+        report(out, bench="scaling", features=n, microseconds=1e6 * (long - short) / (4 * rows * n))
+
+
+def bench_hungarian(out):
+    for n in (1000, 2000):
+        assign(out, n)
+
+
+def assign(out, n):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, n, 8))
     dist = ot.dist(x, y, "euclidean").astype("f4")
@@ -94,7 +228,7 @@ def bench_hungarian(out, n):
            "col_layer": ["b"] * n, "col_feature": np.arange(n, dtype="<u4")}
     blocks = [{"row0": i, "dist": dist[i:i + 64]} for i in range(0, n, 64)]
     with open("in", "wb") as file:
-        file.write(pack_stream({"kind": "distances", "rows": n, "cols": n}, [ids, *blocks], checksum=False))
+        file.write(stream.pack({"kind": "distances", "rows": n, "cols": n}, [ids, *blocks], checksum=False))
     ours, theirs, _, best = alternate(lambda: shell("hungarian --quiet --threads 1 in >out"),
                                       lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"))
     total = next(msgpack.Unpacker(open("out", "rb"), ext_hook=lambda code, data: msgpack.unpackb(data),
@@ -103,21 +237,28 @@ def bench_hungarian(out, n):
            apart=float(abs(total / best - 1)))
 
 
-def bench_encode(out, d=1024, features=16384, tokens=8192):
+def encoder(d=1024, features=16384, tokens=8192):
+    """Hidden states x.npy and an SAE params.npz; returns the states and W_enc."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((tokens, d)).astype("f4")
     w = rng.standard_normal((d, features)).astype("f4") / d ** 0.5
     np.save("x.npy", x)
     np.savez("params.npz", W_enc=w, W_dec=w.T.copy(), b_enc=np.zeros(features, "f4"), b_dec=np.zeros(d, "f4"),
              threshold=np.full(features, 3, "f4"))
-    start = seconds(lambda: shell("head -c 4000 /dev/null; act-dump --hidden one.npy --sae params.npz >/dev/null")
-                    if np.save("one.npy", x[:1]) is None else None)[0]
-    ours, theirs, _, _ = alternate(
+    return x, w
+
+
+def bench_encode(out):
+    x, w = encoder()
+    np.save("one.npy", x[:1])
+    start = seconds(lambda: shell("act-dump --hidden one.npy --sae params.npz >/dev/null"))[0]
+    ours, theirs, *_ = alternate(
         lambda: shell("act-dump --threads 1 --no-point --hidden x.npy --sae params.npz >/dev/null"), lambda: x @ w)
     report(out, bench="act-dump", seconds=ours - start, sgemm=theirs, share_of_sgemm_rate=theirs / (ours - start))
 
 
 def bench_streams(out):
+    encoder()
     shell("act-dump --hidden x.npy --sae params.npz >stream")
     size = os.path.getsize("stream")
     for name, own, peer in (("framecat", "framecat stream >/dev/null", "cat stream | cat >/dev/null"),
@@ -126,17 +267,16 @@ def bench_streams(out):
         report(out, bench=name, gigabytes_a_second=size / ours / 1e9, cat=size / theirs / 1e9)
 
 
+PARTS = {name[6:]: part for name, part in list(globals().items()) if name.startswith("bench_")}
+
+
 def main():
     folder = ROOT / "bench" / "out"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, open(folder / "run.jsonl", "a") as out:
         os.chdir(scratch)
-        for epsilon in (0.05, 0.02):
-            bench_sinkhorn(out, epsilon)
-        for n in (1000, 2000):
-            bench_hungarian(out, n)
-        bench_encode(out)
-        bench_streams(out)
+        for part in sys.argv[1:] or PARTS:
+            PARTS[part](out)
 
 
 main()

@@ -49,27 +49,43 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 		memset(cost + j * ld + n, 0, (ld - n) * sizeof *cost);
 }
 
+/* Adds a row to the sum, and to the least of -cost. */
+static inline void take_row(double *sum, lanes *least, const lanes *c, size_t width)
+{
+	lanes row = {0};
+
+	for (size_t i = 0; i < width; i++) {
+		lanes x = -c[i];
+		row += c[i];
+		*least = SMALLER(lanes, mask, x, *least);
+	}
+	*sum += (double)lane_sum(&row);
+}
+
 MULTIVERSION
 struct costs summarise_costs(const float *cost, size_t n, size_t m)
 {
-	struct costs all = {0};
 	size_t width = padded(n) / LANES;
-	lanes least = {0};		/* of -cost */
+	lanes least = {0};
+	double sum = 0;
+
+	for (size_t j = 0; j < m; j++)
+		take_row(&sum, &least, (const lanes *)cost + j * width, width);
+	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(&least)};
+}
+
+MULTIVERSION
+struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m)
+{
+	size_t width = padded(n) / LANES;
+	lanes least = {0};
 	double sum = 0;
 
 	for (size_t j = 0; j < m; j++) {
-		const lanes *c = (const lanes *)cost + j * width;
-		lanes row = {0};
-		for (size_t i = 0; i < width; i++) {
-			lanes x = -c[i];
-			row += c[i];
-			least = SMALLER(lanes, mask, x, least);
-		}
-		sum += (double)lane_sum(&row);
+		memcpy(cost + j * padded(n), table + row[j] * padded(n), padded(n) * sizeof *cost);
+		take_row(&sum, &least, (const lanes *)cost + j * width, width);
 	}
-	all.mean = sum / ((double)n * (double)m);
-	all.largest = (double)-lane_min(&least);
-	return all;
+	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(&least)};
 }
 
 static inline float largest_potential(const lanes *c, const lanes *f, size_t width)

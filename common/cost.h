@@ -18,6 +18,8 @@ struct costs {
 };
 
 struct costs summarise_costs(const float *cost, size_t n, size_t m);
+/* Rows row[0 .. m) of a table (., padded(n)) as a matrix of its own, and what summarise_costs() says of it. */
+struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);
 
 /* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow; f (padded(n)) is -infinity beyond n. */
 void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);

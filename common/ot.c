@@ -180,9 +180,9 @@ static bool scale(struct problem *p, float omega, float *residual)
 static void absorb(struct problem *p, bool both)
 {
 	for (size_t i = 0; i < p->n; i++)
-		p->f[i] += p->epsilon * log((double)p->u[i] / (double)p->a[i]);
+		p->f[i] += p->epsilon * (double)logf(p->u[i] / p->a[i]);
 	for (size_t j = 0; both && j < p->m; j++)
-		p->g[j] += p->epsilon * log((double)p->v[j] / (double)p->b[j]);
+		p->g[j] += p->epsilon * (double)logf(p->v[j] / p->b[j]);
 }
 
 /* The omega to go on with when the residual falls by `rate` an iteration at this one: the best there is, by Young's
@@ -222,29 +222,36 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 	return 2;
 }
 
-/* The transport cost of P = u K v after it was made feasible: rows and columns that sum to too much are scaled
+/* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij - f_i), f being in x,
+ * -infinity beyond n. The plan is P = u K v after it was made feasible: rows and columns that sum to too much are scaled
  * down, and what is then missing from a and b is carried from one to the other in proportion (Altschuler, Weed
  * and Rigollet 2017, alg. 2). u, v and t are no more what they were. */
 MULTIVERSION
-static double feasible_cost(struct problem *p)
+static double feasible_cost(struct problem *p, double *lower)
 {
 	size_t width = p->ld / LANES;
 	const lanes *cost = (const lanes *)p->cost, *kernel = (const lanes *)p->kernel;
 	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, all = {0};
+	const lanes *f = (const lanes *)p->x;
 	float *missing = p->x;
 	double total = 0, carried = 0;
 
+	*lower = 0;
+	for (size_t i = 0; i < p->n; i++)
+		*lower += (double)p->a[i] * (double)p->x[i];
 	for (size_t i = 0; i < p->n; i++)
 		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);
 	for (size_t i = 0; i < width; i++)
 		t[i] = (lanes){0};
 	for (size_t j = 0; j < p->m; j++) {
-		lanes mass = {0}, work = {0};
+		lanes mass = {0}, work = {0}, least = cost[j * width] - f[0];
 		for (size_t i = 0; i < width; i++) {
-			lanes x = kernel[j * width + i] * u[i];
+			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i], free = c - f[i];
 			mass += x;
-			work += x * cost[j * width + i];
+			work += x * c;
+			least = SMALLER(lanes, mask, free, least);
 		}
+		*lower += (double)p->b[j] * (double)lane_min(&least);
 		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
 		for (size_t i = 0; i < width; i++)
 			t[i] += kernel[j * width + i] * v;
@@ -290,7 +297,8 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	p.b = p.x + ld;
 	p.v = p.b + padded(m);
 	p.s = p.v + padded(m);
-	memset(p.f, 0, (n + m) * sizeof *p.f);
+	for (size_t k = 0; k < n + m; k++)
+		p.f[k] = largest / 4;			/* so that exponents lie on both sides of 0 */
 	memset(p.kernel + m * ld, 0, (size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
 	memcpy(p.a, a, n * sizeof *a);
 	memcpy(p.b, b, m * sizeof *b);
@@ -310,11 +318,11 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	for (size_t j = 0; j < m; j++)
 		result.dual += (double)b[j] * p.g[j];
 	result.dual -= epsilon * (mass - 1);
-	result.cost = feasible_cost(&p);
-	result.upper = result.cost + slack;
 	for (size_t i = 0; i < ld; i++)
 		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
 	memcpy(f, p.x, n * sizeof *f);
-	result.lower = fmax(dual_cost(cost, a, b, p.x, n, m) - slack, 0);
+	result.cost = feasible_cost(&p, &result.lower);
+	result.lower = fmax(result.lower - slack, 0);
+	result.upper = result.cost + slack;
 	return result;
 }

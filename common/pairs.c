@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { NONE = UINT32_MAX };
-enum { DUALS = 4 };		/* potentials of a row's nearest columns that are tried on the next */
+enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
 
 /* What one thread works in. */
 struct scratch {
@@ -104,9 +104,7 @@ static struct pair take_pair(const struct pairs *p, struct scratch *w, size_t j)
 		memcpy(w->table + w->missing[k] * ld, w->fresh + k * ld, ld * sizeof *w->table);
 		w->known[w->missing[k]] = w->row + 1;
 	}
-	for (size_t k = 0; k < pair.m; k++)
-		memcpy(w->cost + k * ld, w->table + row[k] * ld, ld * sizeof *w->cost);
-	struct costs costs = summarise_costs(w->cost, pair.n, pair.m);
+	struct costs costs = gather_costs(w->cost, w->table, row, pair.n, pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;

@@ -152,13 +152,11 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 	if (row_part.n)
 		set_integer(header, "first_row", (int64_t)first);
 	write_distances_header(out, header, &s->row, &s->col);
-	if (cols == 0)
-		return;
 	step = step < end - first ? step : end - first;
 	struct entries all = rows_for(step, k, s->given, top_k), *whole = need(threads, sizeof *whole);
 	for (size_t t = 0; t < threads && choose; t++)
 		whole[t] = rows_for(1, cols, s->given, false);
-	for (size_t row0 = first; row0 < end; row0 += step) {
+	for (size_t row0 = first; row0 < end && cols > 0; row0 += step) {
 		size_t n = end - row0 < step ? end - row0 : step, done = 0;
 		#pragma omp parallel for num_threads(threads) schedule(dynamic, together)
 		for (size_t r = 0; r < n; r++) {
@@ -183,4 +181,6 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		rows_free(&whole[t]);
 	free(whole);
 	rows_free(&all);
+	write_end(out);
+	writer_close(out);
 }

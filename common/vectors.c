@@ -1,8 +1,10 @@
 #include "vectors.h"
 
+#include "bures.h"
 #include "cost.h"
 #include "die.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Columns are laid out in blocks that stay in the cache while a few rows pass them. */
@@ -14,6 +16,25 @@ struct ahead {
 	float *dist;		/* (TOGETHER, cols), from column `from` */
 	float *block;		/* (TOGETHER, BLOCK) */
 };
+
+struct vectors moments_of(const struct set *s, const struct set *about, bool deviations)
+{
+	size_t d = s->d, width = deviations ? 2 * d : d;
+	struct vectors v = {s->ids.n, width, need(s->ids.n * sizeof(float), width)};
+	double *mean = need(2 * sizeof *mean, d), *variance = mean + d;
+
+	for (size_t i = 0; i < v.n; i++) {
+		float *at = v.at + i * width;
+		weighted_moments(mean, deviations ? variance : NULL, s->point, s->row + s->indptr[i],
+			s->weight + s->indptr[i], points_of(s, i), d);
+		for (size_t c = 0; c < d; c++)
+			at[c] = (float)(mean[c] - (about->tokens > 0 ? (double)about->point[c] : 0));
+		for (size_t c = d; c < width; c++)
+			at[c] = (float)sqrt(variance[c - d]);
+	}
+	free(mean);
+	return v;
+}
 
 struct vector_stage {
 	const struct vectors *row;

@@ -2,12 +2,16 @@
 #ifndef VECTORS_H
 #define VECTORS_H
 
-#include "stage.h"
+#include "set.h"
 
 struct vectors {
 	size_t n, d;
 	float *at;		/* (n, d) */
 };
+
+/* The mean of every feature, less the first point of `about`, for what is far from 0 to keep its digits; and then, with
+ * deviations, the standard deviation of every coordinate: (n, d) or (n, 2 d), at is to be freed. */
+struct vectors moments_of(const struct set *, const struct set *about, bool deviations);
 
 /* What such a stage works in: its context. */
 struct vector_stage;

@@ -292,8 +292,6 @@ int main(int argc, char **argv)
 	set_string(&header, "metric", (const char *[]){"1 - Pearson correlation", "1 - Jaccard index",
 		"1 - probability of firing together"}[metric]);
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	for (size_t t = 0; t < threads; t++)
 		free(c.product[t]);
 	free(c.product);

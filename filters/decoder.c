@@ -211,8 +211,6 @@ int main(int argc, char **argv)
 	drop_field(&header, "space");
 	set_string(&header, "metric", metric);
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	vector_stage_free(vectors);
 	frame_free(&header);
 	side_free(&side[0]);

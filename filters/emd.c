@@ -50,8 +50,6 @@ int main(int argc, char **argv)
 	set_integer(&header, "p", power + 1);
 	stage.given = BOUNDS;
 	run_stage(out, &header, &stage);
-	write_end(out);
-	writer_close(out);
 	pairs_close(pairs);
 	frame_free(&header);
 	set_free(&set[0]);

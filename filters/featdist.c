@@ -12,7 +12,7 @@
 enum { COORDINATED, TOP, RANDOM };
 enum { FEATURES_MOST = 1 << 26, FRAME_NUMBERS = 1 << 22 };
 
-static size_t support = 64, seed, min_count = 5;
+static size_t support = 128, seed, min_count = 5;
 static int selection = COORDINATED;
 
 static const struct opt options[] = {

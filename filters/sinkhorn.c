@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static int power;			/* p - 1 */
-static double epsilon = 0.02, epsilon_abs = NAN, tol = 1e-3;
+static double epsilon = 0.05, epsilon_abs = NAN, tol = 1e-3;
 static size_t max_iters = 2000;
 static bool debias;
 static size_t late;			/* pairs that ended by --max-iters */
@@ -100,8 +100,6 @@ int main(int argc, char **argv)
 	if (late > 0)
 		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)", late, max_iters,
 			(double)latest, tol);
-	write_end(out);
-	writer_close(out);
 	pairs_close(pairs);
 	frame_free(&header);
 	set_free(&set[0]);

@@ -111,7 +111,7 @@ def epsilon_of(header, cost):
 
 def regularised(a, b, cost, eps):
     """min <P, C> + eps KL(P | a b') by POT, and <P, C> at the minimum."""
-    import ot                       # which takes a second
+    import ot       # here, as it takes a second
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan = ot.sinkhorn(a, b, cost, eps, stopThr=1e-9, numItermax=50000)

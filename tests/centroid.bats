@@ -1,0 +1,46 @@
+# contract: distributions centroid
+load helper
+load stages
+
+@test "the distance of means is numpy's" {
+	agrees centroid
+}
+
+@test "means far from 0 keep their digits" {
+	oracle sinkhorn make --shape far >a
+	centroid a >out
+	"$PY" -c "
+import numpy as np, sinkhorn, stages
+m = np.array([w @ x for w, x in sinkhorn.distributions('a')])
+assert np.allclose(stages.read('out')[1], np.linalg.norm(m[:, None] - m, axis=2), rtol=1e-5)"
+}
+
+@test "of one set: symmetric, 0 to itself, and as two sets" {
+	compares_itself centroid
+}
+
+@test "--top and --rows are parts of the whole" {
+	picks centroid
+}
+
+@test "distances grow with the points, and not with the activations" {
+	scales 1000 centroid
+	ignores_mass centroid
+}
+
+@test "sets without features pass" {
+	passes_empty centroid
+}
+
+@test "what cannot be compared is refused" {
+	refuses centroid
+}
+
+@test "the header says what was done" {
+	two
+	centroid a b | framecat --header | grep -q '"metric":"centroid","rows":4,"cols":4'
+}
+
+@test "streams whose tensors lie: taken or refused, never a crash" {
+	oracle mutate --stream distributions centroid --quiet --threads 1
+}

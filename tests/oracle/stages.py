@@ -1,0 +1,150 @@
+"""What numpy, scipy and POT say in float64 about centroid, bures, sliced and energy.
+
+    stages.py cases FOLDER          pairs of sets FOLDER/NAME.a, FOLDER/NAME.b of many kinds
+    stages.py values OUT...         NAME.out holds the distances of NAME.a and NAME.b, as its header says, within 1e-5
+    stages.py itself OUT TWO        of one set: symmetric, 0 on the diagonal, and what it is as two operands
+    stages.py scaled OUT TWO C      the second is C times the first
+    stages.py parts WHOLE PART...   parts by --rows and --top hold the whole's rows, and of these the nearest columns, the
+                                    lower one first of equals; each row is in a part"""
+import sys
+from argparse import Namespace
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+import sinkhorn
+import stream
+
+MASK = (1 << 64) - 1
+
+
+def cases(folder):
+    kinds = {shape: {"shape": shape} for shape in sinkhorn.SHAPES}
+    kinds.update(line={"d": 1}, single={"points": "1"}, few={"points": "2:5", "d": 20}, many={"points": "30:60", "d": 3},
+                 square={"points": "64", "d": 64}, small={"scale": 1e-12}, large={"scale": 1e12})
+    stdout = sys.stdout
+    for name, options in kinds.items():
+        for seed, side in enumerate("ab"):
+            with open(f"{folder}/{name}.{side}", "wb") as file:
+                sys.stdout = SimpleNamespace(buffer=file)
+                sinkhorn.make(Namespace(**{"features": 5, "points": "1:30", "d": 6, "shape": "normal", "layer": "3",
+                                           "space": "reference", "scale": 1, "seed": seed, **options}))
+    sys.stdout = stdout
+
+
+def read(path):
+    """The header, and dist and col as whole matrices."""
+    (header, frames), = stream.read(open(path, "rb"))
+    return header, *(np.concatenate([f[name] for f in frames[1:]]) if frames[1:] and name in frames[1] else None
+                     for name in ("dist", "col"))
+
+
+def mix(x):
+    x = x + 0x9e3779b97f4a7c15 & MASK
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & MASK
+    x = (x ^ x >> 27) * 0x94d049bb133111eb & MASK
+    return x ^ x >> 31
+
+
+def uniform(seed, salt, token):
+    return ((mix(mix(seed + salt & MASK) + token + 1 & MASK) >> 12) + .5) / 2 ** 52
+
+
+def directions(n, d, seed):
+    normal = np.array([[np.sqrt(-2 * np.log(uniform(seed, i << 32, 2 * c))) *
+                        np.cos(2 * np.pi * uniform(seed, i << 32, 2 * c + 1)) for c in range(d)] for i in range(n)])
+    return normal / np.linalg.norm(normal, axis=1, keepdims=True)
+
+
+def root(s):
+    values, vectors = np.linalg.eigh(s)
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+
+def moments(w, x):
+    mean = w @ x
+    return mean, (x - mean).T * w @ (x - mean)
+
+
+def centroid(header, one, other):
+    return np.linalg.norm(one[0] @ one[1] - other[0] @ other[1]), 1
+
+
+def bures(header, one, other):
+    (m, s), (n, t) = moments(*one), moments(*other)
+    if header["metric"] == "bures diagonal":
+        s, t = np.diag(np.diag(s)), np.diag(np.diag(t))
+    return ((m - n) ** 2).sum() + np.trace(s + t - 2 * root(root(s) @ t @ root(s))), 2
+
+
+def sliced(header, one, other):
+    import ot       # here, as it takes a second
+    (a, x), (b, y) = one, other
+    p = header["p"]
+    lines = directions(header["projections"], x.shape[1], header["projection_seed"])
+    return np.mean([ot.lp.wasserstein_1d(x @ u, y @ u, a, b, p) for u in lines]), p
+
+
+def energy(header, one, other):
+    (a, x), (b, y) = one, other
+    return 2 * a @ cdist(x, y) @ b - a @ cdist(x, x) @ a - b @ cdist(y, y) @ b, 2
+
+
+def check_values(outs):
+    for out in outs:
+        name = out[:-len(".out")]
+        header, dist, _ = read(out)
+        a, b = (sinkhorn.distributions(f"{name}.{side}") for side in "ab")
+        metric = globals()[header["metric"].split()[0]]
+        for i, one in enumerate(a):
+            for j, other in enumerate(b):
+                expected, power = metric(header, one, other)    # of dist ** power, which is what is a sum
+                apart = abs(float(dist[i, j]) ** power - expected)
+                scale = cdist(one[1], other[1]).max() ** (1 if metric is energy else power)
+                if not apart <= 1e-5 * scale:
+                    yield f"{name}: {i}, {j}: {dist[i, j]}, not {expected} to 1/{power}: {apart / scale:.2g} apart"
+
+
+def check_itself(paths):
+    (header, dist, _), (_, two, _) = map(read, paths)
+    if not (dist == dist.T).all() or np.diag(dist).any():
+        yield "not symmetric, or not 0 on the diagonal"
+    if not np.isfinite(dist).all() or (dist < 0).any() or not dist.any():
+        yield "a distance that is none, or none but 0"
+    if abs(dist - two).max() > 1e-6 * dist.max():
+        yield f"as two sets: {abs(dist - two).max()} apart"
+
+
+def check_scaled(arguments):
+    (_, dist, _), (_, two, _) = map(read, arguments[:2])
+    if not np.allclose(two, dist * float(arguments[2]), rtol=1e-5):
+        yield f"off by factors from {(two / dist).min()} to {(two / dist).max()}"
+
+
+def check_parts(paths):
+    (_, whole, _), *parts = map(read, paths)
+    for path, (header, dist, col) in zip(paths[1:], parts):
+        first = header.get("first_row", 0)
+        rows = whole[first:first + len(dist)]
+        if "top" in header:
+            order = np.argsort(rows, axis=1, kind="stable")[:, :header["top"]]
+            rows = np.take_along_axis(rows, order, 1)
+            if not np.array_equal(col, order):
+                yield f"{path}: {(col != order).sum()} columns differ"
+        if not np.array_equal(dist, rows):
+            yield f"{path}: distances differ"
+    cut = [(header["first_row"], len(dist)) for header, dist, _ in parts if "first_row" in header]
+    if sum(rows for _, rows in set(cut)) != len(whole):
+        yield f"{cut} are not all rows"
+
+
+def main():
+    rule, *arguments = sys.argv[1:]
+    if rule == "cases":
+        return cases(*arguments)
+    sys.exit("\n".join(list(globals()[f"check_{rule}"](arguments))[:10]) or 0)
+
+
+if __name__ == "__main__":
+    main()
