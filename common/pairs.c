@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = UINT32_MAX };
 enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
 
 /* What one thread works in. */
