@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const uint32_t NONE = UINT32_MAX;
+#define NONE UINT32_MAX
 enum { BLOCK = 1024 };		/* pairs, about, that are priced at a time */
 
 /* The basis is a spanning tree of the m columns and n rows, which are its nodes in this order; the last is the root.

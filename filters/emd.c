@@ -41,6 +41,10 @@ int main(int argc, char **argv)
 	struct set set[2];
 	size_t sets = read_sets(operand, set);
 	struct stage stage = sets_stage(set, sets);
+
+	for (size_t k = 0; k < sets; k++)
+		if (set[k].most > 65535)
+			die("%s: a feature of %zu points, where 65535 are the most", set[k].name, set[k].most);
 	struct solver solver = {solve_pair, workspace_for, true};
 	struct frame header;
 

@@ -79,3 +79,7 @@ load helper
 @test "the output is the same for any number of threads" {
 	oracle attack threads
 }
+
+@test "distance stages read sets alike, and write rows and nearest alike" {
+	oracle attack stages
+}

@@ -233,8 +233,43 @@ def threads(program):
         yield "--threads 1 and --threads 2 differ"
 
 
+def stages(program):
+    """of a distance stage: reads sets, and writes blocks of rows and nearest columns, as all of them do"""
+    if b"--top" not in subprocess.run([BIN / program.name, "--help"], capture_output=True).stdout:
+        return
+    sets = [program.make(seed=seed) for seed in (0, 1)]
+
+    def dist(data, *options):
+        result = program.run(data, *options)
+        (header, frames), = stream.read(io.BytesIO(result.stdout))
+        header.pop("history")
+        return header, {name: np.concatenate([f[name] for f in frames[1:]]) for name in ("dist", "col") if name in frames[1]}
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = [pathlib.Path(folder, name) for name in "ab"]
+        for path, data in zip(files, sets):
+            path.write_bytes(data)
+        header, two = dist(b"", *files)
+        for what, data, operands in (("a b | -", b"".join(sets), ()), ("a b | - -", b"".join(sets), ("-", "-")),
+                                     ("b | a -", sets[1], (files[0], "-"))):
+            again = dist(data, *operands)
+            if again[0] != header or not np.array_equal(again[1]["dist"], two["dist"]):
+                yield f"two sets as {what} are not the two files"
+    whole = dist(sets[0])[1]["dist"]
+    if not np.array_equal(whole, whole.T) or np.abs(np.diag(whole)).max() > 0.1 * whole.max():
+        yield "a set with itself: not symmetric, or far from itself"
+    parts = [dist(sets[0], "--rows", f"{i}/3")[1]["dist"] for i in (1, 2, 3)]
+    if not np.array_equal(np.concatenate(parts), whole):
+        yield "--rows 1/3, 2/3 and 3/3 are not the whole"
+    for k in 1, 3, 99:
+        near, order = dist(sets[0], "--top", str(k))[1], np.argsort(whole, 1, kind="stable")[:, :k]
+        if not np.array_equal(near["col"], order) or \
+                not np.array_equal(near["dist"], np.take_along_axis(whole, order, 1)):
+            yield f"--top {k}: not the nearest of the whole"
+
+
 RULES = {rule.__name__: rule for rule in (declared, usage, works, cut, flipped, garbage, upstream, full, empty,
-                                          unknown, lz4, threads)}
+                                          unknown, lz4, threads, stages)}
 
 
 def applies(rule, program):

@@ -102,7 +102,7 @@ def unbiased(args):
 parser = argparse.ArgumentParser()
 parser.add_argument("what", choices=["check", "unbiased"])
 parser.add_argument("files", nargs="+")
-parser.add_argument("--support", type=int, default=64)
+parser.add_argument("--support", type=int, default=128)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--select", default="coordinated")
 parser.add_argument("--min-count", type=int, default=5)
