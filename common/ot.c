@@ -8,7 +8,7 @@
 
 enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
-enum { WINDOW = 2 };	/* iterations over which the rate of convergence is measured */
+enum { WINDOW = 4 };	/* iterations over which the rate of convergence is measured */
 
 static const float low = 1e-12f, high = 1e12f;	/* scalings with which floats are exact enough */
 
@@ -186,15 +186,16 @@ static void absorb(struct problem *p, bool both)
 }
 
 /* The omega to go on with when the residual falls by `rate` an iteration at this one: the best there is, by Young's
- * formula, for the rate that plain iterations would have (Thibault et al. 2021, sec. 4). */
-static double relaxation(double omega, double rate)
+ * formula, for the rate that plain iterations would have (Thibault et al. 2021, sec. 4). Over-relaxed residuals may
+ * rise for a while before they fall; when they `rose` before, omega was too large. */
+static double relaxation(double omega, double rate, bool rose)
 {
 	if (rate >= 1)
-		return 1;
+		return rose ? (1 + omega) / 2 : omega;
 	if (rate <= omega - 1)
 		return omega;
 	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
-	return fmin(2 / (1 + sqrt(1 - plain)), 1.95);
+	return fmin(2 / (1 + sqrt(1 - plain)), 1.98);
 }
 
 /* Iterates at p->epsilon, from the potentials, until the residual is at most tol or *iters is `last`. */
@@ -202,6 +203,7 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 {
 	float residual = 2, before = 0;
 	double omega = 1;
+	bool rose = false;
 
 	for (unsigned failed = !kernel(p); failed < 10; failed++) {
 		if (failed > 0)
@@ -213,7 +215,8 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 			if (k % WINDOW != 0)
 				continue;
 			if (k > WINDOW)
-				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW));
+				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW), rose);
+			rose = k > WINDOW && residual >= before;
 			before = residual;
 		}
 		absorb(p, false);
