@@ -178,7 +178,7 @@ def measure(model, how, folder, worths, out):
                                   best_one_to_one=best[0], best_nearest=best[1])) + "\n")
         share = f" {got[0] / best[0]:.3f}" if model.scores == "correlation" else ""
         line.append(f"{got[0]:.3f}/{got[1]:.3f}{share}")
-    print(f"{' '.join(str(v) for k, v in how.items() if v != DEFAULT[k]) or 'as it comes':34}", *line, sep="  ", flush=True)
+    print(f"{' '.join(str(v) or 'no ' + DEFAULT[k] for k, v in how.items() if v != DEFAULT[k]) or DEFAULT['stage']:34}", *line, sep="  ", flush=True)
 
 
 def main():

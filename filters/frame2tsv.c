@@ -19,7 +19,8 @@ struct table {
 	const struct field **column;
 	size_t n, rows;
 	char *names;		/* the line printed last */
-	uint32_t *row;		/* of unfold() */
+	const char **layer[2];	/* of unfold() */
+	uint32_t *feature[2];
 	bool any;
 };
 
@@ -124,32 +125,38 @@ static void print_row(const struct table *t, size_t row)
 	putchar('\n');
 }
 
-/* A block of k nearest distances as a table of pairs: (b, k) become b k lines, and row0 becomes the column of rows. */
-static void unfold(struct table *t, const struct reader *in, struct frame *f)
+/* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame of ids. The pairs point
+ * into t, the ids and the block. */
+static void unfold(struct frame *pairs, struct table *t, const struct reader *in, const struct frame *ids, const struct frame *f)
 {
-	struct field *row0 = find_field(f, "row0"), *col = find_field(f, "col");
+	static const char *const sides[] = {"row_layer", "row_feature", "col_layer", "col_feature"};
+	size_t first = want_size(in, f, "row0"), b = ANY, k = ANY;
+	const uint32_t *col = want(in, f, "col", U4, 2, &b, &k);
 
-	if (!row0 || row0->kind != INTEGER || !col || col->kind != TENSOR || col->tensor.rank != 2)
-		return;
-	size_t first = want_size(in, f, "row0"), b = col->tensor.shape[0], k = col->tensor.shape[1];
-	if (first + b > UINT32_MAX)
-		bad(in, "rows %zu to %zu", first, first + b);
-	t->row = need_more(t->row, b * sizeof *t->row, k);
-	for (size_t i = 0; i < b * k; i++)
-		t->row[i] = (uint32_t)(first + i / k);
-	for (struct field *x = f->field; x < f->field + f->n; x++)
-		if (x->kind == TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b && x->tensor.shape[1] == k) {
-			x->tensor.rank = 1;
-			x->tensor.shape[0] = b * k;
+	for (int side = 0; side < 2; side++) {
+		size_t n = ANY;
+		const char *const *layer = want_strings(in, ids, sides[2 * side], &n).item;
+		const uint32_t *feature = want(in, ids, sides[2 * side + 1], U4, 1, &n);
+		t->layer[side] = need_more(t->layer[side], b * sizeof(char *), k);
+		t->feature[side] = need_more(t->feature[side], b * sizeof(uint32_t), k);
+		for (size_t i = 0; i < b * k; i++) {
+			size_t at = side ? col[i] : first + i / k;
+			if (at >= n)
+				bad(in, "%s %zu of %zu", side ? "column" : "row", at, n);
+			t->layer[side][i] = layer[at];
+			t->feature[side][i] = feature[at];
 		}
-	row0->name = "row";
-	row0->kind = TENSOR;
-	row0->tensor = (struct tensor){U4, 1, {b * k}, t->row};
+		set_strings(pairs, sides[2 * side], b * k, t->layer[side]);
+		set_tensor(pairs, sides[2 * side + 1], U4, t->feature[side], 1, b * k);
+	}
+	for (const struct field *x = f->field; x < f->field + f->n; x++)
+		if (x->kind == TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b && x->tensor.shape[1] == k
+				&& x->tensor.data != col)
+			set_tensor(pairs, x->name, x->tensor.dtype, x->tensor.data, 1, b * k);
 }
 
-static void print_frame(struct table *t, const struct reader *in, struct frame *f)
+static void print_frame(struct table *t, const struct reader *in, const struct frame *f)
 {
-	unfold(t, in, f);
 	t->n = 0;
 	if (columns)
 		chosen_columns(t, in, f);
@@ -165,16 +172,22 @@ static void print_frame(struct table *t, const struct reader *in, struct frame *
 static void print_tables(const char *path, struct table *t)
 {
 	struct reader *in = reader_open(path);
-	struct frame header = {0}, frame = {0};
+	struct frame header = {0}, frame = {0}, ids = {0}, pairs = {0};
 
-	while (read_header(in, &header))
+	while (read_header(in, &header)) {
+		bool nearest = find_field(&header, "top") && read_frame(in, &ids);
 		while (read_frame(in, &frame)) {
 			t->any = true;
-			print_frame(t, in, &frame);
+			if (nearest)
+				unfold(&pairs, t, in, &ids, &frame);
+			print_frame(t, in, nearest ? &pairs : &frame);
 		}
+	}
 	reader_close(in);
 	frame_free(&header);
 	frame_free(&frame);
+	frame_free(&ids);
+	frame_free(&pairs);
 }
 
 int main(int argc, char **argv)
@@ -192,7 +205,10 @@ int main(int argc, char **argv)
 	text_close();
 	free(table.column);
 	free(table.names);
-	free(table.row);
+	for (int side = 0; side < 2; side++) {
+		free(table.layer[side]);
+		free(table.feature[side]);
+	}
 	free(operand);
 	return 0;
 }

@@ -63,32 +63,30 @@ table() {
 
 @test "the nearest of each row are a line for each pair" {
 	cat >lines <<-'END'
-	{"semot":1,"kind":"distances","rows":5,"cols":9,"top":2}
-	{"row_layer":["3","3"],"row_feature":["<u4",[2],[7,8]],"col_feature":["<u4",[1],[9]]}
+	{"semot":1,"kind":"distances","rows":3,"cols":9,"top":2}
+	{"row_layer":["3","3","4"],"row_feature":["<u4",[3],[7,8,5]],"col_layer":["a","a","a","a","a","a","b","b","b"],"col_feature":["<u4",[9],[10,11,12,13,14,15,16,17,18]]}
 	{"row0":0,"col":["<u4",[2,2],[4,0,3,8]],"dist":["<f4",[2,2],[0.5,1,0,2]],"iters":["<u4",[2,2],[1,2,3,4]],"other":["<u4",[1],[3]]}
 	{"row0":2,"col":["<u4",[1,2],[6,7]],"dist":["<f4",[1,2],[3,4]],"iters":["<u4",[1,2],[5,6]]}
 	{"end":3}
 	END
 	table <lines >out
 	cat >expected <<-'END'
-	row_layer|row_feature
-	3|7
-	3|8
-
-	row|col|dist|iters
-	0|4|0.5|1
-	0|0|1.0|2
-	1|3|0.0|3
-	1|8|2.0|4
-	2|6|3.0|5
-	2|7|4.0|6
+	row_layer|row_feature|col_layer|col_feature|dist|iters
+	3|7|a|14|0.5|1
+	3|7|a|10|1.0|2
+	3|8|a|13|0.0|3
+	3|8|b|18|2.0|4
+	4|5|b|16|3.0|5
+	4|5|b|17|4.0|6
 	END
 	cmp out expected
-	table --columns row,dist <lines | head -n 3 | cmp - <(printf '%s\n' 'row|dist' '0|0.5' '0|1.0')
+	table --columns row_feature,dist <lines | head -n 3 | cmp - <(printf '%s\n' 'row_feature|dist' '7|0.5' '7|1.0')
 	json2frame lines | frame2json | json2frame | frame2json | cmp - <(json2frame lines | frame2json)
 	decoder --top 3 "$SAMPLE"/sae_L{2,4}_s0 >d
 	frame2json d | json2frame | cmp - d
-	[ "$(frame2tsv --columns row,col,dist d | wc -l)" -eq $((3 * 512 + 1)) ]
+	[ "$(frame2tsv --columns row_feature,col_feature,dist d | wc -l)" -eq $((3 * 512 + 1)) ]
 	sed 's/"row0":2/"row0":4294967295/' lines | json2frame | fails 1 frame2tsv
 	sed 's/"row0":2/"row0":-1/' lines | json2frame | fails 1 frame2tsv
+	sed 's/6,7/6,9/' lines | json2frame | fails 1 frame2tsv
+	[ "$line" = "frame2tsv: stdin: frame 2: column 9 of 9" ]
 }
