@@ -87,6 +87,7 @@ table() {
 	[ "$(frame2tsv --columns row_feature,col_feature,dist d | wc -l)" -eq $((3 * 512 + 1)) ]
 	sed 's/"row0":2/"row0":4294967295/' lines | json2frame | fails 1 frame2tsv
 	sed 's/"row0":2/"row0":-1/' lines | json2frame | fails 1 frame2tsv
-	sed 's/6,7/6,9/' lines | json2frame | fails 1 frame2tsv
-	[ "$line" = "frame2tsv: stdin: frame 2: column 9 of 9" ]
+	sed 's/6,7/6,9/' lines | json2frame >bad
+	fails 1 frame2tsv bad
+	[ "$line" = "frame2tsv: bad: frame 3: column 9 of 9" ]
 }
