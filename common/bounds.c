@@ -18,7 +18,8 @@ enum { STRIP = 1024 };		/* features of the other side that are summed at a time 
 
 typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2), may_alias));
 
-/* Features first .. first+n-1 of a set: the tokens they use, and which of these each of their points is. */
+/* Features first .. first+n-1 of a set: the tokens they use, and which of these each of their
+ * points is. */
 struct portion {
 	const struct set *set;
 	const size_t *indptr;		/* (n+1), of the set */
@@ -36,7 +37,8 @@ static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t
 	}
 }
 
-/* nearest[t][y]: the least of table[place][t] over the points of feature y, for `count` of TOKENS tokens t. */
+/* nearest[t][y]: the least of table[place][t] over the points of feature y, for `count` of TOKENS
+ * tokens t. */
 MULTIVERSION
 static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *table, const struct portion *y)
 {
@@ -53,7 +55,8 @@ static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *tabl
 	}
 }
 
-/* sum[y]: what n points of a feature pay to the nearest of each feature y, in whole units, rounded down. */
+/* sum[y]: what n points of a feature pay to the nearest of each feature y, in whole units, rounded
+ * down. */
 MULTIVERSION
 static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols, const uint32_t *place,
 	const float *weight, size_t n)
@@ -101,12 +104,14 @@ static void portion_free(struct portion *p)
 }
 
 /* nearest (tokens of x, features of y): from each token to its nearest point of each feature. */
-static void take_nearest(uint16_t *nearest, const struct portion *x, const struct portion *y, int p, double unit)
+static void take_nearest(uint16_t *nearest, const struct portion *x, const struct portion *y, int p,
+	double unit)
 {
 	#pragma omp parallel num_threads(threads)
 	{
 		tokens_line *memory = need(y->tokens + 1, sizeof *memory);
-		uint16_t *table = (uint16_t *)(((uintptr_t)memory + sizeof *memory - 1) & ~(sizeof *memory - 1));
+		uintptr_t end = (uintptr_t)memory + sizeof *memory - 1;
+		uint16_t *table = (uint16_t *)(end / sizeof *memory * sizeof *memory);	/* aligned */
 		float *lane = need(x->set->d * TOKENS, sizeof *lane), cost[CHUNK * TOKENS];
 		#pragma omp for schedule(dynamic)
 		for (size_t t = 0; t < x->tokens; t += TOKENS) {
@@ -127,8 +132,10 @@ static void take_nearest(uint16_t *nearest, const struct portion *x, const struc
 	}
 }
 
-/* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of feature j of y. */
-static void raise(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y, size_t y_step, int p, double unit)
+/* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of
+ * feature j of y. */
+static void raise(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
+	size_t y_step, int p, double unit)
 {
 	uint16_t *nearest = need(x->tokens * sizeof *nearest, y->n);
 
@@ -146,7 +153,8 @@ static void raise(uint16_t *of, const struct portion *x, size_t x_step, const st
 			}
 			for (size_t j = 0; j < y->n; j++)
 				for (size_t k = 0; k < n; k++) {
-					uint16_t *to = of + (i + k) * x_step + j * y_step, bound = sum[k * y->n + j];
+					uint16_t *to = of + (i + k) * x_step + j * y_step;
+					uint16_t bound = sum[k * y->n + j];
 					*to = bound > *to ? bound : *to;
 				}
 		}
@@ -156,7 +164,8 @@ static void raise(uint16_t *of, const struct portion *x, size_t x_step, const st
 }
 
 /* All of x against y, as many features of y at a time as there is room for. */
-static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y, size_t y_step, int p, double unit)
+static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
+	size_t y_step, int p, double unit)
 {
 	size_t most = ROOM / sizeof *of / (x->tokens + 1) + 1;
 

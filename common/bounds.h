@@ -4,18 +4,19 @@
 
 #include "set.h"
 
-/* For rows first .. first+rows-1 of A and all columns of B, whole units below the transport cost. */
+/* For rows first .. first+rows-1 of A and all columns of B, whole units below the transport
+ * cost. */
 struct bounds {
 	size_t first, rows, cols;
 	uint16_t *of;			/* (rows, cols) */
 	double unit;
 };
 
-/* The larger of the two one-sided problems, in which each point goes to its nearest of the other side, whatever room that has
- * (Kusner et al. 2015, sec. 4.1), under costs |x - y|^p.
+/* The larger of the two one-sided problems, in which each point goes to its nearest of the other
+ * side, whatever room that has (Kusner et al. 2015, sec. 4.1), under costs |x - y|^p.
  *
- * From every token of one set to every feature of the other the nearest distance is taken once; a feature's
- * bound is the weighted mean of its tokens' distances. Runs on all threads. */
+ * From every token of one set to every feature of the other the nearest distance is taken once; a
+ * feature's bound is the weighted mean of its tokens' distances. Runs on all threads. */
 struct bounds bounds_open(const struct set *a, size_t first, size_t end, const struct set *b, int p);
 void bounds_free(struct bounds *);
 

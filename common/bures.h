@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The mean (d) and the variances (d; or NULL) of n weighted points, the rows row[0 .. n) of point (., d). Weights count as
- * their share of their sum. */
+/* The mean (d) and the variances (d; or NULL) of n weighted points, the rows row[0 .. n) of point
+ * (., d). Weights count as their share of their sum. */
 void weighted_moments(double *mean, double *variance, const float *point, const uint32_t *row, const float *weight,
 	size_t n, size_t d);
 
-/* A factor of their covariance, (min(n, d), d); returns its trace. That the factor is rounded to floats moves W by at most
- * 2^-24 of the deviation sqrt(tr S). */
+/* A factor of their covariance, (min(n, d), d); returns its trace. That the factor is rounded to
+ * floats moves W by at most 2^-24 of the deviation sqrt(tr S). */
 double covariance_factor(float *factor, const double *mean, const float *point, const uint32_t *row, const float *weight,
 	size_t n, size_t d, double *work);
 size_t covariance_factor_workspace(size_t n, size_t d);

@@ -14,7 +14,8 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
 }
 
 MULTIVERSION
-void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n, size_t d, int p)
+void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n,
+	size_t d, int p)
 {
 	size_t ld = padded(n), width = ld / LANES;
 

@@ -1,5 +1,5 @@
-/* Streams of distances: one frame of ids, then blocks of rows. Distance stages write them through stage.h; what reads a
- * whole matrix takes read_distances(). */
+/* Streams of distances: one frame of ids, then blocks of rows. Distance stages write them through
+ * stage.h; what reads a whole matrix takes read_distances(). */
 #ifndef DISTANCES_H
 #define DISTANCES_H
 

@@ -9,11 +9,12 @@
 #define NONE UINT32_MAX
 enum { BLOCK = 1024 };		/* pairs, about, that are priced at a time */
 
-/* The basis is a spanning tree of the m columns and n rows, which are its nodes in this order; the last is the root.
+/* The basis is a spanning tree of the m columns and n rows, which are its nodes in this order; the
+ * last is the root.
  *
- * Masses are whole: multiples of 2^16 that sum to 2^62, but every column has one unit more and the last row m.
- * No set of columns then weighs what a set of rows does, so all flows in a tree are positive, every
- * pivot lowers the cost, and none can come back. */
+ * Masses are whole: multiples of 2^16 that sum to 2^62, but every column has one unit more and the
+ * last row m. No set of columns then weighs what a set of rows does, so all flows in a tree are
+ * positive, every pivot lowers the cost, and none can come back. */
 struct basis {
 	size_t n, m, ld;
 	const float *cost;
@@ -28,6 +29,11 @@ static double cost_between(const struct basis *t, uint32_t a, uint32_t b)
 	uint32_t j = a < b ? a : b, i = (a < b ? b : a) - (uint32_t)t->m;
 
 	return (double)t->cost[j * t->ld + i];
+}
+
+static double reduced_cost(const struct basis *t, uint32_t a, uint32_t b)
+{
+	return cost_between(t, a, b) - t->potential[a] - t->potential[b];
 }
 
 static void hang(struct basis *t, uint32_t node, uint32_t parent, int64_t flow)
@@ -74,7 +80,8 @@ static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t 
 	return NONE;
 }
 
-/* New depths below and with `top`, and potentials: those of its own side rise by `rise`, the others fall. */
+/* New depths below and with `top`, and potentials: those of its own side rise by `rise`, the others
+ * fall. */
 static void shift(struct basis *t, uint32_t top, double rise)
 {
 	uint32_t depth = t->depth[t->parent[top]] + 1;
@@ -99,10 +106,11 @@ static void settle(struct basis *t)
 	}
 }
 
-/* The part below the pair of `out` and its parent is hung by its node a below b, with this flow between them. */
+/* The part below the pair of `out` and its parent is hung by its node a below b, with this flow
+ * between them. */
 static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
 {
-	double excess = cost_between(t, a, b) - t->potential[a] - t->potential[b];
+	double excess = reduced_cost(t, a, b);
 
 	for (uint32_t node = a, parent = b, up; ; parent = node, node = up) {
 		int64_t below = t->flow[node];
@@ -116,7 +124,8 @@ static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_
 	shift(t, a, excess);
 }
 
-/* The pair of column j and row i joins the tree, and takes mass round the cycle that it closes until a pair has none. */
+/* The pair of column j and row i joins the tree, and takes mass round the cycle that it closes
+ * until a pair has none. */
 static void pivot(struct basis *t, uint32_t j, uint32_t i)
 {
 	int64_t mass = INT64_MAX;
@@ -165,7 +174,8 @@ static inline float least_of_column(const struct basis *t, size_t j, const float
 	return best;
 }
 
-/* The pair of the least reduced cost C_ji - u_j - v_i in the next block of columns in which one is below -tol. */
+/* The pair of the least reduced cost C_ji - u_j - v_i in the next block of columns in which one is
+ * below -tol. */
 MULTIVERSION
 static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col, uint32_t *row)
 {
@@ -246,10 +256,11 @@ static void whole_masses(int64_t *mass, const float *weight, size_t n)
 		mass[i] *= 1 << 16;
 }
 
-/* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to two, then what is
- * left. pair (m + n - 1, 2), mass. */
+/* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to
+ * two, then what is left. pair (m + n - 1, 2), mass. */
 MULTIVERSION
-static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left, int64_t *room, float *open)
+static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left,
+	int64_t *room, float *open)
 {
 	static const size_t most[] = {1, 2, SIZE_MAX};
 
@@ -268,8 +279,8 @@ static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int
 			}
 }
 
-/* Hangs these pairs as a tree, leaves first. What is left of a node's neighbours and pairs is known by their
- * exclusive or: of a leaf it is the one. */
+/* Hangs these pairs as a tree, leaves first. What is left of a node's neighbours and pairs is known
+ * by their exclusive or: of a leaf it is the one. */
 static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass, uint32_t *degree)
 {
 	uint32_t nodes = (uint32_t)(t->n + t->m), root = nodes - 1;
@@ -337,7 +348,7 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 	hang_all(&t, pair, mass, degree);
 	for (size_t from = 0; ; pivot(&t, col, (uint32_t)m + row)) {
 		if (price(&t, &from, (float)(1e5 * tol), &col, &row)
-				&& cost_between(&t, col, (uint32_t)m + row) - t.potential[col] - t.potential[m + row] < -tol)
+				&& reduced_cost(&t, col, (uint32_t)m + row) < -tol)
 			continue;
 		settle(&t);
 		if ((least = price_all(&t, &col, &row)) >= -tol)

@@ -69,8 +69,8 @@ static bool same_field(const struct field *a, const struct field *b)
 	return false;
 }
 
-/* The name of a field of `a` that b lacks or has otherwise, or NULL; the history, which every option changes,
- * after all others. */
+/* The name of a field of `a` that b lacks or has otherwise, or NULL; the history, which every
+ * option changes, after all others. */
 static const char *difference(const struct frame *a, const struct frame *b)
 {
 	const char *found = NULL;

@@ -4,9 +4,10 @@
 
 #include "frame.h"
 
-/* Writes the stream that a distance stage would have written without --rows, to the byte, from files in any order
- * that hold one block each. Reads every file twice: its header and ids, to put them in order; then its rows. What is
- * missing, there twice, or of other parameters ends the program with a line that names the file. */
+/* Writes the stream that a distance stage would have written without --rows, to the byte, from
+ * files in any order that hold one block each. Reads every file twice: its header and ids, to put
+ * them in order; then its rows. What is missing, there twice, or of other parameters ends the
+ * program with a line that names the file. */
 void merge_rows(char *const *path, struct writer *out);
 
 #endif

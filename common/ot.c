@@ -23,8 +23,8 @@ struct problem {
 	double epsilon;
 };
 
-/* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a cost what 3e-6 epsilon
- * is: the minimax polynomial on [-1/2, 1/2]. */
+/* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a
+ * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
 static inline void power_of_two(lanes *x)
 {
 	const lanes zero = {0}, floor = zero - 100, ceiling = zero + 126;
@@ -41,8 +41,8 @@ static inline void power_of_two(lanes *x)
 	*x = (lanes)((mask)y + ((mask)shifted << 23));
 }
 
-/* K at the potentials, and t = K b; u = a, v = b. Costs half of what log-domain steps do, and is as good
- * while t keeps in range. */
+/* K at the potentials, and t = K b; u = a, v = b. Costs half of what log-domain steps do, and is as
+ * good while t keeps in range. */
 MULTIVERSION
 static bool kernel(struct problem *p)
 {
@@ -77,8 +77,8 @@ static bool kernel(struct problem *p)
 	return !outside;
 }
 
-/* An exact half step in the log domain: g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), then the same for f
- * and g; and kernel(), whose t is then 1. */
+/* An exact half step in the log domain: g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon),
+ * then the same for f and g; and kernel(), whose t is then 1. */
 MULTIVERSION
 static void log_step(struct problem *p)
 {
@@ -116,7 +116,8 @@ static void log_step(struct problem *p)
 		}
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
-			lanes y = x[i] + (float)(p->g[j] / unit) - ((const lanes *)(p->cost + j * p->ld))[i] * scale;
+			lanes c = ((const lanes *)(p->cost + j * p->ld))[i];
+			lanes y = x[i] + (float)(p->g[j] / unit) - c * scale;
 			power_of_two(&y);
 			sum[i] += y * p->b[j];
 		}
@@ -125,10 +126,11 @@ static void log_step(struct problem *p)
 	kernel(p);
 }
 
-/* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a / (t u))^omega and
- * v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as its Pade approximant at x = 1.
- * ROWS columns at a time, whose parts of t are added as soon as their v is known, so K is read once. False when a
- * scaling leaves its range: v and t are of no use then. */
+/* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a /
+ * (t u))^omega and v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as
+ * its Pade approximant at x = 1. ROWS columns at a time, whose parts of t are added as soon as
+ * their v is known, so K is read once. False when a scaling leaves its range: v and t are of no use
+ * then. */
 MULTIVERSION
 static bool scale(struct problem *p, float omega, float *residual)
 {
@@ -185,9 +187,10 @@ static void absorb(struct problem *p, bool both)
 		p->g[j] += p->epsilon * (double)logf(p->v[j] / p->b[j]);
 }
 
-/* The omega to go on with when the residual falls by `rate` an iteration at this one: the best there is, by Young's
- * formula, for the rate that plain iterations would have (Thibault et al. 2021, sec. 4). Over-relaxed residuals may
- * rise for a while before they fall; when they `rose` before, omega was too large. */
+/* The omega to go on with when the residual falls by `rate` an iteration at this one: the best
+ * there is, by Young's formula, for the rate that plain iterations would have (Thibault et al.
+ * 2021, sec. 4). Over-relaxed residuals may rise for a while before they fall; when they `rose`
+ * before, omega was too large. */
 static double relaxation(double omega, double rate, bool rose)
 {
 	if (rate >= 1)
@@ -198,7 +201,8 @@ static double relaxation(double omega, double rate, bool rose)
 	return fmin(2 / (1 + sqrt(1 - plain)), 1.98);
 }
 
-/* Iterates at p->epsilon, from the potentials, until the residual is at most tol or *iters is `last`. */
+/* Iterates at p->epsilon, from the potentials, until the residual is at most tol or *iters is
+ * `last`. */
 static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *iters)
 {
 	float residual = 2, before = 0;
@@ -225,10 +229,11 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 	return 2;
 }
 
-/* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij - f_i), f being in x,
- * -infinity beyond n. The plan is P = u K v after it was made feasible: rows and columns that sum to too much are scaled
- * down, and what is then missing from a and b is carried from one to the other in proportion (Altschuler, Weed
- * and Rigollet 2017, alg. 2). u, v and t are no more what they were. */
+/* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij -
+ * f_i), f being in x, -infinity beyond n. The plan is P = u K v after it was made feasible: rows
+ * and columns that sum to too much are scaled down, and what is then missing from a and b is
+ * carried from one to the other in proportion (Altschuler, Weed and Rigollet 2017, alg. 2). u, v
+ * and t are no more what they were. */
 MULTIVERSION
 static double feasible_cost(struct problem *p, double *lower)
 {
@@ -282,8 +287,8 @@ size_t sinkhorn_workspace(size_t n, size_t m)
 	return n + m + ((m + ROWS) * padded(n) + 4 * padded(n) + 3 * padded(m)) / 2 + 8;
 }
 
-struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, double epsilon,
-	double tol, uint32_t max_iters, float *f, double *workspace)
+struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace)
 {
 	struct sinkhorn result = {0};
 	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;

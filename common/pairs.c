@@ -19,7 +19,7 @@ struct scratch {
 	uint32_t *missing;		/* (most): tokens of a pair that are not in the table, ... */
 	float *fresh;			/* ... (most, ld): their costs */
 	float *cost, *turned;		/* (most, ld): of a pair; the same transposed */
-	float *dual;			/* (DUALS + 1, ld): potentials of the row's points; the last are a start */
+	float *dual;			/* (DUALS, ld): potentials of the row's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
 	size_t solved;
@@ -48,7 +48,7 @@ static struct scratch scratch_for(const struct pairs *p)
 		.fresh = need(n * sizeof(float), ld),
 		.cost = need(n * sizeof(float), ld),
 		.turned = need(n * sizeof(float), ld),
-		.dual = need((DUALS + 1) * sizeof(float), ld),
+		.dual = need(DUALS * sizeof(float), ld),
 		.workspace = need(p->solver->workspace(n, n, a->d), sizeof(double)),
 		.heap = top_k ? need(b->ids.n, sizeof(uint64_t)) : NULL,
 	};
@@ -109,9 +109,10 @@ static struct pair take_pair(const struct pairs *p, struct scratch *w, size_t j)
 	return pair;
 }
 
-/* Solves a pair; the potentials of the row's points start and end in `dual`. Of a set with itself, the pair's lower
- * feature is the row of the problem, so that both orders give the same bits. */
-static struct solution solve_pair(const struct pairs *p, struct scratch *w, size_t j, const struct pair *pair, float *dual)
+/* Solves a pair; the potentials of the row's points start and end in `dual`. Of a set with itself,
+ * the pair's lower feature is the row of the problem, so that both orders give the same bits. */
+static struct solution solve_pair(const struct pairs *p, struct scratch *w, size_t j,
+	const struct pair *pair, float *dual)
 {
 	struct solution s = {0};
 	size_t n = pair->n, m = pair->m, ld = padded(n), turned_ld = padded(m);
@@ -204,8 +205,10 @@ static void move_entry(struct entries *e, size_t to, size_t from)
 	}
 }
 
-/* Puts column j among the `found` nearest so far, if it belongs there; returns how many there are then. */
-static size_t insert(const struct pairs *p, struct entries *out, size_t found, size_t k, uint32_t j, const struct solution *s)
+/* Puts column j among the `found` nearest so far, if it belongs there; returns how many there are
+ * then. */
+static size_t insert(const struct pairs *p, struct entries *out, size_t found, size_t k, uint32_t j,
+	const struct solution *s)
 {
 	float dist = (float)root(p, s->cost);
 	size_t at = found;
@@ -221,8 +224,9 @@ static size_t insert(const struct pairs *p, struct entries *out, size_t found, s
 	return found < k ? found + 1 : k;
 }
 
-/* Columns in the order of their bounds, until no bound that is left allows another to be among the k nearest. Potentials of
- * the pairs just solved are bounds for the others, too (by what they allow the column's to be). */
+/* Columns in the order of their bounds, until no bound that is left allows another to be among the
+ * k nearest. Potentials of the pairs just solved are bounds for the others, too (by what they allow
+ * the column's to be). */
 static void solve_nearest(void *context, size_t thread, size_t i, size_t k, struct entries *out)
 {
 	const struct pairs *p = context;
@@ -255,7 +259,8 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 	}
 }
 
-struct pairs *pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power, const struct solver *solver)
+struct pairs *pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power,
+	const struct solver *solver)
 {
 	struct pairs *p = need(1, sizeof *p);
 	size_t first, end;
@@ -283,7 +288,8 @@ void pairs_close(struct pairs *p)
 		scratch_free(&p->scratch[t]);
 	}
 	if (p->bounds.of)
-		note("%zu of %zu pairs solved, the others excluded by bounds", solved, p->bounds.rows * p->b->ids.n);
+		note("%zu of %zu pairs solved, the others excluded by bounds", solved,
+			p->bounds.rows * p->b->ids.n);
 	bounds_free(&p->bounds);
 	free(p->scratch);
 	free(p);

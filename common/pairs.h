@@ -1,5 +1,5 @@
-/* Transport costs pair by pair: the stages that solve a problem for every pair of features, or for as few as prove the
- * nearest. */
+/* Transport costs pair by pair: the stages that solve a problem for every pair of features, or for
+ * as few as prove the nearest. */
 #ifndef PAIRS_H
 #define PAIRS_H
 
@@ -22,8 +22,9 @@ struct solution {
 
 struct pairs;
 
-/* Solves a pair: feature i of a and j of b. `potential` (n) holds potentials of the row's points to start from and is left
- * with better ones; workspace is workspace(n, m, d) doubles for the largest n and m. */
+/* Solves a pair: feature i of a and j of b. `potential` (n) holds potentials of the row's points to
+ * start from and is left with better ones; workspace is workspace(n, m, d) doubles for the largest
+ * n and m. */
 struct solver {
 	void (*solve)(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *, float *potential,
 		double *workspace, struct solution *);

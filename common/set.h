@@ -1,4 +1,5 @@
-/* Sets of features as distributions, held in memory: what every distance stage between distributions reads. */
+/* Sets of features as distributions, held in memory: what every distance stage between
+ * distributions reads. */
 #ifndef SET_H
 #define SET_H
 
@@ -20,16 +21,19 @@ struct set {
 
 /* The sets that the operands of a distance stage name.
  *
- * An operand is one set: all the streams in it, joined. With two operands the second set is compared with the
- * first, with one it is compared with itself. Without operands stdin holds the sets: two streams are two sets,
- * any other number is one. "-" twice reads the first and the second stream of stdin.
+ * An operand is one set: all the streams in it, joined. With two operands the second set is
+ * compared with the first, with one it is compared with itself. Without operands stdin holds the
+ * sets: two streams are two sets, any other number is one. "-" twice reads the first and the second
+ * stream of stdin.
  *
- * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space; otherwise the
- * program ends with a line that names both and the refproj call that would join them.
- * Weights below 1e-12 and tokens that no feature uses are dropped, and weights are made to sum to 1. */
+ * Returns how many sets were filled, 1 or 2. All of their streams have to be of one space;
+ * otherwise the program ends with a line that names both and the refproj call that would join them.
+ * Weights below 1e-12 and tokens that no feature uses are dropped, and weights are made to sum to
+ * 1. */
 size_t read_sets(char *const *operand, struct set set[2]);
 
-/* The same without points, for stages that need the features' names only: d is 0, spaces may differ. */
+/* The same without points, for stages that need the features' names only: d is 0, spaces may
+ * differ. */
 size_t read_feature_sets(char *const *operand, struct set set[2]);
 
 /* The header of what compares them: that of the first stream, joined with the others'. */

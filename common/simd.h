@@ -1,5 +1,5 @@
-/* Vectors of floats, and kernels that are compiled for several x86-64 levels and chosen when the program starts;
- * elsewhere, and under the sanitizers (which cannot run that early), once. */
+/* Vectors of floats, and kernels that are compiled for several x86-64 levels and chosen when the
+ * program starts; elsewhere, and under the sanitizers (which cannot run that early), once. */
 #ifndef SIMD_H
 #define SIMD_H
 
@@ -14,7 +14,8 @@
 
 enum { LANES = 16 };
 
-/* LANES numbers at once, wherever they lie: sums and minima in an order that vector code can keep. */
+/* LANES numbers at once, wherever they lie: sums and minima in an order that vector code can
+ * keep. */
 #define VECTOR(n) __attribute__((vector_size((n) * 4), aligned(4), may_alias))
 typedef float lanes VECTOR(LANES);
 typedef float quarter VECTOR(LANES / 4);
@@ -27,7 +28,8 @@ static inline size_t padded(size_t n)
 	return (n + LANES - 1) / LANES * LANES;
 }
 
-/* x where the mask is set, y elsewhere, of whole numbers. (Macros where a vector would be passed by value.) */
+/* x where the mask is set, y elsewhere, of whole numbers. (Macros where a vector would be passed by
+ * value.) */
 #define CHOOSE(where, x, y) (((where) & (x)) | (~(where) & (y)))
 #define SMALLER(type, where, x, y) ((type)CHOOSE((x) < (y), (where)(x), (where)(y)))
 

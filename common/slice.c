@@ -34,7 +34,8 @@ void project_points(double *at, const float *x, size_t n, size_t d, const double
 	}
 }
 
-/* From left to right; of equals the lighter first, so that the order of the points does not matter. */
+/* From left to right; of equals the lighter first, so that the order of the points does not
+ * matter. */
 static int by_place(const void *a, const void *b)
 {
 	const struct placed *x = a, *y = b;
@@ -93,8 +94,9 @@ static inline __attribute__((always_inline)) void exchange(struct jumps *low, st
 	high->jump = (lanes)((mask)high->jump ^ jumps);
 }
 
-/* All lanes merge in step: x's keys ascending, 1 as often as there is room, and y's keys descending are a bitonic sequence,
- * which a network of compare and exchange sorts (Batcher 1968), here two layers of it at a time. */
+/* All lanes merge in step: x's keys ascending, 1 as often as there is room, and y's keys descending
+ * are a bitonic sequence, which a network of compare and exchange sorts (Batcher 1968), here two
+ * layers of it at a time. */
 MULTIVERSION
 double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p, float *work)
 {

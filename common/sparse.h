@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Row i has value[k] in column index[k], indptr[i] <= k < indptr[i + 1]; no column stands twice in a row. */
+/* Row i has value[k] in column index[k], indptr[i] <= k < indptr[i + 1]; no column stands twice in
+ * a row. */
 struct sparse {
 	size_t *indptr;		/* (rows + 1) */
 	uint32_t *index;
@@ -22,8 +23,8 @@ void centre_full_columns(struct sparse *x, const size_t *count, const double *su
 /* The columns of x as rows of y, which has room for them; entries ascend. */
 void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
-/* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same bits whichever
- * of them is the vector. */
+/* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same
+ * bits whichever of them is the vector. */
 void add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
 
 #endif

@@ -28,8 +28,8 @@ struct stage {
 /* The rows that --rows asks for: first .. end-1. */
 void stage_rows(const struct stage *, size_t *first, size_t *end);
 
-/* Writes the whole stream, what --rows and --top ask for, and closes it; kind, rows, cols, top and first_row join the
- * header. */
+/* Writes the whole stream, what --rows and --top ask for, and closes it; kind, rows, cols, top and
+ * first_row join the header. */
 void run_stage(struct writer *, struct frame *header, const struct stage *);
 
 #endif

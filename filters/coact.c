@@ -103,7 +103,8 @@ static void take_frame(struct reader *in, const struct frame *f, struct stream *
 	}
 }
 
-/* A correlation is the same without the mean, and without it nothing cancels where features always fire. */
+/* A correlation is the same without the mean, and without it nothing cancels where features always
+ * fire. */
 static void take_moments(struct stream *s)
 {
 	s->count = need(s->features, sizeof *s->count);
@@ -155,8 +156,8 @@ static void take_all(const char *path, struct streams *all)
 	reader_close(in);
 }
 
-/* The streams that the operands name, as every distance stage reads them (set.h); returns where the second set
- * begins, all->n when there is one only. */
+/* The streams that the operands name, as every distance stage reads them (set.h); returns where the
+ * second set begins, all->n when there is one only. */
 static size_t read_streams(char *const *operand, struct streams *all)
 {
 	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
@@ -226,7 +227,8 @@ static void stream_free(struct stream *s)
 	free(s->variance);
 }
 
-/* Of feature i of a and feature j of b, whose activations multiply to `product`, summed over the tokens. */
+/* Of feature i of a and feature j of b, whose activations multiply to `product`, summed over the
+ * tokens. */
 static double likeness(const struct stream *a, size_t i, const struct stream *b, size_t j, double product,
 	double tokens)
 {

@@ -32,8 +32,8 @@ struct side {
 	const char *name;
 };
 
-/* What takes part of feature i. Folding leaves the SAE's output as it is: theta W_dec, W_enc / theta and
- * b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
+/* What takes part of feature i. Folding leaves the SAE's output as it is: theta W_dec, W_enc /
+ * theta and b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
 static void assemble(float *y, const struct sae *s, size_t i, float theta)
 {
 	for (size_t k = 0; weights != ENCODER && k < s->d; k++)

@@ -125,8 +125,8 @@ static void print_row(const struct table *t, size_t row)
 	putchar('\n');
 }
 
-/* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame of ids. The pairs point
- * into t, the ids and the block. */
+/* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame
+ * of ids. The pairs point into t, the ids and the block. */
 static void unfold(struct frame *pairs, struct table *t, const struct reader *in, const struct frame *ids, const struct frame *f)
 {
 	static const char *const sides[] = {"row_layer", "row_feature", "col_layer", "col_feature"};
