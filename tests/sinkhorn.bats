@@ -239,7 +239,11 @@ for f in frames:
 sys.stdout.buffer.write(pack(header, frames))" >scaled
 	featdist once | sinkhorn --tol 1e-6 >out
 	featdist scaled | sinkhorn --tol 1e-6 >other
-	values "assert np.allclose(dist, result('other')[1], rtol=1e-5, atol=1e-5 * dist.max())"
+	values "
+_, again, _, left = result('other')
+done = (residual <= 1e-6) & (left <= 1e-6)	# not features against themselves, whose plans are next to degenerate
+assert done.sum() > done.size - 2 * len(done)
+assert np.allclose(dist[done], again[done], rtol=1e-5, atol=1e-5 * dist.max())"
 }
 
 @test "two seeds of sampling agree within the sampling error" {
