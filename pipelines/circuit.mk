@@ -14,7 +14,7 @@ TO     = 10%
 
 name  := $(OUT)/$(basename $(notdir $(GRAPH)))
 to    := $(name).$(subst $(space),,$(DISTANCE))
-sides := $(LAYERS:%=$(OUT)/%.projected)
+sides := $(LAYERS:%=$(OUT)/%.$(reads))
 
 $(foreach l,$(LAYERS),$(eval $(call projected,$(l),$(call layer,$(HIDDEN),$(l)),$(call layer,$(SAE),$(l)))))
 $(eval $(call stage,$(name).graph,$(GRAPH),graph2frame $(GRAPH)))

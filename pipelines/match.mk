@@ -18,7 +18,7 @@ A_SAE    = $(call layer,$(SAE),$(A))
 B_SAE    = $(call layer,$(SAE),$(B))
 
 pair  := $(OUT)/$(A)-$(B).$(subst $(space),,$(DISTANCE))
-sides := $(OUT)/$(A).projected $(OUT)/$(B).projected
+sides := $(OUT)/$(A).$(reads) $(OUT)/$(B).$(reads)
 
 $(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE)))
 ifneq "$(A)" "$(B)"

@@ -47,6 +47,9 @@ $(call stage,$(OUT)/$(1).projected,$(OUT)/$(1).distributions $(firstword $(subst
 	$(REFPROJ) $(OUT)/$(1).distributions)
 endef
 
+# What a distance stage reads: coact activations, all others projected distributions.
+reads = $(if $(filter coact,$(firstword $(DISTANCE))),activations,projected)
+
 # The stages' commands; any of them can be replaced from make's command line.
 HIDDEN    = hidden_L%.npy
 SAE       = sae_L%_s0

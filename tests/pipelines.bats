@@ -80,3 +80,10 @@ setup() {
 	assert features(small) <= features(whole) * 0.12
 	PYTHON
 }
+
+@test "any distance stands where sinkhorn stands" {
+	for distance in emd centroid energy coact decoder 'bures --diagonal' 'sliced --projections 8'; do
+		match DISTANCE="$distance"
+		[ "$(wc -l <"out/2-4.${distance// /}.tsv")" -gt 400 ]
+	done
+}
