@@ -159,8 +159,10 @@ static bool scale(struct problem *p, float omega, float *residual)
 		}
 		for (size_t i = 0; i < width; i++) {
 			lanes sum_of_rows = t[i];
-			for (size_t r = 0; r < ROWS; r++)
+			for (size_t r = 0; r < ROWS; r++) {
+				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next columns */
 				sum_of_rows += k[r * width + i] * p->v[j + r];
+			}
 			t[i] = sum_of_rows;
 		}
 	}
