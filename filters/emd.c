@@ -20,7 +20,7 @@ static void solve_pair(const struct set *a, size_t i, const struct set *b, size_
 	(void)a, (void)i, (void)b, (void)j;
 
 	/* Nearly optimal potentials to start from: half the pivots, and cheap. */
-	sinkhorn(p->cost, p->a, p->b, p->n, p->m, p->largest, fmax(0.01 * p->mean, 1e-30), 0.1, 30, potential, workspace);
+	sinkhorn(p->cost, p->a, p->b, p->n, p->m, p->largest, fmax(0.005 * p->mean, 1e-30), 0.1, 60, potential, workspace);
 	struct emd s = emd(p->cost, p->a, p->b, p->n, p->m, p->largest, potential, workspace);
 
 	*out = (struct solution){.cost = s.cost, .lower = fmin(fmax(s.dual, 0), s.cost), .upper = s.cost};
