@@ -133,6 +133,7 @@ static void unfold(struct frame *pairs, struct table *t, const struct reader *in
 	size_t first = want_size(in, f, "row0"), b = ANY, k = ANY;
 	const uint32_t *col = want(in, f, "col", U4, 2, &b, &k);
 
+	frame_free(pairs);		/* whose names were the last block's */
 	for (int side = 0; side < 2; side++) {
 		size_t n = ANY;
 		const char *const *layer = want_strings(in, ids, sides[2 * side], &n).item;
