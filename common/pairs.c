@@ -109,8 +109,9 @@ static struct pair take_pair(const struct pairs *p, struct scratch *w, size_t j)
 	return pair;
 }
 
-/* Solves a pair; the potentials of the row's points start and end in `dual`. Of a set with itself,
- * the pair's lower feature is the row of the problem, so that both orders give the same bits. */
+/* Solves a pair; `dual` (padded(n)) becomes potentials of the row's points, -infinity beyond n. Of a
+ * set with itself, the pair's lower feature is the row of the problem, so that both orders give the
+ * same bits. */
 static struct solution solve_pair(const struct pairs *p, struct scratch *w, size_t j,
 	const struct pair *pair, float *dual)
 {
@@ -118,6 +119,8 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 	size_t n = pair->n, m = pair->m, ld = padded(n), turned_ld = padded(m);
 
 	w->solved++;
+	for (size_t i = n; i < ld; i++)
+		dual[i] = -INFINITY;
 	if (!p->self || j >= w->row) {
 		p->solver->solve(p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
 		return s;
@@ -127,19 +130,11 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 			w->turned[i * turned_ld + k] = k < m ? w->cost[k * ld + i] : 0;
 	struct costs costs = summarise_costs(w->turned, m, n);
 	struct pair turned = {m, n, pair->b, pair->a, w->turned, costs.mean, costs.largest};
-	largest_potentials(w->fresh, w->cost, dual, n, m);
 	for (size_t k = m; k < turned_ld; k++)
 		w->fresh[k] = -INFINITY;
 	p->solver->solve(p->b, j, p->a, w->row, &turned, w->fresh, w->workspace, &s);
 	largest_potentials(dual, w->turned, w->fresh, m, n);
 	return s;
-}
-
-static float *start_dual(float *dual, size_t n)
-{
-	for (size_t i = 0; i < padded(n); i++)
-		dual[i] = i < n ? 0 : -INFINITY;
-	return dual;
 }
 
 static double root(const struct pairs *p, double cost)
@@ -173,7 +168,7 @@ static void solve_row(void *context, size_t thread, size_t i, size_t from, struc
 	take_whole_table(p, w);
 	for (size_t j = from; j < p->b->ids.n; j++) {
 		struct pair pair = take_pair(p, w, j);
-		struct solution s = solve_pair(p, w, j, &pair, start_dual(w->dual, pair.n));
+		struct solution s = solve_pair(p, w, j, &pair, w->dual);
 		put(p, out, j, &s);
 	}
 }
@@ -250,9 +245,7 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 				<= limit + 1e-6 * pair.largest;
 		if (!near)
 			continue;
-		float *dual = start_dual(w->dual + duals % DUALS * ld, pair.n);
-		struct solution s = solve_pair(p, w, j, &pair, dual);
-		duals++;
+		struct solution s = solve_pair(p, w, j, &pair, w->dual + duals++ % DUALS * ld);
 		found = insert(p, out, found, k, j, &s);
 		if (found == k)
 			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->p);

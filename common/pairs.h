@@ -22,9 +22,8 @@ struct solution {
 
 struct pairs;
 
-/* Solves a pair: feature i of a and j of b. `potential` (n) holds potentials of the row's points to
- * start from and is left with better ones; workspace is workspace(n, m, d) doubles for the largest
- * n and m. */
+/* Solves a pair: feature i of a and j of b, and gives potentials (n) of the row's points; workspace
+ * is workspace(n, m, d) doubles for the largest n and m. */
 struct solver {
 	void (*solve)(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *, float *potential,
 		double *workspace, struct solution *);
