@@ -16,6 +16,21 @@ bool same_ids(const struct ids *a, const struct ids *b)
 	return true;
 }
 
+void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
+{
+	to->dist[k] = from->dist[j];
+	if (to->col && from->col)
+		to->col[k] = from->col[j];
+	if (to->lower) {
+		to->lower[k] = from->lower[j];
+		to->upper[k] = from->upper[j];
+	}
+	if (to->iters) {
+		to->iters[k] = from->iters[j];
+		to->residual[k] = from->residual[j];
+	}
+}
+
 void write_distances_header(struct writer *out, struct frame *header, const struct ids *row,
 	const struct ids *col)
 {

@@ -24,6 +24,9 @@ struct entries {
 };
 enum { BOUNDS = 1, ITERATIONS = 2 };
 
+/* Entry k of `to` becomes entry j of `from`, which holds as much; the column too, where both have. */
+void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
+
 /* The header (its kind, rows and cols are set here) and the frame of ids. */
 void write_distances_header(struct writer *, struct frame *header, const struct ids *row, const struct ids *col);
 /* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */

@@ -186,20 +186,6 @@ static void sift(uint64_t *heap, size_t n, size_t at)
 	heap[at] = x;
 }
 
-static void move_entry(struct entries *e, size_t to, size_t from)
-{
-	e->col[to] = e->col[from];
-	e->dist[to] = e->dist[from];
-	if (e->lower) {
-		e->lower[to] = e->lower[from];
-		e->upper[to] = e->upper[from];
-	}
-	if (e->iters) {
-		e->iters[to] = e->iters[from];
-		e->residual[to] = e->residual[from];
-	}
-}
-
 /* Puts column j among the `found` nearest so far, if it belongs there; returns how many there are
  * then. */
 static size_t insert(const struct pairs *p, struct entries *out, size_t found, size_t k, uint32_t j,
@@ -213,7 +199,7 @@ static size_t insert(const struct pairs *p, struct entries *out, size_t found, s
 	if (at == k)
 		return found;
 	for (size_t i = found < k ? found : k - 1; i > at; i--)
-		move_entry(out, i, i - 1);
+		copy_entry(out, i, out, i - 1);
 	out->col[at] = j;
 	put(p, out, at, s);
 	return found < k ? found + 1 : k;

@@ -56,19 +56,6 @@ static void rows_free(struct entries *r)
 	free(r->residual);
 }
 
-static void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
-{
-	to->dist[k] = from->dist[j];
-	if (to->lower) {
-		to->lower[k] = from->lower[j];
-		to->upper[k] = from->upper[j];
-	}
-	if (to->iters) {
-		to->iters[k] = from->iters[j];
-		to->residual[k] = from->residual[j];
-	}
-}
-
 /* The lower half of a symmetric matrix from the upper. */
 static void mirror(struct entries *all, size_t n)
 {
