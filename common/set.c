@@ -228,16 +228,22 @@ static void drop_unused(struct set *s)
 	free(place);
 }
 
-static size_t take_sets(char *const *operand, struct set set[2], bool points)
+bool two_sets_in_one(char *const *operand, size_t streams)
 {
 	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
+
+	if (both && streams != 2)
+		die("stdin: %zu streams, where - - reads two", streams);
+	return both || (!operand[0] && streams == 2);
+}
+
+static size_t take_sets(char *const *operand, struct set set[2], bool points)
+{
 	size_t sets = 1;
 
 	set[0] = set[1] = (struct set){0};
-	struct boundary second = take_all(both ? NULL : operand[0], &set[0], NULL, points);
-	if (both && set[0].streams != 2)
-		die("stdin: %zu streams, where - - reads two", set[0].streams);
-	if (both || (!operand[0] && set[0].streams == 2)) {
+	struct boundary second = take_all(operand[0], &set[0], NULL, points);
+	if (two_sets_in_one(operand, set[0].streams)) {
 		split(set, second);
 		sets = 2;
 	} else if (operand[0] && operand[1]) {

@@ -32,7 +32,10 @@ struct set {
  * 1. */
 size_t read_sets(char *const *operand, struct set set[2]);
 
-/* The same without points, for stages that need the features' names only: d is 0, spaces may
+/* Do the streams of the first operand, or of stdin, make two sets of one stream each? As above. */
+bool two_sets_in_one(char *const *operand, size_t streams);
+
+/* read_sets() without points, for stages that need the features' names only: d is 0, spaces may
  * differ. */
 size_t read_feature_sets(char *const *operand, struct set set[2]);
 

@@ -160,12 +160,8 @@ static void take_all(const char *path, struct streams *all)
  * second set begins, all->n when there is one only. */
 static size_t read_streams(char *const *operand, struct streams *all)
 {
-	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
-
 	take_all(operand[0], all);
-	if (both && all->n != 2)
-		die("stdin: %zu streams, where - - reads two", all->n);
-	if (both || (!operand[0] && all->n == 2))
+	if (two_sets_in_one(operand, all->n))
 		return 1;
 	size_t first = all->n;
 	if (operand[0] && operand[1])
