@@ -1,11 +1,6 @@
 # contract: distributions emd
 load helper
-
-# two OPTION...: two random sets in ./a and ./b
-two() {
-	oracle sinkhorn make --seed 1 "$@" >a
-	oracle sinkhorn make --seed 2 --layer 4 "$@" >b
-}
+load stages
 
 # real LAYER: features of a real model's layer as distributions
 real() {
@@ -164,13 +159,9 @@ assert (apart ** header['p'] < 1e-7 * dist.max() ** header['p']).all() and (dist
 }
 
 @test "--rows: blocks of rows are the whole, to the byte" {
-	two --features 23 --points 1:12 --shape shared
+	two --features 23 --points 1:12 --shape shared		# some of 30 blocks of 23 rows are empty
 	for command in "emd a b" "emd a" "emd --top 3 a b" "emd --top 3 a" "emd --p 2 --top 50 a"; do
-		$command >whole 2>notes
-		for n in 1 3 30; do		# of 23 rows: some of 30 blocks are empty
-			for ((i = 1; i <= n; i++)); do $command --quiet --rows $i/$n >$i; done
-			framecat --merge $(seq $n -1 1) | cmp - whole
-		done
+		merges $command
 	done
 }
 
@@ -201,14 +192,7 @@ assert (upper - lower <= 3e-7 * dist).all(), ((upper - lower) / dist).max()"
 }
 
 @test "scaling a feature's activations changes nothing" {
-	stream activations --seed 5 >once
-	"$PY" -c "
-import sys
-from stream import pack, read
-(header, frames), = read(open('once', 'rb'))
-for f in frames:
-    f['value'] = f['value'] * (1 + f['feature']).astype('f4')
-sys.stdout.buffer.write(pack(header, frames))" >scaled
+	scaled_activations
 	featdist once | emd >out
 	featdist scaled | emd >other
 	values "assert np.allclose(dist, matrices('other', 'dist')[1], rtol=1e-5, atol=1e-6)"

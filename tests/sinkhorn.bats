@@ -1,11 +1,6 @@
 # contract: distributions sinkhorn
 load helper
-
-# two OPTION...: two random sets in ./a and ./b
-two() {
-	oracle sinkhorn make --seed 1 "$@" >a
-	oracle sinkhorn make --seed 2 --layer 4 "$@" >b
-}
+load stages
 
 # bent STATEMENT: one feature of 3 points after a statement of Python on header, table and features
 bent() {
@@ -229,14 +224,7 @@ assert ids['row_feature'].tolist() == [0, 1, 2, 0, 1, 2, 0, 1] == ids['col_featu
 }
 
 @test "scaling a feature's activations changes nothing" {
-	stream activations --seed 5 >once
-	"$PY" -c "
-import sys
-from stream import pack, read
-(header, frames), = read(open('once', 'rb'))
-for f in frames:
-    f['value'] = f['value'] * (1 + f['feature']).astype('f4')
-sys.stdout.buffer.write(pack(header, frames))" >scaled
+	scaled_activations
 	featdist once | sinkhorn --tol 1e-6 >out
 	featdist scaled | sinkhorn --tol 1e-6 >other
 	values "
@@ -310,13 +298,9 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 }
 
 @test "--rows: blocks of rows are the whole, to the byte" {
-	two --features 23 --points 1:12 --shape shared
+	two --features 23 --points 1:12 --shape shared		# some of 30 blocks of 23 rows are empty
 	for command in "sinkhorn a b" "sinkhorn a" "sinkhorn --top 3 a b" "sinkhorn --top 3 a" "sinkhorn --debias --top 50 a"; do
-		$command >whole 2>notes
-		for n in 1 3 30; do		# of 23 rows: some of 30 blocks are empty
-			for ((i = 1; i <= n; i++)); do $command --quiet --rows $i/$n >$i; done
-			framecat --merge $(seq $n -1 1) | cmp - whole
-		done
+		merges $command
 	done
 }
 

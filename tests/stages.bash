@@ -36,6 +36,15 @@ picks() {
 	done
 }
 
+# merges COMMAND...: blocks of rows are the whole, to the byte
+merges() {
+	"$@" >whole 2>notes
+	for n in 1 3 30; do
+		for ((i = 1; i <= n; i++)); do "$@" --quiet --rows $i/$n >$i; done
+		framecat --merge $(seq $n -1 1) | cmp - whole
+	done
+}
+
 # scales C COMMAND...: points 1000 times as far apart are C times as far
 scales() {
 	oracle sinkhorn make --points 3:9 >a
@@ -45,8 +54,8 @@ scales() {
 	oracle stages scaled out two "$1"
 }
 
-# ignores_mass COMMAND...: activations that are all times a constant change nothing
-ignores_mass() {
+# scaled_activations: ./once, and ./scaled, in which those of each feature are times a constant
+scaled_activations() {
 	stream activations --seed 5 >once
 	"$PY" -c "
 import sys
@@ -55,6 +64,11 @@ from stream import pack, read
 for f in frames:
     f['value'] = f['value'] * (1 + f['feature']).astype('f4')
 sys.stdout.buffer.write(pack(header, frames))" >scaled
+}
+
+# ignores_mass COMMAND...: activations that are all times a constant change nothing
+ignores_mass() {
+	scaled_activations
 	featdist --quiet once | "$@" >out
 	featdist --quiet scaled | "$@" >two
 	oracle stages scaled out two 1
