@@ -159,17 +159,18 @@ static void put(const struct pairs *p, struct entries *out, size_t k, const stru
 	}
 }
 
-static void solve_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void solve_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct pairs *p = context;
 	struct scratch *w = &p->scratch[thread];
 
 	take_row(p, w, i);
-	take_whole_table(p, w);
-	for (size_t j = from; j < p->b->ids.n; j++) {
-		struct pair pair = take_pair(p, w, j);
-		struct solution s = solve_pair(p, w, j, &pair, w->dual);
-		put(p, out, j, &s);
+	if (k > p->b->ids.n / 2)		/* quicker than point by point, and most will be needed */
+		take_whole_table(p, w);
+	for (size_t n = 0; n < k; n++) {
+		struct pair pair = take_pair(p, w, col[n]);
+		struct solution s = solve_pair(p, w, col[n], &pair, w->dual);
+		put(p, out, n, &s);
 	}
 }
 

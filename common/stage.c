@@ -28,20 +28,20 @@ static struct entries rows_for(size_t n, size_t k, unsigned given, bool cols)
 	return r;
 }
 
-static struct entries row_at(const struct entries *all, size_t i, size_t k)
+static struct entries entries_from(const struct entries *all, size_t k)
 {
 	struct entries r = *all;
 
-	r.dist += i * k;
+	r.dist += k;
 	if (r.col)
-		r.col += i * k;
+		r.col += k;
 	if (r.lower) {
-		r.lower += i * k;
-		r.upper += i * k;
+		r.lower += k;
+		r.upper += k;
 	}
 	if (r.iters) {
-		r.iters += i * k;
-		r.residual += i * k;
+		r.iters += k;
+		r.residual += k;
 	}
 	return r;
 }
@@ -113,7 +113,7 @@ static void write_rows(struct writer *out, const struct entries *all, size_t row
 	size_t step = block_rows(k);
 
 	for (size_t i = 0; i < rows; i += step) {
-		struct entries block = row_at(all, i, k);
+		struct entries block = entries_from(all, i * k);
 		write_block(out, row0 + i, rows - i < step ? rows - i : step, k, &block);
 	}
 }
@@ -141,21 +141,24 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 	write_distances_header(out, header, &s->row, &s->col);
 	step = step < end - first ? step : end - first;
 	struct entries all = rows_for(step, k, s->given, top_k), *whole = need(threads, sizeof *whole);
+	uint32_t *every = need(cols, sizeof *every);
+	for (size_t j = 0; j < cols; j++)
+		every[j] = (uint32_t)j;
 	for (size_t t = 0; t < threads && choose; t++)
 		whole[t] = rows_for(1, cols, s->given, false);
 	for (size_t row0 = first; row0 < end && cols > 0; row0 += step) {
 		size_t n = end - row0 < step ? end - row0 : step, done = 0;
 		#pragma omp parallel for num_threads(threads) schedule(dynamic, together)
 		for (size_t r = 0; r < n; r++) {
-			size_t thread = (size_t)omp_get_thread_num();
-			struct entries one = row_at(&all, r, k);
+			size_t thread = (size_t)omp_get_thread_num(), from = half ? r : 0;
+			struct entries row = entries_from(&all, r * k + from);
 			if (choose) {
-				s->solve(s->context, thread, row0 + r, 0, &whole[thread]);
-				select_nearest(&one, &whole[thread], cols, k);
+				s->solve(s->context, thread, row0 + r, every, cols, &whole[thread]);
+				select_nearest(&row, &whole[thread], cols, k);
 			} else if (top_k) {
-				s->nearest(s->context, thread, row0 + r, k, &one);
+				s->nearest(s->context, thread, row0 + r, k, &row);
 			} else {
-				s->solve(s->context, thread, row0 + r, half ? r : 0, &one);
+				s->solve(s->context, thread, row0 + r, every + from, cols - from, &row);
 			}
 			#pragma omp critical
 			progress(row0 - first + ++done, end - first, "rows");
@@ -167,6 +170,7 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 	for (size_t t = 0; t < threads && choose; t++)
 		rows_free(&whole[t]);
 	free(whole);
+	free(every);
 	rows_free(&all);
 	write_end(out);
 	writer_close(out);

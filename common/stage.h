@@ -17,9 +17,9 @@ struct stage {
 	unsigned given;		/* beside dist: BOUNDS, ITERATIONS */
 	size_t together;	/* rows that one thread should solve in turn; 0: one */
 	void *context;
-	/* Writes row i from column `from` on: out->dist[from], ... and what else is given. The same pair has the same
-	 * bits in any row, from any `from`, in any thread < threads. */
-	void (*solve)(void *context, size_t thread, size_t i, size_t from, struct entries *out);
+	/* Writes row i at k columns: out->dist[0 .. k), ... and what else is given, of col[0], ... The same pair has
+	 * the same bits in any row, among any columns, in any thread < threads. */
+	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out);
 	/* The k nearest columns of row i, sorted, the lower column first of equals: out->col[0 .. k), out->dist[0 .. k),
 	 * ... NULL: they are chosen from the whole row. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);

@@ -6,14 +6,16 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Columns are laid out in blocks that stay in the cache while a few rows pass them. */
 enum { TOGETHER = 8, BLOCK = 256 };
 
 /* The rows that a thread has worked out, from the one that it was asked for on. */
 struct ahead {
-	size_t first, n, from;
-	float *dist;		/* (TOGETHER, cols), from column `from` */
+	size_t first, n;
+	bool *known;		/* (blocks): which columns are */
+	float *dist;		/* (TOGETHER, cols) */
 	float *block;		/* (TOGETHER, BLOCK) */
 };
 
@@ -45,37 +47,48 @@ struct vector_stage {
 	float scale;
 };
 
+static size_t blocks(const struct vector_stage *v)
+{
+	return (v->cols + BLOCK - 1) / BLOCK;
+}
+
 static size_t block_at(const struct vector_stage *v, size_t c)
 {
 	return v->cols - c < BLOCK ? v->cols - c : BLOCK;
 }
 
-static void work_out(const struct vector_stage *v, struct ahead *a, size_t i, size_t from)
+static void take_rows(const struct vector_stage *v, struct ahead *a, size_t i)
 {
-	size_t d = v->row->d;
-
 	a->first = i;
 	a->n = v->row->n - i < TOGETHER ? v->row->n - i : TOGETHER;
-	a->from = from;
-	for (size_t c = from / BLOCK * BLOCK; c < v->cols; c += BLOCK) {
-		size_t n = block_at(v, c);
-		cost_matrix(a->block, v->row->at + i * d, NULL, a->n, v->col + c * d, n, d, v->p);
-		for (size_t r = 0; r < a->n; r++)
-			for (size_t k = 0; k < n; k++)
-				a->dist[r * v->cols + c + k] = a->block[r * padded(n) + k] * v->scale;
-	}
+	memset(a->known, 0, blocks(v) * sizeof *a->known);
 }
 
-static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+/* The block of columns from c on. */
+static void work_out(const struct vector_stage *v, struct ahead *a, size_t c)
+{
+	size_t d = v->row->d, n = block_at(v, c);
+
+	cost_matrix(a->block, v->row->at + a->first * d, NULL, a->n, v->col + c * d, n, d, v->p);
+	for (size_t r = 0; r < a->n; r++)
+		for (size_t k = 0; k < n; k++)
+			a->dist[r * v->cols + c + k] = a->block[r * padded(n) + k] * v->scale;
+	a->known[c / BLOCK] = true;
+}
+
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct vector_stage *v = context;
 	struct ahead *a = &v->ahead[thread];
 
-	if (i < a->first || i >= a->first + a->n || from < a->from)
-		work_out(v, a, i, from);
+	if (i < a->first || i >= a->first + a->n)
+		take_rows(v, a, i);
 	const float *dist = a->dist + (i - a->first) * v->cols;
-	for (size_t j = from; j < v->cols; j++)
-		out->dist[j] = dist[j];
+	for (size_t n = 0; n < k; n++) {
+		if (!a->known[col[n] / BLOCK])
+			work_out(v, a, col[n] / BLOCK * BLOCK);
+		out->dist[n] = dist[col[n]];
+	}
 }
 
 struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row, const struct vectors *col, int p,
@@ -88,6 +101,7 @@ struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row
 	for (size_t c = 0; c < col->n; c += BLOCK)
 		lay_points(v->col + c * col->d, col->at + c * col->d, NULL, block_at(v, c), col->d);
 	for (size_t t = 0; t < threads; t++) {
+		v->ahead[t].known = need(blocks(v), sizeof *v->ahead[t].known);
 		v->ahead[t].dist = need(TOGETHER * sizeof(float), col->n);
 		v->ahead[t].block = need(TOGETHER * sizeof(float), BLOCK);
 	}
@@ -100,6 +114,7 @@ struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row
 void vector_stage_free(struct vector_stage *v)
 {
 	for (size_t t = 0; t < v->threads; t++) {
+		free(v->ahead[t].known);
 		free(v->ahead[t].dist);
 		free(v->ahead[t].block);
 	}

@@ -23,7 +23,7 @@ struct gaussians {
 
 struct work {
 	struct gaussians row, col;
-	size_t cols, d;
+	size_t d;
 	bool self;
 	double **thread;
 };
@@ -70,16 +70,16 @@ static double distance(const struct gaussians *a, size_t i, const struct gaussia
 	return sqrt(square);
 }
 
-static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct work *w = context;
 	double *work = w->thread[thread];
 
-	for (size_t j = from; j < w->cols; j++)
-		if (w->self && j <= i)
-			out->dist[j] = j < i ? (float)distance(&w->row, j, &w->row, i, w->d, work) : 0;
+	for (size_t n = 0; n < k; n++)
+		if (w->self && col[n] <= i)
+			out->dist[n] = col[n] < i ? (float)distance(&w->row, col[n], &w->row, i, w->d, work) : 0;
 		else
-			out->dist[j] = (float)distance(&w->row, i, &w->col, j, w->d, work);
+			out->dist[n] = (float)distance(&w->row, i, &w->col, col[n], w->d, work);
 }
 
 static void run_diagonal(struct writer *out, struct frame *header, struct stage *stage, const struct set *row,
@@ -100,7 +100,7 @@ static void run_full(struct writer *out, struct frame *header, struct stage *sta
 	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most;
 	size_t rank = most < d ? most : d;
 	size_t factoring = covariance_factor_workspace(most, d), pairing = nuclear_norm_workspace(rank, rank, d);
-	struct work w = {.cols = col->ids.n, .d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
+	struct work w = {.d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
 
 	openblas_set_num_threads(1);
 	for (size_t t = 0; t < threads; t++)

@@ -241,21 +241,22 @@ static double likeness(const struct stream *a, size_t i, const struct stream *b,
 	return fmax(-1, fmin(1, r));
 }
 
-static void coactivations(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void coactivations(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct coactivation *c = context;
-	const struct side *row = c->row, *col = c->col;
+	const struct side *row = c->row, *other = c->col;
 	const struct stream *a = row->of[i];
 	size_t feature = row->ids.feature[i], begin = a->by_feature.indptr[feature];
 	size_t n = a->by_feature.indptr[feature + 1] - begin;
 	double *product = c->product[thread], *part = product;
 
-	memset(product, 0, col->ids.n * sizeof *product);
-	for (size_t k = 0; k < col->streams; part += col->stream[k++].features)
-		add_product(part, a->by_feature.index + begin, a->by_feature.value + begin, n, &col->stream[k].by_token);
-	for (size_t j = from; j < col->ids.n; j++) {
-		double like = likeness(a, feature, col->of[j], col->ids.feature[j], product[j], c->tokens);
-		out->dist[j] = row == col && i == j ? 0 : (float)(1 - like);
+	memset(product, 0, other->ids.n * sizeof *product);
+	for (size_t s = 0; s < other->streams; part += other->stream[s++].features)
+		add_product(part, a->by_feature.index + begin, a->by_feature.value + begin, n, &other->stream[s].by_token);
+	for (size_t e = 0; e < k; e++) {
+		size_t j = col[e];
+		double like = likeness(a, feature, other->of[j], other->ids.feature[j], product[j], c->tokens);
+		out->dist[e] = row == other && i == j ? 0 : (float)(1 - like);
 	}
 }
 

@@ -169,14 +169,14 @@ struct cosines {
 };
 
 /* A feature without a direction is at distance 1 from all but itself. */
-static void cosine_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void cosine_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct cosines *c = context;
 
-	c->halves.solve(c->halves.context, thread, i, from, out);
-	for (size_t j = from; j < c->col->ids.n; j++)
-		if (c->row->zero[i] || c->col->zero[j])
-			out->dist[j] = c->row != c->col || i != j;
+	c->halves.solve(c->halves.context, thread, i, col, k, out);
+	for (size_t n = 0; n < k; n++)
+		if (c->row->zero[i] || c->col->zero[col[n]])
+			out->dist[n] = c->row != c->col || i != col[n];
 }
 
 int main(int argc, char **argv)

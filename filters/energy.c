@@ -10,18 +10,18 @@
 
 static const struct opt options[] = {OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END};
 
-/* A thread's: the points of a feature, and the mean distances of tokens from them. */
+/* A thread's: the points of a feature, the mean distances of tokens from them, and a list of tokens. */
 struct room {
 	float *point, *weight, *work;
 	double *mean;
+	uint32_t *token;
+	size_t lists, *seen;		/* lists so far; (tokens): the last that a token stands in */
 };
 
 struct work {
 	const struct set *row, *col;
 	bool self;
 	double *row_within, *col_within;	/* E|X - X'| of each feature */
-	uint32_t *token;			/* of the columns from j on: the first tokens[j] of these */
-	size_t *tokens;
 	struct room *room;
 };
 
@@ -55,21 +55,19 @@ static double *within(const struct set *s, struct room *room)
 	return result;
 }
 
-static void order_tokens(struct work *w)
+/* Lists the tokens that those of k columns use which are not below `least`; returns how many. */
+static size_t list_tokens(struct room *r, const struct set *s, const uint32_t *col, size_t k, size_t least)
 {
-	const struct set *s = w->col;
-	bool *seen = need_zero(s->tokens, sizeof *seen);
-	size_t n = 0;
+	size_t tokens = 0;
 
-	w->token = need(s->tokens, sizeof *w->token);
-	w->tokens = need(s->ids.n + 1, sizeof *w->tokens);
-	for (size_t j = s->ids.n; j-- > 0; w->tokens[j] = n)
-		for (size_t k = s->indptr[j]; k < s->indptr[j + 1]; k++)
-			if (!seen[s->row[k]]) {
-				seen[s->row[k]] = true;
-				w->token[n++] = s->row[k];
+	r->lists++;
+	for (size_t n = 0; n < k; n++)
+		for (size_t at = s->indptr[col[n]]; col[n] >= least && at < s->indptr[col[n] + 1]; at++)
+			if (r->seen[s->row[at]] != r->lists) {
+				r->seen[s->row[at]] = r->lists;
+				r->token[tokens++] = s->row[at];
 			}
-	free(seen);
+	return tokens;
 }
 
 static float distance(double between_them, double within_one, double within_other)
@@ -78,19 +76,22 @@ static float distance(double between_them, double within_one, double within_othe
 }
 
 /* A pair of one set is seen from its lower feature, so that it has the same bits in both rows. */
-static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct work *w = context;
-	const struct set *row = w->row, *col = w->col;
+	const struct set *row = w->row;
 	struct room *r = &w->room[thread];
+	size_t least = w->self ? i : 0;
 
-	for (; w->self && from < i; from++) {
-		spread(r, row, from, row, row->row + row->indptr[i], points_of(row, i));
-		out->dist[from] = distance(between(r, row, i), w->row_within[from], w->row_within[i]);
-	}
-	spread(r, row, i, col, w->token, w->tokens[from]);
-	for (size_t j = from; j < col->ids.n; j++)
-		out->dist[j] = distance(between(r, col, j), w->row_within[i], w->col_within[j]);
+	spread(r, row, i, w->col, r->token, list_tokens(r, w->col, col, k, least));
+	for (size_t n = 0; n < k; n++)
+		if (col[n] >= least)
+			out->dist[n] = distance(between(r, w->col, col[n]), w->row_within[i], w->col_within[col[n]]);
+	for (size_t n = 0; n < k; n++)
+		if (col[n] < least) {
+			spread(r, row, col[n], row, row->row + row->indptr[i], points_of(row, i));
+			out->dist[n] = distance(between(r, row, i), w->row_within[col[n]], w->row_within[i]);
+		}
 }
 
 int main(int argc, char **argv)
@@ -110,10 +111,10 @@ int main(int argc, char **argv)
 
 	for (size_t t = 0; t < threads; t++)
 		w.room[t] = (struct room){need(most * sizeof(float), d), need(most, sizeof(float)),
-			need(mean_distances_workspace(most), sizeof(float)), need(tokens, sizeof(double))};
+			need(mean_distances_workspace(most), sizeof(float)), need(tokens, sizeof(double)),
+			need(tokens, sizeof(uint32_t)), 0, need_zero(tokens, sizeof(size_t))};
 	w.row_within = within(row, w.room);
 	w.col_within = stage.self ? w.row_within : within(col, w.room);
-	order_tokens(&w);
 	stage.context = &w;
 	stage.solve = distances_of_row;
 
@@ -125,13 +126,13 @@ int main(int argc, char **argv)
 		free(w.room[t].weight);
 		free(w.room[t].work);
 		free(w.room[t].mean);
+		free(w.room[t].token);
+		free(w.room[t].seen);
 	}
 	free(w.room);
 	free(w.row_within);
 	if (!stage.self)
 		free(w.col_within);
-	free(w.token);
-	free(w.tokens);
 	frame_free(&header);
 	set_free(&set[0]);
 	set_free(&set[1]);

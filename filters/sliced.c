@@ -26,7 +26,7 @@ struct slices {
 
 struct work {
 	struct slices row, col;
-	size_t cols, groups;
+	size_t groups;
 	bool self;
 	float **thread;
 };
@@ -63,21 +63,21 @@ static void slices_free(struct slices *s)
 	free(s->jump);
 }
 
-static void distances_of_row(void *context, size_t thread, size_t i, size_t from, struct entries *out)
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
 {
 	const struct work *w = context;
 
-	for (size_t j = from; j < w->cols; j++) {
-		const struct quantiles *x = w->row.of + i * w->groups, *y = w->col.of + j * w->groups, *left = x;
+	for (size_t n = 0; n < k; n++) {
+		const struct quantiles *x = w->row.of + i * w->groups, *y = w->col.of + col[n] * w->groups, *left = x;
 		double sum = 0;
-		if (w->self && j < i) {
+		if (w->self && col[n] < i) {
 			x = y;
 			y = left;
 		}
 		for (size_t g = 0; g < w->groups; g++)
 			sum += quantile_cost(&x[g], &y[g], order + 1, w->thread[thread]);
 		sum /= (double)projections;
-		out->dist[j] = (float)(order == 0 ? sum : sqrt(sum));
+		out->dist[n] = (float)(order == 0 ? sum : sqrt(sum));
 	}
 }
 
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	struct frame header;
 	size_t sets = read_sets(operand, set), d = set[0].d > set[sets - 1].d ? set[0].d : set[sets - 1].d;
 	struct stage stage = sets_stage(set, sets);
-	struct work w = {.cols = stage.col.n, .groups = padded(projections) / LANES, .self = stage.self,
+	struct work w = {.groups = padded(projections) / LANES, .self = stage.self,
 		.thread = need(threads, sizeof(float *))};
 	double *direction = need(w.groups * d, LANES * sizeof *direction);
 
