@@ -21,6 +21,8 @@ void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t
 	to->dist[k] = from->dist[j];
 	if (to->col && from->col)
 		to->col[k] = from->col[j];
+	if (to->error && from->error)
+		to->error[k] = from->error[j];
 	if (to->lower) {
 		to->lower[k] = from->lower[j];
 		to->upper[k] = from->upper[j];
@@ -56,6 +58,8 @@ void write_block(struct writer *out, size_t row0, size_t n, size_t k, const stru
 	if (r->col)
 		set_tensor(&block, "col", U4, r->col, 2, n, k);
 	set_tensor(&block, "dist", F4, r->dist, 2, n, k);
+	if (r->error)
+		set_tensor(&block, "error", F4, r->error, 2, n, k);
 	if (r->lower) {
 		set_tensor(&block, "lower", F4, r->lower, 2, n, k);
 		set_tensor(&block, "upper", F4, r->upper, 2, n, k);
@@ -104,18 +108,27 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 		if (find_field(&block, "col"))
 			bad(in, "k nearest distances, where the whole matrix is needed");
 		const float *dist = want(in, &block, "dist", F4, 2, &rows, &cols);
+		const float *error = find_field(&block, "error") ? want(in, &block, "error", F4, 2, &rows, &cols) : NULL;
+		if (next > 0 && !error != !d->error)
+			bad(in, "error in some blocks and not in others");
 		if (row0 != next || rows > n - next)
 			bad(in, "rows %zu to %zu, where row %zu of %zu is next", row0, row0 + rows, next, n);
 		if (next + rows > room) {	/* grows as rows arrive, so a lying header costs nothing */
 			room = 2 * room > next + rows ? 2 * room : next + rows;
 			d->dist = need_more(d->dist, (room < n ? room : n) * sizeof(float), m);
+			if (error)
+				d->error = need_more(d->error, (room < n ? room : n) * sizeof(float), m);
 		}
 		for (size_t i = 0; i < rows * m; i++)
 			if (isnan(dist[i]) || dist[i] == -INFINITY)
 				bad(in, "the distance of row %zu and column %zu is no number",
 					next + i / m, i % m);
+			else if (error && !(error[i] >= 0))
+				bad(in, "the error of row %zu and column %zu is %g", next + i / m, i % m, (double)error[i]);
 		if (rows * m > 0)
 			memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);
+		if (error && rows * m > 0)
+			memcpy(d->error + next * m, error, rows * m * sizeof *error);
 		next += rows;
 	}
 	if (next != n && m > 0)
@@ -126,6 +139,7 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 void distances_free(struct distances *d)
 {
 	free(d->dist);
+	free(d->error);
 	frame_free(&d->ids);
 	*d = (struct distances){0};
 }

@@ -18,13 +18,14 @@ bool same_ids(const struct ids *, const struct ids *);
 struct entries {
 	uint32_t *col;			/* the columns, when not all are there */
 	float *dist;
+	float *error;			/* ERRORS: of sampling */
 	float *lower, *upper;		/* BOUNDS: of the exact distance */
 	uint32_t *iters;		/* ITERATIONS: how many, ... */
 	float *residual;		/* ... and how far the plan's marginals were off */
 };
-enum { BOUNDS = 1, ITERATIONS = 2 };
+enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4 };
 
-/* Entry k of `to` becomes entry j of `from`, which holds as much; the column too, where both have. */
+/* Entry k of `to` becomes entry j of `from`, which holds as much; column and error too, where both have. */
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
 
 /* The header (its kind, rows and cols are set here) and the frame of ids. */
@@ -37,6 +38,7 @@ size_t block_rows(size_t k);
 struct distances {
 	struct ids row, col;
 	float *dist;		/* (row.n, col.n); no NaN; infinite: forbidden */
+	float *error;		/* (row.n, col.n), of sampling; infinite: unknown; NULL where the stream has none */
 	struct frame ids;	/* what row and col point to */
 };
 

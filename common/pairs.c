@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
 
@@ -14,12 +13,13 @@ enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on 
 struct scratch {
 	size_t row;
 	float *x;			/* (d, ld): the row's points */
-	float *table;			/* (tokens of B, ld): costs to them, ... */
-	size_t *known;			/* ... (tokens of B) where this holds the row plus one */
-	uint32_t *missing;		/* (most): tokens of a pair that are not in the table, ... */
-	float *fresh;			/* ... (most, ld): their costs */
+	float *table;			/* (tokens of B, ld): costs to the first `known` of ... */
+	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if it does */
+	size_t known;
+	uint32_t *slot;			/* (most): a pair's rows of the table */
 	float *cost, *turned;		/* (most, ld): of a pair; the same transposed */
 	float *dual;			/* (DUALS, ld): potentials of the row's points */
+	float *far;			/* (ld): of the column's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
 	size_t solved;
@@ -29,7 +29,7 @@ struct pairs {
 	const struct set *a, *b;
 	bool self;
 	int p;
-	const struct solver *solver;
+	struct solver solver;
 	struct scratch *scratch;	/* (threads) */
 	struct bounds bounds;		/* with --top */
 };
@@ -43,14 +43,15 @@ static struct scratch scratch_for(const struct pairs *p)
 		.row = SIZE_MAX,
 		.x = need(ld * sizeof(float), a->d),
 		.table = need(b->tokens * sizeof(float), padded(a->most)),
-		.known = need_zero(b->tokens, sizeof(size_t)),
-		.missing = need(n, sizeof(uint32_t)),
-		.fresh = need(n * sizeof(float), ld),
+		.token = need(b->tokens, sizeof(uint32_t)),
+		.place = need_zero(b->tokens, sizeof(uint32_t)),
+		.slot = need(n, sizeof(uint32_t)),
 		.cost = need(n * sizeof(float), ld),
 		.turned = need(n * sizeof(float), ld),
 		.dual = need(DUALS * sizeof(float), ld),
-		.workspace = need(p->solver->workspace(n, n, a->d), sizeof(double)),
-		.heap = top_k ? need(b->ids.n, sizeof(uint64_t)) : NULL,
+		.far = need(ld, sizeof(float)),
+		.workspace = need(p->solver.workspace(n, n, a->d), sizeof(double)),
+		.heap = p->bounds.of ? need(b->ids.n, sizeof(uint64_t)) : NULL,
 	};
 }
 
@@ -58,12 +59,13 @@ static void scratch_free(struct scratch *w)
 {
 	free(w->x);
 	free(w->table);
-	free(w->known);
-	free(w->missing);
-	free(w->fresh);
+	free(w->token);
+	free(w->place);
+	free(w->slot);
 	free(w->cost);
 	free(w->turned);
 	free(w->dual);
+	free(w->far);
 	free(w->workspace);
 	free(w->heap);
 }
@@ -75,35 +77,39 @@ static void take_row(const struct pairs *p, struct scratch *w, size_t i)
 	if (w->row == i)
 		return;
 	w->row = i;
+	w->known = 0;
 	lay_points(w->x, a->point, a->row + a->indptr[i], points_of(a, i), a->d);
 }
 
-/* Costs from all of B's points to the row's. */
-static void take_whole_table(const struct pairs *p, struct scratch *w)
+/* Costs from the points of k columns to the row's. */
+static void take_costs(const struct pairs *p, struct scratch *w, const uint32_t *col, size_t k)
 {
-	cost_matrix(w->table, p->b->point, NULL, p->b->tokens, w->x, points_of(p->a, w->row), p->b->d, p->p);
-	for (size_t t = 0; t < p->b->tokens; t++)
-		w->known[t] = w->row + 1;
+	const struct set *b = p->b;
+	size_t first = w->known, n = points_of(p->a, w->row);
+
+	for (size_t j = 0; j < k; j++)
+		for (size_t at = b->indptr[col[j]]; at < b->indptr[col[j] + 1]; at++) {
+			uint32_t t = b->row[at];
+			if (w->place[t] >= w->known || w->token[w->place[t]] != t) {
+				w->place[t] = (uint32_t)w->known;
+				w->token[w->known++] = t;
+			}
+		}
+	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first, w->x, n, b->d, p->p);
 }
 
 /* The problem of the row and column j, in w->cost. */
-static struct pair take_pair(const struct pairs *p, struct scratch *w, size_t j)
+static struct pair take_pair(const struct pairs *p, struct scratch *w, uint32_t j)
 {
 	const struct set *a = p->a, *b = p->b;
 	const uint32_t *row = b->row + b->indptr[j];
 	struct pair pair = {points_of(a, w->row), points_of(b, j), a->weight + a->indptr[w->row],
 		b->weight + b->indptr[j], w->cost, 0, 0};
-	size_t ld = padded(pair.n), missing = 0;
 
+	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
-		if (w->known[row[k]] != w->row + 1)
-			w->missing[missing++] = row[k];
-	cost_matrix(w->fresh, b->point, w->missing, missing, w->x, pair.n, b->d, p->p);
-	for (size_t k = 0; k < missing; k++) {
-		memcpy(w->table + w->missing[k] * ld, w->fresh + k * ld, ld * sizeof *w->table);
-		w->known[w->missing[k]] = w->row + 1;
-	}
-	struct costs costs = gather_costs(w->cost, w->table, row, pair.n, pair.m);
+		w->slot[k] = w->place[row[k]];
+	struct costs costs = gather_costs(w->cost, w->table, w->slot, pair.n, pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;
@@ -122,7 +128,7 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 	for (size_t i = n; i < ld; i++)
 		dual[i] = -INFINITY;
 	if (!p->self || j >= w->row) {
-		p->solver->solve(p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
+		p->solver.solve(p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
 		return s;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -131,9 +137,9 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 	struct costs costs = summarise_costs(w->turned, m, n);
 	struct pair turned = {m, n, pair->b, pair->a, w->turned, costs.mean, costs.largest};
 	for (size_t k = m; k < turned_ld; k++)
-		w->fresh[k] = -INFINITY;
-	p->solver->solve(p->b, j, p->a, w->row, &turned, w->fresh, w->workspace, &s);
-	largest_potentials(dual, w->turned, w->fresh, m, n);
+		w->far[k] = -INFINITY;
+	p->solver.solve(p->b, j, p->a, w->row, &turned, w->far, w->workspace, &s);
+	largest_potentials(dual, w->turned, w->far, m, n);
 	return s;
 }
 
@@ -165,8 +171,7 @@ static void solve_row(void *context, size_t thread, size_t i, const uint32_t *co
 	struct scratch *w = &p->scratch[thread];
 
 	take_row(p, w, i);
-	if (k > p->b->ids.n / 2)		/* quicker than point by point, and most will be needed */
-		take_whole_table(p, w);
+	take_costs(p, w, col, k);		/* at once, which is quicker than pair by pair */
 	for (size_t n = 0; n < k; n++) {
 		struct pair pair = take_pair(p, w, col[n]);
 		struct solution s = solve_pair(p, w, col[n], &pair, w->dual);
@@ -239,16 +244,15 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 	}
 }
 
-struct pairs *pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power,
-	const struct solver *solver)
+void pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power, const struct solver *solver)
 {
 	struct pairs *p = need(1, sizeof *p);
 	size_t first, end;
 
-	*p = (struct pairs){.a = a, .b = b, .self = stage->self, .p = power, .solver = solver};
+	*p = (struct pairs){.a = a, .b = b, .self = stage->self, .p = power, .solver = *solver};
 	stage->context = p;
 	stage->solve = solve_row;
-	if (top_k && solver->above_exact) {
+	if (top_k && !stage->chosen && solver->above_exact) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);
 		p->bounds = bounds_open(a, first, end, b, power);
@@ -256,11 +260,11 @@ struct pairs *pairs_open(struct stage *stage, const struct set *a, const struct 
 	p->scratch = need(threads, sizeof *p->scratch);
 	for (size_t t = 0; t < threads; t++)
 		p->scratch[t] = scratch_for(p);
-	return p;
 }
 
-void pairs_close(struct pairs *p)
+void pairs_close(void *pairs)
 {
+	struct pairs *p = pairs;
 	size_t solved = 0;
 
 	for (size_t t = 0; t < threads; t++) {

@@ -20,8 +20,6 @@ struct solution {
 	float residual;
 };
 
-struct pairs;
-
 /* Solves a pair: feature i of a and j of b, and gives potentials (n) of the row's points; workspace
  * is workspace(n, m, d) doubles for the largest n and m. */
 struct solver {
@@ -32,8 +30,8 @@ struct solver {
 };
 
 /* Names the stage's functions. The sets have to outlive it; p is 1 or 2. */
-struct pairs *pairs_open(struct stage *, const struct set *a, const struct set *b, int p, const struct solver *);
+void pairs_open(struct stage *, const struct set *a, const struct set *b, int p, const struct solver *);
 /* A note on stderr with --top: how many pairs had to be solved. */
-void pairs_close(struct pairs *);
+void pairs_close(void *pairs);
 
 #endif

@@ -1,6 +1,7 @@
 #include "set.h"
 
 #include "die.h"
+#include "sample.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static void take_table(struct reader *in, const struct frame *f, struct building
 	struct set *s = b->set;
 	size_t n = ANY, d = s->d ? s->d : ANY;
 
-	want(in, f, "token", U4, 1, &n);
+	const uint32_t *token = want(in, f, "token", U4, 1, &n);
 	if (!b->points) {
 		s->tokens += n;
 		return;
@@ -35,8 +36,10 @@ static void take_table(struct reader *in, const struct frame *f, struct building
 	if (s->tokens + n > b->token_room) {
 		b->token_room = 2 * (s->tokens + n);
 		s->point = need_more(s->point, b->token_room * sizeof(float), d);
+		s->token = need_more(s->token, b->token_room, sizeof *s->token);
 	}
 	memcpy(s->point + s->tokens * d, point, n * d * sizeof *point);
+	memcpy(s->token + s->tokens, token, n * sizeof *token);
 	s->tokens += n;
 }
 
@@ -192,6 +195,7 @@ static void split(struct set set[2], struct boundary b)
 	c->first = need_zero(1, sizeof *c->first);
 	c->d = a->d;
 	c->tokens = a->tokens - b.tokens;
+	c->token = tail(a->token, b.tokens, a->tokens, sizeof *a->token);
 	c->point = tail(a->point, b.tokens * a->d, a->tokens * a->d, sizeof *a->point);
 	c->ids.n = a->ids.n - b.features;
 	c->ids.layer = tail(a->ids.layer, b.features, a->ids.n, sizeof *a->ids.layer);
@@ -219,6 +223,7 @@ static void drop_unused(struct set *s)
 		place[s->row[k]] = 1;
 	for (size_t i = 0; i < s->tokens; i++)
 		if (place[i]) {
+			s->token[kept] = s->token[i];
 			memmove(s->point + kept * s->d, s->point + i * s->d, s->d * sizeof *s->point);
 			place[i] = (uint32_t)kept++;
 		}
@@ -269,11 +274,6 @@ size_t read_feature_sets(char *const *operand, struct set set[2])
 	return take_sets(operand, set, false);
 }
 
-struct stage sets_stage(const struct set set[2], size_t sets)
-{
-	return (struct stage){.row = set[0].ids, .col = set[sets - 1].ids, .self = sets == 1};
-}
-
 void sets_header(const struct set set[2], size_t sets, struct frame *header)
 {
 	*header = (struct frame){0};
@@ -285,12 +285,51 @@ void sets_header(const struct set set[2], size_t sets, struct frame *header)
 		drop_field(header, of_one_set[i]);
 }
 
+struct set half_of(const struct set *s, size_t halving, bool second, bool *undivided)
+{
+	struct set h = *s;
+	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, at = 0;
+
+	h.indptr = need_zero(s->ids.n + 1, sizeof *h.indptr);
+	h.row = need(points, sizeof *h.row);
+	h.weight = need(points, sizeof *h.weight);
+	for (size_t i = 0; i < s->ids.n; i++, h.indptr[i] = at) {
+		size_t n = points_of(s, i);
+		double sum = 0;
+		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++) {
+			h.row[at] = s->row[k];
+			h.weight[at] = s->weight[k];
+			if ((token_uniform(halving, (uint64_t)1 << 63, s->token[s->row[k]]) > 0.5) == second)
+				sum += (double)h.weight[at++];
+		}
+		if (at == h.indptr[i] || at == h.indptr[i] + n) {
+			undivided[i] = true;
+			at = h.indptr[i] + n;
+			memcpy(h.row + h.indptr[i], s->row + s->indptr[i], n * sizeof *h.row);
+			memcpy(h.weight + h.indptr[i], s->weight + s->indptr[i], n * sizeof *h.weight);
+			sum = 1;
+		}
+		for (size_t k = h.indptr[i]; k < at; k++)
+			h.weight[k] = (float)((double)h.weight[k] / sum);
+	}
+	h.most = most_points(&h);
+	return h;
+}
+
+void half_free(struct set *h)
+{
+	free(h->indptr);
+	free(h->row);
+	free(h->weight);
+}
+
 void set_free(struct set *s)
 {
 	for (size_t i = 0; i < s->streams; i++)
 		frame_free(&s->header[i]);
 	free(s->header);
 	free(s->first);
+	free(s->token);
 	free(s->point);
 	free(s->ids.layer);
 	free((void *)(uintptr_t)s->ids.feature);

@@ -11,7 +11,8 @@ struct set {
 	struct frame *header;
 	size_t *first;			/* ... and where the features of each begin */
 	size_t d, tokens;
-	float *point;			/* (tokens, d): the support table */
+	uint32_t *token;		/* (tokens): their names; ... */
+	float *point;			/* ... (tokens, d): the support table */
 	struct ids ids;			/* ids.n features */
 	size_t *indptr;			/* (n+1) into row and weight; every feature has a point */
 	uint32_t *row;			/* into the table */
@@ -42,8 +43,11 @@ size_t read_feature_sets(char *const *operand, struct set set[2]);
 /* The header of what compares them: that of the first stream, joined with the others'. */
 void sets_header(const struct set set[2], size_t sets, struct frame *header);
 
-/* A stage over them, whose functions are still to be named. */
-struct stage sets_stage(const struct set set[2], size_t sets);
+/* The features on the tokens of one half, their weights again of sum 1; tables and names are those of the set. Halving
+ * r = 0, 1, ... puts token t into the first half when token_uniform(r, 2^63, t) < 1/2 (sample.h), in every set alike. A
+ * feature of which one half has no point stays undivided: in both halves it is whole, and undivided[i] becomes true. */
+struct set half_of(const struct set *, size_t halving, bool second, bool *undivided);
+void half_free(struct set *);
 
 static inline size_t points_of(const struct set *s, size_t feature)
 {

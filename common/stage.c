@@ -17,6 +17,8 @@ static struct entries rows_for(size_t n, size_t k, unsigned given, bool cols)
 
 	if (cols)
 		r.col = need(n * sizeof *r.col, k);
+	if (given & ERRORS)
+		r.error = need(n * sizeof(float), k);
 	if (given & BOUNDS) {
 		r.lower = need(n * sizeof(float), k);
 		r.upper = need(n * sizeof(float), k);
@@ -35,6 +37,8 @@ static struct entries entries_from(const struct entries *all, size_t k)
 	r.dist += k;
 	if (r.col)
 		r.col += k;
+	if (r.error)
+		r.error += k;
 	if (r.lower) {
 		r.lower += k;
 		r.upper += k;
@@ -50,6 +54,7 @@ static void rows_free(struct entries *r)
 {
 	free(r->col);
 	free(r->dist);
+	free(r->error);
 	free(r->lower);
 	free(r->upper);
 	free(r->iters);
@@ -108,6 +113,20 @@ static void select_nearest(struct entries *out, const struct entries *whole, siz
 		copy_entry(out, i, whole, out->col[i]);
 }
 
+/* dist: (halves, k). */
+static void take_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k, float *error, float *dist)
+{
+	for (size_t h = 0; h < s->halves; h++)
+		s->half[h].solve(s->half[h].context, thread, i, col, k, &(struct entries){.dist = dist + h * k});
+	for (size_t n = 0; n < k; n++) {
+		double sum = 0;
+		for (size_t h = 0; h < s->halves; h += 2)
+			sum += pow((double)dist[h * k + n] - (double)dist[(h + 1) * k + n], 2);
+		error[n] = s->row_undivided[i] || s->col_undivided[col[n]] ? INFINITY
+			: (float)sqrt(sum / (double)(2 * s->halves));
+	}
+}
+
 static void write_rows(struct writer *out, const struct entries *all, size_t row0, size_t rows, size_t k)
 {
 	size_t step = block_rows(k);
@@ -140,7 +159,8 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		set_integer(header, "first_row", (int64_t)first);
 	write_distances_header(out, header, &s->row, &s->col);
 	step = step < end - first ? step : end - first;
-	struct entries all = rows_for(step, k, s->given, top_k), *whole = need(threads, sizeof *whole);
+	struct entries all = rows_for(step, k, s->given | (s->halves ? ERRORS : 0), top_k), *whole = need(threads, sizeof *whole);
+	float *apart = need(threads * s->halves * sizeof *apart, k);
 	uint32_t *every = need(cols, sizeof *every);
 	for (size_t j = 0; j < cols; j++)
 		every[j] = (uint32_t)j;
@@ -152,14 +172,17 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		for (size_t r = 0; r < n; r++) {
 			size_t thread = (size_t)omp_get_thread_num(), from = half ? r : 0;
 			struct entries row = entries_from(&all, r * k + from);
+			const uint32_t *col = top_k ? row.col : every + from;
 			if (choose) {
 				s->solve(s->context, thread, row0 + r, every, cols, &whole[thread]);
 				select_nearest(&row, &whole[thread], cols, k);
 			} else if (top_k) {
 				s->nearest(s->context, thread, row0 + r, k, &row);
 			} else {
-				s->solve(s->context, thread, row0 + r, every + from, cols - from, &row);
+				s->solve(s->context, thread, row0 + r, col, k - from, &row);
 			}
+			if (s->halves)
+				take_errors(s, thread, row0 + r, col, k - from, row.error, apart + thread * s->halves * k);
 			#pragma omp critical
 			progress(row0 - first + ++done, end - first, "rows");
 		}
@@ -171,6 +194,7 @@ void run_stage(struct writer *out, struct frame *header, const struct stage *s)
 		rows_free(&whole[t]);
 	free(whole);
 	free(every);
+	free(apart);
 	rows_free(&all);
 	write_end(out);
 	writer_close(out);

@@ -14,6 +14,7 @@ extern struct part row_part;	/* --rows; n is 0 without it */
 struct stage {
 	struct ids row, col;
 	bool self;		/* of a set with itself: rows and columns are the same, distances symmetric */
+	bool chosen;		/* solve() is all that will be asked of it */
 	unsigned given;		/* beside dist: BOUNDS, ITERATIONS */
 	size_t together;	/* rows that one thread should solve in turn; 0: one */
 	void *context;
@@ -23,6 +24,12 @@ struct stage {
 	/* The k nearest columns of row i, sorted, the lower column first of equals: out->col[0 .. k), out->dist[0 .. k),
 	 * ... NULL: they are chosen from the whole row. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
+	/* The sampling error of every entry is told by how far apart it is in two stages, those of the same rows and
+	 * columns between the halves of their tokens, as a root mean square over all halvings: sqrt(mean of (D1 -
+	 * D2)^2 / 4) (McCarthy 1969). It is infinite for features that some halving left undivided. */
+	size_t halves;		/* 0, or two for every halving */
+	const struct stage *half;
+	const bool *row_undivided, *col_undivided;
 };
 
 /* The rows that --rows asks for: first .. end-1. */

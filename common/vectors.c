@@ -19,7 +19,10 @@ struct ahead {
 	float *block;		/* (TOGETHER, BLOCK) */
 };
 
-struct vectors moments_of(const struct set *s, const struct set *about, bool deviations)
+/* The mean of every feature, less the first point of `about`, for what is far from 0 to keep its
+ * digits; and then, with deviations, the standard deviation of every coordinate: (n, d) or (n, 2
+ * d), at is to be freed. */
+static struct vectors moments_of(const struct set *s, const struct set *about, bool deviations)
 {
 	size_t d = s->d, width = deviations ? 2 * d : d;
 	struct vectors v = {s->ids.n, width, need(s->ids.n * sizeof(float), width)};
@@ -38,9 +41,11 @@ struct vectors moments_of(const struct set *s, const struct set *about, bool dev
 	return v;
 }
 
+/* The context of such a stage. */
 struct vector_stage {
-	const struct vectors *row;
-	size_t cols, threads;
+	struct vectors row;
+	float *own;		/* the rows, if it is to free them */
+	size_t cols;
 	float *col;		/* blocks of (d, padded(columns)) */
 	struct ahead *ahead;	/* of each thread */
 	int p;
@@ -60,16 +65,16 @@ static size_t block_at(const struct vector_stage *v, size_t c)
 static void take_rows(const struct vector_stage *v, struct ahead *a, size_t i)
 {
 	a->first = i;
-	a->n = v->row->n - i < TOGETHER ? v->row->n - i : TOGETHER;
+	a->n = v->row.n - i < TOGETHER ? v->row.n - i : TOGETHER;
 	memset(a->known, 0, blocks(v) * sizeof *a->known);
 }
 
 /* The block of columns from c on. */
 static void work_out(const struct vector_stage *v, struct ahead *a, size_t c)
 {
-	size_t d = v->row->d, n = block_at(v, c);
+	size_t d = v->row.d, n = block_at(v, c);
 
-	cost_matrix(a->block, v->row->at + a->first * d, NULL, a->n, v->col + c * d, n, d, v->p);
+	cost_matrix(a->block, v->row.at + a->first * d, NULL, a->n, v->col + c * d, n, d, v->p);
 	for (size_t r = 0; r < a->n; r++)
 		for (size_t k = 0; k < n; k++)
 			a->dist[r * v->cols + c + k] = a->block[r * padded(n) + k] * v->scale;
@@ -91,12 +96,11 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	}
 }
 
-struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row, const struct vectors *col, int p,
-	float scale)
+void vectors_open(struct stage *stage, const struct vectors *row, const struct vectors *col, int p, float scale)
 {
 	struct vector_stage *v = need(1, sizeof *v);
 
-	*v = (struct vector_stage){row, col->n, threads, need(padded(col->n) * sizeof(float), col->d),
+	*v = (struct vector_stage){*row, NULL, col->n, need(padded(col->n) * sizeof(float), col->d),
 		need_zero(threads, sizeof *v->ahead), p, scale};
 	for (size_t c = 0; c < col->n; c += BLOCK)
 		lay_points(v->col + c * col->d, col->at + c * col->d, NULL, block_at(v, c), col->d);
@@ -108,17 +112,28 @@ struct vector_stage *vector_stage(struct stage *stage, const struct vectors *row
 	stage->context = v;
 	stage->solve = distances_of_row;
 	stage->together = TOGETHER;
-	return v;
 }
 
-void vector_stage_free(struct vector_stage *v)
+void moments_open(struct stage *stage, const struct set *row, const struct set *col, bool deviations)
 {
-	for (size_t t = 0; t < v->threads; t++) {
+	struct vectors a = moments_of(row, row, deviations), b = moments_of(col, row, deviations);
+
+	vectors_open(stage, &a, &b, 1, 1);
+	((struct vector_stage *)stage->context)->own = a.at;
+	free(b.at);
+}
+
+void vectors_close(void *context)
+{
+	struct vector_stage *v = context;
+
+	for (size_t t = 0; t < threads; t++) {
 		free(v->ahead[t].known);
 		free(v->ahead[t].dist);
 		free(v->ahead[t].block);
 	}
 	free(v->ahead);
+	free(v->own);
 	free(v->col);
 	free(v);
 }

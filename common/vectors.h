@@ -9,17 +9,11 @@ struct vectors {
 	float *at;		/* (n, d) */
 };
 
-/* The mean of every feature, less the first point of `about`, for what is far from 0 to keep its
- * digits; and then, with deviations, the standard deviation of every coordinate: (n, d) or (n, 2
- * d), at is to be freed. */
-struct vectors moments_of(const struct set *, const struct set *about, bool deviations);
-
-/* What such a stage works in: its context. */
-struct vector_stage;
-
-/* Distances |row_i - col_j|^p, p 1 or 2, times `scale`. The rows must outlive it; stage->col.n
- * columns. */
-struct vector_stage *vector_stage(struct stage *, const struct vectors *row, const struct vectors *col, int p, float scale);
-void vector_stage_free(struct vector_stage *);
+/* Distances |row_i - col_j|^p, p 1 or 2, times `scale`. What the rows' `at` points to must outlive it. */
+void vectors_open(struct stage *, const struct vectors *row, const struct vectors *col, int p, float scale);
+/* Distances |m_i - m_j| of the features' means or, with deviations, of their means with the standard deviations of all
+ * coordinates beside them. */
+void moments_open(struct stage *, const struct set *row, const struct set *col, bool deviations);
+void vectors_close(void *context);
 
 #endif

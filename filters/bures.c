@@ -1,5 +1,6 @@
 /* Wasserstein distances between the Gaussians that have the features' means and covariances. */
 #include "bures.h"
+#include "compare.h"
 #include "die.h"
 #include "vectors.h"
 
@@ -12,7 +13,7 @@ static bool diagonal;
 
 static const struct opt options[] = {
 	{"diagonal", OPT_FLAG, &diagonal, NULL, "with the variances alone, as if coordinates were independent", 0, 0},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP, OPT_ROWS, OPT_ERROR, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 struct gaussians {
@@ -82,40 +83,39 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 			out->dist[n] = (float)distance(&w->row, i, &w->col, col[n], w->d, work);
 }
 
-static void run_diagonal(struct writer *out, struct frame *header, struct stage *stage, const struct set *row,
-	const struct set *col)
-{
-	struct vectors a = moments_of(row, row, true), b = moments_of(col, row, true);
-	struct vector_stage *vectors = vector_stage(stage, &a, &b, 1, 1);
-
-	run_stage(out, header, stage);
-	vector_stage_free(vectors);
-	free(a.at);
-	free(b.at);
-}
-
-static void run_full(struct writer *out, struct frame *header, struct stage *stage, const struct set *row,
-	const struct set *col)
+static void open_full(struct stage *stage, const struct set *row, const struct set *col)
 {
 	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most;
 	size_t rank = most < d ? most : d;
 	size_t factoring = covariance_factor_workspace(most, d), pairing = nuclear_norm_workspace(rank, rank, d);
-	struct work w = {.d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
+	struct work *w = need(1, sizeof *w);
 
+	*w = (struct work){.d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
 	openblas_set_num_threads(1);
 	for (size_t t = 0; t < threads; t++)
-		w.thread[t] = need(factoring > pairing ? factoring : pairing, sizeof(double));
-	w.row = gaussians_of(row, w.thread);
-	w.col = stage->self ? w.row : gaussians_of(col, w.thread);
-	stage->context = &w;
+		w->thread[t] = need(factoring > pairing ? factoring : pairing, sizeof(double));
+	w->row = gaussians_of(row, w->thread);
+	w->col = stage->self ? w->row : gaussians_of(col, w->thread);
+	stage->context = w;
 	stage->solve = distances_of_row;
-	run_stage(out, header, stage);
-	gaussians_free(&w.row);
-	if (!stage->self)
-		gaussians_free(&w.col);
+}
+
+static void close_full(void *context)
+{
+	struct work *w = context;
+
+	gaussians_free(&w->row);
+	if (!w->self)
+		gaussians_free(&w->col);
 	for (size_t t = 0; t < threads; t++)
-		free(w.thread[t]);
-	free(w.thread);
+		free(w->thread[t]);
+	free(w->thread);
+	free(w);
+}
+
+static void open_diagonal(struct stage *stage, const struct set *row, const struct set *col)
+{
+	moments_open(stage, row, col, true);
 }
 
 int main(int argc, char **argv)
@@ -123,19 +123,11 @@ int main(int argc, char **argv)
 	(void)argc;
 	char **operand = opt_parse(argv, options, "bures [OPTION]... [A [B]]",
 		"Wasserstein distances between features as Gaussians, of two sets or of one with itself.", 2);
-	struct writer *out = writer_open();
-	struct set set[2];
-	struct frame header;
-	size_t sets = read_sets(operand, set);
-	struct stage stage = sets_stage(set, sets);
+	struct comparison c = read_comparison(operand, diagonal ? "bures diagonal" : "bures");
 
-	sets_header(set, sets, &header);
-	set_string(&header, "metric", diagonal ? "bures diagonal" : "bures");
-	set_integer(&header, "p", 2);
-	(diagonal ? run_diagonal : run_full)(out, &header, &stage, &set[0], &set[sets - 1]);
-	frame_free(&header);
-	set_free(&set[0]);
-	set_free(&set[1]);
+	set_integer(&c.header, "p", 2);
+	run_comparison(&c, diagonal ? open_diagonal : open_full, diagonal ? vectors_close : close_full);
+	comparison_free(&c);
 	free(operand);
 	return 0;
 }

@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 	size_t sides = read_sides(operand, side);
 	const struct side *row = &side[0], *col = &side[sides - 1];
 	struct stage stage = {.row = row->ids, .col = col->ids, .self = sides == 1};
-	struct vector_stage *vectors = vector_stage(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
+	vectors_open(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
 	struct cosines cosines = {stage, row, col};
 	struct set set[2] = {side[0].set, side[1].set};
 	struct frame header;
@@ -211,7 +211,7 @@ int main(int argc, char **argv)
 	drop_field(&header, "space");
 	set_string(&header, "metric", metric);
 	run_stage(out, &header, &stage);
-	vector_stage_free(vectors);
+	vectors_close(cosines.halves.context);
 	frame_free(&header);
 	side_free(&side[0]);
 	side_free(&side[1]);

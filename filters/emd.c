@@ -1,4 +1,5 @@
 /* Exact Wasserstein distances between the features of two sets. */
+#include "compare.h"
 #include "die.h"
 #include "emd.h"
 #include "ot.h"
@@ -11,7 +12,7 @@ static int power;			/* p - 1 */
 
 static const struct opt options[] = {
 	{"p", OPT_CHOICE, &power, "1|2", "order of the distance; the cost is |x - y|^p", 0, 0},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP, OPT_ROWS, OPT_ERROR, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 static void solve_pair(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *p, float *potential,
@@ -32,32 +33,25 @@ static size_t workspace_for(size_t n, size_t m, size_t d)
 	return emd_workspace(n, m) > sinkhorn_workspace(n, m) ? emd_workspace(n, m) : sinkhorn_workspace(n, m);
 }
 
+static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
+{
+	pairs_open(stage, row, col, power + 1, &(struct solver){solve_pair, workspace_for, true});
+	stage->given = BOUNDS;
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "emd [OPTION]... [A [B]]",
 		"Exact Wasserstein distances between the features of two sets, or of one with itself.", 2);
-	struct writer *out = writer_open();
-	struct set set[2];
-	size_t sets = read_sets(operand, set);
-	struct stage stage = sets_stage(set, sets);
+	struct comparison c = read_comparison(operand, "emd");
 
-	for (size_t k = 0; k < sets; k++)
-		if (set[k].most > 65535)
-			die("%s: a feature of %zu points, where 65535 are the most", set[k].name, set[k].most);
-	struct solver solver = {solve_pair, workspace_for, true};
-	struct frame header;
-
-	struct pairs *pairs = pairs_open(&stage, &set[0], &set[sets - 1], power + 1, &solver);
-	sets_header(set, sets, &header);
-	set_string(&header, "metric", "emd");
-	set_integer(&header, "p", power + 1);
-	stage.given = BOUNDS;
-	run_stage(out, &header, &stage);
-	pairs_close(pairs);
-	frame_free(&header);
-	set_free(&set[0]);
-	set_free(&set[1]);
+	for (size_t k = 0; k < c.sets; k++)
+		if (c.set[k].most > 65535)
+			die("%s: a feature of %zu points, where 65535 are the most", c.set[k].name, c.set[k].most);
+	set_integer(&c.header, "p", power + 1);
+	run_comparison(&c, open_stage, pairs_close);
+	comparison_free(&c);
 	free(operand);
 	return 0;
 }

@@ -1,14 +1,14 @@
 /* Energy distances between features. */
+#include "compare.h"
 #include "cost.h"
 #include "die.h"
 #include "energy.h"
-#include "set.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
-static const struct opt options[] = {OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END};
+static const struct opt options[] = {OPT_TOP, OPT_ROWS, OPT_ERROR, OPT_THREADS, OPT_PROGRESS, OPT_END};
 
 /* A thread's: the points of a feature, the mean distances of tokens from them, and a list of tokens. */
 struct room {
@@ -94,48 +94,51 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 		}
 }
 
+static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
+{
+	size_t most = padded(row->most > col->most ? row->most : col->most), d = row->d > col->d ? row->d : col->d;
+	size_t tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
+	struct work *w = need(1, sizeof *w);
+
+	*w = (struct work){.row = row, .col = col, .self = stage->self, .room = need(threads, sizeof *w->room)};
+	for (size_t t = 0; t < threads; t++)
+		w->room[t] = (struct room){need(most * sizeof(float), d), need(most, sizeof(float)),
+			need(mean_distances_workspace(most), sizeof(float)), need(tokens, sizeof(double)),
+			need(tokens, sizeof(uint32_t)), 0, need_zero(tokens, sizeof(size_t))};
+	w->row_within = within(row, w->room);
+	w->col_within = stage->self ? w->row_within : within(col, w->room);
+	stage->context = w;
+	stage->solve = distances_of_row;
+}
+
+static void close_stage(void *context)
+{
+	struct work *w = context;
+
+	for (size_t t = 0; t < threads; t++) {
+		free(w->room[t].point);
+		free(w->room[t].weight);
+		free(w->room[t].work);
+		free(w->room[t].mean);
+		free(w->room[t].token);
+		free(w->room[t].seen);
+	}
+	free(w->room);
+	free(w->row_within);
+	if (!w->self)
+		free(w->col_within);
+	free(w);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "energy [OPTION]... [A [B]]",
 		"Energy distances between features of two sets, or of one with itself.", 2);
-	struct writer *out = writer_open();
-	struct set set[2];
-	struct frame header;
-	size_t sets = read_sets(operand, set);
-	const struct set *row = &set[0], *col = &set[sets - 1];
-	struct stage stage = sets_stage(set, sets);
-	struct work w = {.row = row, .col = col, .self = stage.self, .room = need(threads, sizeof *w.room)};
-	size_t most = padded(row->most > col->most ? row->most : col->most), d = row->d > col->d ? row->d : col->d;
-	size_t tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
+	struct comparison c = read_comparison(operand, "energy");
 
-	for (size_t t = 0; t < threads; t++)
-		w.room[t] = (struct room){need(most * sizeof(float), d), need(most, sizeof(float)),
-			need(mean_distances_workspace(most), sizeof(float)), need(tokens, sizeof(double)),
-			need(tokens, sizeof(uint32_t)), 0, need_zero(tokens, sizeof(size_t))};
-	w.row_within = within(row, w.room);
-	w.col_within = stage.self ? w.row_within : within(col, w.room);
-	stage.context = &w;
-	stage.solve = distances_of_row;
-
-	sets_header(set, sets, &header);
-	set_string(&header, "metric", "energy");
-	run_stage(out, &header, &stage);
-	for (size_t t = 0; t < threads; t++) {
-		free(w.room[t].point);
-		free(w.room[t].weight);
-		free(w.room[t].work);
-		free(w.room[t].mean);
-		free(w.room[t].token);
-		free(w.room[t].seen);
-	}
-	free(w.room);
-	free(w.row_within);
-	if (!stage.self)
-		free(w.col_within);
-	frame_free(&header);
-	set_free(&set[0]);
-	set_free(&set[1]);
+	run_comparison(&c, open_stage, close_stage);
+	comparison_free(&c);
 	free(operand);
 	return 0;
 }

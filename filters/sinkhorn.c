@@ -1,4 +1,5 @@
 /* Entropic Wasserstein distances between the features of two sets. */
+#include "compare.h"
 #include "cost.h"
 #include "die.h"
 #include "ot.h"
@@ -21,7 +22,7 @@ static const struct opt options[] = {
 	{"tol", OPT_REAL, &tol, "T", "stop when the marginals are met within T (L1)", 0, 2},
 	{"max-iters", OPT_SIZE, &max_iters, "N", "or after N iterations", 1, 1e9},
 	{"debias", OPT_FLAG, &debias, NULL, "the Sinkhorn divergence: 0 between equal distributions", 0, 0},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP, OPT_ROWS, OPT_ERROR, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* Floats resolve costs to about 1e-7, so epsilon stays above 1e-6 of the largest. */
@@ -63,6 +64,13 @@ static void solve_pair(const struct set *a, size_t i, const struct set *b, size_
 		out->iters = self.iters > out->iters ? self.iters : out->iters;
 		out->residual = fmaxf(self.residual, out->residual);
 	}
+}
+
+/* For the distances themselves: what stops late between halves only makes an error less certain. */
+static void solve_and_count(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *p,
+	float *potential, double *workspace, struct solution *out)
+{
+	solve_pair(a, i, b, j, p, potential, workspace, out);
 	if ((double)out->residual > tol) {
 		#pragma omp critical
 		{
@@ -77,33 +85,28 @@ static size_t workspace_for(size_t n, size_t m, size_t d)
 	return sinkhorn_workspace(n, m) + (debias ? padded(n) * (n + d + 1) / 2 + 1 : 0);
 }
 
+static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
+{
+	pairs_open(stage, row, col, power + 1,
+		&(struct solver){stage->chosen ? solve_pair : solve_and_count, workspace_for, !debias});
+	stage->given = BOUNDS | ITERATIONS;
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "sinkhorn [OPTION]... [A [B]]",
 		"Entropic Wasserstein distances between the features of two sets, or of one with itself.", 2);
-	struct writer *out = writer_open();
-	struct set set[2];
-	size_t sets = read_sets(operand, set);
-	struct stage stage = sets_stage(set, sets);
-	struct solver solver = {solve_pair, workspace_for, !debias};
-	struct frame header;
+	struct comparison c = read_comparison(operand, debias ? "sinkhorn divergence" : "sinkhorn");
 
-	struct pairs *pairs = pairs_open(&stage, &set[0], &set[sets - 1], power + 1, &solver);
-	sets_header(set, sets, &header);
-	set_string(&header, "metric", debias ? "sinkhorn divergence" : "sinkhorn");
-	set_integer(&header, "p", power + 1);
-	set_real(&header, isnan(epsilon_abs) ? "epsilon" : "epsilon_abs", isnan(epsilon_abs) ? epsilon : epsilon_abs);
-	set_real(&header, "tol", tol);
-	stage.given = BOUNDS | ITERATIONS;
-	run_stage(out, &header, &stage);
+	set_integer(&c.header, "p", power + 1);
+	set_real(&c.header, isnan(epsilon_abs) ? "epsilon" : "epsilon_abs", isnan(epsilon_abs) ? epsilon : epsilon_abs);
+	set_real(&c.header, "tol", tol);
+	run_comparison(&c, open_stage, pairs_close);
 	if (late > 0)
 		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)", late, max_iters,
 			(double)latest, tol);
-	pairs_close(pairs);
-	frame_free(&header);
-	set_free(&set[0]);
-	set_free(&set[1]);
+	comparison_free(&c);
 	free(operand);
 	return 0;
 }

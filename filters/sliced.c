@@ -1,6 +1,6 @@
 /* Sliced Wasserstein distances between features. */
+#include "compare.h"
 #include "die.h"
-#include "set.h"
 #include "slice.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static const struct opt options[] = {
 	{"p", OPT_CHOICE, &order, "1|2", "the order of the distance", 0, 0},
 	{"projections", OPT_SIZE, &projections, "N", "directions to project on", 1, 1 << 20},
 	{"seed", OPT_SIZE, &seed, "S", "of the directions", 0, 9e18},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP, OPT_ROWS, OPT_ERROR, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* The quantile functions of all features, (n, groups) of LANES directions each. */
@@ -81,44 +81,48 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	}
 }
 
+static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
+{
+	size_t d = row->d > col->d ? row->d : col->d;
+	struct work *w = need(1, sizeof *w);
+
+	*w = (struct work){.groups = padded(projections) / LANES, .self = stage->self, .thread = need(threads, sizeof(float *))};
+	double *direction = need(w->groups * d, LANES * sizeof *direction);
+	draw_directions(direction, projections, d, seed);
+	w->row = slices_of(row, w->groups, direction);
+	w->col = stage->self ? w->row : slices_of(col, w->groups, direction);
+	for (size_t t = 0; t < threads; t++)
+		w->thread[t] = need(quantile_cost_workspace(row->most + 1, col->most + 1), sizeof(float));
+	free(direction);
+	stage->context = w;
+	stage->solve = distances_of_row;
+}
+
+static void close_stage(void *context)
+{
+	struct work *w = context;
+
+	for (size_t t = 0; t < threads; t++)
+		free(w->thread[t]);
+	free(w->thread);
+	slices_free(&w->row);
+	if (!w->self)
+		slices_free(&w->col);
+	free(w);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	char **operand = opt_parse(argv, options, "sliced [OPTION]... [A [B]]",
 		"Sliced Wasserstein distances between features of two sets, or of one with itself.", 2);
-	struct writer *out = writer_open();
-	struct set set[2];
-	struct frame header;
-	size_t sets = read_sets(operand, set), d = set[0].d > set[sets - 1].d ? set[0].d : set[sets - 1].d;
-	struct stage stage = sets_stage(set, sets);
-	struct work w = {.groups = padded(projections) / LANES, .self = stage.self,
-		.thread = need(threads, sizeof(float *))};
-	double *direction = need(w.groups * d, LANES * sizeof *direction);
+	struct comparison c = read_comparison(operand, "sliced");
 
-	draw_directions(direction, projections, d, seed);
-	w.row = slices_of(&set[0], w.groups, direction);
-	w.col = stage.self ? w.row : slices_of(&set[1], w.groups, direction);
-	for (size_t t = 0; t < threads; t++)
-		w.thread[t] = need(quantile_cost_workspace(set[0].most + 1, set[sets - 1].most + 1), sizeof(float));
-	stage.context = &w;
-	stage.solve = distances_of_row;
-
-	sets_header(set, sets, &header);
-	set_string(&header, "metric", "sliced");
-	set_integer(&header, "p", order + 1);
-	set_integer(&header, "projections", (int64_t)projections);
-	set_integer(&header, "projection_seed", (int64_t)seed);
-	run_stage(out, &header, &stage);
-	for (size_t t = 0; t < threads; t++)
-		free(w.thread[t]);
-	free(w.thread);
-	slices_free(&w.row);
-	if (!stage.self)
-		slices_free(&w.col);
-	free(direction);
-	frame_free(&header);
-	set_free(&set[0]);
-	set_free(&set[1]);
+	set_integer(&c.header, "p", order + 1);
+	set_integer(&c.header, "projections", (int64_t)projections);
+	set_integer(&c.header, "projection_seed", (int64_t)seed);
+	run_comparison(&c, open_stage, close_stage);
+	comparison_free(&c);
 	free(operand);
 	return 0;
 }

@@ -24,6 +24,14 @@ load stages
 	picks bures --diagonal
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors bures
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates bures
+}
+
 @test "on a line it is the distance of mean and standard deviation, with or without --diagonal" {
 	two --d 1
 	bures a b >out

@@ -23,6 +23,14 @@ assert np.allclose(stages.read('out')[1], np.linalg.norm(m[:, None] - m, axis=2)
 	picks centroid
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors centroid
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates centroid
+}
+
 @test "distances grow with the points, and not with the activations" {
 	scales 1000 centroid
 	ignores_mass centroid

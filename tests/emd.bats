@@ -165,6 +165,14 @@ assert (apart ** header['p'] < 1e-7 * dist.max() ** header['p']).all() and (dist
 	done
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors emd --quiet
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates emd --quiet
+}
+
 @test "the proof: lower and upper are next to the distance" {
 	two --features 6 --points 64
 	for p in 1 2; do

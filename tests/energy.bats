@@ -46,6 +46,14 @@ assert np.allclose(stages.read('out')[1] ** 2, 2 * stages.read('two')[1], rtol=1
 	picks energy
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors energy
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates energy
+}
+
 @test "distances grow with the root of the points, and not with the activations" {
 	scales 31.6227766 energy
 	ignores_mass energy

@@ -304,6 +304,14 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	done
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors sinkhorn --tol 1e-6 --quiet
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates sinkhorn --quiet
+}
+
 @test "lower and upper close in on the value as epsilon and --tol fall, and hold it" {
 	two --features 5 --points 30
 	width=1

@@ -63,6 +63,14 @@ assert np.allclose(got, known, rtol=1e-5, atol=1e-6), abs(got - known).max()"
 	picks sliced --p 2 --projections 5
 }
 
+@test "--error: the sampling error of each distance, by halvings of the tokens" {
+	tells_errors sliced --projections 9
+}
+
+@test "the error is about how far distances of other samples deviate" {
+	deviates sliced
+}
+
 @test "distances grow with the points, and not with the activations" {
 	scales 1000 sliced
 	scales 1000 sliced --p 2

@@ -36,6 +36,30 @@ picks() {
 	done
 }
 
+# tells_errors COMMAND...: with --error everything else is as it was, the errors are those of halvings by numpy, and as one
+# part of the stream as another: by --top, --rows and --merge, with any number of threads
+tells_errors() {
+	two --features 7 --points 1:24
+	for sets in "a b" a; do
+		"$@" $sets >plain
+		"$@" --error 3 $sets >whole
+		oracle stages errors plain whole $sets
+		cmp <("$@" --error 3 --threads 3 $sets) whole
+	done
+	picks "$@" --error 2
+	merges "$@" --error 2 --top 3 a
+	frame2tsv whole | head -1 | grep -q $'\tdist\terror'
+}
+
+# deviates COMMAND...: errors are about how far the distances of other samples of the same distributions deviate
+deviates() {
+	[ -e shared.a ] || oracle stages resampled .
+	for a in own shared; do
+		"$@" --error 4 $a.a $a.b >$a.out
+	done
+	oracle stages deviations own.out shared.out
+}
+
 # merges COMMAND...: blocks of rows are the whole, to the byte
 merges() {
 	"$@" >whole 2>notes

@@ -235,36 +235,47 @@ def threads(program):
 
 def stages(program):
     """of a distance stage: reads sets, and writes blocks of rows and nearest columns, as all of them do"""
-    if b"--top" not in subprocess.run([BIN / program.name, "--help"], capture_output=True).stdout:
+    usage = subprocess.run([BIN / program.name, "--help"], capture_output=True).stdout
+    if b"--top" not in usage:
         return
+    yield from written_alike(program)
+    if b"--error" in usage:
+        yield from written_alike(program, "--error", "2")
+
+
+def written_alike(program, *always):
     sets = [program.make(seed=seed) for seed in (0, 1)]
 
-    def dist(data, *options):
-        result = program.run(data, *options)
+    def tensors(data, *options):
+        result = program.run(data, *always, *options)
         (header, frames), = stream.read(io.BytesIO(result.stdout))
         header.pop("history")
-        return header, {name: np.concatenate([f[name] for f in frames[1:]]) for name in ("dist", "col") if name in frames[1]}
+        return header, {name: np.concatenate([f[name] for f in frames[1:]]) for name in frames[1] if name != "row0"}
+
+    def same(found, expected):
+        return set(found) == set(expected) and all(np.array_equal(found[name], expected[name]) for name in found)
 
     with tempfile.TemporaryDirectory() as folder:
         files = [pathlib.Path(folder, name) for name in "ab"]
         for path, data in zip(files, sets):
             path.write_bytes(data)
-        header, two = dist(b"", *files)
+        header, two = tensors(b"", *files)
         for what, data, operands in (("a b | -", b"".join(sets), ()), ("a b | - -", b"".join(sets), ("-", "-")),
                                      ("b | a -", sets[1], (files[0], "-"))):
-            again = dist(data, *operands)
-            if again[0] != header or not np.array_equal(again[1]["dist"], two["dist"]):
+            again = tensors(data, *operands)
+            if again[0] != header or not same(again[1], two):
                 yield f"two sets as {what} are not the two files"
-    whole = dist(sets[0])[1]["dist"]
-    if not np.array_equal(whole, whole.T) or np.abs(np.diag(whole)).max() > 0.1 * whole.max():
+    _, whole = tensors(sets[0])
+    dist = whole["dist"]
+    if any(not np.array_equal(matrix, matrix.T) for matrix in whole.values()) or np.abs(np.diag(dist)).max() > 0.1 * dist.max():
         yield "a set with itself: not symmetric, or far from itself"
-    parts = [dist(sets[0], "--rows", f"{i}/3")[1]["dist"] for i in (1, 2, 3)]
-    if not np.array_equal(np.concatenate(parts), whole):
+    parts = [tensors(sets[0], "--rows", f"{i}/3")[1] for i in (1, 2, 3)]
+    if not same({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, whole):
         yield "--rows 1/3, 2/3 and 3/3 are not the whole"
     for k in 1, 3, 99:
-        near, order = dist(sets[0], "--top", str(k))[1], np.argsort(whole, 1, kind="stable")[:, :k]
-        if not np.array_equal(near["col"], order) or \
-                not np.array_equal(near["dist"], np.take_along_axis(whole, order, 1)):
+        order = np.argsort(dist, 1, kind="stable")[:, :k]
+        near = {"col": order, **{name: np.take_along_axis(matrix, order, 1) for name, matrix in whole.items()}}
+        if not same(tensors(sets[0], "--top", str(k))[1], near):
             yield f"--top {k}: not the nearest of the whole"
 
 

@@ -25,7 +25,7 @@ def csr(counts):
     return np.concatenate([[0], np.cumsum(counts)])
 
 
-def pack(point, weight, row, counts, **header):
+def pack(point, weight, row, counts, first_token=0, **header):
     """A stream of distributions; weights need not be normalised."""
     indptr = csr(counts)
     sums = np.add.reduceat(weight, indptr[:-1]) if len(counts) else []
@@ -34,7 +34,7 @@ def pack(point, weight, row, counts, **header):
     features = {"feature": np.arange(len(counts), dtype="<u4"), "indptr": indptr.astype("<u4"),
                 "row": row.astype("<u4"), "weight": (weight / np.repeat(sums, counts)).astype("<f4"),
                 "mass": np.ones(len(counts)), "count": np.asarray(counts, "<u4")}
-    table = {"token": np.arange(len(point), dtype="<u4"), "point": point.astype("<f4")}
+    table = {"token": first_token + np.arange(len(point), dtype="<u4"), "point": point.astype("<f4")}
     return stream.pack(head, [table, features], checksum=point.size < 1e5)
 
 
@@ -81,16 +81,22 @@ def make_known(given):
             file.write(pack(point, weight, np.arange(len(point)), counts, w1=[p["w1"] for p in problems]))
 
 
-def distributions(path):
-    """The features of a file: (weights, points) each, in float64, without zero weights."""
+def sampled(path):
+    """The features of a file: (weights, points, tokens) each, in float64, without zero weights."""
     found = []
     for _, frames in stream.read(open(path, "rb")):
-        point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
+        point, token = (np.concatenate([f[name] for f in frames if name in f]) for name in ("point", "token"))
         for f in frames:
             for begin, end in zip(f.get("indptr", ()), f.get("indptr", ())[1:]):
-                weight = f["weight"][begin:end].astype(float)
-                found.append((weight[weight > 0] / weight.sum(), point[f["row"][begin:end][weight > 0]]))
+                weight, row = f["weight"][begin:end].astype(float), f["row"][begin:end]
+                row, weight = row[weight > 0], weight[weight > 0]
+                found.append((weight / weight.sum(), point[row].astype(float), token[row]))
     return found
+
+
+def distributions(path):
+    """The same without the tokens."""
+    return [feature[:2] for feature in sampled(path)]
 
 
 def result(path):

@@ -1,11 +1,14 @@
-"""What numpy, scipy and POT say in float64 about centroid, bures, sliced and energy.
+"""What numpy, scipy and POT say in float64 about the stages between distributions.
 
     stages.py cases FOLDER          pairs of sets FOLDER/NAME.a, FOLDER/NAME.b of many kinds
     stages.py values OUT...         NAME.out holds the distances of NAME.a and NAME.b, as its header says, within 1e-5
     stages.py itself OUT TWO        of one set: symmetric, 0 on the diagonal, and what it is as two operands
     stages.py scaled OUT TWO C      the second is C times the first
     stages.py parts WHOLE PART...   parts by --rows and --top hold the whole's rows, and of these the nearest columns, the
-                                    lower one first of equals; each row is in a part"""
+                                    lower one first of equals; each row is in a part
+    stages.py errors PLAIN OUT A [B]  what --error adds to PLAIN is the sampling error by halvings of the tokens
+    stages.py resampled FOLDER      FOLDER/NAME.a, FOLDER/NAME.b: all features of a side are samples of one distribution
+    stages.py deviations OUT...     the errors of such samples are about the standard deviation of their distances"""
 import sys
 from argparse import Namespace
 from types import SimpleNamespace
@@ -33,11 +36,17 @@ def cases(folder):
     sys.stdout = stdout
 
 
-def read(path):
-    """The header, and dist and col as whole matrices."""
+def tensors(path):
+    """The header, and all tensors of the blocks as whole matrices."""
     (header, frames), = stream.read(open(path, "rb"))
-    return header, *(np.concatenate([f[name] for f in frames[1:]]) if frames[1:] and name in frames[1] else None
-                     for name in ("dist", "col"))
+    blocks = frames[1:]
+    return header, {name: np.concatenate([f[name] for f in blocks]) for name in blocks[0] if name != "row0"} if blocks else {}
+
+
+def read(path):
+    """The header, and dist and col."""
+    header, found = tensors(path)
+    return header, found.get("dist"), found.get("col")
 
 
 def mix(x):
@@ -91,6 +100,19 @@ def energy(header, one, other):
     return 2 * a @ cdist(x, y) @ b - a @ cdist(x, x) @ a - b @ cdist(y, y) @ b, 2
 
 
+def emd(header, one, other):
+    import ot
+    (a, x), (b, y) = one, other
+    return ot.emd2(a, b, cdist(x, y) ** header["p"]), header["p"]
+
+
+def distance(header, one, other):
+    if header["metric"].startswith("sinkhorn"):
+        return sinkhorn.value(header, one, other)
+    power_of_it, power = globals()[header["metric"].split()[0]](header, one, other)
+    return max(power_of_it, 0) ** (1 / power)
+
+
 def check_values(outs):
     for out in outs:
         name = out[:-len(".out")]
@@ -123,26 +145,83 @@ def check_scaled(arguments):
 
 
 def check_parts(paths):
-    (_, whole, _), *parts = map(read, paths)
-    for path, (header, dist, col) in zip(paths[1:], parts):
+    (_, whole), *parts = map(tensors, paths)
+    for path, (header, part) in zip(paths[1:], parts):
         first = header.get("first_row", 0)
-        rows = whole[first:first + len(dist)]
+        rows = {name: matrix[first:first + len(part["dist"])] for name, matrix in whole.items()}
         if "top" in header:
-            order = np.argsort(rows, axis=1, kind="stable")[:, :header["top"]]
-            rows = np.take_along_axis(rows, order, 1)
-            if not np.array_equal(col, order):
-                yield f"{path}: {(col != order).sum()} columns differ"
-        if not np.array_equal(dist, rows):
-            yield f"{path}: distances differ"
-    cut = [(header["first_row"], len(dist)) for header, dist, _ in parts if "first_row" in header]
-    if sum(rows for _, rows in set(cut)) != len(whole):
+            order = np.argsort(rows["dist"], axis=1, kind="stable")[:, :header["top"]]
+            rows = {"col": order, **{name: np.take_along_axis(matrix, order, 1) for name, matrix in rows.items()}}
+        if set(part) != set(rows):
+            yield f"{path}: {sorted(part)}, where {sorted(rows)} are expected"
+        for name in set(part) & set(rows):
+            if not np.array_equal(part[name], rows[name]):
+                yield f"{path}: {name}: {(part[name] != rows[name]).sum()} differ"
+    cut = [(header["first_row"], len(part["dist"])) for header, part in parts if "first_row" in header]
+    if sum(rows for _, rows in set(cut)) != len(whole["dist"]):
         yield f"{cut} are not all rows"
+
+
+def halves_of(feature, halving):
+    """Two features, or None where all of it is in one half."""
+    weight, point, token = feature
+    first = np.array([uniform(halving, 1 << 63, int(t)) < .5 for t in token])
+    return [(weight[half] / weight[half].sum(), point[half]) for half in (first, ~first)] if 0 < first.sum() < len(first) else None
+
+
+def expected_error(header, one, other):
+    squares = []
+    for halving in range(header["halvings"]):
+        halves = halves_of(one, halving), halves_of(other, halving)
+        if None in halves:
+            return np.inf
+        first, second = (distance(header, a, b) for a, b in zip(*halves))
+        squares.append((first - second) ** 2 / 4)
+    return np.mean(squares) ** .5
+
+
+def check_errors(paths):
+    (plain, without), (header, found) = map(tensors, paths[:2])
+    errors = found.pop("error")
+    if {**header, "halvings": 0, "history": 0} != {**plain, "halvings": 0, "history": 0}:
+        yield "the headers differ by more than they should"
+    if set(found) != set(without) or any(found[name].tobytes() != without[name].tobytes() for name in found):
+        yield "--error changes what stands beside it"
+    if len(paths) == 3 and not np.array_equal(errors, errors.T):
+        yield "errors of a set with itself are not symmetric"
+    if not 0 < np.isinf(errors).sum() < errors.size or not (errors[np.isfinite(errors)] > 0).any():
+        yield "no infinite errors, or no others: the case is too easy"
+    a, b = (sinkhorn.sampled(path) for path in (paths[2], paths[-1]))
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            expected = 0 if len(paths) == 3 and i == j and np.isfinite(errors[i, j]) else expected_error(header, one, other)
+            if not np.isclose(errors[i, j], expected, rtol=1e-3, atol=1e-4 * found["dist"].max()):
+                yield f"{i}, {j}: {errors[i, j]}, not {expected}"
+
+
+def resampled(folder, n=60, points=64, d=3):
+    """With tokens of their own on each side, and with one's points as the other's, moved."""
+    rng = np.random.default_rng(0)
+    a, apart = rng.standard_normal((2, n * points, d)) * [[[1]], [[2]]] + [[[0]], [[.5]]]
+    weight = rng.exponential(1, n * points)
+    for name, b, first in ("own", apart, n * points), ("shared", a * 1.5 + [1, 0, 0], 0):
+        for side, point, token in ("a", a, 0), ("b", b, first):
+            with open(f"{folder}/{name}.{side}", "wb") as file:
+                file.write(sinkhorn.pack(point, weight, np.arange(n * points), [points] * n, first_token=token))
+
+
+def check_deviations(outs):
+    for out in outs:
+        _, found = tensors(out)
+        deviation, error = np.diag(found["dist"]).std(), np.mean(np.diag(found["error"]).astype(float) ** 2) ** .5
+        if not 2 / 3 < error / deviation < 3 / 2:
+            yield f"{out}: errors of {error}, where distances deviate by {deviation}"
 
 
 def main():
     rule, *arguments = sys.argv[1:]
-    if rule == "cases":
-        return cases(*arguments)
+    if rule in ("cases", "resampled"):
+        return globals()[rule](*arguments)
     sys.exit("\n".join(list(globals()[f"check_{rule}"](arguments))[:10]) or 0)
 
 
