@@ -79,16 +79,13 @@ size_t block_rows(size_t k)
 	return rows ? rows : 1;
 }
 
-static bool read_ids(struct reader *in, struct distances *d)
+struct ids want_ids(const struct reader *in, const struct frame *f, const char *layer, const char *feature)
 {
-	if (!read_frame(in, &d->ids))
-		return false;
-	d->row.n = d->col.n = ANY;
-	d->row.feature = want(in, &d->ids, "row_feature", U4, 1, &d->row.n);
-	d->col.feature = want(in, &d->ids, "col_feature", U4, 1, &d->col.n);
-	d->row.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "row_layer", &d->row.n).item;
-	d->col.layer = (const char **)(uintptr_t)want_strings(in, &d->ids, "col_layer", &d->col.n).item;
-	return true;
+	struct ids ids = {.n = ANY};
+
+	ids.feature = want(in, f, feature, U4, 1, &ids.n);
+	ids.layer = (const char **)(uintptr_t)want_strings(in, f, layer, &ids.n).item;
+	return ids;
 }
 
 void read_distances(struct reader *in, const struct frame *header, struct distances *d)
@@ -100,8 +97,10 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 	want_kind(in, header, "distances", NULL);
 	if (find_field(header, "first_row"))
 		bad(in, "a block of rows, where all are needed: framecat --merge joins blocks");
-	if (!read_ids(in, d))		/* an empty stream: no rows, no columns */
+	if (!read_frame(in, &d->ids))		/* an empty stream: no rows, no columns */
 		return;
+	d->row = want_ids(in, &d->ids, "row_layer", "row_feature");
+	d->col = want_ids(in, &d->ids, "col_layer", "col_feature");
 	size_t n = d->row.n, m = d->col.n;
 	while (read_frame(in, &block)) {
 		size_t row0 = want_size(in, &block, "row0"), rows = ANY, cols = m;

@@ -13,6 +13,8 @@ struct ids {
 };
 
 bool same_ids(const struct ids *, const struct ids *);
+/* Those that a frame holds in these two fields; they point into it. */
+struct ids want_ids(const struct reader *, const struct frame *, const char *layer, const char *feature);
 
 /* Rows of k distances each, and what may stand beside them. */
 struct entries {

@@ -21,6 +21,8 @@ struct table {
 	char *names;		/* the line printed last */
 	const char **layer[2];	/* of unfold() */
 	uint32_t *feature[2];
+	const char **chain;	/* of spell(), ... */
+	char *spelled;		/* ... which point here */
 	bool any;
 };
 
@@ -156,9 +158,49 @@ static void unfold(struct frame *pairs, struct table *t, const struct reader *in
 			set_tensor(pairs, x->name, x->tensor.dtype, x->tensor.data, 1, b * k);
 }
 
+/* The chains of a flow as a table of them: features as layer:feature, one after another, and what is said of each.
+ * The table points into t and the frame. */
+static void spell(struct frame *chains, struct table *t, const struct reader *in, const struct frame *path, const struct frame *f)
+{
+	static const char *const said[] = {"length", "weakest", "weakest_layer", "dearest", "certified"};
+	size_t layers = ANY, ends = ANY, entries = ANY, size;
+	const char *const *name = want_strings(in, path, "layer", &layers).item;
+	const uint32_t *indptr = want(in, f, "indptr", U4, 1, &ends), *layer = want(in, f, "layer", U4, 1, &entries);
+	const uint32_t *feature = want(in, f, "feature", U4, 1, &entries);
+
+	free(t->spelled);
+	FILE *text = open_memstream(&t->spelled, &size);
+	for (size_t i = 1; text && i < ends; i++) {
+		if (indptr[i] < indptr[i - 1] || indptr[i] > entries)
+			bad(in, "indptr row %zu descends or is beyond %zu", i, entries);
+		for (size_t k = indptr[i - 1]; k < indptr[i]; k++) {
+			if (layer[k] >= layers)
+				bad(in, "layer %u of %zu", layer[k], layers);
+			fprintf(text, "%s%s:%u", k > indptr[i - 1] ? " " : "", name[layer[k]], feature[k]);
+		}
+		putc('\0', text);
+	}
+	if (!text || fclose(text) != 0)
+		die("out of memory");
+	t->chain = need_more(t->chain, ends, sizeof *t->chain);
+	char *at = t->spelled;
+	for (size_t i = 0; i + 1 < ends; i++, at += strlen(at) + 1)
+		t->chain[i] = at;
+	frame_free(chains);
+	set_strings(chains, "chain", ends ? ends - 1 : 0, t->chain);
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+		const struct field *x = find_field(f, said[i]);
+		if (x && x->kind == STRINGS)
+			set_strings(chains, x->name, x->strings.n, x->strings.item);
+		else if (x && x->kind == TENSOR && x->tensor.rank == 1)
+			set_tensor(chains, x->name, x->tensor.dtype, x->tensor.data, 1, x->tensor.shape[0]);
+	}
+}
+
 static void print_frame(struct table *t, const struct reader *in, const struct frame *f)
 {
 	t->n = 0;
+	t->any = true;
 	if (columns)
 		chosen_columns(t, in, f);
 	else
@@ -173,22 +215,29 @@ static void print_frame(struct table *t, const struct reader *in, const struct f
 static void print_tables(const char *path, struct table *t)
 {
 	struct reader *in = reader_open(path);
-	struct frame header = {0}, frame = {0}, ids = {0}, pairs = {0};
+	struct frame header = {0}, frame = {0}, names = {0}, table = {0};
 
 	while (read_header(in, &header)) {
-		bool nearest = find_field(&header, "top") && read_frame(in, &ids);
+		bool flow = strcmp(get_string(&header, "kind", ""), "flow") == 0;
+		bool nearest = !flow && find_field(&header, "top");
+		if ((flow || nearest) && !read_frame(in, &names))
+			continue;
+		if (flow)
+			print_frame(t, in, &names);
 		while (read_frame(in, &frame)) {
-			t->any = true;
+			bool chains = flow && find_field(&frame, "indptr");
 			if (nearest)
-				unfold(&pairs, t, in, &ids, &frame);
-			print_frame(t, in, nearest ? &pairs : &frame);
+				unfold(&table, t, in, &names, &frame);
+			if (chains)
+				spell(&table, t, in, &names, &frame);
+			print_frame(t, in, nearest || chains ? &table : &frame);
 		}
 	}
 	reader_close(in);
 	frame_free(&header);
 	frame_free(&frame);
-	frame_free(&ids);
-	frame_free(&pairs);
+	frame_free(&names);
+	frame_free(&table);
 }
 
 int main(int argc, char **argv)
@@ -206,6 +255,8 @@ int main(int argc, char **argv)
 	text_close();
 	free(table.column);
 	free(table.names);
+	free(table.chain);
+	free(table.spelled);
 	for (int side = 0; side < 2; side++) {
 		free(table.layer[side]);
 		free(table.feature[side]);

@@ -10,24 +10,22 @@ include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
 A     = 2
 B     = 4
-MATCH = hungarian
 # For sides that the patterns do not fit, such as two SAEs of one layer; A and B are then names.
 A_HIDDEN = $(call layer,$(HIDDEN),$(A))
 B_HIDDEN = $(call layer,$(HIDDEN),$(B))
 A_SAE    = $(call layer,$(SAE),$(A))
 B_SAE    = $(call layer,$(SAE),$(B))
 
-pair  := $(OUT)/$(A)-$(B).$(subst $(space),,$(DISTANCE))
-sides := $(OUT)/$(A).$(reads) $(OUT)/$(B).$(reads)
+to := $(call pair,$(A),$(B))
 
 $(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE)))
 ifneq "$(A)" "$(B)"
 $(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE)))
 endif
-$(eval $(call stage,$(pair).distances,$(sides),$(DISTANCE) $(sides)))
-$(eval $(call stage,$(pair).matching,$(pair).distances,$(MATCH) $(pair).distances))
-$(eval $(call stage,$(pair).tsv,$(pair).matching,frame2tsv --columns \
-	row_layer$(c)row_feature$(c)col_layer$(c)col_feature$(c)cost$(c)margin $(pair).matching))
+$(eval $(call distances,$(A),$(B)))
+$(eval $(call matching,$(A),$(B),matching,$(MATCH)))
+$(eval $(call stage,$(to).tsv,$(to).matching,frame2tsv --columns \
+	row_layer$(c)row_feature$(c)col_layer$(c)col_feature$(c)cost$(c)margin $(to).matching))
 
-all: $(pair).tsv
+all: $(to).tsv
 .PHONY: all

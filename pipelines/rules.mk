@@ -23,7 +23,7 @@ asked := $(findstring n,$(firstword -$(MAKEFLAGS)))
 .PHONY: always
 
 define stage
-ifneq "$$(file <$(call command,$(1)))" "$(strip $(3))"
+ifneq "$$(strip $$(file <$(call command,$(1))))" "$(strip $(3))"
 ifeq "$(asked)" ""
 $$(shell mkdir -p $(dir $(1)))$$(file >$(call command,$(1)),$(strip $(3)))
 else
@@ -50,6 +50,20 @@ endef
 # What a distance stage reads: coact activations, all others projected distributions.
 reads = $(if $(filter coact,$(firstword $(DISTANCE))),activations,projected)
 
+# $(call pair,A,B): the stem of all that is made of the distances of two layers.
+pair = $(OUT)/$(1)-$(2).$(subst $(space),,$(DISTANCE))
+
+# $(call distances,A,B): the stage that makes OUT/A-B.DISTANCE.distances.
+define distances
+$(call stage,$(call pair,$(1),$(2)).distances,$(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)),\
+	$(DISTANCE) $(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)))
+endef
+
+# $(call matching,A,B,KIND,COMMAND): the stage that makes OUT/A-B.DISTANCE.KIND of them.
+define matching
+$(call stage,$(call pair,$(1),$(2)).$(3),$(call pair,$(1),$(2)).distances,$(4) $(call pair,$(1),$(2)).distances)
+endef
+
 # The stages' commands; any of them can be replaced from make's command line.
 HIDDEN    = hidden_L%.npy
 SAE       = sae_L%_s0
@@ -59,3 +73,4 @@ ACT_DUMP  = act-dump --no-point
 FEATDIST  = featdist
 REFPROJ   = refproj --lift $(REFERENCE) --whiten
 DISTANCE  = sinkhorn
+MATCH     = hungarian

@@ -91,3 +91,9 @@ table() {
 	fails 1 frame2tsv bad
 	[ "$line" = "frame2tsv: bad: frame 3: column 9 of 9" ]
 }
+
+@test "an empty stream of the nearest of each row passes" {
+	printf '%s\n' '{"semot":1,"kind":"distances","rows":0,"cols":0,"top":2}' '{"end":0}' '{"semot":1}' '{"a":["x"]}' '{"end":1}' |
+		table >out
+	printf '%s\n' a x | cmp out -
+}

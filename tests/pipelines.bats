@@ -87,3 +87,19 @@ setup() {
 		[ "$(wc -l <"out/2-4.${distance// /}.tsv")" -gt 400 ]
 	done
 }
+
+@test "features are followed through layers, and a second run does nothing" {
+	follow() {
+		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" OUT="$BATS_TEST_TMPDIR/out" LAYERS='2 3 4' \
+			DISTANCE=centroid FEATDIST='featdist --quiet --support 8' "$@"
+	}
+	follow
+	framecat --check out/*.matching out/*.nearest out/2-4.centroid.flow
+	grep -P '^2\t4\t' out/2-4.centroid.pairs.tsv | awk '!($6 > 20 && $6 < $5 && $5 <= $3) { exit 1 }'
+	[ "$(grep -c '^2:.* 3:.* 4:' out/2-4.centroid.chains.tsv)" -eq "$(awk '$1 == 2 && $2 == 4 { print $3 }' out/2-4.centroid.pairs.tsv)" ]
+	[ "$(wc -l <out/2-4.centroid.merges.tsv)" -gt 200 ]
+	follow | grep -q "Nothing to be done"
+	follow MATCH='hungarian --mutual' >log
+	refute grep -q '^centroid ' log
+	[ "$(wc -l <out/2-4.centroid.layers.tsv)" -eq 4 ]
+}

@@ -70,11 +70,12 @@ def distances(rng, frames):
 
 
 def matching(rng, frames):
-    header = {"metric": "wasserstein", "rows": FEATURES, "cols": FEATURES, "space": "reference"}
-    col = rng.permutation(FEATURES)
-    body = {"row": np.arange(FEATURES, dtype="<u4"), "col": col.astype("<u4"),
-            **ids("row", FEATURES), "col_layer": ["34"[i % 2] for i in col],
-            "col_feature": (col // 2).astype("<u4"),
+    """Of layer 3 with layer 4."""
+    header = {"metric": "wasserstein", "rows": FEATURES, "cols": FEATURES, "space": "reference", "method": "assignment"}
+    col = rng.permutation(FEATURES).astype("<u4")
+    row = np.arange(FEATURES, dtype="<u4")
+    body = {"row": row, "col": col, "row_layer": ["3"] * FEATURES, "row_feature": row,
+            "col_layer": ["4"] * FEATURES, "col_feature": col,
             "cost": rng.random(FEATURES).astype("<f4"), "margin": rng.random(FEATURES).astype("<f4")}
     return header, [body]
 

@@ -1,0 +1,20 @@
+/* Streams of matchings, as hungarian writes them: a frame of pairs, a frame of what is left alone. */
+#ifndef MATCHING_H
+#define MATCHING_H
+
+#include "distances.h"
+
+struct matching {
+	struct ids row, col;			/* of the pairs, as many of both; with method nearest a column may repeat */
+	const float *cost, *margin;		/* of the pairs; not NaN, the margin perhaps infinite */
+	const float *error;			/* sampling error of the cost, or NULL */
+	const uint8_t *certified;		/* 1 where the pair is proved in spite of it; NULL when not known */
+	struct ids free_row, free_col;		/* in no pair; none where an older stream does not name them */
+	struct frame pairs, rest;		/* what all these point to */
+};
+
+/* Reads the stream whose header was just read, up to its end mark. */
+void read_matching(struct reader *, const struct frame *header, struct matching *);
+void matching_free(struct matching *);
+
+#endif

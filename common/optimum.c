@@ -1,0 +1,160 @@
+#include "optimum.h"
+
+#include "die.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+enum { FIRST_LISTED = 32, MARGIN_LISTED = 256 };
+
+static void sift(struct candidate *heap, size_t n, size_t at)
+{
+	struct candidate x = heap[at];
+
+	for (size_t child; (child = 2 * at + 1) < n; at = child) {
+		child += child + 1 < n && heap[child + 1].key > heap[child].key;
+		if (heap[child].key <= x.key)
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = x;
+}
+
+/* Lists the `count` columns of row i that cost least at prices v. Of equals those that come first from column i on
+ * cyclically, so that rows that like all columns alike list different ones. */
+static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v, size_t count)
+{
+	struct candidate *at = of->at = need_more(of->at, count, sizeof *at);
+	size_t n = 0;
+
+	cost += i * m;
+	of->beyond = INFINITY;
+	for (size_t k = 0, j = i % m; k < m; k++, j = j + 1 < m ? j + 1 : 0) {
+		double key = (double)cost[j] - v[j];
+		if (n == count && key >= at[0].key) {
+			of->beyond = fmin(of->beyond, key);
+		} else if (n == count) {
+			of->beyond = fmin(of->beyond, at[0].key);
+			at[0] = (struct candidate){key, cost[j], (uint32_t)j};
+			sift(at, n, 0);
+		} else if (key < INFINITY) {
+			at[n++] = (struct candidate){key, cost[j], (uint32_t)j};
+			for (size_t l = n / 2; n == count && l-- > 0; )
+				sift(at, n, l);
+		}
+	}
+	for (size_t l = n / 2; n < count && l-- > 0; )
+		sift(at, n, l);
+	for (size_t left = n; left-- > 1; ) {		/* a heap sort: the dearest goes last */
+		struct candidate x = at[0];
+		at[0] = at[left];
+		at[left] = x;
+		sift(at, left, 0);
+	}
+	of->n = n;
+}
+
+static bool list_more(void *context, size_t i, const double *v)
+{
+	struct assignment *a = context;
+	struct candidates *of = &a->of[i];
+	double before = of->beyond;
+
+	while (of->beyond == before)
+		list_row(of, a->cost, i, a->m, v, 2 * of->n < a->m ? 2 * of->n : a->m);
+	return true;
+}
+
+static void list_rows(const struct assignment *a, size_t count)
+{
+	if (count > a->m)
+		count = a->m;
+	#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+	for (size_t i = 0; i < a->n; i++)
+		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
+}
+
+static void find_margins(struct optimum *o)
+{
+	const struct assignment *a = &o->a;
+	size_t n = a->n, done = 0, room = margin_workspace(n, a->m);
+	double *arrival = need(n, sizeof *arrival), *workspace = need(room, sizeof *workspace);
+
+	o->margin = need(n, sizeof *o->margin);
+	margin_arrivals(arrival, a, workspace);
+	free(workspace);
+	#pragma omp parallel num_threads(threads)
+	{
+		double *own = need(room, sizeof *own);
+		#pragma omp for schedule(dynamic)
+		for (size_t i = 0; i < n; i++) {
+			o->margin[i] = a->col_of[i] == UNASSIGNED ? 0 : assign_margin(a, i, arrival, own);
+			#pragma omp critical
+			progress(++done, n, "margins");
+		}
+		free(own);
+	}
+	free(arrival);
+}
+
+static struct assignment problem(size_t n, size_t m, double ceiling)
+{
+	return (struct assignment){
+		.n = n, .m = m, .ceiling = ceiling, .col_of = need(n, sizeof(uint32_t)), .row_of = need(m, sizeof(uint32_t)),
+		.paid = need(n, sizeof(float)), .u = need(n, sizeof(double)), .v = need_zero(m, sizeof(double)),
+	};
+}
+
+static bool solve(const struct assignment *a)
+{
+	double *workspace = need(assign_workspace(a->n, a->m), sizeof *workspace);
+	bool found = assign(a, workspace);
+
+	free(workspace);
+	return found;
+}
+
+bool optimum_of_matrix(struct optimum *o, const float *cost, size_t n, size_t m, double ceiling, bool margins)
+{
+	*o = (struct optimum){problem(n, m, ceiling), NULL};
+	o->a.cost = cost;
+	o->a.of = need_zero(n, sizeof *o->a.of);
+	o->a.more = list_more;
+	o->a.context = &o->a;
+	list_rows(&o->a, FIRST_LISTED);
+	bool found = solve(&o->a);
+	if (found && margins) {
+		list_rows(&o->a, MARGIN_LISTED);
+		find_margins(o);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(o->a.of[i].at);
+	free(o->a.of);
+	o->a.of = NULL;
+	return found;
+}
+
+bool optimum_of_lists(struct optimum *o, struct candidates *of, size_t n, size_t m, double ceiling,
+	bool (*more)(void *context, size_t i, const double *v), void *context)
+{
+	*o = (struct optimum){problem(n, m, ceiling), NULL};
+	o->a.of = of;
+	o->a.more = more;
+	o->a.context = context;
+	bool found = solve(&o->a);
+	if (found)
+		find_margins(o);
+	return found;
+}
+
+void optimum_free(struct optimum *o)
+{
+	free(o->a.col_of);
+	free(o->a.row_of);
+	free(o->a.paid);
+	free(o->a.u);
+	free(o->a.v);
+	free(o->margin);
+	*o = (struct optimum){0};
+}

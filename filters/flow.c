@@ -1,0 +1,380 @@
+/* Matchings between layers to flows of features through them. */
+#include "die.h"
+#include "opt.h"
+#include "path.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *ends[2];
+
+static const struct opt options[] = {
+	{"compose", OPT_PAIR, ends, "FROM TO", "write the composed matching of these two layers instead", 0, 0},
+	OPT_END
+};
+
+/* Columns of n counts each, one after another. */
+static void set_counts(struct frame *frame, const char *const *name, size_t columns, const uint32_t *count, size_t n)
+{
+	for (size_t c = 0; c < columns; c++)
+		set_tensor(frame, name[c], U4, count + c * n, 1, n);
+}
+
+static void write_layers(struct writer *out, const struct path *p)
+{
+	static const char *const names[] = {"features", "births", "deaths", "through"};
+	size_t n = p->layers;
+	const char **layer = need(n, sizeof *layer);
+	uint32_t *count = need_zero(n * 4, sizeof *count);
+	struct frame frame = {0};
+
+	for (size_t l = 0; l < n; l++) {
+		layer[l] = p->layer[l].name;
+		count[l] = (uint32_t)p->layer[l].n;
+		for (size_t i = 0; i < p->layer[l].n; i++) {
+			bool before = partner_before(p, l, i), after = partner_after(p, l, i);
+			count[n + l] += l > 0 && !before;
+			count[2 * n + l] += l + 1 < n && !after;
+			count[3 * n + l] += before && after;
+		}
+	}
+	set_strings(&frame, "layer", n, layer);
+	set_counts(&frame, names, 4, count, n);
+	write_frame(out, &frame);
+	frame_free(&frame);
+	free(count);
+	free(layer);
+}
+
+/* Columns that several rows have as their nearest. */
+static uint32_t shared(const struct map *nearest, const struct layer *col)
+{
+	uint32_t n = 0;
+
+	for (size_t j = 0; nearest && j < col->n; j++)
+		n += nearest->rows[j] > 1;
+	return n;
+}
+
+/* Adds one pair of layers to columns of n counts: composed, direct, both, agree, merges, splits. */
+static void compare(uint32_t *count, size_t n, const struct path *p, size_t from, size_t to)
+{
+	size_t l = p->layers;
+	const struct map *direct = p->one_to_one[from * l + to];
+
+	for (size_t i = 0; i < p->layer[from].n; i++) {
+		struct walk w = walk_from(from, i);
+		bool composed = reach(p, &w, to), matched = direct && direct->col_of[i] != UNASSIGNED;
+		count[0] += composed;
+		count[n] += matched;
+		count[2 * n] += composed && matched;
+		count[3 * n] += composed && matched && direct->col_of[i] == w.feature;
+	}
+	count[4 * n] = shared(p->nearest[from * l + to], &p->layer[to]);
+	count[5 * n] = shared(p->nearest[to * l + from], &p->layer[from]);
+}
+
+/* The composed permutation beside the direct one, of every two layers. */
+static void write_pairs(struct writer *out, const struct path *p)
+{
+	static const char *const names[] = {"composed", "direct", "both", "agree", "merges", "splits"};
+	size_t n = p->layers * (p->layers ? p->layers - 1 : 0) / 2, at = 0;
+	const char **from_layer = need(n, sizeof *from_layer), **to_layer = need(n, sizeof *to_layer);
+	uint32_t *count = need_zero(n * 6, sizeof *count);
+	struct frame frame = {0};
+
+	for (size_t from = 0; from < p->layers; from++)
+		for (size_t to = from + 1; to < p->layers; to++, at++) {
+			from_layer[at] = p->layer[from].name;
+			to_layer[at] = p->layer[to].name;
+			compare(count + at, n, p, from, to);
+		}
+	set_strings(&frame, "row_layer", n, from_layer);
+	set_strings(&frame, "col_layer", n, to_layer);
+	set_counts(&frame, names, 6, count, n);
+	write_frame(out, &frame);
+	frame_free(&frame);
+	free(count);
+	free(to_layer);
+	free(from_layer);
+}
+
+/* Each feature is in one chain, which begins where it has no partner before. */
+static void write_chains(struct writer *out, const struct path *p)
+{
+	size_t entries = 0, chains = 0, n = 0;
+	struct frame frame = {0};
+
+	for (size_t l = 0; l < p->layers; l++)
+		entries += p->layer[l].n;
+	uint32_t *indptr = need(entries + 1, sizeof *indptr), *layer = need(entries, sizeof *layer);
+	uint32_t *feature = need(entries, sizeof *feature), *length = need(entries, sizeof *length);
+	float *cost = need(entries, sizeof *cost), *margin = need(entries, sizeof *margin);
+	float *weakest = need(entries, sizeof *weakest), *dearest = need(entries, sizeof *dearest);
+	const char **weakest_layer = need(entries, sizeof *weakest_layer);
+	uint8_t *certified = need(entries, sizeof *certified);
+
+	for (size_t l = 0; l < p->layers; l++)
+		for (size_t i = 0; i < p->layer[l].n; i++) {
+			if (partner_before(p, l, i))
+				continue;
+			struct walk w = walk_from(l, i);
+			indptr[chains] = (uint32_t)n;
+			for (bool on = true; on; n++) {
+				layer[n] = (uint32_t)w.layer;
+				feature[n] = p->layer[w.layer].feature[w.feature];
+				on = step(p, &w);
+				cost[n] = w.cost;
+				margin[n] = w.margin;
+			}
+			length[chains] = (uint32_t)n - indptr[chains];
+			weakest[chains] = w.weakest;
+			weakest_layer[chains] = p->layer[w.weakest_layer].name;
+			dearest[chains] = w.dearest;
+			certified[chains++] = w.certified && w.layer > l;
+		}
+	indptr[chains] = (uint32_t)n;
+	set_tensor(&frame, "indptr", U4, indptr, 1, chains + 1);
+	set_tensor(&frame, "layer", U4, layer, 1, n);
+	set_tensor(&frame, "feature", U4, feature, 1, n);
+	set_tensor(&frame, "cost", F4, cost, 1, n);
+	set_tensor(&frame, "margin", F4, margin, 1, n);
+	set_tensor(&frame, "length", U4, length, 1, chains);
+	set_tensor(&frame, "weakest", F4, weakest, 1, chains);
+	set_strings(&frame, "weakest_layer", chains, weakest_layer);
+	set_tensor(&frame, "dearest", F4, dearest, 1, chains);
+	if (p->layers > 0 && verdicts(p, 0, p->layers - 1))
+		set_tensor(&frame, "certified", U1, certified, 1, chains);
+	write_frame(out, &frame);
+	frame_free(&frame);
+	free(certified);
+	free(weakest_layer);
+	free(dearest);
+	free(weakest);
+	free(margin);
+	free(cost);
+	free(length);
+	free(feature);
+	free(layer);
+	free(indptr);
+}
+
+/* Pairs of features, as a matching has them. */
+struct pairs {
+	const char **row_layer, **col_layer;
+	uint32_t *row_feature, *col_feature;
+	float *cost, *margin;
+};
+
+static struct pairs pairs_for(size_t n)
+{
+	return (struct pairs){need(n, sizeof(char *)), need(n, sizeof(char *)), need(n, sizeof(uint32_t)),
+		need(n, sizeof(uint32_t)), need(n, sizeof(float)), need(n, sizeof(float))};
+}
+
+static void set_pair(struct pairs *p, size_t k, const struct layer *row, uint32_t i, const struct layer *col, uint32_t j)
+{
+	p->row_layer[k] = row->name;
+	p->row_feature[k] = row->feature[i];
+	p->col_layer[k] = col->name;
+	p->col_feature[k] = col->feature[j];
+}
+
+static void set_pairs(struct frame *frame, const struct pairs *p, size_t n)
+{
+	set_strings(frame, "row_layer", n, p->row_layer);
+	set_tensor(frame, "row_feature", U4, p->row_feature, 1, n);
+	set_strings(frame, "col_layer", n, p->col_layer);
+	set_tensor(frame, "col_feature", U4, p->col_feature, 1, n);
+	set_tensor(frame, "cost", F4, p->cost, 1, n);
+	set_tensor(frame, "margin", F4, p->margin, 1, n);
+}
+
+static void pairs_free(struct pairs *p)
+{
+	free(p->row_layer);
+	free(p->col_layer);
+	free(p->row_feature);
+	free(p->col_feature);
+	free(p->cost);
+	free(p->margin);
+}
+
+/* From k on, column by column: the rows whose nearest is also another's. Returns where they end. */
+static size_t list_merges(struct pairs *p, size_t k, const struct map *a, const struct layer *row,
+	const struct layer *col)
+{
+	size_t *next = need(col->n, sizeof *next);
+
+	for (size_t j = 0; j < col->n; j++) {
+		next[j] = k;
+		k += a->rows[j] > 1 ? a->rows[j] : 0;
+	}
+	for (uint32_t i = 0; i < row->n; i++) {
+		uint32_t j = a->col_of[i];
+		if (j == UNASSIGNED || a->rows[j] < 2)
+			continue;
+		set_pair(p, next[j], row, i, col, j);
+		p->cost[next[j]] = a->match.cost[a->pair[i]];
+		p->margin[next[j]++] = a->match.margin[a->pair[i]];
+	}
+	free(next);
+	return k;
+}
+
+static void write_merges(struct writer *out, const struct path *p)
+{
+	size_t n = 0, most = 0, l = p->layers;
+	struct frame frame = {0};
+	bool any = false;
+
+	for (const struct map *a = p->map; a < p->map + p->maps; a++)
+		if (a->nearest) {
+			any = true;
+			most += a->match.row.n;
+		}
+	struct pairs pairs = pairs_for(most);
+	for (size_t at = 0; at < l * l; at++)
+		if (p->nearest[at])
+			n = list_merges(&pairs, n, p->nearest[at], &p->layer[at / l], &p->layer[at % l]);
+	set_pairs(&frame, &pairs, n);
+	if (any)
+		write_frame(out, &frame);
+	frame_free(&frame);
+	pairs_free(&pairs);
+}
+
+/* What the matchings' headers say, but for what is of one matching only. */
+static void join_headers(struct frame *header, const struct path *p)
+{
+	static const char *const of_one[] = {"rows", "cols", "matched", "total", "method", "max_cost"};
+
+	for (size_t k = 0; k < p->maps; k++)
+		join_header(header, &p->map[k].header);
+	for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
+		drop_field(header, of_one[i]);
+}
+
+static void write_flow(struct writer *out, struct frame *header, const struct path *p)
+{
+	set_string(header, "kind", "flow");
+	write_header(out, header);
+	write_layers(out, p);
+	write_pairs(out, p);
+	write_chains(out, p);
+	write_merges(out, p);
+}
+
+static size_t end_of(const struct path *p, const char *name)
+{
+	size_t l = place(p, name);
+
+	if (l == p->layers)
+		die("--compose: layer %s is not on the path", name);
+	return l;
+}
+
+/* The features of a layer that no pair has. */
+static struct ids rest_of(const struct layer *l, const bool *paired)
+{
+	uint32_t *feature = need(l->n, sizeof *feature);
+	struct ids rest = {0, need(l->n, sizeof(char *)), feature};
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!paired[i]) {
+			rest.layer[rest.n] = l->name;
+			feature[rest.n++] = l->feature[i];
+		}
+	return rest;
+}
+
+static void write_rest(struct writer *out, const struct ids *row, const struct ids *col)
+{
+	struct frame frame = {0};
+
+	set_strings(&frame, "free_row_layer", row->n, row->layer);
+	set_tensor(&frame, "free_row_feature", U4, row->feature, 1, row->n);
+	set_strings(&frame, "free_col_layer", col->n, col->layer);
+	set_tensor(&frame, "free_col_feature", U4, col->feature, 1, col->n);
+	write_frame(out, &frame);
+	frame_free(&frame);
+}
+
+static void write_composed(struct writer *out, struct frame *header, const struct path *p)
+{
+	size_t from = end_of(p, ends[0]), to = end_of(p, ends[1]), n = 0;
+
+	if (from >= to)
+		die("--compose: layer %s does not come before layer %s on the path", ends[0], ends[1]);
+	const struct layer *row = &p->layer[from], *col = &p->layer[to];
+	struct pairs pairs = pairs_for(row->n);
+	uint32_t *row_number = need(row->n, sizeof *row_number), *col_number = need(row->n, sizeof *col_number);
+	uint8_t *certified = need(row->n, sizeof *certified);
+	bool *row_paired = need_zero(row->n, sizeof *row_paired), *col_paired = need_zero(col->n, sizeof *col_paired);
+	struct frame frame = {0};
+	double total = 0;
+
+	for (uint32_t i = 0; i < row->n; i++) {
+		struct walk w = walk_from(from, i);
+		if (!reach(p, &w, to))
+			continue;
+		set_pair(&pairs, n, row, i, col, w.feature);
+		pairs.cost[n] = (float)w.total;
+		pairs.margin[n] = w.weakest;
+		certified[n] = w.certified;
+		row_number[n] = i;
+		col_number[n++] = w.feature;
+		row_paired[i] = col_paired[w.feature] = true;
+		total += w.total;
+	}
+	set_string(header, "kind", "matching");
+	set_string(header, "method", "composed");
+	set_integer(header, "rows", (int64_t)row->n);
+	set_integer(header, "cols", (int64_t)col->n);
+	set_integer(header, "matched", (int64_t)n);
+	set_real(header, "total", total);
+	write_header(out, header);
+	set_pairs(&frame, &pairs, n);
+	set_tensor(&frame, "row", U4, row_number, 1, n);
+	set_tensor(&frame, "col", U4, col_number, 1, n);
+	if (verdicts(p, from, to))
+		set_tensor(&frame, "certified", U1, certified, 1, n);
+	write_frame(out, &frame);
+	frame_free(&frame);
+	struct ids free_row = rest_of(row, row_paired), free_col = rest_of(col, col_paired);
+	write_rest(out, &free_row, &free_col);
+	free(free_row.layer);
+	free(free_col.layer);
+	free((void *)(uintptr_t)free_row.feature);
+	free((void *)(uintptr_t)free_col.feature);
+	free(col_paired);
+	free(row_paired);
+	free(certified);
+	free(col_number);
+	free(row_number);
+	pairs_free(&pairs);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	char **operand = opt_parse(argv, options, "flow [OPTION]... [MATCHING]...",
+		"Follows features through layers by the matchings from each layer to the next.", 1 << 20);
+	struct writer *out = writer_open();
+	struct frame header = {0};
+	struct path path;
+
+	read_path(operand, &path);
+	join_headers(&header, &path);
+	if (ends[0])
+		write_composed(out, &header, &path);
+	else
+		write_flow(out, &header, &path);
+	write_end(out);
+	writer_close(out);
+	frame_free(&header);
+	path_free(&path);
+	free(operand);
+	return 0;
+}

@@ -1,0 +1,205 @@
+# contract: matching flow
+load helper
+
+# agrees OPTION...: flows of random matchings through two, three and five layers, made with these options, are those
+# of permutation matrices and dicts; so is the composed matching of the path's ends
+agrees() {
+	for path in "b a" "mid first last" "5 4 3 2 1"; do
+		for seed in 1 2 3; do
+			oracle flow make $path --seed $seed "$@" >in
+			flow in >out
+			oracle flow check out in $path
+		done
+		flow --compose ${path%% *} ${path##* } in >out
+		oracle flow composed out in ${path%% *} ${path##* } $path
+	done
+}
+
+# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on `ab` and `bc`, the
+# frames [pairs, rest] of each
+given() {
+	"$PY" - "$1" <<-'E'
+	import sys
+	import numpy as np
+	from stream import pack
+	def matching(a, b, col):
+	    n = len(col)
+	    return [{"row_layer": [a] * n, "row_feature": np.arange(n, dtype="<u4"), "col_layer": [b] * n,
+	             "col_feature": np.array(col, "<u4"), "cost": np.ones(n, "<f4"), "margin": np.ones(n, "<f4"),
+	             "row": np.arange(n, dtype="<u4"), "col": np.array(col, "<u4")},
+	            {"free_row_layer": [], "free_row_feature": np.zeros(0, "<u4"), "free_col_layer": [],
+	             "free_col_feature": np.zeros(0, "<u4")}]
+	ab, bc, method = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2]), ["assignment"] * 2
+	exec(sys.argv[1])
+	for frames, how in zip((ab, bc), method):
+	    sys.stdout.buffer.write(pack({"kind": "matching", "method": how, "stray": 1}, frames))
+	E
+}
+
+# values STATEMENT: runs it on `header` and `frames` of the stream in ./out
+values() {
+	"$PY" -c "
+import numpy as np
+from stream import read
+(header, frames), = read(open('out', 'rb'))
+$1"
+}
+
+@test "layers, pairs and chains are those of permutation matrices and dicts" {
+	agrees
+	agrees --share .7
+	agrees --share .2 --silent
+}
+
+@test "and so is what agrees with direct matchings" {
+	agrees --direct
+	agrees --direct --share .6
+}
+
+@test "and so are merges and splits" {
+	agrees --nearest --share .9
+	agrees --nearest --direct
+}
+
+@test "what is certified by all links is certified" {
+	agrees --certified --share .8
+	given "ab[0]['certified'] = np.ones(4, '|u1')" | flow >out
+	values "assert 'certified' not in frames[2]"
+}
+
+@test "a permutation composed with its inverse is the identity" {
+	given "" | flow --compose A C >out
+	values "
+assert frames[0]['row_feature'].tolist() == frames[0]['col_feature'].tolist() == [0, 1, 2, 3]
+assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header['total'] == 8 and header['stray'] == 1"
+}
+
+@test "composition is associative" {
+	oracle flow make 1 2 3 4 --share .8 >in
+	for middle in "1 3" "2 4"; do
+		set -- $middle
+		flow --compose $1 $2 in >part
+		"$PY" - "$1" "$2" >rest <<-'E'
+		import sys
+		from stream import pack, read
+		for header, frames in read(open("in", "rb")):
+		    if sys.argv[1] not in frames[0]["row_layer"] and sys.argv[2] not in frames[0]["col_layer"]:
+		        sys.stdout.buffer.write(pack(header, frames))
+		E
+		flow --compose 1 4 part rest | frame2tsv --columns row_feature,col_feature,margin >"$1"
+	done
+	[ "$(wc -l <1)" -gt 5 ]
+	cmp 1 2
+	flow --compose 1 4 in | frame2tsv --columns row_feature,col_feature,margin | cmp 1 -
+}
+
+@test "births and those with a partner before are all features, and each feature is in one chain" {
+	oracle flow make 1 2 3 --share .5 >in
+	flow in >out
+	values "
+from stream import read
+layers, pairs, chains = frames
+composed = dict(zip(zip(pairs['row_layer'], pairs['col_layer']), pairs['composed']))
+for l in 1, 2:
+    assert layers['births'][l] + composed[str(l), str(l + 1)] == layers['features'][l]
+    assert layers['deaths'][l - 1] + composed[str(l), str(l + 1)] == layers['features'][l - 1]
+assert len(chains['length']) == layers['features'][0] + layers['births'].sum()
+assert len(set(zip(chains['layer'], chains['feature']))) == len(chains['feature']) == layers['features'].sum()"
+}
+
+@test "the order of the matchings does not matter, nor in how many files they are" {
+	oracle flow make one two three four --direct >in
+	"$PY" -c "
+from stream import pack, read
+for k, (header, frames) in enumerate(sorted(read(open('in', 'rb')), key=str)):
+    open(f'part{k}', 'wb').write(pack(header, frames))"
+	flow in >out
+	flow part? >sorted
+	oracle same out sorted history
+	cat part[135] | flow part0 - part2 part4 >mixed
+	oracle same out mixed history
+}
+
+@test "a table spells the chains" {
+	given "ab[0] = {name: x[:2] for name, x in ab[0].items()}" | flow | frame2tsv --columns chain,length,weakest,weakest_layer,dearest >table
+	printf '%s\t%s\t%s\t%s\t%s\n' chain length weakest weakest_layer dearest "A:0 B:1 C:0" 3 1.0 A 1.0 "A:1 B:2 C:1" 3 1.0 A 1.0 \
+		"B:0 C:3" 2 1.0 B 1.0 "B:3 C:2" 2 1.0 B 1.0 | cmp table -
+	given "" | flow | frame2tsv | grep -c . | grep -qx $((1 + 3 + 1 + 3 + 1 + 4))
+}
+
+@test "chains that do not fit their frame are refused" {
+	given "" | flow >f
+	for bend in "frames[2]['indptr'] = frames[2]['indptr'][::-1]" "frames[2]['indptr'] = frames[2]['indptr'] * 2" \
+			"frames[2]['layer'] = frames[2]['layer'] + 1"; do
+		"$PY" -c "
+import sys
+import numpy as np
+from stream import pack, read
+(header, frames), = read(open('f', 'rb'))
+$bend
+sys.stdout.buffer.write(pack(header, frames))" >bent
+		fails 1 frame2tsv bent
+	done
+	[ "$line" = "frame2tsv: bent: frame 3: layer 3 of 3" ]
+}
+
+@test "a matching without features is left out and said so" {
+	given "" >both
+	given "ab[0], ab[1], bc = {n: x[:0] for n, x in ab[0].items()}, {n: x[:0] for n, x in ab[1].items()}, bc" >some
+	stream matching --empty >none
+	flow some none 2>words >out
+	for name in some none; do echo "flow: $name: a matching without features on one side is left out"; done | cmp words -
+	values "assert frames[0]['layer'] == ['B', 'C']"
+	flow --quiet none >out
+	values "assert frames[0]['layer'] == [] and header['kind'] == 'flow'"
+}
+
+@test "what makes no path is refused by name" {
+	fails 1 flow <(given "bc[0]['row_layer'] = list('BBBA')")
+	[[ $line == *"stream 2: frame 2: layers B and A on one side, where a matching leads from one layer to one other" ]]
+	given "bc[0]['row_layer'] = bc[0]['col_layer']" >in
+	fails 1 flow in
+	[[ $line == *"layer C on both sides: act-dump --layer gives names that differ" ]]
+	given "bc[0]['col_layer'] = ['A'] * 4" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: layer A to B: the one-to-one matchings make no path through layer A" ]
+	given "method = ['nearest'] * 2" >in
+	fails 1 flow in
+	given "bc[0].update(row_layer=['A'] * 4)" >in
+	fails 1 flow in
+	[ "$line" = "flow: no one-to-one matching from layer B to layer C" ]
+	given "bc = ab" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: layer A to B: a second one-to-one matching" ]
+}
+
+@test "a feature that stands twice is refused, but for the columns of nearest pairs" {
+	given "bc[0]['row_feature'][1] = 0" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: layer B to C: row feature 0 stands twice" ]
+	given "ab[0]['col_feature'][1] = 1" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: layer A to B: column feature 1 stands twice" ]
+}
+
+@test "what is no matching is refused by name" {
+	given "bc[0]['cost'][2] = np.nan" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: stream 2: frame 1: the cost or the margin of pair 2 is no number" ]
+	given "del ab[0]['margin']" >in
+	fails 1 flow in
+	given "ab[0]['row_layer'].pop()" >in
+	fails 1 flow in
+	fails 1 flow <(stream distances)
+	[[ $line == *"a stream of distances, where matching are read" ]]
+	fails 1 flow missing
+}
+
+@test "a wrong command line is refused, and a layer that is not on the path" {
+	given "" >in
+	fails 2 flow --compose A
+	fails 1 flow --compose A D in
+	[ "$line" = "flow: --compose: layer D is not on the path" ]
+	fails 1 flow --compose C A in
+	[ "$line" = "flow: --compose: layer C does not come before layer A on the path" ]
+}
