@@ -2,38 +2,122 @@
 
 #include <math.h>
 
-size_t assign_workspace(size_t n, size_t m)
+/* Dijkstra's algorithm over items 0, 1, ...: how far each is, and a heap of those that are open. */
+struct search {
+	double *dist;
+	uint32_t *heap, *place;		/* place: one more than where it is in the heap; 0: not seen; CLOSED */
+	uint32_t *seen;
+	size_t open, count;		/* items in the heap; items seen */
+};
+#define CLOSED UINT32_MAX
+
+static size_t search_workspace(size_t items)
 {
-	return m + (2 * m + n + 1) / 2;		/* doubles dist; integers path, column, rows */
+	return items + (3 * items + 1) / 2;
 }
 
-/* A row's cost in a column: no more than the ceiling. */
-static double at(const struct assignment *a, size_t i, size_t j)
+static struct search search_in(double *workspace, size_t items)
 {
-	double c = (double)a->cost[i * a->m + j];
+	uint32_t *heap = (uint32_t *)(workspace + items);
 
-	return c < a->ceiling ? c : a->ceiling;
+	for (size_t x = 0; x < items; x++)
+		heap[items + x] = 0;
+	return (struct search){workspace, heap, heap + items, heap + 2 * items, 0, 0};
 }
 
-/* The smallest and second smallest reduced cost of a row, and the columns they are in. */
+/* Of equals the later item: unlisted columns (see augment) are looked into before others are closed. */
+static bool nearer(const struct search *s, uint32_t x, uint32_t y)
+{
+	return s->dist[x] < s->dist[y] || (s->dist[x] == s->dist[y] && x > y);
+}
+
+static void put(struct search *s, size_t k, uint32_t x)
+{
+	s->heap[k] = x;
+	s->place[x] = (uint32_t)k + 1;
+}
+
+/* Item x is no farther than d; an item that was closed is open again. */
+static void offer(struct search *s, uint32_t x, double d)
+{
+	if (s->place[x] == 0)
+		s->seen[s->count++] = x;
+	size_t k = s->place[x] == 0 || s->place[x] == CLOSED ? s->open++ : s->place[x] - 1;
+
+	s->dist[x] = d;
+	for (; k > 0 && nearer(s, x, s->heap[(k - 1) / 2]); k = (k - 1) / 2)
+		put(s, k, s->heap[(k - 1) / 2]);
+	put(s, k, x);
+}
+
+static uint32_t close_nearest(struct search *s)
+{
+	uint32_t top = s->heap[0], x = s->heap[--s->open];
+	size_t k = 0;
+
+	for (size_t child; (child = 2 * k + 1) < s->open; k = child) {
+		child += child + 1 < s->open && nearer(s, s->heap[child + 1], s->heap[child]);
+		if (!nearer(s, s->heap[child], x))
+			break;
+		put(s, k, s->heap[child]);
+	}
+	put(s, k, x);
+	s->place[top] = CLOSED;
+	return top;
+}
+
+static bool any_within(const struct search *s, double limit)
+{
+	return s->open > 0 && s->dist[s->heap[0]] < limit;
+}
+
+/* May item x be nearer than known, at d? */
+static bool improves(const struct search *s, uint32_t x, double d)
+{
+	return s->place[x] == 0 || (s->place[x] != CLOSED && d < s->dist[x]);
+}
+
+static void forget(struct search *s)
+{
+	for (size_t k = 0; k < s->count; k++)
+		s->place[s->seen[k]] = 0;
+	s->open = s->count = 0;
+}
+
+/* fmin() and fmax() are calls. */
+static double lesser(double x, double y)
+{
+	return x < y ? x : y;
+}
+
+static double greater(double x, double y)
+{
+	return x > y ? x : y;
+}
+
+/* The two columns that cost a row least, and what. The second may stand for what is not listed, or for being left
+ * alone, and is then NULL. */
 struct two {
 	double first, second;
-	uint32_t j1, j2;
+	const struct candidate *one, *other;
 };
 
-static struct two two_smallest(const struct assignment *a, size_t i)
+static struct two two_cheapest(const struct assignment *a, size_t i)
 {
-	struct two s = {INFINITY, INFINITY, 0, 0};
+	const struct candidates *of = &a->of[i];
+	struct two s = {INFINITY, lesser(of->beyond, a->ceiling), NULL, NULL};
 
-	for (size_t j = 0; j < a->m; j++) {
-		double c = at(a, i, j) - a->v[j];
-		if (c >= s.second)
+	for (size_t k = 0; k < of->n && of->at[k].key < s.second; k++) {
+		const struct candidate *c = &of->at[k];
+		double d = (double)c->cost - a->v[c->col];
+		if (d >= s.second)
 			continue;
-		if (c < s.first) {
-			s.second = s.first, s.j2 = s.j1;
-			s.first = c, s.j1 = (uint32_t)j;
+		if (d < s.first) {
+			if (s.one)
+				s.second = s.first, s.other = s.one;
+			s.first = d, s.one = c;
 		} else {
-			s.second = c, s.j2 = (uint32_t)j;
+			s.second = d, s.other = c;
 		}
 	}
 	return s;
@@ -48,14 +132,16 @@ static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t c
 
 	for (size_t k = 0; k < count; ) {
 		uint32_t i = rows[k++];
-		struct two s = two_smallest(a, i);
-		uint32_t j = s.j1;
-		double price = s.second < INFINITY ? a->v[j] - (s.second - s.first) : a->v[j];
-		bool rose = price < a->v[j];		/* false as well when rounding swallows the step */
-		if (s.second == s.first && a->row_of[j] != UNASSIGNED)
-			j = s.j2;
-		uint32_t loser = a->row_of[j];
-		if (s.first == INFINITY || (loser != UNASSIGNED && !rose && s.first < s.second)) {
+		struct two s = two_cheapest(a, i);
+		if (!s.one) {
+			rows[waiting++] = i;
+			continue;
+		}
+		double price = s.second < INFINITY ? a->v[s.one->col] - (s.second - s.first) : a->v[s.one->col];
+		bool rose = price < a->v[s.one->col];	/* false as well when rounding swallows the step */
+		const struct candidate *c = !rose && s.other && a->row_of[s.one->col] != UNASSIGNED ? s.other : s.one;
+		uint32_t j = c->col, loser = a->row_of[j];
+		if (loser != UNASSIGNED && !rose) {
 			rows[waiting++] = i;
 			continue;
 		}
@@ -63,10 +149,11 @@ static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t c
 			a->v[j] = price;
 		a->row_of[j] = i;
 		a->col_of[i] = j;
+		a->paid[i] = c->cost;
 		if (loser == UNASSIGNED)
 			continue;
 		a->col_of[loser] = UNASSIGNED;
-		if (rose && patience > 0) {
+		if (patience > 0) {
 			patience--;
 			rows[--k] = loser;
 		} else {
@@ -76,77 +163,100 @@ static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t c
 	return waiting;
 }
 
-/* Dijkstra from free row i over reduced costs to the nearest free column; then prices, then the path. */
-static bool augment(const struct assignment *a, uint32_t i, double *dist, uint32_t *path, uint32_t *column)
-{
-	size_t m = a->m, scanned = 0, ready = 0;	/* [0, scanned) are done, [scanned, ready) at `least` */
-	double least = 0, *v = a->v;
-	uint32_t end = UNASSIGNED;
+/* Where the shortest path ends, and how long it is: row `row` takes the free column `col`, or goes alone. */
+struct end {
+	double dist;
+	uint32_t col, row;
+};
 
-	for (size_t j = 0; j < m; j++) {
-		dist[j] = at(a, i, j) - v[j];
-		path[j] = i;
-		column[j] = (uint32_t)j;
+/* A search for a free column. Its items are the columns, and m + i for what is not listed of row i. */
+struct path {
+	struct search search;
+	double *shift;			/* (n): row i pays shift_i + c_ij - v_j for column j */
+	uint32_t *from;			/* (m): the row that comes to a column, ... */
+	float *pay;			/* ... and what it pays */
+	uint32_t *closed;		/* (m): columns, nearest first */
+};
+
+static void reach(const struct assignment *a, struct path *p, uint32_t i, struct end *end)
+{
+	const struct candidates *of = &a->of[i];
+	double shift = p->shift[i];
+
+	if (shift + a->ceiling < end->dist)
+		*end = (struct end){shift + a->ceiling, UNASSIGNED, i};
+	for (size_t k = 0; k < of->n && shift + of->at[k].key < end->dist; k++) {
+		uint32_t j = of->at[k].col;
+		double d = shift + (double)of->at[k].cost - a->v[j];
+		if (d >= end->dist || !improves(&p->search, j, d))
+			continue;
+		p->from[j] = i;
+		p->pay[j] = of->at[k].cost;
+		if (a->row_of[j] == UNASSIGNED)
+			*end = (struct end){d, j, i};
+		else
+			offer(&p->search, j, d);
 	}
-	while (end == UNASSIGNED) {
-		if (scanned == ready) {
-			least = INFINITY;
-			for (size_t k = scanned; k < m; k++) {
-				uint32_t j = column[k];
-				if (dist[j] > least)
-					continue;
-				if (dist[j] < least) {
-					least = dist[j];
-					ready = scanned;
-				}
-				column[k] = column[ready];
-				column[ready++] = j;
-			}
-			if (least == INFINITY)
-				return false;
-			for (size_t k = scanned; k < ready && end == UNASSIGNED; k++)
-				if (a->row_of[column[k]] == UNASSIGNED)
-					end = column[k];
-			if (end != UNASSIGNED)
-				break;
-		}
-		uint32_t via = column[scanned++], r = a->row_of[via];
-		double shift = at(a, r, via) - v[via] - least;
-		for (size_t k = ready; k < m; k++) {
-			uint32_t j = column[k];
-			double d = at(a, r, j) - v[j] - shift;
-			if (!(d < dist[j]))
+	if (shift + of->beyond < end->dist)
+		offer(&p->search, (uint32_t)(a->m + i), shift + of->beyond);
+}
+
+/* Dijkstra from free row i over reduced costs to the nearest end; then prices, then the path. */
+static bool augment(const struct assignment *a, uint32_t i, struct path *p)
+{
+	struct end end = {INFINITY, UNASSIGNED, i};
+	size_t closed = 0;
+
+	p->shift[i] = 0;
+	reach(a, p, i, &end);
+	while (any_within(&p->search, end.dist)) {
+		uint32_t x = close_nearest(&p->search), r;
+		if (x >= a->m) {
+			r = x - (uint32_t)a->m;
+			if (!a->more || !a->more(a->context, r, a->v))
 				continue;
-			dist[j] = d;
-			path[j] = r;
-			if (d > least)
-				continue;
-			if (a->row_of[j] == UNASSIGNED) {
-				end = j;
-				break;
-			}
-			column[k] = column[ready];
-			column[ready++] = j;
+		} else {
+			p->closed[closed++] = x;
+			r = a->row_of[x];
+			p->shift[r] = p->search.dist[x] - ((double)a->paid[r] - a->v[x]);
 		}
+		reach(a, p, r, &end);
 	}
-	for (size_t k = 0; k < scanned; k++)
-		v[column[k]] += fmin(dist[column[k]] - least, 0);
-	for (uint32_t r = UNASSIGNED, j = end; r != i; ) {
-		r = path[j];
-		a->row_of[j] = r;
+	for (size_t k = 0; k < closed; k++)
+		a->v[p->closed[k]] -= end.dist - p->search.dist[p->closed[k]];
+	forget(&p->search);
+	if (end.dist == INFINITY)
+		return false;
+	uint32_t j = end.col;
+	if (j == UNASSIGNED) {			/* the row stays alone; its column goes to the one that came for it */
+		j = a->col_of[end.row];
+		a->col_of[end.row] = UNASSIGNED;
+	}
+	for (uint32_t r = end.col == UNASSIGNED ? end.row : UNASSIGNED; r != i; ) {
+		r = p->from[j];
 		uint32_t next = a->col_of[r];
+		a->row_of[j] = r;
 		a->col_of[r] = j;
+		a->paid[r] = p->pay[j];
 		j = next;
 	}
 	return true;
 }
 
+size_t assign_workspace(size_t n, size_t m)
+{
+	return search_workspace(n + m) + n + (3 * m + n + 1) / 2;
+}
+
 bool assign(const struct assignment *a, double *workspace)
 {
 	size_t n = a->n, m = a->m, left = n;
-	double *dist = workspace;
-	uint32_t *path = (uint32_t *)(dist + m), *column = path + m, *rows = column + m;
+	struct path p = {.search = search_in(workspace, n + m), .shift = workspace + search_workspace(n + m)};
+	uint32_t *rows = (uint32_t *)(p.shift + n);
 
+	p.from = rows + n;
+	p.closed = p.from + m;
+	p.pay = (float *)(p.closed + m);
 	for (size_t j = 0; j < m; j++) {
 		a->v[j] = 0;
 		a->row_of[j] = UNASSIGNED;
@@ -158,156 +268,115 @@ bool assign(const struct assignment *a, double *workspace)
 	for (int pass = 0; pass < 2; pass++)
 		left = row_reduction(a, rows, left, 8 * n);
 	for (size_t k = 0; k < left; k++)
-		if (!augment(a, rows[k], dist, path, column))
+		if (!augment(a, rows[k], &p))
 			return false;
 	for (size_t i = 0; i < n; i++)
-		a->u[i] = at(a, i, a->col_of[i]) - a->v[a->col_of[i]];
+		a->u[i] = a->col_of[i] == UNASSIGNED ? a->ceiling : (double)a->paid[i] - a->v[a->col_of[i]];
 	return true;
 }
 
-static double reduced(const struct assignment *a, size_t i, size_t j)
+/* Margins are distances between rows: from row x to row y when x takes over y's column. Row n stands for the
+ * outside: x goes there to a free column, or to be left alone; y comes from there when its column goes free, or when
+ * it is not alone any more. */
+
+static double reduced(const struct assignment *a, size_t i, float cost, size_t j)
 {
-	return fmax(at(a, i, j) - a->u[i] - a->v[j], 0);
+	return greater((double)cost - a->u[i] - a->v[j], 0);
 }
 
-static void insert(struct move *move, size_t count, double cost, uint32_t to)
+void margin_arrivals(double *arrival, const struct assignment *a, double *workspace)
 {
-	size_t k = count - 1;
+	size_t n = a->n, m = a->m;
+	double *least = workspace;	/* (m): c_ij - u_i, of rows that column j is not assigned to */
+	double unlisted = INFINITY, outside = m > n || a->ceiling < INFINITY ? 0 : INFINITY;
 
-	if (!(cost < move[k].cost))
-		return;
-	for (; k > 0 && cost < move[k - 1].cost; k--)
-		move[k] = move[k - 1];
-	move[k] = (struct move){cost, to};
-}
-
-void margin_moves(struct move *move, const struct assignment *a, size_t i)
-{
-	size_t n = a->n, count = i < n ? MOVES : n;
-	double to_free = INFINITY;
-
-	for (size_t k = 0; k < count; k++)
-		move[k] = (struct move){INFINITY, (uint32_t)n};
-	for (size_t j = 0; j < a->m; j++) {
-		double cost = i < n ? reduced(a, i, j) : -a->v[j];
-		if (a->row_of[j] == UNASSIGNED)
-			to_free = fmin(to_free, cost);
-		else if (a->row_of[j] != i)
-			insert(move, count, cost, a->row_of[j]);
-	}
-	if (i < n)
-		insert(move, count, to_free, (uint32_t)n);
-}
-
-void margin_arrivals(double *arrival, const struct move *moves, const struct assignment *a)
-{
-	double others = INFINITY;	/* no move that is not listed costs less */
-
-	for (size_t i = 0; i < a->n; i++)
-		others = fmin(others, moves[i * MOVES + MOVES - 1].cost);
-	for (size_t i = 0; i < a->n; i++)
-		arrival[i] = others;
-	for (size_t k = 0; k < a->n * (MOVES + 1); k++)
-		if (moves[k].to < a->n)
-			arrival[moves[k].to] = fmin(arrival[moves[k].to], moves[k].cost);
-}
-
-/* The next move of a row that was reached; total is the way up to and with it. */
-struct step {
-	double total;
-	uint32_t row, move;
-};
-
-static void push(struct step *heap, size_t *size, double total, uint32_t row, uint32_t move)
-{
-	size_t k = (*size)++;
-
-	for (; k > 0 && total < heap[(k - 1) / 2].total; k = (k - 1) / 2)
-		heap[k] = heap[(k - 1) / 2];
-	heap[k] = (struct step){total, row, move};
-}
-
-static struct step pop(struct step *heap, size_t *size)
-{
-	struct step top = heap[0], last = heap[--*size];
-	size_t k = 0;
-
-	for (size_t child = 1; child < *size; child = 2 * k + 1) {
-		child += child + 1 < *size && heap[child + 1].total < heap[child].total;
-		if (!(heap[child].total < last.total))
-			break;
-		heap[k] = heap[child];
-		k = child;
-	}
-	heap[k] = last;
-	return top;
-}
-
-/* The margin by Dijkstra over all moves, where the listed ones do not suffice; a way dearer than `best` is none. */
-static double dense_margin(const struct assignment *a, size_t i, double best, double arrival, double *workspace)
-{
-	double *dist = workspace;
-	uint32_t *column = (uint32_t *)(dist + a->m), own = a->col_of[i];
-	size_t left = 0;
-
-	for (size_t j = 0; j < a->m; j++)
-		if (j != own) {
-			dist[j] = reduced(a, i, j);
-			column[left++] = (uint32_t)j;
+	for (size_t j = 0; j < m; j++)
+		least[j] = INFINITY;
+	for (size_t i = 0; i < n && a->cost; i++) {
+		const float *cost = a->cost + i * m;
+		size_t own = a->col_of[i];
+		double kept = own < m ? least[own] : 0;
+		for (size_t j = 0; j < m; j++) {
+			double d = (double)cost[j] - a->u[i];
+			least[j] = d < least[j] ? d : least[j];
 		}
-	while (left > 0) {
-		size_t k = 0;
-		for (size_t l = 1; l < left; l++)
-			if (dist[column[l]] < dist[column[k]])
-				k = l;
-		double d = dist[column[k]];
-		uint32_t r = a->row_of[column[k]];
-		if (!(d + arrival < best))
-			break;
-		column[k] = column[--left];
-		best = fmin(best, d + (r == UNASSIGNED ? -a->v[own] : reduced(a, r, own)));
-		for (size_t l = 0; l < left; l++) {
-			uint32_t j = column[l];
-			dist[j] = fmin(dist[j], d + (r == UNASSIGNED ? -a->v[j] : reduced(a, r, j)));
-		}
+		if (own < m)
+			least[own] = kept;
 	}
-	return best;
+	for (size_t i = 0; i < n && !a->cost; i++) {
+		const struct candidates *of = &a->of[i];
+		unlisted = lesser(unlisted, of->beyond - a->u[i]);
+		for (size_t k = 0; k < of->n; k++)
+			if (of->at[k].col != a->col_of[i])
+				least[of->at[k].col] = lesser(least[of->at[k].col], (double)of->at[k].cost - a->u[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t own = a->col_of[i];
+		arrival[i] = own < m ? greater(lesser(lesser(least[own], outside) - a->v[own], unlisted), 0) : 0;
+	}
 }
 
-double assign_margin(const struct assignment *a, size_t i, const struct move *moves, const double *arrival,
-	double *workspace)
+/* Closes row x and comes from it to others that are nearer to i than `best`; returns the best, with the way that ends
+ * here. */
+static double pass(const struct assignment *a, struct search *s, uint32_t x, size_t i, double arrival, double best)
 {
-	size_t n = a->n, own = a->col_of[i], size = 0;
-	double *dist = workspace, best = fmax(a->ceiling - a->u[i] - a->v[own], 0);
-	struct step *heap = (struct step *)(dist + n + 1);
+	const struct candidates *of = &a->of[x];
+	double base = s->dist[x] - a->u[x];
+	uint32_t own = a->col_of[i];
 
-	for (size_t r = 0; r <= n; r++)
-		dist[r] = INFINITY;
-	dist[i] = 0;
-	push(heap, &size, moves[i * MOVES].cost, (uint32_t)i, 0);
-	while (size > 0) {
-		struct step s = pop(heap, &size);
-		uint32_t to = moves[s.row * MOVES + s.move].to;
-		if (!(s.total + arrival[i] < best))
-			return best;
-		if (++s.move < (s.row < n ? MOVES : n))
-			push(heap, &size, dist[s.row] + moves[s.row * MOVES + s.move].cost, s.row, s.move);
-		else if (s.row < n)		/* there may be more */
-			return dense_margin(a, i, best, arrival[i], workspace);
-		if (dist[to] < INFINITY)
+	if (x != i && a->cost)
+		best = lesser(best, s->dist[x] + reduced(a, x, a->cost[x * a->m + own], own));
+	for (size_t k = 0; k < of->n && base + of->at[k].key < best - (a->cost ? arrival : 0); k++) {
+		uint32_t j = of->at[k].col, y = a->row_of[j] == UNASSIGNED ? (uint32_t)a->n : a->row_of[j];
+		double d = s->dist[x] + reduced(a, x, of->at[k].cost, j);
+		if (y == x)
 			continue;
-		dist[to] = s.total;
-		best = fmin(best, s.total + (to < n ? reduced(a, to, own) : -a->v[own]));
-		push(heap, &size, s.total + moves[to * MOVES].cost, to, 0);
+		if (y == i)
+			best = lesser(best, d);
+		else if (d + arrival < best && improves(s, y, d))
+			offer(s, y, d);
+	}
+	double alone = s->dist[x] + greater(a->ceiling - a->u[x], 0);
+	if (alone + arrival < best && improves(s, (uint32_t)a->n, alone))
+		offer(s, (uint32_t)a->n, alone);
+	return best;
+}
+
+static double pass_outside(const struct assignment *a, struct search *s, size_t i, double arrival, double best)
+{
+	double base = s->dist[a->n];
+
+	best = lesser(best, base - a->v[a->col_of[i]]);
+	for (size_t y = 0; y < a->n; y++) {
+		double d = a->col_of[y] == UNASSIGNED ? base : base - a->v[a->col_of[y]];
+		if (y != i && d + arrival < best && improves(s, (uint32_t)y, d))
+			offer(s, (uint32_t)y, d);
 	}
 	return best;
+}
+
+double assign_margin(const struct assignment *a, size_t i, const double *arrival, double *workspace)
+{
+	struct search s = search_in(workspace, a->n + 1);
+	double best = INFINITY, horizon = INFINITY;
+
+	offer(&s, (uint32_t)i, 0);
+	while (any_within(&s, lesser(best, horizon) - arrival[i])) {
+		uint32_t x = close_nearest(&s);
+		if (x == a->n) {
+			best = pass_outside(a, &s, i, arrival[i], best);
+			continue;
+		}
+		best = pass(a, &s, x, i, arrival[i], best);
+		double unlisted = greater(a->of[x].beyond - a->u[x], 0);
+		horizon = lesser(horizon, s.dist[x] + (a->cost ? unlisted + arrival[i] : greater(unlisted, arrival[i])));
+	}
+	return lesser(best, horizon);
 }
 
 size_t margin_workspace(size_t n, size_t m)
 {
-	size_t sparse = 3 * (n + 1), dense = m + (m + 1) / 2;	/* dist and steps; dist and column */
-
-	return sparse > dense ? sparse : dense;
+	return search_workspace(n + 1) > m ? search_workspace(n + 1) : m;
 }
 
 void nearest(uint32_t *col_of, double *margin, const float *cost, size_t n, size_t m)
@@ -329,7 +398,7 @@ void nearest(uint32_t *col_of, double *margin, const float *cost, size_t n, size
 	}
 }
 
-void greedy(uint32_t *col_of, const float *cost, size_t n, size_t m, double *workspace)
+void greedy(uint32_t *col_of, const float *cost, const uint32_t *at, size_t n, size_t k, size_t m, double *workspace)
 {
 	double *best = workspace;			/* of each row, among the columns free when it was looked up */
 	uint32_t *column = (uint32_t *)(best + n);	/* where it is */
@@ -343,9 +412,9 @@ void greedy(uint32_t *col_of, const float *cost, size_t n, size_t m, double *wor
 	}
 	for (;;) {
 		size_t i = 0;
-		for (size_t k = 1; k < n; k++)
-			if (best[k] < best[i])
-				i = k;
+		for (size_t r = 1; r < n; r++)
+			if (best[r] < best[i])
+				i = r;
 		if (n == 0 || best[i] == INFINITY)
 			return;
 		if (column[i] != UNASSIGNED && !taken[column[i]]) {
@@ -355,10 +424,12 @@ void greedy(uint32_t *col_of, const float *cost, size_t n, size_t m, double *wor
 			continue;
 		}
 		best[i] = INFINITY;
-		for (size_t j = 0; j < m; j++)
-			if (!taken[j] && (double)cost[i * m + j] < best[i]) {
-				best[i] = (double)cost[i * m + j];
-				column[i] = (uint32_t)j;
+		for (size_t e = i * k; e < (i + 1) * k; e++) {
+			uint32_t j = at ? at[e] : (uint32_t)(e - i * k);
+			if (!taken[j] && (double)cost[e] < best[i]) {
+				best[i] = (double)cost[e];
+				column[i] = j;
 			}
+		}
 	}
 }

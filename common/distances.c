@@ -88,9 +88,77 @@ struct ids want_ids(const struct reader *in, const struct frame *f, const char *
 	return ids;
 }
 
-void read_distances(struct reader *in, const struct frame *header, struct distances *d)
+/* A block's numbers, checked. */
+struct block {
+	size_t row0, rows, k;
+	const uint32_t *at;
+	const float *dist, *error;
+};
+
+static void check_columns(const struct reader *in, const struct block *b, size_t m)
 {
-	struct frame block = {0};
+	size_t *seen = need_zero(m, sizeof *seen);	/* by which row, plus one */
+
+	for (size_t i = 0; i < b->rows * b->k; i++) {
+		size_t row = b->row0 + i / b->k, j = b->at[i];
+		if (j >= m)
+			bad(in, "row %zu has column %zu of %zu", row, j, m);
+		if (seen[j] == row + 1)
+			bad(in, "row %zu has column %zu twice", row, j);
+		if (i % b->k > 0 && b->dist[i] < b->dist[i - 1])
+			bad(in, "the columns of row %zu are not nearest first", row);
+		seen[j] = row + 1;
+	}
+	free(seen);
+}
+
+static struct block want_block(const struct reader *in, const struct frame *f, const struct distances *d, size_t next,
+	unsigned how)
+{
+	struct block b = {.row0 = want_size(in, f, "row0"), .rows = ANY, .k = d->k};
+	float forbidden = how & SIMILARITIES ? INFINITY : -INFINITY;
+
+	if (find_field(f, "col")) {
+		if (!(how & NEAREST))
+			bad(in, "k nearest distances, where the whole matrix is needed");
+		if (how & SIMILARITIES)
+			bad(in, "k nearest by distance, where --maximize needs all");
+		b.k = ANY;
+		b.at = want(in, f, "col", U4, 2, &b.rows, &b.k);
+	}
+	if (next > 0 && (!b.at != !d->at || b.k != d->k))
+		bad(in, "%zu distances a row, where the block before has %zu", b.k, d->k);
+	b.dist = want(in, f, "dist", F4, 2, &b.rows, &b.k);
+	b.error = find_field(f, "error") ? want(in, f, "error", F4, 2, &b.rows, &b.k) : NULL;
+	if (b.row0 != next || b.rows > d->row.n - next)
+		bad(in, "rows %zu to %zu, where row %zu of %zu is next", b.row0, b.row0 + b.rows, next, d->row.n);
+	if (next > 0 && !b.error != !d->error)
+		bad(in, "error in some blocks and not in others");
+	for (size_t i = 0; i < b.rows * b.k; i++) {
+		size_t row = next + i / b.k, col = b.at ? b.at[i] : i % b.k;
+		if (isnan(b.dist[i]) || b.dist[i] == forbidden)
+			bad(in, "the distance of row %zu and column %zu is no number", row, col);
+		if (b.error && !(b.error[i] >= 0))
+			bad(in, "the error of row %zu and column %zu is %g", row, col, (double)b.error[i]);
+	}
+	if (b.at)
+		check_columns(in, &b, d->col.n);
+	return b;
+}
+
+static void take(float *to, const float *from, const struct block *b, const struct distances *d, float sign)
+{
+	for (size_t i = 0; i < b->rows && !d->turned; i++)
+		for (size_t j = 0; j < b->k; j++)
+			to[(b->row0 + i) * b->k + j] = sign * from[i * b->k + j];
+	for (size_t j = 0; j < b->k && d->turned; j++)
+		for (size_t i = 0; i < b->rows; i++)
+			to[j * d->row.n + b->row0 + i] = sign * from[i * b->k + j];
+}
+
+void read_distances(struct reader *in, const struct frame *header, struct distances *d, unsigned how)
+{
+	struct frame frame = {0};
 	size_t next = 0, room = 0;
 
 	*d = (struct distances){0};
@@ -101,43 +169,37 @@ void read_distances(struct reader *in, const struct frame *header, struct distan
 		return;
 	d->row = want_ids(in, &d->ids, "row_layer", "row_feature");
 	d->col = want_ids(in, &d->ids, "col_layer", "col_feature");
-	size_t n = d->row.n, m = d->col.n;
-	while (read_frame(in, &block)) {
-		size_t row0 = want_size(in, &block, "row0"), rows = ANY, cols = m;
-		if (find_field(&block, "col"))
-			bad(in, "k nearest distances, where the whole matrix is needed");
-		const float *dist = want(in, &block, "dist", F4, 2, &rows, &cols);
-		const float *error = find_field(&block, "error") ? want(in, &block, "error", F4, 2, &rows, &cols) : NULL;
-		if (next > 0 && !error != !d->error)
-			bad(in, "error in some blocks and not in others");
-		if (row0 != next || rows > n - next)
-			bad(in, "rows %zu to %zu, where row %zu of %zu is next", row0, row0 + rows, next, n);
-		if (next + rows > room) {	/* grows as rows arrive, so a lying header costs nothing */
-			room = 2 * room > next + rows ? 2 * room : next + rows;
-			d->dist = need_more(d->dist, (room < n ? room : n) * sizeof(float), m);
-			if (error)
-				d->error = need_more(d->error, (room < n ? room : n) * sizeof(float), m);
+	size_t n = d->row.n;
+	d->k = d->col.n;
+	while (read_frame(in, &frame)) {
+		struct block b = want_block(in, &frame, d, next, how);
+		d->k = b.k;
+		d->turned = how & WIDE && !b.at && n > d->col.n;
+		if (next + b.rows > room) {	/* grows as rows arrive, so a lying header costs nothing; turned, at once */
+			room = 2 * room > next + b.rows ? 2 * room : next + b.rows;
+			room = room < n && !d->turned ? room : n;
+			d->dist = need_more(d->dist, room * sizeof(float), b.k);
+			if (b.error)
+				d->error = need_more(d->error, room * sizeof(float), b.k);
+			if (b.at)
+				d->at = need_more(d->at, room * sizeof *d->at, b.k);
 		}
-		for (size_t i = 0; i < rows * m; i++)
-			if (isnan(dist[i]) || dist[i] == -INFINITY)
-				bad(in, "the distance of row %zu and column %zu is no number",
-					next + i / m, i % m);
-			else if (error && !(error[i] >= 0))
-				bad(in, "the error of row %zu and column %zu is %g", next + i / m, i % m, (double)error[i]);
-		if (rows * m > 0)
-			memcpy(d->dist + next * m, dist, rows * m * sizeof *dist);
-		if (error && rows * m > 0)
-			memcpy(d->error + next * m, error, rows * m * sizeof *error);
-		next += rows;
+		take(d->dist, b.dist, &b, d, how & SIMILARITIES ? -1 : 1);
+		if (b.error)
+			take(d->error, b.error, &b, d, 1);
+		if (b.at && b.rows * b.k > 0)
+			memcpy(d->at + next * b.k, b.at, b.rows * b.k * sizeof *b.at);
+		next += b.rows;
 	}
-	if (next != n && m > 0)
+	if (next != n && d->k > 0)
 		bad(in, "%zu rows of %zu", next, n);
-	frame_free(&block);
+	frame_free(&frame);
 }
 
 void distances_free(struct distances *d)
 {
 	free(d->dist);
+	free(d->at);
 	free(d->error);
 	frame_free(&d->ids);
 	*d = (struct distances){0};

@@ -1,5 +1,5 @@
 /* Streams of distances: one frame of ids, then blocks of rows. Distance stages write them through
- * stage.h; what reads a whole matrix takes read_distances(). */
+ * stage.h; what needs them all takes read_distances(). */
 #ifndef DISTANCES_H
 #define DISTANCES_H
 
@@ -39,13 +39,22 @@ size_t block_rows(size_t k);
 
 struct distances {
 	struct ids row, col;
-	float *dist;		/* (row.n, col.n); no NaN; infinite: forbidden */
-	float *error;		/* (row.n, col.n), of sampling; infinite: unknown; NULL where the stream has none */
+	size_t k;		/* how many a row has: col.n, or its k nearest */
+	uint32_t *at;		/* (row.n, k): their columns, nearest first; NULL: all are there */
+	float *dist;		/* (row.n, k); no NaN; infinite: forbidden */
+	float *error;		/* (row.n, k), of sampling; infinite: unknown; NULL where the stream has none */
+	bool turned;		/* dist and error are (col.n, row.n) */
 	struct frame ids;	/* what row and col point to */
 };
 
-/* Reads the stream whose header was just read, up to its end mark. */
-void read_distances(struct reader *, const struct frame *header, struct distances *);
+enum {
+	NEAREST = 1,		/* k nearest columns will do, instead of all */
+	SIMILARITIES = 2,	/* the larger the nearer; dist is their negative */
+	WIDE = 4		/* more rows than columns are to be turned */
+};
+
+/* Reads the stream whose header was just read, up to its end mark; `how` joins the above. */
+void read_distances(struct reader *, const struct frame *header, struct distances *, unsigned how);
 void distances_free(struct distances *);
 
 #endif

@@ -17,4 +17,8 @@ struct matching {
 void read_matching(struct reader *, const struct frame *header, struct matching *);
 void matching_free(struct matching *);
 
+/* Writes the two frames: pairs, with row and col (NULL: left out), their numbers in the distances; and the rest, to
+ * which the caller may have added fields of their own. What the matching points to stays the caller's. */
+void write_matching(struct writer *, struct matching *, const uint32_t *row, const uint32_t *col);
+
 #endif

@@ -1,6 +1,7 @@
 #include "optimum.h"
 
 #include "die.h"
+#include "opt.h"
 
 #include <math.h>
 #include <omp.h>
@@ -78,20 +79,21 @@ static void list_rows(const struct assignment *a, size_t count)
 static void find_margins(struct optimum *o)
 {
 	const struct assignment *a = &o->a;
-	size_t n = a->n, done = 0, room = margin_workspace(n, a->m);
+	size_t n = a->n, m = a->m, done = 0, room = margin_workspace(n, m);
 	double *arrival = need(n, sizeof *arrival), *workspace = need(room, sizeof *workspace);
 
-	o->margin = need(n, sizeof *o->margin);
+	o->margin = need_zero(n, sizeof *o->margin);
 	margin_arrivals(arrival, a, workspace);
 	free(workspace);
 	#pragma omp parallel num_threads(threads)
 	{
 		double *own = need(room, sizeof *own);
-		#pragma omp for schedule(dynamic)
-		for (size_t i = 0; i < n; i++) {
-			o->margin[i] = a->col_of[i] == UNASSIGNED ? 0 : assign_margin(a, i, arrival, own);
+		#pragma omp for schedule(dynamic, 16)
+		for (size_t j = 0; j < m; j++) {	/* neighbours look into the same lines of the matrix */
+			if (a->row_of[j] != UNASSIGNED)
+				o->margin[a->row_of[j]] = assign_margin(a, a->row_of[j], arrival, own);
 			#pragma omp critical
-			progress(++done, n, "margins");
+			progress(++done, m, "margins");
 		}
 		free(own);
 	}

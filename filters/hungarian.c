@@ -1,216 +1,321 @@
 /* Distances to a matching: the optimal assignment, or nearest, mutual-nearest and greedy pairs. */
-#include "assign.h"
 #include "die.h"
-#include "distances.h"
+#include "matching.h"
 #include "opt.h"
+#include "optimum.h"
+#include "partial.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool by_nearest, by_mutual, by_greedy;
+static bool by_nearest, by_mutual, by_greedy, maximize, certified_only, list_open;
 static double max_cost = INFINITY;
 
 static const struct opt options[] = {
 	{"nearest", OPT_FLAG, &by_nearest, NULL, "every row's nearest column; columns may repeat", 0, 0},
 	{"mutual", OPT_FLAG, &by_mutual, NULL, "pairs that are each other's nearest", 0, 0},
 	{"greedy", OPT_FLAG, &by_greedy, NULL, "the nearest pair, then the nearest of the rest, and so on", 0, 0},
+	{"maximize", OPT_FLAG, &maximize, NULL, "the numbers are similarities, and their sum is to be large", 0, 0},
 	{"max-cost", OPT_REAL, &max_cost, "C", "leave a row unmatched rather than pay more than C", -1e30, 1e30},
+	{"certified", OPT_FLAG, &certified_only, NULL, "only pairs that are sure in spite of the sampling errors", 0, 0},
+	{"open", OPT_FLAG, &list_open, NULL, "list the pairs that were not given and could improve the assignment", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-struct matching {
-	uint32_t *col_of;		/* (rows), UNASSIGNED: unmatched */
-	double *margin;			/* (rows) */
+/* What was found for each row. */
+struct found {
+	uint32_t *col_of;		/* UNASSIGNED: no column */
+	float *cost;			/* of the row in that column */
+	double *margin;
 	double *row_dual, *col_dual;	/* of an assignment */
+	struct open_pairs open;		/* of one that was given some pairs only */
 };
 
-static float *transposed(const float *x, size_t n, size_t m)
+/* The number of row i at place k: of its dist or its error. */
+static float number(const struct distances *d, const float *of, size_t i, size_t k)
 {
-	float *y = need(n * sizeof *y, m);
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < m; j++)
-			y[j * n + i] = x[i * m + j];
-	return y;
+	return d->turned ? of[k * d->row.n + i] : of[i * d->k + k];
 }
 
-static void find_margins(double *margin, const struct assignment *a)
+static uint32_t column(const struct distances *d, size_t i, size_t k)
 {
-	size_t n = a->n, done = 0;
-	struct move *moves = need(n * (MOVES + 1), sizeof *moves);
-	double *arrival = need(n, sizeof *arrival);
-
-	#pragma omp parallel for num_threads(threads)
-	for (size_t i = 0; i <= n; i++)
-		margin_moves(moves + i * MOVES, a, i);
-	margin_arrivals(arrival, moves, a);
-	#pragma omp parallel num_threads(threads)
-	{
-		double *workspace = need(margin_workspace(n, a->m), sizeof *workspace);
-		#pragma omp for schedule(dynamic)
-		for (size_t i = 0; i < n; i++) {
-			margin[i] = assign_margin(a, i, moves, arrival, workspace);
-			#pragma omp critical
-			progress(++done, n, "margins");
-		}
-		free(workspace);
-	}
-	free(arrival);
-	free(moves);
+	return d->at ? d->at[i * d->k + k] : (uint32_t)k;
 }
 
 /* The smaller side is assigned to the larger. */
-static void optimal(struct matching *match, const struct distances *d, const char *name)
+static void optimal(struct found *f, const struct distances *d, const char *name)
 {
 	size_t rows = d->row.n, cols = d->col.n;
 	bool flip = rows > cols;
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
-	float *turned = flip ? transposed(d->dist, rows, cols) : NULL;
-	double *margin = need(n, sizeof *margin), *workspace = need(assign_workspace(n, m), sizeof *workspace);
+	double alone = max_cost < INFINITY || !d->at ? max_cost : worst_cost(d);
+	struct candidates *lists = d->at ? lists_of(d, flip) : NULL;
+	struct optimum best;
 
-	match->row_dual = need(rows, sizeof(double));
-	match->col_dual = need(cols, sizeof(double));
-	struct assignment a = {
-		.n = n, .m = m, .cost = flip ? turned : d->dist, .ceiling = max_cost,
-		.col_of = need(n, sizeof(uint32_t)), .row_of = need(m, sizeof(uint32_t)),
-		.u = flip ? match->col_dual : match->row_dual, .v = flip ? match->row_dual : match->col_dual,
-	};
-	if (!assign(&a, workspace))
+	if (d->at)
+		optimum_of_lists(&best, lists, n, m, alone, NULL, NULL);
+	else if (!optimum_of_matrix(&best, d->dist, n, m, alone, true))
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
-	find_margins(margin, &a);
-	memcpy(match->col_of, flip ? a.row_of : a.col_of, rows * sizeof *match->col_of);
-	for (size_t i = 0; i < n; i++)
-		match->margin[flip ? a.col_of[i] : i] = margin[i];
-	free(a.row_of);
-	free(a.col_of);
-	free(workspace);
-	free(margin);
-	free(turned);
+	for (size_t i = 0; i < rows; i++) {
+		uint32_t j = f->col_of[i] = flip ? best.a.row_of[i] : best.a.col_of[i];
+		size_t x = flip ? j : i;
+		if (j == UNASSIGNED)
+			continue;
+		f->cost[i] = best.a.paid[x];
+		f->margin[i] = best.margin[x];
+	}
+	f->row_dual = flip ? best.a.v : best.a.u;
+	f->col_dual = flip ? best.a.u : best.a.v;
+	best.a.u = best.a.v = NULL;
+	optimum_free(&best);
+	lists_free(lists, d->at ? n : 0);
+	if (d->at)
+		f->open = open_pairs(d, f->row_dual, f->col_dual, list_open);
 }
 
-static void mutual_only(struct matching *match, const struct distances *d)
+static void to_nearest(struct found *f, const struct distances *d)
 {
-	size_t rows = d->row.n, cols = d->col.n;
-	uint32_t *row_of = need_zero(cols, sizeof *row_of);
+	nearest(f->col_of, f->margin, d->dist, d->row.n, d->k);
+	for (size_t i = 0; i < d->row.n; i++) {
+		if (f->col_of[i] == UNASSIGNED)
+			continue;
+		f->cost[i] = d->dist[i * d->k + f->col_of[i]];
+		f->margin[i] = fmin(f->margin[i], least_unlisted(d, i) - (double)f->cost[i]);
+		f->col_of[i] = column(d, i, f->col_of[i]);
+	}
+}
 
-	for (size_t i = 1; i < rows; i++)
-		for (size_t j = 0; j < cols; j++)
-			if (d->dist[i * cols + j] < d->dist[row_of[j] * cols + j])
+static void mutual_only(struct found *f, const struct distances *d)
+{
+	uint32_t *row_of = need(d->col.n, sizeof *row_of);
+	float *least = need(d->col.n, sizeof *least);
+
+	for (size_t j = 0; j < d->col.n; j++)
+		least[j] = INFINITY;
+	for (size_t i = 0; i < d->row.n; i++)
+		for (size_t k = 0; k < d->k; k++) {
+			uint32_t j = column(d, i, k);
+			if (d->dist[i * d->k + k] < least[j]) {
+				least[j] = d->dist[i * d->k + k];
 				row_of[j] = (uint32_t)i;
-	for (size_t i = 0; i < rows; i++)
-		if (match->col_of[i] != UNASSIGNED && row_of[match->col_of[i]] != i)
-			match->col_of[i] = UNASSIGNED;
+			}
+		}
+	for (size_t i = 0; i < d->row.n; i++)
+		if (f->col_of[i] != UNASSIGNED && row_of[f->col_of[i]] != i)
+			f->col_of[i] = UNASSIGNED;
+	free(least);
 	free(row_of);
 }
 
-static void find_matching(struct matching *match, const struct distances *d, const char *name)
+/* The cheapest pairs first. */
+static void to_greedy(struct found *f, const struct distances *d)
 {
-	size_t rows = d->row.n, cols = d->col.n;
+	double *workspace = need(d->row.n * 2 + d->col.n, sizeof *workspace);
 
-	match->col_of = need(rows, sizeof *match->col_of);
-	match->margin = need(rows, sizeof *match->margin);
-	if (by_nearest || by_mutual || by_greedy)
-		nearest(match->col_of, match->margin, d->dist, rows, cols);
-	else
-		optimal(match, d, name);
-	if (by_mutual)
-		mutual_only(match, d);
-	if (by_greedy) {
-		double *workspace = need(rows * 2 + cols, sizeof *workspace);
-		greedy(match->col_of, d->dist, rows, cols, workspace);
-		free(workspace);
-	}
-	for (size_t i = 0; i < rows; i++)
-		if (match->col_of[i] != UNASSIGNED
-				&& (double)d->dist[i * cols + match->col_of[i]] > max_cost)
-			match->col_of[i] = UNASSIGNED;
+	greedy(f->col_of, d->dist, d->at, d->row.n, d->k, d->col.n, workspace);
+	free(workspace);
+	for (size_t i = 0; i < d->row.n; i++)
+		for (size_t k = 0; k < d->k && f->col_of[i] != UNASSIGNED; k++)
+			if (column(d, i, k) == f->col_of[i])
+				f->cost[i] = d->dist[i * d->k + k];
 }
 
-static void write_matches(struct writer *out, const struct matching *match, const struct distances *d)
+static void leave_dear(struct found *f, size_t rows)
 {
-	size_t rows = d->row.n, n = 0;
-	uint32_t *row = need(rows, 4), *col = need(rows, 4), *row_feature = need(rows, 4);
-	uint32_t *col_feature = need(rows, 4);
-	const char **row_layer = need(rows, sizeof *row_layer), **col_layer = need(rows, sizeof *col_layer);
-	float *cost = need(rows, sizeof *cost), *margin = need(rows, sizeof *margin);
-	struct frame frame = {0};
+	for (size_t i = 0; i < rows; i++)
+		if (f->col_of[i] != UNASSIGNED && (double)f->cost[i] > max_cost)
+			f->col_of[i] = UNASSIGNED;
+}
+
+static struct found find(const struct distances *d, const char *name)
+{
+	size_t rows = d->row.n;
+	struct found f = {need(rows, sizeof *f.col_of), need(rows, sizeof *f.cost), need(rows, sizeof *f.margin),
+		NULL, NULL, {0}};
+
+	if (by_nearest || by_mutual || by_greedy)
+		to_nearest(&f, d);
+	else
+		optimal(&f, d, name);
+	if (by_mutual)
+		mutual_only(&f, d);
+	if (by_greedy)
+		to_greedy(&f, d);
+	leave_dear(&f, rows);
+	return f;
+}
+
+static void found_free(struct found *f)
+{
+	free(f->col_of);
+	free(f->cost);
+	free(f->margin);
+	free(f->row_dual);
+	free(f->col_dual);
+	open_pairs_free(&f->open);
+}
+
+/* The larger of the sampling errors of two distances of row i: of that to its column, and of the nearest to another. */
+static float error_of(const struct distances *d, size_t i, uint32_t col)
+{
+	float own = INFINITY, other = 0, least = INFINITY;
+
+	for (size_t k = 0; k < d->k; k++) {
+		if (column(d, i, k) == col) {
+			own = number(d, d->error, i, k);
+		} else if (number(d, d->dist, i, k) < least) {
+			least = number(d, d->dist, i, k);
+			other = number(d, d->error, i, k);
+		}
+	}
+	return fmaxf(own, other);
+}
+
+/* When every distance is known within e, a margin of more than 2 e cannot be turned round by that; e is taken as two
+ * standard errors. */
+static bool certified(double margin, float error)
+{
+	return margin > 4 * (double)error;
+}
+
+static struct ids some_ids(const struct ids *of, const uint32_t *which, size_t n)
+{
+	uint32_t *feature = need(n, sizeof *feature);
+	struct ids ids = {n, need(n, sizeof *ids.layer), feature};
+
+	for (size_t i = 0; i < n; i++) {
+		ids.layer[i] = of->layer[which[i]];
+		feature[i] = of->feature[which[i]];
+	}
+	return ids;
+}
+
+static void ids_free(struct ids *ids)
+{
+	free(ids->layer);
+	free((void *)(uintptr_t)ids->feature);
+}
+
+/* Those in no pair. */
+static struct ids free_ids(const struct ids *of, const uint32_t *paired, size_t n)
+{
+	bool *taken = need_zero(of->n, sizeof *taken);
+	uint32_t *which = need(of->n, sizeof *which);
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		taken[paired[i]] = true;
+	for (size_t i = 0; i < of->n; i++)
+		if (!taken[i])
+			which[left++] = (uint32_t)i;
+	struct ids ids = some_ids(of, which, left);
+	free(which);
+	free(taken);
+	return ids;
+}
+
+/* The pairs, row by row: how many, and their sum in the header. */
+struct pairs {
+	size_t n, certified;
+	uint32_t *row, *col;
+	float *cost, *margin, *error;
+	uint8_t *verdict;
+	double total;
+};
+
+static struct pairs pairs_of(const struct found *f, const struct distances *d)
+{
+	size_t rows = d->row.n;
+	struct pairs p = {.row = need(rows, 4), .col = need(rows, 4), .cost = need(rows, 4), .margin = need(rows, 4),
+		.error = need(rows, 4), .verdict = need(rows, 1)};
 
 	for (size_t i = 0; i < rows; i++) {
-		uint32_t j = match->col_of[i];
+		uint32_t j = f->col_of[i];
 		if (j == UNASSIGNED)
 			continue;
-		row[n] = (uint32_t)i;
-		col[n] = j;
-		row_layer[n] = d->row.layer[i];
-		row_feature[n] = d->row.feature[i];
-		col_layer[n] = d->col.layer[j];
-		col_feature[n] = d->col.feature[j];
-		cost[n] = d->dist[i * d->col.n + j];
-		margin[n++] = (float)match->margin[i];
+		p.error[p.n] = d->error ? error_of(d, i, j) : 0;
+		p.verdict[p.n] = certified(f->margin[i], p.error[p.n]);
+		p.certified += p.verdict[p.n];
+		if (certified_only && !p.verdict[p.n])
+			continue;
+		p.row[p.n] = (uint32_t)i;
+		p.col[p.n] = j;
+		p.cost[p.n] = maximize ? -f->cost[i] : f->cost[i];
+		p.margin[p.n] = (float)f->margin[i];
+		p.total += (double)p.cost[p.n++];
 	}
-	set_strings(&frame, "row_layer", n, row_layer);
-	set_tensor(&frame, "row_feature", U4, row_feature, 1, n);
-	set_strings(&frame, "col_layer", n, col_layer);
-	set_tensor(&frame, "col_feature", U4, col_feature, 1, n);
-	set_tensor(&frame, "cost", F4, cost, 1, n);
-	set_tensor(&frame, "margin", F4, margin, 1, n);
-	set_tensor(&frame, "row", U4, row, 1, n);
-	set_tensor(&frame, "col", U4, col, 1, n);
-	write_frame(out, &frame);
-	frame_free(&frame);
-	free(margin);
-	free(cost);
-	free(col_layer);
-	free(row_layer);
-	free(col_feature);
-	free(row_feature);
-	free(col);
-	free(row);
+	return p;
 }
 
-static void write_duals(struct writer *out, const struct matching *match, const struct distances *d)
+static void pairs_free(struct pairs *p)
 {
-	struct frame frame = {0};
+	free(p->row);
+	free(p->col);
+	free(p->cost);
+	free(p->margin);
+	free(p->error);
+	free(p->verdict);
+}
 
-	set_tensor(&frame, "row_dual", F8, match->row_dual, 1, d->row.n);
-	set_tensor(&frame, "col_dual", F8, match->col_dual, 1, d->col.n);
-	write_frame(out, &frame);
-	frame_free(&frame);
+static void write_pairs(struct writer *out, const struct pairs *p, const struct found *f, const struct distances *d)
+{
+	struct matching m = {
+		.row = some_ids(&d->row, p->row, p->n), .col = some_ids(&d->col, p->col, p->n),
+		.cost = p->cost, .margin = p->margin,
+		.error = d->error ? p->error : NULL, .certified = d->error ? p->verdict : NULL,
+		.free_row = free_ids(&d->row, p->row, p->n), .free_col = free_ids(&d->col, p->col, p->n),
+	};
+
+	if (f->row_dual) {
+		set_tensor(&m.rest, "row_dual", F8, f->row_dual, 1, d->row.n);
+		set_tensor(&m.rest, "col_dual", F8, f->col_dual, 1, d->col.n);
+	}
+	if (f->open.row) {
+		set_tensor(&m.rest, "open_row", U4, f->open.row, 1, f->open.n);
+		set_tensor(&m.rest, "open_col", U4, f->open.col, 1, f->open.n);
+		set_tensor(&m.rest, "open_least", F4, f->open.least, 1, f->open.n);
+		set_tensor(&m.rest, "open_below", F4, f->open.below, 1, f->open.n);
+	}
+	write_matching(out, &m, p->row, p->col);
+	ids_free(&m.row);
+	ids_free(&m.col);
+	ids_free(&m.free_row);
+	ids_free(&m.free_col);
+	matching_free(&m);
 }
 
 static void one_stream(struct reader *in, struct writer *out, struct frame *header)
 {
+	bool optimum = !by_nearest && !by_mutual && !by_greedy;
 	struct distances d;
-	struct matching match = {0};
 
-	read_distances(in, header, &d);
+	read_distances(in, header, &d, NEAREST | (maximize ? SIMILARITIES : 0) | (optimum ? WIDE : 0));
 	if (d.row.n > 0 && same_ids(&d.row, &d.col))
 		note("%s: rows and columns are the same features: each is its own match", reader_name(in));
-	find_matching(&match, &d, reader_name(in));
-	double total = 0;
-	size_t matched = 0;
-	for (size_t i = 0; i < d.row.n; i++)
-		if (match.col_of[i] != UNASSIGNED) {
-			total += (double)d.dist[i * d.col.n + match.col_of[i]];
-			matched++;
-		}
+	if (certified_only && !d.error && d.row.n > 0)
+		bad(in, "--certified needs distances with their errors: --error of the distance stage");
+	struct found f = find(&d, reader_name(in));
+	struct pairs p = pairs_of(&f, &d);
 	set_string(header, "kind", "matching");
 	set_string(header, "method", by_nearest ? "nearest" : by_mutual ? "mutual" : by_greedy ? "greedy"
 		: "assignment");
 	if (max_cost < INFINITY)
-		set_real(header, "max_cost", max_cost);
-	set_integer(header, "matched", (int64_t)matched);
-	set_real(header, "total", total);
+		set_real(header, "max_cost", maximize ? -max_cost : max_cost);
+	set_integer(header, "matched", (int64_t)p.n);
+	set_real(header, "total", p.total);
+	if (d.error)
+		set_integer(header, "certified", (int64_t)p.certified);
+	if (optimum && d.at)
+		set_integer(header, "open", (int64_t)f.open.n);
+	if (f.open.n > 0)
+		note("%s: optimal among the pairs given; %zu others could improve it (--complete A B, or more of --top)",
+			reader_name(in), f.open.n);
 	write_header(out, header);
-	write_matches(out, &match, &d);
-	if (match.row_dual)
-		write_duals(out, &match, &d);
+	write_pairs(out, &p, &f, &d);
 	write_end(out);
-	free(match.col_of);
-	free(match.margin);
-	free(match.row_dual);
-	free(match.col_dual);
+	pairs_free(&p);
+	found_free(&f);
 	distances_free(&d);
 }
 
@@ -221,6 +326,8 @@ int main(int argc, char **argv)
 		"Matches the rows of a distance matrix with its columns, one to one, at least total distance.", 1);
 	if (by_nearest + by_mutual + by_greedy > 1)
 		misuse("at most one of --nearest, --mutual and --greedy");
+	if (maximize && max_cost < INFINITY)
+		max_cost = -max_cost;
 	struct reader *in = reader_open(operand[0]);
 	struct writer *out = writer_open();
 	struct frame header = {0};

@@ -79,7 +79,7 @@ static struct row *read_square(struct reader *in, struct frame *header, struct d
 	struct frame next = {0};
 
 	read_header(in, header);
-	read_distances(in, header, d);
+	read_distances(in, header, d, 0);
 	if (!same_ids(&d->row, &d->col))
 		die("%s: distances between two sets, of %zu and %zu features: give the distance "
 			"stage one set that holds all features of the graph", reader_name(in),

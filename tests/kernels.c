@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "cost.h"
 #include "emd.h"
+#include "optimum.h"
 #include "ot.h"
 
 #include <math.h>
@@ -45,6 +46,8 @@ static double normal(void)
 
 /* -- Assignments -------------------------------------------------------------------------------- */
 
+static const float *matrix;		/* the matrix of the problem at hand */
+
 /* The least sum over rows i.. in any free columns; the pair (row, col) is forbidden, but its row may be left alone. */
 static double brute(const struct assignment *a, size_t i, unsigned taken, size_t row, size_t col)
 {
@@ -55,7 +58,7 @@ static double brute(const struct assignment *a, size_t i, unsigned taken, size_t
 	for (size_t j = 0; j < a->m; j++) {
 		if (taken >> j & 1)
 			continue;
-		double c = i == row && j == col ? a->ceiling : fmin((double)a->cost[i * a->m + j], a->ceiling);
+		double c = i == row && j == col ? a->ceiling : fmin((double)matrix[i * a->m + j], a->ceiling);
 		if (c < INFINITY)
 			best = fmin(best, c + brute(a, i + 1, taken | 1u << j, row, col));
 	}
@@ -80,103 +83,151 @@ static void random_costs(float *cost, size_t n, size_t m, size_t kind)
 		}
 }
 
-/* The duals prove the answer: feasible, and no slack where something is assigned. */
+/* Lists of a row's `length` cheapest columns at prices v, as struct assignment wants them. */
+static size_t length[ROOM];
+
+static int by_key(const void *x, const void *y)
+{
+	double a = ((const struct candidate *)x)->key, b = ((const struct candidate *)y)->key;
+
+	return a < b ? -1 : a > b;
+}
+
+static void list_row(const struct assignment *a, size_t i, const double *v)
+{
+	struct candidates *of = &a->of[i];
+
+	of->n = 0;
+	for (size_t j = 0; j < a->m; j++)
+		if (matrix[i * a->m + j] < INFINITY)
+			of->at[of->n++] = (struct candidate){(double)matrix[i * a->m + j] - v[j], matrix[i * a->m + j], (uint32_t)j};
+	qsort(of->at, of->n, sizeof *of->at, by_key);
+	of->beyond = length[i] < of->n ? of->at[length[i]].key : INFINITY;
+	of->n = length[i] < of->n ? length[i] : of->n;
+}
+
+static bool one_more(void *context, size_t i, const double *v)
+{
+	length[i]++;
+	list_row(context, i, v);
+	return true;
+}
+
+/* The duals prove the answer: feasible, and no slack where something is assigned or alone. */
 static void check_proof(const struct assignment *a, size_t trial)
 {
 	bool feasible = true, tight = true, one_to_one = true, prices = true;
 
 	for (size_t i = 0; i < a->n; i++) {
-		one_to_one &= a->col_of[i] < a->m && a->row_of[a->col_of[i]] == i;
+		bool alone = a->col_of[i] == UNASSIGNED;
+		one_to_one &= alone || (a->col_of[i] < a->m && a->row_of[a->col_of[i]] == i);
+		tight &= !alone || a->u[i] == a->ceiling;
+		feasible &= a->u[i] <= a->ceiling;
 		for (size_t j = 0; j < a->m; j++) {
-			double c = fmin((double)a->cost[i * a->m + j], a->ceiling);
-			double slack = c - a->u[i] - a->v[j], small = 1e-9 * (1 + fabs(a->u[i]) + fabs(a->v[j]));
+			double slack = (double)matrix[i * a->m + j] - a->u[i] - a->v[j];
+			double small = 1e-9 * (1 + fabs(a->u[i]) + fabs(a->v[j]));
 			feasible &= slack >= -small;
 			tight &= j != a->col_of[i] || fabs(slack) <= small;
 		}
 	}
-	for (size_t j = 0; j < a->m; j++)
+	for (size_t j = 0; j < a->m; j++) {
 		prices &= a->v[j] <= 0 && (a->row_of[j] != UNASSIGNED || a->v[j] == 0);
+		one_to_one &= a->row_of[j] == UNASSIGNED || a->col_of[a->row_of[j]] == j;
+	}
 	check(one_to_one, "assign: one to one", trial);
 	check(feasible, "assign: duals are feasible", trial);
 	check(tight, "assign: duals are tight on the assignment", trial);
 	check(prices, "assign: prices are not positive, and zero where a column is free", trial);
 }
 
-static void check_margins(const struct assignment *a, double best, size_t trial)
+/* With a look into the matrix or without, margins are exact when all is listed, and never too large. */
+static void check_margins(struct assignment *a, double best, size_t trial)
 {
-	struct move moves[MOST * (MOVES + 1)];
-	double arrival[MOST], workspace[64];
+	double arrival[MOST], workspace[128];
 
-	check(margin_workspace(a->n, a->m) <= 64, "workspace", trial);
-	for (size_t i = 0; i <= a->n; i++)
-		margin_moves(moves + i * MOVES, a, i);
-	margin_arrivals(arrival, moves, a);
-	for (size_t i = 0; i < a->n; i++) {
-		double margin = assign_margin(a, i, moves, arrival, workspace);
-		check(near(margin, brute(a, 0, 0, i, a->col_of[i]) - best), "margins are those of brute force", trial);
-	}
+	check(margin_workspace(a->n, a->m) <= 128, "workspace", trial);
+	for (int all = 0; all < 2; all++)
+		for (int look = 0; look < 2; look++) {
+			a->cost = look ? matrix : NULL;
+			for (size_t i = 0; i < a->n; i++) {
+				length[i] = all ? a->m : 1 + below(a->m);
+				list_row(a, i, a->v);
+			}
+			margin_arrivals(arrival, a, workspace);
+			for (size_t i = 0; i < a->n; i++) {
+				if (a->col_of[i] == UNASSIGNED)
+					continue;
+				double margin = assign_margin(a, i, arrival, workspace);
+				double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
+				check(margin <= exact + 1e-9 * (1 + fabs(best)), "margins are not too large", trial);
+				check(!all || near(margin, exact) || fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
+					"margins are those of brute force", trial);
+			}
+		}
 }
 
 static void small_assignments(void)
 {
 	for (size_t trial = 0; trial < 3000; trial++) {
 		size_t n = 1 + below(trial % 10 ? 5 : MOST), m = n + below(MOST - n + 1);
-		float cost[MOST * MOST];
+		float cost[MOST * MOST], paid[MOST];
 		uint32_t col_of[MOST], row_of[MOST];
-		double u[MOST], v[MOST], workspace[64];
-		struct assignment a = {n, m, cost, INFINITY, col_of, row_of, u, v};
+		double u[MOST], v[MOST] = {0}, workspace[128];
+		struct candidate at[MOST][MOST];
+		struct candidates of[MOST];
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v};
 
+		a.context = &a;
+		matrix = cost;
 		random_costs(cost, n, m, trial % 6);
 		if (trial % 4 == 0)
 			a.ceiling = (double)cost[below(n * m)];
-		check(assign_workspace(n, m) <= 64, "workspace", trial);
+		for (size_t i = 0; i < n; i++) {
+			of[i].at = at[i];
+			length[i] = 1 + below(m);
+			list_row(&a, i, v);
+		}
+		check(assign_workspace(n, m) <= 128, "workspace", trial);
 		double best = brute(&a, 0, 0, n, m), total = 0;
 		bool found = assign(&a, workspace);
 		check(found == (best < INFINITY), "assign: infinite costs", trial);
 		if (!found)
 			continue;
 		for (size_t i = 0; i < n; i++)
-			total += fmin((double)cost[i * m + col_of[i]], a.ceiling);
+			total += col_of[i] == UNASSIGNED ? a.ceiling : (double)cost[i * m + col_of[i]];
 		check(near(total, best), "assign: the total is that of brute force", trial);
 		check_proof(&a, trial);
 		check_margins(&a, best, trial);
 	}
 }
 
-/* Larger ones are proved by their duals; margins with and without the lists of moves agree. */
+/* Larger ones are proved by their duals, however short the lists were. */
 static void large_assignments(void)
 {
-	static float cost[ROOM * ROOM];
+	static float cost[ROOM * ROOM], paid[ROOM];
 	static uint32_t col_of[ROOM], row_of[ROOM];
-	static double u[ROOM], v[ROOM], arrival[ROOM];
-	static struct move moves[ROOM * (MOVES + 1)];
-	static double nothing_listed[ROOM];
+	static double u[ROOM], v[ROOM];
+	static struct candidate at[ROOM][ROOM];
+	struct candidates of[ROOM];
 
 	for (size_t trial = 0; trial < 60; trial++) {
 		size_t m = ROOM / 2 + below(ROOM / 2), n = trial % 2 ? m : 1 + below(m);
-		struct assignment a = {n, m, cost, INFINITY, col_of, row_of, u, v};
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v};
 		double *workspace = malloc(assign_workspace(n, m) * sizeof *workspace);
+		a.context = &a;
+		matrix = cost;
 		random_costs(cost, n, m, trial % 6);
+		memset(v, 0, sizeof v);
+		for (size_t i = 0; i < n; i++) {
+			of[i].at = at[i];
+			length[i] = 1 + trial % 5;
+			list_row(&a, i, v);
+		}
 		bool found = assign(&a, workspace);
 		check(found || trial % 6 == 3, "assign: there is an assignment", trial);
 		free(workspace);
-		if (!found)
-			continue;
-		check_proof(&a, trial);
-		workspace = malloc(margin_workspace(n, m) * sizeof *workspace);
-		for (size_t i = 0; i <= n; i++)
-			margin_moves(moves + i * MOVES, &a, i);
-		margin_arrivals(arrival, moves, &a);
-		for (size_t i = 0; i < n; i++) {
-			double margin = assign_margin(&a, i, moves, arrival, workspace);
-			struct move own[ROOM * (MOVES + 1)] = {0};
-			memcpy(own, moves, (n * MOVES + n) * sizeof *own);
-			for (size_t k = 0; k < n * MOVES; k++)		/* as if all else cost the same */
-				own[k] = k % MOVES == 0 ? moves[k] : own[k - 1];
-			double dense = assign_margin(&a, i, own, nothing_listed, workspace);
-			check(near(margin, dense), "margins by listed moves are those by all", trial);
-		}
-		free(workspace);
+		if (found)
+			check_proof(&a, trial);
 	}
 }
 
@@ -202,7 +253,7 @@ static void simple_matchings(void)
 			check(col_of[i] == (best < m ? best : UNASSIGNED), "nearest", trial);
 			check(best == m || margin[i] == second - (double)cost[i * m + best], "nearest: margin", trial);
 		}
-		greedy(greedy_of, cost, n, m, workspace);
+		greedy(greedy_of, cost, NULL, n, m, m, workspace);
 		for (;;) {
 			size_t i = n, j = m;
 			for (size_t r = 0; r < n; r++)
@@ -382,10 +433,9 @@ static void costs_of_points(void)
 static double assigned(float *a, float *b, const float *c, size_t n, size_t m, size_t total)
 {
 	static float square[ROOM * ROOM];
-	static uint32_t row[ROOM], col[ROOM], col_of[ROOM], row_of[ROOM];
-	static double u[ROOM], v[ROOM];
-	struct assignment copies = {total, total, square, INFINITY, col_of, row_of, u, v};
-	double *workspace = malloc(assign_workspace(total, total) * sizeof *workspace), sum = 0;
+	static uint32_t row[ROOM], col[ROOM];
+	struct optimum best;
+	double sum = 0;
 
 	memset(a, 0, n * sizeof *a);
 	memset(b, 0, m * sizeof *b);
@@ -402,10 +452,10 @@ static double assigned(float *a, float *b, const float *c, size_t n, size_t m, s
 	for (size_t k = 0; k < total; k++)
 		for (size_t l = 0; l < total; l++)
 			square[k * total + l] = c[row[k] * m + col[l]];
-	assign(&copies, workspace);
+	optimum_of_matrix(&best, square, total, total, INFINITY, false);
 	for (size_t k = 0; k < total; k++)
-		sum += (double)square[k * total + col_of[k]];
-	free(workspace);
+		sum += (double)square[k * total + best.a.col_of[k]];
+	optimum_free(&best);
 	return sum / (double)total;
 }
 
