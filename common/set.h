@@ -11,7 +11,7 @@ struct set {
 	struct frame *header;
 	size_t *first;			/* ... and where the features of each begin */
 	size_t d, tokens;
-	uint32_t *token;		/* (tokens): their names; ... */
+	uint32_t *token;		/* (tokens): their names; NULL without points; ... */
 	float *point;			/* ... (tokens, d): the support table */
 	struct ids ids;			/* ids.n features */
 	size_t *indptr;			/* (n+1) into row and weight; every feature has a point */

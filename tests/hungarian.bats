@@ -176,6 +176,21 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 	fails 1 hungarian missing
 }
 
+@test "errors that stand beside the distances have to be errors, and beside all" {
+	bent "for b in blocks: b['error'] = np.full_like(b['dist'], np.inf)" >in
+	hungarian in | framecat --check
+	fails 1 hungarian <(bent "blocks[1]['error'] = blocks[1]['dist']")
+	[[ $line == *"frame 3: error in some blocks and not in others" ]]
+	fails 1 hungarian <(bent "blocks[0]['error'] = blocks[0]['dist']")
+	[[ $line == *"frame 3: error in some blocks and not in others" ]]
+	fails 1 hungarian <(bent "blocks[0]['error'] = blocks[0]['dist'][:, :4]")
+	[[ $line == *"frame 2: dimension 1 of error is 4, not 5" ]]
+	for error in -1 np.nan; do
+		fails 1 hungarian <(bent "for b in blocks: b['error'] = np.full_like(b['dist'], $error)")
+		[[ $line == *"frame 2: the error of row 0 and column 0 is ${error#np.}" ]]
+	done
+}
+
 @test "a wrong command line is refused" {
 	fails 2 hungarian --nearest --mutual
 	fails 2 hungarian --greedy --nearest

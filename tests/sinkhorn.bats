@@ -308,6 +308,14 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	tells_errors sinkhorn --tol 1e-6 --quiet
 }
 
+@test "pairs between halves that stop late are not told of" {
+	two
+	sinkhorn --max-iters 3 a b 2>notes >out
+	sinkhorn --max-iters 3 --error 2 a b 2>with >out
+	grep -q "^sinkhorn: 16 pairs stopped after 3 iterations" notes
+	cmp notes with
+}
+
 @test "the error is about how far distances of other samples deviate" {
 	deviates sinkhorn --quiet
 }

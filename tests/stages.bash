@@ -48,7 +48,8 @@ tells_errors() {
 	done
 	picks "$@" --error 2
 	merges "$@" --error 2 --top 3 a
-	frame2tsv whole | head -1 | grep -q $'\tdist\terror'
+	frame2tsv --columns error whole | grep -q Infinity
+	frame2json whole | json2frame | cmp - whole
 }
 
 # deviates COMMAND...: errors are about how far the distances of other samples of the same distributions deviate
@@ -103,7 +104,7 @@ passes_empty() {
 	oracle sinkhorn make >a
 	stream distributions --empty >none
 	for sets in "none" "a none" "none a" "none none"; do
-		for option in "" "--top 3" "--rows 2/3"; do
+		for option in "" "--top 3" "--rows 2/3" "--error 1"; do
 			"$@" $option $sets | framecat >out
 		done
 	done
@@ -124,6 +125,7 @@ refuses() {
 	fails 2 "$@" a b c
 	fails 2 "$@" --top 0
 	fails 2 "$@" --rows 4/3
+	fails 2 "$@" --error 0
 	fails 2 "$@" --threads 0
 }
 
