@@ -141,6 +141,16 @@ struct dictionary dictionary_of(const struct activities *all, size_t from, size_
 	return d;
 }
 
+size_t find_feature(const struct dictionary *d, const char *layer, uint32_t feature)
+{
+	size_t first = 0;
+
+	for (size_t k = 0; k < d->streams; first += d->stream[k++].features)
+		if (feature < d->stream[k].features && strcmp(d->ids.layer[first], layer) == 0)
+			return first + feature;
+	return SIZE_MAX;
+}
+
 void dictionary_free(struct dictionary *d)
 {
 	free(d->ids.layer);

@@ -41,6 +41,8 @@ struct dictionary {
 
 struct dictionary dictionary_of(const struct activities *, size_t from, size_t to);
 void dictionary_free(struct dictionary *);
+/* The place among all of a feature; SIZE_MAX when there is none of that name. */
+size_t find_feature(const struct dictionary *, const char *layer, uint32_t feature);
 
 enum likeness { PEARSON, JACCARD, JOINT };
 
