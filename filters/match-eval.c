@@ -33,14 +33,28 @@ static const struct opt options[] = {
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
+/* A way to compare features, by distances that are larger the less alike they are: a stage's. */
+struct measure {
+	const char *name;
+	bool distance;			/* itself the score; otherwise 1 less it is */
+	void *context;
+	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out);
+	uint32_t *const *label;		/* [2]: only features that have one count; NULL: all do */
+};
+
 /* What all matchings are measured with; rows are side 0, columns side 1. */
 struct data {
 	struct activities all;
 	size_t first;			/* of the second side's streams */
 	struct dictionary side[2];
-	uint32_t *label[2];		/* NULL: none are given */
+	uint32_t *label[2];		/* numbers, 0 for none; NULL: not given */
 	struct sae *sae[2];
 	struct states *states;
+	struct coactivation *firing[2];
+	struct vectors folded[2];
+	struct vector_stage *folding;
+	size_t measures;
+	struct measure measure[MEASURES];
 };
 
 /* A matching by places in the two dictionaries. */
@@ -61,24 +75,12 @@ struct score {
 struct scores {
 	size_t n;
 	struct score of[SCORES_MOST];
-	size_t measures;
-	const char *measure[MEASURES];
-	float *worth[MEASURES];		/* (pairs), -1 where a pair does not count */
-};
-
-/* A way to compare features, by distances that are larger the less alike they are. */
-struct measure {
-	const char *name;
-	bool distance;			/* itself the score; otherwise 1 less it is */
-	void *context;
-	void (*row)(void *context, size_t thread, size_t i, float *dist);	/* pair i's row from all columns, (m) */
-	const bool *counts;		/* (n): which pairs do; NULL: all */
-	size_t cols;			/* how many columns do */
+	float *each[MEASURES];		/* (pairs), -1 where a pair does not count */
 };
 
 /* The distances of the pairs that count. */
 struct table {
-	size_t n, m;
+	size_t n, m, cols;		/* cols of the m columns count */
 	uint32_t *pair, *at;		/* (n) */
 	float *dist;			/* (n, m) */
 };
@@ -88,20 +90,28 @@ static double worth(const struct measure *by, float dist)
 	return by->distance ? (double)dist : 1 - (double)dist;
 }
 
+static bool counts(const struct measure *by, int side, uint32_t place)
+{
+	return !by->label || by->label[side][place] > 0;
+}
+
 static struct table table_of(const struct measure *by, const struct pairs *p)
 {
 	struct table t = {.m = p->m, .pair = need(p->n, sizeof *t.pair), .at = need(p->n, sizeof *t.at)};
 	size_t done = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (!by->counts || by->counts[i]) {
+		if (counts(by, 0, p->row[i]) && counts(by, 1, p->col[i])) {
 			t.at[t.n] = p->at[i];
 			t.pair[t.n++] = (uint32_t)i;
 		}
+	for (size_t j = 0; j < p->m; j++)
+		t.cols += counts(by, 1, p->all[j]);
 	t.dist = need(t.n * sizeof *t.dist, t.m);
 	#pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
 	for (size_t k = 0; k < t.n; k++) {
-		by->row(by->context, (size_t)omp_get_thread_num(), t.pair[k], t.dist + k * t.m);
+		struct entries row = {.dist = t.dist + k * t.m};
+		by->solve(by->context, (size_t)omp_get_thread_num(), p->row[t.pair[k]], p->all, t.m, &row);
 		#pragma omp critical
 		progress(++done, t.n, by->name);
 	}
@@ -215,124 +225,28 @@ static void add_score(struct scores *to, const char *suffix, const struct measur
 			sum += worth(by, dist[j]);
 	}
 	s->best = best / (double)t->n;
-	s->random = sum / (double)t->n / (double)by->cols;
+	s->random = sum / (double)t->n / (double)t->cols;
 	estimate(s, part, one, t->n);
 	free(col);
 	free(part);
 	free(one);
 }
 
-static void measure_pairs(struct scores *to, const struct measure *by, const struct pairs *p)
+/* The scores by one measure; each (n) is that of every pair. */
+static void measure_pairs(struct scores *to, float *each, const struct measure *by, const struct pairs *p)
 {
 	struct table t = table_of(by, p);
-	float *each = need(p->n, sizeof *each);
 
 	for (size_t i = 0; i < p->n; i++)
 		each[i] = -1;
 	for (size_t k = 0; k < t.n; k++)
 		each[t.pair[k]] = (float)worth(by, t.dist[k * t.m + t.at[k]]);
-	to->measure[to->measures] = by->name;
-	to->worth[to->measures++] = each;
 	add_score(to, "", by, &t, p->repeat);
 	if (p->certified) {
 		keep_certified(&t, p->certified);
 		add_score(to, "/certified", by, &t, p->repeat);
 	}
 	table_free(&t);
-}
-
-/* -- Correlation, and firing together -------------------------------------------------------------- */
-
-struct firing {
-	struct coactivation *of;
-	const struct pairs *pairs;
-	float **whole;			/* of each thread: from all features of the columns' dictionary */
-};
-
-static void firing_row(void *context, size_t thread, size_t i, float *dist)
-{
-	const struct firing *f = context;
-	struct entries whole = {.dist = f->whole[thread]};
-
-	likeness_row(f->of, thread, f->pairs->row[i], 0, &whole);
-	for (size_t j = 0; j < f->pairs->m; j++)
-		dist[j] = whole.dist[f->pairs->all[j]];
-}
-
-static void measure_firing(struct scores *to, const char *name, enum likeness likeness, const struct data *d,
-	const struct pairs *p)
-{
-	struct firing f = {coactivation_open(likeness, &d->side[0], &d->side[1]), p, need(threads, sizeof *f.whole)};
-
-	for (size_t t = 0; t < threads; t++)
-		f.whole[t] = need(d->side[1].ids.n, sizeof **f.whole);
-	measure_pairs(to, &(struct measure){name, false, &f, firing_row, NULL, p->m}, p);
-	for (size_t t = 0; t < threads; t++)
-		free(f.whole[t]);
-	free(f.whole);
-	coactivation_free(f.of);
-}
-
-/* -- Labels ---------------------------------------------------------------------------------------- */
-
-struct labelled {
-	const struct data *data;
-	const struct pairs *pairs;
-};
-
-static void label_row(void *context, size_t thread, size_t i, float *dist)
-{
-	const struct labelled *l = context;
-	uint32_t label = l->data->label[0][l->pairs->row[i]];
-
-	(void)thread;
-	for (size_t j = 0; j < l->pairs->m; j++)
-		dist[j] = l->data->label[1][l->pairs->all[j]] != label;
-}
-
-static void measure_labels(struct scores *to, const struct data *d, const struct pairs *p)
-{
-	struct labelled l = {d, p};
-	bool *both = need(p->n, sizeof *both);
-	size_t cols = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		both[i] = d->label[0][p->row[i]] && d->label[1][p->col[i]];
-	for (size_t j = 0; j < p->m; j++)
-		cols += d->label[1][p->all[j]] > 0;
-	measure_pairs(to, &(struct measure){"same_label", false, &l, label_row, both, cols}, p);
-	free(both);
-}
-
-/* -- Folded parameters ----------------------------------------------------------------------------- */
-
-static void folded_row(void *context, size_t thread, size_t i, float *dist)
-{
-	const struct stage *s = context;
-
-	s->solve(s->context, thread, i, 0, &(struct entries){.dist = dist});
-}
-
-static struct vectors folded_vectors(const struct data *d, int side, const uint32_t *place, size_t n)
-{
-	static const struct parameters folded = {.weights = BOTH, .folded = true};
-	const struct sae *s = d->sae[side];
-	struct vectors v = {n, parameters_d(&folded, s), need(n * sizeof *v.at, parameters_d(&folded, s))};
-
-	take_parameters(v.at, &folded, s, sae_file[side], place, n);
-	return v;
-}
-
-static void measure_folded(struct scores *to, const struct data *d, const struct pairs *p)
-{
-	struct vectors row = folded_vectors(d, 0, p->row, p->n), col = folded_vectors(d, 1, p->all, p->m);
-	struct stage stage = {0};
-	struct vector_stage *v = vector_stage(&stage, &row, &col, 2, 1);
-
-	measure_pairs(to, &(struct measure){"folded_mse", true, &stage, folded_row, NULL, p->m}, p);
-	vector_stage_free(v);
-	free(row.at);
-	free(col.at);
 }
 
 /* -- Explained variance ---------------------------------------------------------------------------- */
@@ -397,7 +311,17 @@ static void measure_explained(struct scores *to, const struct data *d, const str
 	free(spread);
 }
 
-/* -- Streams --------------------------------------------------------------------------------------- */
+/* -- What is given --------------------------------------------------------------------------------- */
+
+/* Features of one label are at distance 0, others at 1. */
+static void label_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+{
+	uint32_t *const *label = context;
+
+	(void)thread;
+	for (size_t n = 0; n < k; n++)
+		out->dist[n] = label[0][i] == 0 || label[0][i] != label[1][col[n]];
+}
 
 static struct sae *open_sae(const struct data *d, int side, size_t streams)
 {
@@ -424,6 +348,40 @@ static void open_states(struct data *d)
 				a->token[t]);
 }
 
+static void measure_firing(struct data *d, const char *name, enum likeness likeness)
+{
+	struct coactivation *c = coactivation_open(likeness, &d->side[0], &d->side[1]);
+
+	d->firing[d->measures] = c;
+	d->measure[d->measures++] = (struct measure){.name = name, .context = c, .solve = likeness_row};
+}
+
+static void measure_labels(struct data *d)
+{
+	for (int k = 0; k < 2; k++)
+		d->label[k] = need(d->side[k].ids.n, sizeof *d->label[k]);
+	read_labels(d->label, d->side, &label_files);
+	d->measure[d->measures++] = (struct measure){.name = "same_label", .context = d->label, .solve = label_row,
+		.label = d->label};
+}
+
+/* The squared difference that decoder --folded has. */
+static void measure_folded(struct data *d)
+{
+	static const struct parameters folded = {.weights = BOTH, .folded = true};
+	struct stage stage = {0};
+
+	for (int k = 0; k < 2; k++) {
+		size_t n = d->sae[k]->features, width = parameters_d(&folded, d->sae[k]);
+		d->folded[k] = (struct vectors){n, width, need(n * sizeof(float), width)};
+		take_parameters(d->folded[k].at, &folded, d->sae[k], sae_file[k], d->side[k].ids.feature, n);
+	}
+	if (d->folded[0].d != d->folded[1].d)
+		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], d->sae[0]->d, sae_file[1], d->sae[1]->d);
+	d->folding = vector_stage(&stage, &d->folded[0], &d->folded[1], 2, 1);
+	d->measure[d->measures++] = (struct measure){"folded_mse", true, stage.context, stage.solve, NULL};
+}
+
 static void open_data(struct data *d)
 {
 	*d = (struct data){0};
@@ -434,19 +392,25 @@ static void open_data(struct data *d)
 	d->side[1] = dictionary_of(&d->all, d->first, d->all.n);
 	for (size_t k = 0; k < d->first; k++)
 		turn_activity(&d->all.item[k], true);
-	for (int k = 0; k < 2 && label_files.n > 0; k++)
-		d->label[k] = need(d->side[k].ids.n, sizeof *d->label[k]);
+	measure_firing(d, "correlation", PEARSON);
+	measure_firing(d, "joint", JOINT);
 	if (label_files.n > 0)
-		read_labels(d->label, d->side, &label_files);
+		measure_labels(d);
 	for (int k = 0; k < 2 && sae_file[0]; k++)
 		d->sae[k] = open_sae(d, k, k ? d->all.n - d->first : d->first);
+	if (sae_file[0] && d->sae[0]->threshold && d->sae[1]->threshold)
+		measure_folded(d);
 	if (hidden.n > 0)
 		open_states(d);
 }
 
 static void close_data(struct data *d)
 {
+	if (d->folding)
+		vector_stage_free(d->folding);
 	for (int k = 0; k < 2; k++) {
+		coactivation_free(d->firing[k]);
+		free(d->folded[k].at);
 		dictionary_free(&d->side[k]);
 		free(d->label[k]);
 		if (d->sae[k])
@@ -456,6 +420,8 @@ static void close_data(struct data *d)
 		states_close(d->states);
 	activities_free(&d->all);
 }
+
+/* -- Streams --------------------------------------------------------------------------------------- */
 
 static uint32_t *places(const struct reader *in, const struct data *d, int side, const struct ids *ids)
 {
@@ -515,18 +481,6 @@ static void pairs_free(struct pairs *p)
 	free(p->at);
 }
 
-static void measure_all(struct scores *to, const struct data *d, const struct pairs *p)
-{
-	measure_firing(to, "correlation", PEARSON, d, p);
-	measure_firing(to, "joint", JOINT, d, p);
-	if (d->label[0])
-		measure_labels(to, d, p);
-	if (d->sae[0] && d->sae[0]->threshold && d->sae[1]->threshold)
-		measure_folded(to, d, p);
-	if (d->states && p->n > 0 && !p->repeat)
-		measure_explained(to, d, p);
-}
-
 static void write_scores(struct writer *out, const struct scores *s)
 {
 	struct frame frame = {0};
@@ -552,7 +506,7 @@ static void write_scores(struct writer *out, const struct scores *s)
 	frame_free(&frame);
 }
 
-static void write_pairs(struct writer *out, const struct scores *s, const struct matching *match)
+static void write_pairs(struct writer *out, const struct scores *s, const struct data *d, const struct matching *match)
 {
 	struct frame frame = {0};
 	size_t n = match->row.n;
@@ -567,8 +521,8 @@ static void write_pairs(struct writer *out, const struct scores *s, const struct
 		set_tensor(&frame, "error", F4, match->error, 1, n);
 	if (match->certified)
 		set_tensor(&frame, "certified", U1, match->certified, 1, n);
-	for (size_t k = 0; k < s->measures; k++)
-		set_tensor(&frame, s->measure[k], F4, s->worth[k], 1, n);
+	for (size_t k = 0; k < d->measures; k++)
+		set_tensor(&frame, d->measure[k].name, F4, s->each[k], 1, n);
 	write_frame(out, &frame);
 	frame_free(&frame);
 }
@@ -583,19 +537,24 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 
 	read_matching(in, header, &match);
 	struct pairs pairs = pairs_of(in, header, &match, d);
-	measure_all(&scores, d, &pairs);
+	for (size_t k = 0; k < d->measures; k++) {
+		scores.each[k] = need(pairs.n, sizeof *scores.each[k]);
+		measure_pairs(&scores, scores.each[k], &d->measure[k], &pairs);
+	}
+	if (d->states && pairs.n > 0 && !pairs.repeat)
+		measure_explained(&scores, d, &pairs);
 	sets_header(set, 2, &sides);
 	join_header(header, &sides);
 	set_string(header, "kind", "scores");
 	set_integer(header, "tokens", (int64_t)d->all.item[0].tokens);
 	write_header(out, header);
 	write_scores(out, &scores);
-	write_pairs(out, &scores, &match);
+	write_pairs(out, &scores, d, &match);
 	write_end(out);
 	for (size_t k = 0; k < scores.n; k++)
 		free(scores.of[k].name);
-	for (size_t k = 0; k < scores.measures; k++)
-		free(scores.worth[k]);
+	for (size_t k = 0; k < d->measures; k++)
+		free(scores.each[k]);
 	frame_free(&sides);
 	pairs_free(&pairs);
 	matching_free(&match);
