@@ -1,6 +1,7 @@
 /* What a matching is worth, on data that it was not made from. */
 #include "activity.h"
 #include "assign.h"
+#include "bootstrap.h"
 #include "die.h"
 #include "labels.h"
 #include "matching.h"
@@ -29,7 +30,7 @@ static const struct opt options[] = {
 	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "the SAE of the columns", 0, 0},
 	{"hidden-b", OPT_LIST, &hidden, "FILE", "hidden states of the columns' layer; again: shards", 0, 0},
 	{"bootstrap", OPT_SIZE, &bootstrap, "N", "resamplings, for intervals", 1, 1e9},
-	{"seed", OPT_SIZE, &seed, "S", "of random numbers", 0, 0x1p53},
+	{"seed", OPT_SIZE, &seed, "S", "of the random numbers", 0, 9e18},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -157,52 +158,12 @@ static void best_columns(uint32_t *col, const struct table *t, bool repeat)
 	free(margin);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double quantile(const double *sorted, size_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	size_t i = (size_t)at;
-
-	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[i];
-}
-
-/* sum(part) / sum(whole) */
-static double ratio(const double *part, const double *whole, size_t n)
-{
-	double sum = 0, of = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		sum += part[i];
-		of += whole[i];
-	}
-	return of > 0 ? sum / of : 0;
-}
-
-/* The score, which is that ratio, and its 95% bootstrap interval: n parts drawn with replacement (Efron 1979). */
 static void estimate(struct score *s, const double *part, const double *whole, size_t n)
 {
 	double *drawn = need(bootstrap, sizeof *drawn);
 
 	s->value = ratio(part, whole, n);
-	#pragma omp parallel for num_threads(threads)
-	for (size_t r = 0; r < bootstrap; r++) {
-		double x = 0, y = 0;
-		for (size_t k = 0; k < n; k++) {
-			size_t i = (size_t)(token_uniform(seed, r, (uint32_t)k) * (double)n);
-			x += part[i];
-			y += whole[i];
-		}
-		drawn[r] = y > 0 ? x / y : 0;
-	}
-	qsort(drawn, bootstrap, sizeof *drawn, by_size);
-	s->low = quantile(drawn, bootstrap, 0.025);
-	s->high = quantile(drawn, bootstrap, 0.975);
+	bootstrap_interval(&s->low, &s->high, part, whole, n, drawn, bootstrap, seed, threads);
 	free(drawn);
 }
 
@@ -275,7 +236,7 @@ static void shuffle(uint32_t *at, size_t m, size_t n, size_t salt)
 	for (size_t j = 0; j < m; j++)
 		at[j] = (uint32_t)j;
 	for (size_t i = 0; i < n; i++) {
-		size_t j = i + (size_t)(token_uniform(seed, salt, (uint32_t)i) * (double)(m - i));
+		size_t j = i + (size_t)(token_uniform(seed, (uint64_t)salt << 32, (uint32_t)i) * (double)(m - i));
 		uint32_t other = at[j];
 		at[j] = at[i];
 		at[i] = other;
@@ -400,6 +361,8 @@ static void open_data(struct data *d)
 		d->sae[k] = open_sae(d, k, k ? d->all.n - d->first : d->first);
 	if (sae_file[0] && d->sae[0]->threshold && d->sae[1]->threshold)
 		measure_folded(d);
+	else if (sae_file[0])
+		note("%s: no threshold: no folded_mse", sae_file[d->sae[0]->threshold != NULL]);
 	if (hidden.n > 0)
 		open_states(d);
 }
@@ -436,29 +399,22 @@ static uint32_t *places(const struct reader *in, const struct data *d, int side,
 	return place;
 }
 
-/* Marks places; those that come again are refused, where a reader is given. */
-static void mark(bool *marked, const uint32_t *place, size_t n, const struct reader *in, const struct ids *ids)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (marked[place[i]] && in)
-			bad(in, "feature %u of layer %s stands in two pairs", ids->feature[i], ids->layer[i]);
-		marked[place[i]] = true;
-	}
-}
-
 static struct pairs pairs_of(const struct reader *in, const struct frame *header, const struct matching *match,
 	const struct data *d)
 {
-	size_t rows = d->side[0].ids.n, cols = d->side[1].ids.n;
+	size_t cols = d->side[1].ids.n;
 	struct pairs p = {.n = match->row.n, .row = places(in, d, 0, &match->row), .col = places(in, d, 1, &match->col),
 		.all = need(cols, sizeof *p.all), .at = need(match->row.n, sizeof *p.at), .certified = match->certified,
 		.repeat = strcmp(get_string(header, "method", ""), "nearest") == 0};
 	uint32_t *left = places(in, d, 1, &match->free_col), *among = need(cols, sizeof *among);
-	bool *matched = need_zero(rows, sizeof *matched), *there = need_zero(cols, sizeof *there);
+	bool *there = need_zero(cols, sizeof *there);
 
-	mark(matched, p.row, p.n, in, &match->row);
-	mark(there, p.col, p.n, p.repeat ? NULL : in, &match->col);
-	mark(there, left, match->free_col.n, NULL, NULL);
+	for (size_t i = 0; i < p.n; i++) {
+		p.repeat |= there[p.col[i]];
+		there[p.col[i]] = true;
+	}
+	for (size_t j = 0; j < match->free_col.n; j++)
+		there[left[j]] = true;
 	for (size_t j = 0; j < cols; j++)
 		if (there[j]) {
 			among[j] = (uint32_t)p.m;
@@ -466,7 +422,6 @@ static struct pairs pairs_of(const struct reader *in, const struct frame *header
 		}
 	for (size_t i = 0; i < p.n; i++)
 		p.at[i] = among[p.col[i]];
-	free(matched);
 	free(there);
 	free(among);
 	free(left);
@@ -541,7 +496,9 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 		scores.each[k] = need(pairs.n, sizeof *scores.each[k]);
 		measure_pairs(&scores, scores.each[k], &d->measure[k], &pairs);
 	}
-	if (d->states && pairs.n > 0 && !pairs.repeat)
+	if (d->states && pairs.repeat)
+		note("%s: columns repeat: no explained_variance", reader_name(in));
+	else if (d->states && pairs.n > 0)
 		measure_explained(&scores, d, &pairs);
 	sets_header(set, 2, &sides);
 	join_header(header, &sides);
