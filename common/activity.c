@@ -200,7 +200,8 @@ struct coactivation {
 	size_t threads;
 };
 
-struct coactivation *coactivation_open(enum likeness likeness, const struct dictionary *row, const struct dictionary *col)
+struct coactivation *coactivation_open(enum likeness likeness, const struct dictionary *row,
+	const struct dictionary *col)
 {
 	struct coactivation *c = need(1, sizeof *c);
 	size_t most = 0;

@@ -19,8 +19,8 @@ static void assemble(float *y, const struct parameters *p, const struct sae *s, 
 		*y = s->b_enc[i] / theta;
 }
 
-void take_parameters(float *y, const struct parameters *p, const struct sae *s, const char *path, const uint32_t *feature,
-	size_t n)
+void take_parameters(float *y, const struct parameters *p, const struct sae *s, const char *path,
+	const uint32_t *feature, size_t n)
 {
 	size_t d = parameters_d(p, s), unfoldable = 0;
 

@@ -19,7 +19,7 @@ size_t parameters_d(const struct parameters *, const struct sae *);
 
 /* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has no such feature, a
  * weight is beyond 1e15, or there is no threshold to fold. */
-void take_parameters(float *y, const struct parameters *, const struct sae *, const char *path, const uint32_t *feature,
-	size_t n);
+void take_parameters(float *y, const struct parameters *, const struct sae *, const char *path,
+	const uint32_t *feature, size_t n);
 
 #endif

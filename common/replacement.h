@@ -1,4 +1,5 @@
-/* Hidden states from the activations of other features: the reconstruction test of SAE Match (Balagansky et al. 2025). */
+/* Hidden states from the activations of other features: the reconstruction test of SAE Match (Balagansky et al.
+ * 2025). */
 #ifndef REPLACEMENT_H
 #define REPLACEMENT_H
 

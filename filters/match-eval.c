@@ -53,7 +53,7 @@ struct data {
 	struct states *states;
 	struct coactivation *firing[2];
 	struct vectors folded[2];
-	struct vector_stage *folding;
+	void *folding;			/* of measure_folded(); NULL: none */
 	size_t measures;
 	struct measure measure[MEASURES];
 };
@@ -167,7 +167,8 @@ static void estimate(struct score *s, const double *part, const double *whole, s
 	free(drawn);
 }
 
-static void add_score(struct scores *to, const char *suffix, const struct measure *by, const struct table *t, bool repeat)
+static void add_score(struct scores *to, const char *suffix, const struct measure *by, const struct table *t,
+	bool repeat)
 {
 	if (t->n == 0)
 		return;
@@ -339,7 +340,8 @@ static void measure_folded(struct data *d)
 	}
 	if (d->folded[0].d != d->folded[1].d)
 		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], d->sae[0]->d, sae_file[1], d->sae[1]->d);
-	d->folding = vector_stage(&stage, &d->folded[0], &d->folded[1], 2, 1);
+	vectors_open(&stage, &d->folded[0], &d->folded[1], 2, 1);
+	d->folding = stage.context;
 	d->measure[d->measures++] = (struct measure){"folded_mse", true, stage.context, stage.solve, NULL};
 }
 
@@ -370,7 +372,7 @@ static void open_data(struct data *d)
 static void close_data(struct data *d)
 {
 	if (d->folding)
-		vector_stage_free(d->folding);
+		vectors_close(d->folding);
 	for (int k = 0; k < 2; k++) {
 		coactivation_free(d->firing[k]);
 		free(d->folded[k].at);
