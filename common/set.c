@@ -195,7 +195,7 @@ static void split(struct set set[2], struct boundary b)
 	c->first = need_zero(1, sizeof *c->first);
 	c->d = a->d;
 	c->tokens = a->tokens - b.tokens;
-	c->token = tail(a->token, b.tokens, a->tokens, sizeof *a->token);
+	c->token = a->token ? tail(a->token, b.tokens, a->tokens, sizeof *a->token) : NULL;
 	c->point = tail(a->point, b.tokens * a->d, a->tokens * a->d, sizeof *a->point);
 	c->ids.n = a->ids.n - b.features;
 	c->ids.layer = tail(a->ids.layer, b.features, a->ids.n, sizeof *a->ids.layer);
