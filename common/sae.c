@@ -125,13 +125,13 @@ static void gemma_scope(struct sae *s, struct archive *f)
 }
 
 /* Centring of the input, x - b_dec, as a part of the bias: b_enc -= b_dec W_enc. */
-static void centre(struct sae *s, const float *b_dec)
+static void centre(struct sae *s)
 {
 	double *shift = need_zero(s->features, sizeof *shift);
 
 	for (size_t k = 0; k < s->d; k++)
 		for (size_t i = 0; i < s->features; i++)
-			shift[i] += (double)b_dec[k] * (double)s->w_enc[k * s->features + i];
+			shift[i] += (double)s->b_dec[k] * (double)s->w_enc[k * s->features + i];
 	for (size_t i = 0; i < s->features; i++)
 		s->b_enc[i] = (float)((double)s->b_enc[i] - shift[i]);
 	free(shift);
@@ -149,7 +149,7 @@ static void decoder_norms(struct sae *s)
 }
 
 /* SAELens: what cfg.json says; without one, JumpReLU where there is a threshold. A k makes it TopK. */
-static void saelens(struct sae *s, const char *file, const float *b_dec)
+static void saelens(struct sae *s, const char *file)
 {
 	json_t *cfg = configuration(file);
 	const char *kind = text(cfg, "architecture", s->threshold ? "jumprelu" : "standard");
@@ -174,7 +174,7 @@ static void saelens(struct sae *s, const char *file, const float *b_dec)
 	else if (s->architecture == JUMPRELU && !s->threshold)
 		die("%s: architecture jumprelu, and no threshold", file);
 	if (!apply || json_is_true(apply))
-		centre(s, b_dec);
+		centre(s);
 	if (json_is_true(json_object_get(cfg, "rescale_acts_by_decoder_norm")))
 		decoder_norms(s);
 	json_decref(cfg);
@@ -191,12 +191,11 @@ struct sae *sae_open(const char *path)
 	s->w_dec = required(weights(f, "W_dec", 2, &s->features, &s->d), f, "W_dec");
 	s->b_enc = required(weights(f, "b_enc", 1, &s->features, NULL), f, "b_enc");
 	s->threshold = weights(f, "threshold", 1, &s->features, NULL);
-	float *b_dec = required(weights(f, "b_dec", 1, &s->d, NULL), f, "b_dec");
+	s->b_dec = required(weights(f, "b_dec", 1, &s->d, NULL), f, "b_dec");
 	if (archive_zipped(f))
 		gemma_scope(s, f);
 	else
-		saelens(s, file, b_dec);
-	free(b_dec);
+		saelens(s, file);
 	archive_close(f);
 	free(full);
 	free(folder);
@@ -211,6 +210,7 @@ void sae_close(struct sae *s)
 	free(s->b_enc);
 	free(s->threshold);
 	free(s->w_dec);
+	free(s->b_dec);
 	free(s->scale);
 	free(s);
 }

@@ -16,6 +16,7 @@ struct sae {
 	float *b_enc;		/* (features), with what the input's centring adds: -b_dec W_enc */
 	float *threshold;	/* (features), NULL when the file has none */
 	float *w_dec;		/* (features, d) */
+	float *b_dec;		/* (d) */
 	float *scale;		/* (features) by which pre-activations are multiplied, or NULL */
 };
 

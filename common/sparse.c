@@ -17,11 +17,10 @@ void column_moments(size_t *count, double *sum, double *square, const struct spa
 	}
 }
 
-void centre_full_columns(struct sparse *x, const size_t *count, const double *sum, size_t rows)
+void subtract_columns(struct sparse *x, const float *from, size_t rows)
 {
 	for (size_t k = 0; k < x->indptr[rows]; k++)
-		if (count[x->index[k]] == rows)
-			x->value[k] -= (float)(sum[x->index[k]] / (double)rows);
+		x->value[k] -= from[x->index[k]];
 }
 
 void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols)

@@ -17,8 +17,8 @@ struct sparse {
 void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
 	size_t cols);
 
-/* Takes from every column that has no zeros its mean, sum[j] / rows. */
-void centre_full_columns(struct sparse *x, const size_t *count, const double *sum, size_t rows);
+/* Takes from[j] from the entries of column j. */
+void subtract_columns(struct sparse *x, const float *from, size_t rows);
 
 /* The columns of x as rows of y, which has room for them; entries ascend. */
 void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);

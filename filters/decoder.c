@@ -1,6 +1,6 @@
 /* Distances between features by the weights of their SAEs. */
 #include "die.h"
-#include "sae.h"
+#include "parameters.h"
 #include "set.h"
 #include "vectors.h"
 
@@ -8,16 +8,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DECODER, ENCODER, BOTH };
-
-static bool folded, squared, bias;
-static int weights = -1;
+static bool squared;
+static struct parameters which = {.weights = -1};
 
 static const struct opt options[] = {
-	{"weights", OPT_CHOICE, &weights, "decoder|encoder|both", "which take part; both when --folded", 0, 0},
-	{"bias", OPT_FLAG, &bias, NULL, "the encoder's bias takes part too", 0, 0},
+	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both", "which take part; both when --folded", 0, 0},
+	{"bias", OPT_FLAG, &which.bias, NULL, "the encoder's bias takes part too", 0, 0},
 	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
-	{"folded", OPT_FLAG, &folded, NULL, "SAE Match: squared difference of the folded weights", 0, 0},
+	{"folded", OPT_FLAG, &which.folded, NULL, "SAE Match: squared difference of the folded weights", 0, 0},
 	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -31,18 +29,6 @@ struct side {
 	char *layer;			/* of an SAE */
 	const char *name;
 };
-
-/* What takes part of feature i. Folding leaves the SAE's output as it is: theta W_dec, W_enc /
- * theta and b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
-static void assemble(float *y, const struct sae *s, size_t i, float theta)
-{
-	for (size_t k = 0; weights != ENCODER && k < s->d; k++)
-		*y++ = theta * s->w_dec[i * s->d + k];
-	for (size_t k = 0; weights != DECODER && k < s->d; k++)
-		*y++ = s->w_enc[k * s->features + i] / theta;
-	if (bias)
-		*y = s->b_enc[i] / theta;
-}
 
 /* To length 1; false when there is nothing to scale. */
 static bool normalise(float *y, size_t d)
@@ -61,31 +47,16 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 	const uint32_t *feature, size_t n)
 {
 	struct vectors *v = &side->vectors;
-	size_t d = (weights == BOTH ? 2 : 1) * s->d + bias, unfoldable = 0;
+	size_t d = parameters_d(&which, s);
 
-	if (folded && !s->threshold)
-		die("%s: no threshold: only a JumpReLU SAE can be folded", path);
 	if (v->at && s->d != side->d)
 		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d);
 	side->d = s->d;
 	*v = (struct vectors){at + n, d, need_more(v->at, (at + n) * sizeof(float), d)};
 	side->zero = need_more(side->zero, at + n, sizeof *side->zero);
-	for (size_t i = 0; i < n; i++) {
-		float *y = v->at + (at + i) * d, theta = 1;
-		if (feature[i] >= s->features)
-			die("%s: feature %u of %zu", path, feature[i], s->features);
-		if (folded && !((theta = s->threshold[feature[i]]) >= 1e-6f)) {
-			theta = 1e-6f;
-			unfoldable++;
-		}
-		assemble(y, s, feature[i], theta);
-		for (size_t k = 0; k < d; k++)
-			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares of distances stay floats */
-				die("%s: feature %u: a weight beyond 1e15", path, feature[i]);
-		side->zero[at + i] = !squared && !normalise(y, d);
-	}
-	if (unfoldable > 0)
-		note("%s: %zu features have no positive threshold: folded with 1e-6", path, unfoldable);
+	take_parameters(v->at + at * d, &which, s, path, feature, n);
+	for (size_t i = at; i < at + n; i++)
+		side->zero[i] = !squared && !normalise(v->at + i * d, d);
 }
 
 /* The features of a stream, from the SAEs that its headers name. */
@@ -185,11 +156,11 @@ int main(int argc, char **argv)
 	char **operand = opt_parse(argv, options, "decoder [OPTION]... [A [B]]",
 		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
 		"name them.", 2);
-	if (weights < 0)
-		weights = folded ? BOTH : DECODER;
-	if (bias && weights == DECODER)
+	if (which.weights < 0)
+		which.weights = which.folded ? BOTH : DECODER;
+	if (which.bias && which.weights == DECODER)
 		misuse("--bias is the encoder's: --weights encoder or both");
-	squared |= folded;
+	squared |= which.folded;
 	struct writer *out = writer_open();
 	struct side side[2];
 	size_t sides = read_sides(operand, side);
@@ -199,8 +170,8 @@ int main(int argc, char **argv)
 	struct cosines cosines = {stage, row, col};
 	struct set set[2] = {side[0].set, side[1].set};
 	struct frame header;
-	char *metric = need_text("%s%s%s%s", squared ? folded ? "folded " : "" : "1 - ",
-		(const char *[]){"decoder", "encoder", "decoder and encoder"}[weights], bias ? " and bias" : "",
+	char *metric = need_text("%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
+		(const char *[]){"decoder", "encoder", "decoder and encoder"}[which.weights], which.bias ? " and bias" : "",
 		squared ? ", squared difference" : " cosine");
 
 	if (!squared) {

@@ -74,4 +74,5 @@ def make(path, tokens, seed, *sorts):
         file.write(pack({"kind": "activations", "layer": path, "features": FEATURES, "tokens": n, "history": []}, frames))
 
 
-globals()[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

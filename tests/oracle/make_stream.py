@@ -120,9 +120,9 @@ def graph(rng, frames):
 KINDS = {make.__name__: make for make in (activations, distributions, distances, matching, graph)}
 
 
-def make(kind, frames=2, seed=0, empty=False, unknown=False, lz4_frame=False):
+def make(kind, frames=2, seed=0, empty=False, unknown=False, lz4_frame=False, **fields):
     header, body = KINDS[kind](np.random.default_rng(seed), frames)
-    header = {"kind": kind, **header, "history": [["make_stream", "1", [kind]]]}
+    header = {"kind": kind, **header, **fields, "history": [["make_stream", "1", [kind]]]}
     if empty:
         body = []
         header.update({name: 0 for name in ("rows", "cols", "tokens") if name in header})

@@ -43,7 +43,9 @@ def lie(fields, dice):
     """One change to a frame: a number, a tensor's length, its dtype, or that it is there."""
     name = dice.choice(list(fields))
     x, change = fields[name], dice.randrange(7)
-    if change < 3 and x.size:
+    if isinstance(x, list):
+        fields[name] = dice.choice([x[:-1], x + x[-1:], ["none such"] + x[1:]])
+    elif change < 3 and x.size:
         numbers = [np.nan, np.inf, -np.inf, 0, -1, 3e38, 1e-45] if x.dtype.kind == "f" else \
             [0, 1, 11, 12, 60, 119, 120, 2**31, 2**32 - 1]
         x.reshape(-1)[dice.randrange(x.size)] = dice.choice(numbers)

@@ -99,12 +99,13 @@ def unbiased(args):
         assert len(values) == 200 and 0 < abs(np.mean(values) - truth) < 4 * error, (i, np.mean(values), truth, error)
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("what", choices=["check", "unbiased"])
-parser.add_argument("files", nargs="+")
-parser.add_argument("--support", type=int, default=128)
-parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--select", default="coordinated")
-parser.add_argument("--min-count", type=int, default=5)
-arguments = parser.parse_args()
-globals()[arguments.what](arguments)
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["check", "unbiased"])
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--support", type=int, default=128)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--select", default="coordinated")
+    parser.add_argument("--min-count", type=int, default=5)
+    arguments = parser.parse_args()
+    globals()[arguments.what](arguments)

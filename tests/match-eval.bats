@@ -1,0 +1,272 @@
+# contract: matching match-eval --a {activations} --b {next}
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	oracle coact make a 600 1 silent always constant offset nearly
+	oracle coact make b 600 2 constant silent always
+}
+
+# agrees MATCHING [OPTION]...: scores of a and b are numpy's
+agrees() {
+	match-eval --quiet "$1" --a a --b b --bootstrap 30 "${@:2}" >scores
+	oracle match_eval check scores "$1" a b --bootstrap 30 "${@:2}"
+}
+
+# saes: random ones of 30 features with thresholds, and hidden states of the columns' layer
+saes() {
+	oracle act_dump sae sa --npz --threshold --features 30
+	oracle act_dump sae sb --npz --threshold --features 30 --seed 1
+	"$PY" -c 'import numpy as np; np.save("h.npy", np.random.default_rng(0).standard_normal((2000, 6)).astype("f2"))'
+}
+
+# labels LAYER...: a table of five labels, none for some features, its columns in another order
+labels() {
+	printf 'more\tfeature\tlabel\tlayer\n'
+	for layer; do
+		for i in {0..29}; do
+			printf '%s\t%s\t%s\t%s\n' "$i" "$i" "$([ $((i % 7)) = 0 ] || echo "label $((i * i % 5))")" "$layer"
+		done
+	done
+}
+
+# score NAME: value, best and random of a score in ./scores
+score() {
+	frame2tsv --columns score,value,best,random scores | awk -F'\t' -v name="$1" '$1 == name { print $2, $3, $4 }'
+}
+
+@test "correlation and probability of firing together are numpy's, with best, random and interval" {
+	oracle match_eval make m a b
+	agrees m
+	oracle match_eval make m a b --pairs 30 --seed 1
+	agrees m --seed 7
+	oracle match_eval make m a b --pairs 1
+	agrees m
+}
+
+@test "free columns are there for the best and the random matching" {
+	oracle match_eval make m a b
+	agrees m
+	score correlation >none
+	oracle match_eval make m a b --free 10
+	agrees m
+	refute cmp none <(score correlation)
+}
+
+@test "certified pairs are scored once more by themselves" {
+	oracle match_eval make m a b --free 7 --certified
+	agrees m
+	[ -n "$(score joint/certified)" ]
+}
+
+@test "of nearest columns the best is each row's best" {
+	oracle match_eval make m a b --free 20 --nearest
+	agrees m
+}
+
+@test "several layers a side, several matchings in a file" {
+	mv a one; mv b two
+	oracle coact make three 600 3
+	oracle coact make four 600 4
+	cat one three >a
+	cat four two >b
+	oracle match_eval make m a b --pairs 50 --free 10
+	oracle match_eval make n a b --pairs 50 --nearest
+	cat m n m >three
+	agrees three
+	cmp <(match-eval three --a a --b b | frame2tsv) <(cat three | match-eval --a a --b b | frame2tsv)
+}
+
+@test "labels: of both sides from one table, or from two" {
+	oracle match_eval make m a b --free 5 --certified
+	labels a b >both
+	agrees m --labels both
+	read -r value best random < <(score same_label)
+	awk "BEGIN { exit !($value < $best && $random < $best) }"
+	labels a | sed 's/label 1/label 4/' >rows
+	labels b >cols
+	agrees m --labels rows --labels cols
+	cmp <(match-eval m --a a --b b --labels both | frame2json | tail -n +2) \
+		<(match-eval m --a a --b b --labels <(cat both | sed 's/$/\r/') | frame2json | tail -n +2)
+	labels x >other
+	agrees m --labels other
+	[ -z "$(score same_label)" ]
+}
+
+@test "folded parameters differ as in numpy, and as decoder --folded says" {
+	saes
+	oracle match_eval make m a b --free 5 --certified
+	agrees m --sae-a sa --sae-b sb
+	decoder --folded sa sb | hungarian >m
+	for side in a b; do
+		act-dump --hidden h.npy --sae s$side >$side
+	done
+	agrees m --sae-a sa --sae-b sb
+	total=$(framecat --header m | grep -o '"total":[0-9.]*')
+	score folded_mse | awk -v total="${total#*:}" '{ exit !($1 == $2 && ($1 * 30 / total - 1) ^ 2 < 1e-12) }'
+}
+
+@test "explained variance is numpy's; layer b's own activations are the best" {
+	saes
+	for side in a b; do
+		act-dump --hidden h.npy --sae s$side --context 10 --skip 1 --layer $side --no-point >$side
+	done
+	oracle match_eval make m a b --free 5
+	agrees m --sae-a sa --sae-b sb --hidden-b h.npy
+	"$PY" -c 'import numpy as np; h = np.load("h.npy"); np.save("h1.npy", h[:777]); np.save("h2.npy", h[777:])'
+	agrees m --sae-a sa --sae-b sb --hidden-b h1.npy --hidden-b h2.npy
+	oracle act_dump sae sb --features 30 --cfg '{"architecture": "standard", "rescale_acts_by_decoder_norm": true}'
+	act-dump --hidden h.npy --sae sb --context 10 --skip 1 --layer b --no-point >b
+	agrees m --sae-a sa --sae-b sb --hidden-b h.npy
+}
+
+@test "a feature that always fires explains what it did before its mean was taken" {
+	saes
+	oracle match_eval make m a b --pairs 30
+	agrees m --sae-a sa --sae-b sb --hidden-b h.npy
+}
+
+@test "features matched with themselves score 1, and explain what they decode to" {
+	saes
+	act-dump --hidden h.npy --sae sb --no-point >a
+	cp a b
+	decoder --quiet --squared sb sb | hungarian --quiet >m
+	agrees m --sae-a sb --sae-b sb --hidden-b h.npy
+	score correlation | awk '{ exit !($1 > .999999 && $1 == $2) }'
+	score folded_mse | awk '{ exit !($1 == 0) }'
+	score explained_variance | awk '{ exit !(($1 - $2) ^ 2 < 1e-18) }'
+}
+
+@test "what a matching of the sample is worth: numpy's numbers" {
+	for l in 2 4; do
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point >$l
+	done
+	coact 2 4 | hungarian >m
+	awk -F'\t' -v OFS='\t' 'NR == 1 { print "layer", "feature", "label" }
+		NR > 1 && $2 == 0 { print $1, $3, ($9 >= .7 ? $8 : "") }' "$SAMPLE/feature_labels.tsv" >labels
+	options=(--labels labels --sae-a "$SAMPLE/sae_L2_s0" --sae-b "$SAMPLE/sae_L4_s0" --hidden-b "$SAMPLE/hidden_L4.npy")
+	match-eval --quiet m --a 2 --b 4 --bootstrap 5 "${options[@]}" >scores
+	oracle match_eval check scores m 2 4 --bootstrap 5 "${options[@]}"
+	score correlation | awk '{ exit !(($1 - $2) ^ 2 < 1e-12) }'
+}
+
+@test "on a real model: the best possible is coact's assignment on the same tokens" {
+	[ -n "$DATA" ] || skip "no $DATA"
+	lm=$DATA/lm/bl361
+	for l in 4 5; do
+		act-dump --hidden "$lm/hidden_L$l.npy" --sae "$lm/L${l}_s0" --layer $l --no-point >$l
+		featdist --quiet <(act-dump --hidden "$lm/hidden_L$l.npy" --sae "$lm/L${l}_s0" --layer $l) >$l.dist
+	done
+	decoder 4.dist 5.dist | hungarian >m
+	options=(--sae-a "$lm/L4_s0" --sae-b "$lm/L5_s0" --hidden-b "$lm/hidden_L5.npy")
+	match-eval --quiet m --a 4 --b 5 --bootstrap 5 "${options[@]}" >scores
+	oracle match_eval check scores m 4 5 --bootstrap 5 "${options[@]}"
+	read -r value best random < <(score correlation)
+	awk "BEGIN { exit !($random < $value && $value < $best) }"
+	[ -z "$(score folded_mse)" ]
+}
+
+@test "the interval holds the value; another seed moves it, and nothing else" {
+	oracle coact make c 600 1
+	oracle coact make d 600 1 always		# the same features, but the first
+	oracle match_eval make m c d --pairs 30
+	match-eval m --a c --b d >scores
+	read -r value low high < <(frame2tsv --columns value,low,high scores | sed -n 2p)
+	awk "BEGIN { exit !($low < $value && $value < $high) }"
+	match-eval m --a c --b d --seed 1 >other
+	refute cmp <(frame2tsv --columns low scores) <(frame2tsv --columns low other)
+	cmp <(frame2tsv --columns value,best,random scores) <(frame2tsv --columns value,best,random other)
+}
+
+@test "without the method and the free features of an older stream it is an assignment of what it names" {
+	oracle match_eval make m a b
+	frame2json m | sed 's/"method":"assignment",//' | json2frame >old
+	refute grep -q method <(framecat --header old)
+	cmp <(match-eval m --a a --b b | frame2tsv) <(match-eval old --a a --b b | frame2tsv)
+}
+
+@test "an empty matching has no scores" {
+	stream matching --empty >m
+	match-eval m --a a --b b >scores
+	[ "$(framecat --count scores)" = "$(printf 'scores\tscores\t2\n')" ]
+	frame2json scores | grep -q '"score":\[\]'
+}
+
+@test "the same bytes for any number of threads" {
+	saes
+	oracle match_eval make m a b --free 5
+	options=(--a a --b b --sae-a sa --sae-b sb --hidden-b h.npy)
+	cmp <(match-eval --threads 1 m "${options[@]}") <(match-eval --threads 3 m "${options[@]}")
+}
+
+@test "what the sides do not have is refused by name" {
+	oracle match_eval make m a b
+	fails 1 match-eval m --a b --b b
+	[[ $line == "match-eval: m: "*"of layer a is none of b" ]]
+	fails 1 match-eval m --a a --b <(oracle coact make c 500 1; cat c)
+	[[ $line == *"500 tokens, where a has 600: the tokens have to be the same" ]]
+	fails 1 match-eval a --a a --b b
+	[[ $line == *"a stream of activations, where matching are read" ]]
+	fails 1 match-eval m --a m --b b
+	fails 1 match-eval missing --a a --b b
+}
+
+@test "SAEs and states that are not of these activations are refused" {
+	saes
+	oracle match_eval make m a b
+	oracle act_dump sae small --npz --threshold --features 29
+	fails 1 match-eval m --a a --b b --sae-a small --sae-b sb
+	[ "$line" = "match-eval: small: 29 features, a has 30" ]
+	oracle act_dump sae wide --npz --threshold --features 30 --d 7
+	fails 1 match-eval m --a a --b b --sae-a sa --sae-b wide
+	[ "$line" = "match-eval: sa: an SAE of 6 dimensions, wide has 7" ]
+	oracle act_dump sae flat --npz --features 30
+	fails 1 match-eval --quiet m --a a --b b --sae-a flat --sae-b wide --hidden-b h.npy
+	[ "$line" = "match-eval: h.npy: states of 6 dimensions, wide has 7" ]
+	match-eval m --a a --b b --sae-a sa --sae-b flat 2>&1 >/dev/null |
+		grep -qx 'match-eval: flat: no threshold: no folded_mse'
+	"$PY" -c 'import numpy as np; np.save("short.npy", np.load("h.npy")[:1000])'
+	fails 1 match-eval m --a a --b b --sae-a sa --sae-b sb --hidden-b short.npy
+	[ "$line" = "match-eval: short.npy: 1000 states, and a has token 1002" ]
+	"$PY" -c 'import numpy as np; h = np.load("h.npy"); h[30, 2] = np.nan; np.save("nan.npy", h)'
+	fails 1 match-eval m --a a --b b --sae-a sa --sae-b sb --hidden-b nan.npy
+	[[ $line == *"nan.npy: row 30 holds a number that is not finite" ]]
+	cat a a >two
+	fails 1 match-eval m --a two --b b --sae-a sa --sae-b sb
+	[ "$line" = "match-eval: two: 2 streams, where an SAE is of one" ]
+}
+
+@test "tables that are none are refused by line" {
+	oracle match_eval make m a b
+	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tname\n')
+	[[ $line == *": no column 'label' in the first line" ]]
+	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\na\t1\n')
+	[[ $line == *": line 2: fewer cells than columns" ]]
+	for feature in -1 x "" 1.5; do
+		fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\na\t%s\tx\n' "$feature")
+		[[ $line == *": line 3: '$feature' is no feature's index" ]]
+	done
+	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\na\t1\tx\na\t1\ty\n')
+	[[ $line == *": line 3: feature 1 of layer a once more" ]]
+	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\0')
+	fails 1 match-eval m --a a --b b --labels <(:)
+	[[ $line == *": no line that names the columns" ]]
+	fails 1 match-eval m --a a --b b --labels missing
+}
+
+@test "streams whose tensors lie: taken or refused, never a crash" {
+	stream activations >3
+	"$PY" -c 'import sys, make_stream; sys.stdout.buffer.write(make_stream.make("activations", layer="4"))' >4
+	oracle mutate --stream matching match-eval --quiet --threads 1 --a "$PWD/3" --b "$PWD/4"
+}
+
+@test "a wrong command line is refused" {
+	fails 2 match-eval m --a a
+	fails 2 match-eval m --b b
+	fails 2 match-eval m --a a --b b --sae-a sa
+	fails 2 match-eval m --a a --b b --hidden-b h.npy
+	fails 2 match-eval m --a a --b b --sae-a a --sae-b b --hidden-b -
+	fails 2 match-eval m --a a --b b --labels x --labels y --labels z
+	fails 2 match-eval m --a a --b b --bootstrap 0
+	fails 2 match-eval m n --a a --b b
+}

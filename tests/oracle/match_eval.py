@@ -1,0 +1,190 @@
+"""Scores of matchings in numpy and scipy, from dense matrices in double.
+
+    match_eval.py make FILE A B [OPTION]...      a random matching of what two files of activations hold
+    match_eval.py check SCORES MATCHING A B [OPTION]...
+                                                 what match-eval made of it; options as match-eval's"""
+import argparse
+import csv
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+import arrays
+from act_dump import dense, load_sae
+from coact import joint, pearson
+from sampling import uniform
+from stream import pack, read
+
+BLOCK, SHUFFLES = 256, 4
+
+
+class Side:
+    """All features of a file of activations, by (layer, feature)."""
+    def __init__(self, path):
+        streams = read(open(path, "rb"))
+        self.names = [(header["layer"], i) for header, _ in streams for i in range(header["features"])]
+        self.place = {name: i for i, name in enumerate(self.names)}
+        self.tokens, self.x = dense(*streams[0])[0], np.hstack([dense(*stream)[1].astype("f8") for stream in streams])
+
+
+def interval(part, whole, draws, seed):
+    n = len(part)
+    drawn = []
+    for r in range(draws):
+        i = [int(uniform(seed, r << 32, k) * n) for k in range(n)]
+        drawn.append(part[i].sum() / whole[i].sum())
+    return np.quantile(drawn, [.025, .975])
+
+
+def scored(worth, rows, cols, at, repeat, given, less=False, of=None):
+    """(value, low, high, best, random, pairs): worth (rows, cols), column at[k] of row rows[k]; `of` columns count."""
+    some = worth[rows][:, cols]
+    value = worth[rows, at]
+    pick = (lambda x: (np.arange(len(x)), (x if less else -x).argmin(1))) if repeat else \
+        (lambda x: linear_sum_assignment(x, maximize=not less))
+    return (value.mean(), *interval(value, np.ones(len(value)), given.bootstrap, given.seed), some[pick(some)].mean(),
+            some.sum() / len(rows) / (len(cols) if of is None else of), len(rows))
+
+
+def labels_of(paths, sides):
+    found = []
+    for k, side in enumerate(sides):
+        found.append([None] * len(side.names))
+        for row in csv.DictReader(open(paths[k % len(paths)]), delimiter="\t", quoting=csv.QUOTE_NONE):
+            if (row["layer"], int(row["feature"])) in side.place and row["label"]:
+                found[k][side.place[row["layer"], int(row["feature"])]] = row["label"]
+    return found
+
+
+def folded(sae):
+    theta = np.maximum(sae["threshold"], 1e-6)[:, None]
+    return np.hstack([sae["W_dec"] * theta, sae["W_enc"].T / theta])
+
+
+def explained(sides, saes, states, rows, at, cols, given):
+    a, b, w = sides[0].x, sides[1].x, saes[1]["W_dec"]
+    if saes[1]["norms"]:
+        w = w / np.linalg.norm(w, axis=1, keepdims=True)
+    x = states[sides[0].tokens]
+    spread = ((x - x.mean(0)) ** 2).sum(1)
+    blocks = [slice(i, i + BLOCK) for i in range(0, len(x), BLOCK)]
+
+    def parts(decoded):
+        error = ((x - saes[1]["b_dec"] - decoded) ** 2).sum(1)
+        return np.array([(spread[i] - error[i]).sum() for i in blocks])
+
+    def replaced(at):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = np.nan_to_num((a[:, rows] * b[:, at]).sum(0) / (a[:, rows] ** 2).sum(0))
+        return parts((a[:, rows] * scale) @ w[at])
+
+    shuffled = []
+    for r in range(SHUFFLES):
+        order = list(cols)
+        for i in range(len(rows)):
+            j = i + int(uniform(given.seed, given.bootstrap + r << 32, i) * (len(order) - i))
+            order[i], order[j] = order[j], order[i]
+        shuffled.append(replaced(order[:len(rows)]).sum() / spread.sum())
+    whole = np.array([spread[i].sum() for i in blocks])
+    return (replaced(at).sum() / whole.sum(), *interval(replaced(at), whole, given.bootstrap, given.seed),
+            parts(b @ w).sum() / whole.sum(), np.mean(shuffled), len(rows))
+
+
+def wanted(header, frames, given):
+    """name -> scores, and name -> each pair's."""
+    sides = [Side(path) for path in (given.a, given.b)]
+    pairs, rest = frames[0], frames[1] if len(frames) > 1 else {}
+    ids = [[sides[k].place[name] for name in zip(pairs[f"{side}_layer"], pairs[f"{side}_feature"].tolist())]
+           for k, side in enumerate(("row", "col"))]
+    free = zip(rest.get("free_col_layer", []), np.array(rest.get("free_col_feature", []), int).tolist())
+    cols = sorted({*ids[1], *(sides[1].place[name] for name in free)})
+    rows, at = map(np.array, ids)
+    repeat = header.get("method") == "nearest" or len(set(ids[1])) < len(ids[1])
+    worths = {"correlation": pearson(sides[0].x, sides[1].x), "joint": joint(sides[0].x, sides[1].x)}
+    counts = {}
+    if given.labels:
+        one, other = labels_of(given.labels, sides)
+        worths["same_label"] = np.array([[x is not None and x == y for y in other] for x in one], float)
+        counts["same_label"] = np.array([one[i] is not None and other[j] is not None for i, j in zip(rows, at)])
+        labelled = sum(other[j] is not None for j in cols)
+    saes = [load_sae(path) for path in (given.sae_a, given.sae_b) if path]
+    if saes and all("threshold" in sae for sae in saes):
+        one, other = map(folded, saes)
+        worths["folded_mse"] = ((one[:, None] - other[None]) ** 2).sum(2)
+    scores, each = {}, {}
+    for name, worth in worths.items():
+        count = counts.get(name, np.ones(len(rows), bool))
+        each[name] = np.where(count, worth[rows, at], -1)
+        for suffix, chosen in (("", count), ("/certified", count & (pairs.get("certified", 0 * rows) > 0))):
+            if chosen.any() and ("certified" in pairs or not suffix):
+                scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, name == "folded_mse",
+                                               labelled if name == "same_label" else None)
+    if given.hidden_b and not repeat:
+        states = np.concatenate([arrays.load(path).astype("f8") for path in given.hidden_b])
+        scores["explained_variance"] = explained(sides, saes, states, rows, at, cols, given)
+    return scores, each
+
+
+def check(given):
+    found, matchings = read(open(given.scores, "rb")), read(open(given.matching, "rb"))
+    assert len(found) == len(matchings)
+    for (header, (table, pairs)), matching in zip(found, matchings):
+        scores, each = wanted(*matching, given)
+        assert header["kind"] == "scores" and table["score"] == list(scores), (table["score"], list(scores))
+        for i, (name, numbers) in enumerate(scores.items()):
+            for field, number in zip(("value", "low", "high", "best", "random", "pairs"), numbers):
+                assert abs(table[field][i] - number) <= 2e-6 * max(1, abs(number)), (name, field, table[field][i], number)
+        for field, values in matching[1][0].items():
+            if field not in ("row", "col"):
+                assert np.array_equal(pairs[field], values), field
+        for name, values in each.items():
+            assert np.allclose(pairs[name], values, rtol=1e-5, atol=1e-6), name
+
+
+def make(given):
+    rng = np.random.default_rng(given.seed)
+    rows, cols = (Side(path).names for path in (given.a, given.b))
+    header = {"kind": "matching", "method": "nearest" if given.nearest else "assignment", "history": []}
+    n = given.pairs
+    row = rng.permutation(len(rows))
+    col = rng.integers(len(cols), size=n) if given.nearest else rng.permutation(len(cols))
+    free_col = sorted(set(range(len(cols))) - set(col[:n].tolist()))[:given.free]
+    ids = lambda side, names, places: {f"{side}_layer": [names[i][0] for i in places],
+                                       f"{side}_feature": np.array([names[i][1] for i in places], "<u4")}
+    frames = [{**ids("row", rows, row[:n]), **ids("col", cols, col[:n]), "cost": rng.random(n).astype("<f4"),
+               "margin": np.where(rng.random(n) < .1, np.inf, rng.random(n)).astype("<f4"),
+               "row": row[:n].astype("<u4"), "col": col[:n].astype("<u4")}]
+    if given.certified:
+        frames[0].update(error=rng.random(n).astype("<f4"), certified=(rng.random(n) < .4).astype("|u1"))
+    if given.free:
+        frames.append({**ids("free_row", rows, row[n:]), **ids("free_col", cols, free_col)})
+    with open(given.file, "wb") as file:
+        file.write(pack(header, frames))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = arguments.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("make")
+    for name in "file", "a", "b":
+        command.add_argument(name)
+    command.add_argument("--pairs", type=int, default=20)
+    command.add_argument("--free", type=int, default=0, help="columns that no pair has")
+    command.add_argument("--seed", type=int, default=0)
+    for flag in "--nearest", "--certified":
+        command.add_argument(flag, action="store_true")
+    command = commands.add_parser("check")
+    for name in "scores", "matching", "a", "b":
+        command.add_argument(name)
+    for name in "--labels", "--hidden-b":
+        command.add_argument(name, action="append")
+    for name in "--sae-a", "--sae-b":
+        command.add_argument(name)
+    command.add_argument("--bootstrap", type=int, default=1000)
+    command.add_argument("--seed", type=int, default=0)
+    given = arguments.parse_args()
+    {"make": make, "check": check}[given.command](given)
+
+
+if __name__ == "__main__":
+    main()
