@@ -1,10 +1,10 @@
 /* What a matching is worth, on data that it was not made from. */
 #include "activity.h"
-#include "assign.h"
 #include "bootstrap.h"
 #include "die.h"
 #include "labels.h"
 #include "matching.h"
+#include "optimum.h"
 #include "parameters.h"
 #include "replacement.h"
 #include "sample.h"
@@ -141,20 +141,16 @@ static void table_free(struct table *t)
 
 static void best_columns(uint32_t *col, const struct table *t, bool repeat)
 {
-	double *margin = need(t->n, sizeof *margin), *workspace = need(assign_workspace(t->n, t->m), sizeof *workspace);
-	struct assignment a = {
-		.n = t->n, .m = t->m, .cost = t->dist, .ceiling = INFINITY, .col_of = col,
-		.row_of = need(t->m, sizeof *a.row_of), .u = need(t->n, sizeof *a.u), .v = need(t->m, sizeof *a.v),
-	};
+	double *margin = need(t->n, sizeof *margin);
+	struct optimum best;
 
-	if (repeat)
+	if (repeat) {
 		nearest(col, margin, t->dist, t->n, t->m);
-	else
-		assign(&a, workspace);		/* there is one: the matching */
-	free(a.row_of);
-	free(a.u);
-	free(a.v);
-	free(workspace);
+	} else {
+		optimum_of_matrix(&best, t->dist, t->n, t->m, INFINITY, false);		/* there is one: the matching */
+		memcpy(col, best.a.col_of, t->n * sizeof *col);
+		optimum_free(&best);
+	}
 	free(margin);
 }
 
