@@ -218,8 +218,8 @@ static void print_tables(const char *path, struct table *t)
 	struct frame header = {0}, frame = {0}, names = {0}, table = {0};
 
 	while (read_header(in, &header)) {
-		bool flow = strcmp(get_string(&header, "kind", ""), "flow") == 0;
-		bool nearest = !flow && find_field(&header, "top");
+		const char *kind = get_string(&header, "kind", "");
+		bool flow = strcmp(kind, "flow") == 0, nearest = strcmp(kind, "distances") == 0 && find_field(&header, "top");
 		if ((flow || nearest) && !read_frame(in, &names))
 			continue;
 		if (flow)

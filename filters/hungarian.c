@@ -156,27 +156,25 @@ static void found_free(struct found *f)
 	open_pairs_free(&f->open);
 }
 
-/* The larger of the sampling errors of two distances of row i: of that to its column, and of the nearest to another. */
-static float error_of(const struct distances *d, size_t i, uint32_t col)
+/* Where every distance is known within e, a column that is nearer than all others by more than 2 e is the nearest; e is
+ * taken as two standard errors. *error: the larger of those of the distances to this column and to the nearest other. That is
+ * among the two nearest of the row, so that two are as good as all. */
+static bool certified(const struct distances *d, size_t i, uint32_t col, float *error)
 {
-	float own = INFINITY, other = 0, least = INFINITY;
+	float own = INFINITY, own_error = INFINITY;
+	float other = INFINITY, other_error = d->k == 1 && d->col.n > 1 ? INFINITY : 0;
 
 	for (size_t k = 0; k < d->k; k++) {
 		if (column(d, i, k) == col) {
-			own = number(d, d->error, i, k);
-		} else if (number(d, d->dist, i, k) < least) {
-			least = number(d, d->dist, i, k);
-			other = number(d, d->error, i, k);
+			own = number(d, d->dist, i, k);
+			own_error = number(d, d->error, i, k);
+		} else if (number(d, d->dist, i, k) < other) {
+			other = number(d, d->dist, i, k);
+			other_error = number(d, d->error, i, k);
 		}
 	}
-	return fmaxf(own, other);
-}
-
-/* When every distance is known within e, a margin of more than 2 e cannot be turned round by that; e is taken as two
- * standard errors. */
-static bool certified(double margin, float error)
-{
-	return margin > 4 * (double)error;
+	*error = fmaxf(own_error, other_error);
+	return (double)other - (double)own > 4 * (double)*error;
 }
 
 static struct ids some_ids(const struct ids *of, const uint32_t *which, size_t n)
@@ -234,8 +232,7 @@ static struct pairs pairs_of(const struct found *f, const struct distances *d)
 		uint32_t j = f->col_of[i];
 		if (j == UNASSIGNED)
 			continue;
-		p.error[p.n] = d->error ? error_of(d, i, j) : 0;
-		p.verdict[p.n] = certified(f->margin[i], p.error[p.n]);
+		p.verdict[p.n] = d->error && certified(d, i, j, &p.error[p.n]);
 		p.certified += p.verdict[p.n];
 		if (certified_only && !p.verdict[p.n])
 			continue;

@@ -191,6 +191,71 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 	done
 }
 
+# certifies METHOD [OPTION]...: verdicts of 25 random matrices with errors are by the rule
+certifies() {
+	oracle hungarian make --errors --count 25 "${@:2}" >in
+	hungarian --quiet $1 in >out
+	oracle hungarian verdicts out in
+}
+
+@test "a pair is certified when the row's nearest other column is farther by more than four errors" {
+	for method in "" --nearest --mutual --greedy; do
+		for kind in uniform geometric forbidden signed; do
+			certifies "$method --max-cost 1e9" $kind
+			certifies "$method" $kind --top 3 --rows 20 --cols 30
+		done
+		certifies "$method --max-cost .5" uniform
+		certifies "$method" geometric --rows 40 --cols 9
+		certifies "$method" geometric --rows 9 --cols 40
+		certifies "$method --maximize" uniform
+	done
+}
+
+@test "where there is one column for all rows its own error decides" {
+	certifies --nearest uniform --cols 1
+	certifies --nearest uniform --cols 1 --top 1
+}
+
+@test "the two nearest of each row certify what all distances certify, one certifies nothing" {
+	for top in "" "--top 2" "--top 1"; do
+		oracle hungarian make geometric --errors --count 25 --rows 30 --cols 40 $top | hungarian --nearest |
+			frame2tsv --columns row_feature,col_feature,error,certified >"of$top"
+	done
+	cmp of "of--top 2"
+	awk '$4 == 1' of | grep -q .
+	refute grep -q '1$' <(cut -f 4 "of--top 1")
+	[ "$(cut -f 3 "of--top 1" | sort -u | grep -vx error)" = Infinity ]
+}
+
+@test "--certified keeps the certified pairs and no others" {
+	oracle hungarian make geometric --errors --rows 30 --cols 40 >in
+	for method in "" --nearest --mutual --greedy; do
+		hungarian $method in | frame2tsv --columns row_feature,col_feature,cost,margin,error,certified |
+			awk 'NR == 1 || $6 == 1' >all
+		hungarian $method --certified in >out
+		cmp all <(frame2tsv --columns row_feature,col_feature,cost,margin,error,certified out)
+		values "
+header, frames = out[0]
+assert 1 <= header['matched'] == header['certified'] < 30 and (frames[0]['certified'] == 1).all()"
+	done
+}
+
+@test "infinite errors certify nothing, errors of 0 every margin above it" {
+	bent "for b in blocks: b['error'] = np.full_like(b['dist'], np.inf)" | hungarian --nearest >out
+	values "assert out[0][0]['certified'] == 0"
+	bent "for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian --nearest >out
+	values "assert out[0][0]['certified'] == 6"
+	bent "dist[:] = 1
+for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian >out
+	values "assert out[0][0]['certified'] == 0"
+}
+
+@test "--certified of distances without errors is refused" {
+	bent "" >in
+	fails 1 hungarian --certified in
+	[ "$line" = "hungarian: in: frame 3: --certified needs distances with their errors: --error of the distance stage" ]
+}
+
 @test "a wrong command line is refused" {
 	fails 2 hungarian --nearest --mutual
 	fails 2 hungarian --greedy --nearest

@@ -1,10 +1,11 @@
 """Matrices for the tests of hungarian, and what scipy and plain Python say about them.
 
-    hungarian.py make KIND [--count N] [--rows N] [--cols N] [--seed S] [--transpose]
+    hungarian.py make KIND [--count N] [--rows N] [--cols N] [--seed S] [--transpose] [--errors] [--top K]
                                     N streams of distances, of up to 40 x 40 unless told
     hungarian.py published FOLDER   problems whose optimum is known, one stream each
     hungarian.py check OUT IN       optimal, proved by its duals, margins as defined; OUT's header says how
-    hungarian.py optima OUT IN      the totals are those that IN's headers name"""
+    hungarian.py optima OUT IN      the totals are those that IN's headers name
+    hungarian.py verdicts OUT IN    errors and what is certified are by the rule; some pairs are, some are not"""
 import argparse
 import gzip
 import json
@@ -58,12 +59,24 @@ def geometric(rng, n, m, d=8):
 KINDS = {make.__name__: make for make in (uniform, integers, equal, near, additive, forbidden, signed, geometric)}
 
 
-def distances(cost, **header):
+def distances(cost, error=None, top=None, **header):
     n, m = cost.shape
+    block = {"dist": cost.astype("<f4")} | ({} if error is None else {"error": error.astype("<f4")})
+    if top:
+        near = block["dist"].argsort(1, kind="stable")[:, :top]
+        block = {name: np.take_along_axis(x, near, 1) for name, x in block.items()} | {"col": near.astype("<u4")}
+        header["top"] = near.shape[1]
     ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4") + 100,
            "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4") + 200}
     return pack({"kind": "distances", "rows": n, "cols": m, **header, "history": [["oracle", "1", []]]},
-                [ids, {"row0": 0, "dist": cost.astype("<f4")}], checksum=cost.size < 1e5)
+                [ids, {"row0": 0, **block}], checksum=cost.size < 1e5)
+
+
+def errors(rng, cost):
+    """About as large as what lies between the nearest; some are unknown."""
+    least = np.sort(np.where(np.isfinite(cost), cost, 0), axis=1)
+    gap = np.diff(least[:, :9]).mean() if cost.size > len(cost) else 1
+    return np.where(rng.random(cost.shape) < 0.1, np.inf, 0.3 * gap * rng.exponential(size=cost.shape))
 
 
 def make(given):
@@ -71,7 +84,8 @@ def make(given):
     for _ in range(given.count):
         n, m = (rng.integers(1, 41) if k is None else k for k in (given.rows, given.cols))
         cost = KINDS[given.kind](rng, n, m)
-        sys.stdout.buffer.write(distances(cost.T if given.transpose else cost))
+        cost = cost.T if given.transpose else cost
+        sys.stdout.buffer.write(distances(cost, errors(rng, cost) if given.errors else None, given.top))
 
 
 def published(given):
@@ -198,6 +212,34 @@ def optima(given):
             yield f"stream {i + 1}, {cost.shape}: {header['total']}, not {optimum}"
 
 
+def verdict(row, j, all_given):
+    """Of one row's (dist, error, column), of which j is matched: the error and whether it is certified."""
+    (cost, own), = ((dist, error) for dist, error, k in row if k == j)
+    others = [(dist, error) for dist, error, k in row if k != j and dist < np.inf]
+    if not others:
+        return (own, own < np.inf) if all_given else (np.inf, False)
+    dist, other = min(others, key=lambda x: x[0])
+    return max(own, other), dist - cost > 4 * max(own, other)
+
+
+def verdicts(given):
+    found = 0, 0
+    for i, ((header, frames), (before, (ids, block))) in enumerate(zip(read(open(given.out, "rb")),
+                                                                       read(open(given.expected, "rb")))):
+        match, shape = frames[0], block["dist"].shape
+        dist = block["dist"].astype(float) * (-1 if "--maximize" in header["history"][-1][2] else 1)
+        col = block["col"] if "col" in block else np.broadcast_to(np.arange(shape[1]), shape)
+        plain = [verdict(list(zip(dist[row], block["error"][row].astype(float), col[row])), j,
+                         before["cols"] == shape[1] or shape[1] > 1) for row, j in zip(match["row"], match["col"])]
+        if plain and not np.array_equal(match["error"], [error for error, _ in plain]):
+            yield f"stream {i + 1}, {shape}: error {match['error']}, {plain}"
+        if match["certified"].tolist() != [sure for _, sure in plain] or header["certified"] != match["certified"].sum():
+            yield f"stream {i + 1}, {shape}: certified {header['certified']}: {match['certified']}, {plain}"
+        found = found[0] + match["certified"].sum(), found[1] + len(plain)
+    if not 0 < found[0] < found[1]:
+        yield f"{found[0]} of {found[1]} certified: the test shows nothing"
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = arguments.add_subparsers(required=True)
@@ -209,10 +251,12 @@ def main():
     command.add_argument("--cols", type=int)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--transpose", action="store_true")
+    command.add_argument("--errors", action="store_true")
+    command.add_argument("--top", type=int)
     command = commands.add_parser("published")
     command.set_defaults(write=published)
     command.add_argument("folder")
-    for run in check, optima:
+    for run in check, optima, verdicts:
         command = commands.add_parser(run.__name__)
         command.set_defaults(write=None, run=run)
         command.add_argument("out")
