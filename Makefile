@@ -56,6 +56,11 @@ bench: install-check
 	$(MAKE) all
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py $(PARTS)
 
+bench-certified: install-check
+	$(MAKE) all
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/certified.py
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/planted.py
+
 bench-quality: install-check
 	$(MAKE) all
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/quality.py stages settings
@@ -92,4 +97,4 @@ uninstall:
 clean:
 	rm -rf build build-san demo bench/out
 
-.PHONY: all demo check bench bench-quality proofs install-build install-check install uninstall clean
+.PHONY: all demo check bench bench-certified bench-quality proofs install-build install-check install uninstall clean
