@@ -153,6 +153,7 @@ bool completion_more(void *context, size_t x, const double *v)
 	qsort(of->at, of->n, sizeof *of->at, by_key);
 	of->beyond = beyond;
 	c->solved += n;
+	progress(c->solved, c->d->row.n * c->d->col.n, "pairs, at most");
 	return true;
 }
 

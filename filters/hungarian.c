@@ -53,7 +53,6 @@ static void optimal(struct found *f, const struct distances *d, const struct fra
 	size_t rows = d->row.n, cols = d->col.n;
 	bool flip = rows > cols;
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
-	double alone = max_cost < INFINITY ? max_cost : worst_cost(d);
 	struct candidates *lists = d->at ? lists_of(d, flip) : NULL;
 	struct completion *all = d->at && complete[0] ? completion_open(d, header, complete, lists, flip) : NULL;
 	struct optimum best;
@@ -61,7 +60,7 @@ static void optimal(struct found *f, const struct distances *d, const struct fra
 	if (all)
 		optimum_of_lists(&best, lists, n, m, max_cost, completion_more, all);
 	else if (d->at)
-		optimum_of_lists(&best, lists, n, m, alone, NULL, NULL);
+		optimum_of_lists(&best, lists, n, m, max_cost < INFINITY ? max_cost : worst_cost(d), NULL, NULL);
 	else if (!optimum_of_matrix(&best, d->dist, n, m, max_cost, true))
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
 	for (size_t i = 0; i < rows; i++) {

@@ -107,3 +107,16 @@ assert f\"{header['pairs'] - header['rows'] * 8} pairs solved besides the {heade
 	fails 2 hungarian --nearest --complete a b top
 	fails 2 hungarian --greedy --open top
 }
+
+@test "an assignment holds the matrix once, wide or tall, and little else" {
+	[ -z "$SAN" ] || skip "sanitizers take their own"
+	for shape in "5200 5300" "5300 5200"; do
+		set -- $shape
+		oracle partial blocks $1 $2 >in
+		"$PY" -c "
+import resource, subprocess
+subprocess.run(['hungarian', '--quiet', 'in'], check=True, stdout=open('out', 'wb'))
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+assert peak < 1.3 * 4 * $1 * $2, peak / (4 * $1 * $2)"
+	done
+}

@@ -5,6 +5,7 @@ hungarian completes to all.
                                     leave no assignment, which the file OUT.none lists
     partial.py solved MATCHED OUT   they have the totals of brute force and scipy
     partial.py nearest ALL TOP      random matrices, and the same by their k nearest
+    partial.py blocks ROWS COLS     a large matrix
     partial.py given MATCHED TOP ALL    optimal among the given pairs, proved, and what is open is told; margins no larger
                                     than they are among all
     partial.py complete MATCHED WHOLE   optimal for all: as the matching of the whole matrix, with no larger margins"""
@@ -84,6 +85,18 @@ def nearest(whole, top):
             some.write(pack({**header, "top": k}, [ids, *blocks]))
 
 
+def blocks(n, m):
+    """A large matrix as stages write it."""
+    n, m = int(n), int(m)
+    rng = np.random.default_rng(2)
+    a, b = rng.standard_normal((n, 1, 8)), rng.standard_normal((m, 8))
+    ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4"),
+           "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4")}
+    sys.stdout.buffer.write(pack({"kind": "distances", "rows": n, "cols": m},
+                                 [ids, *({"row0": i, "dist": np.sqrt(((a[i:i + 64] - b) ** 2).sum(2)).astype("<f4")}
+                                         for i in range(0, n, 64))], checksum=False))
+
+
 def best_of_given(cost):
     """How many pairs a largest matching has, and the least sum of one."""
     worst = 1 + np.abs(cost[np.isfinite(cost)]).sum() * 2
@@ -141,4 +154,4 @@ def complete(matched, whole):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (small, solved, nearest, given, complete)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (small, solved, nearest, blocks, given, complete)}[sys.argv[1]](*sys.argv[2:])
