@@ -16,6 +16,12 @@ bool same_ids(const struct ids *a, const struct ids *b)
 	return true;
 }
 
+void ids_free(struct ids *ids)
+{
+	free(ids->layer);
+	free((void *)(uintptr_t)ids->feature);
+}
+
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
 {
 	to->dist[k] = from->dist[j];
@@ -126,8 +132,10 @@ static struct block want_block(const struct reader *in, const struct frame *f, c
 		b.k = ANY;
 		b.at = want(in, f, "col", U4, 2, &b.rows, &b.k);
 	}
-	if (next > 0 && (!b.at != !d->at || b.k != d->k))
-		bad(in, "%zu distances a row, where the block before has %zu", b.k, d->k);
+	if (next > 0 && !b.at != !d->at)
+		bad(in, "columns in some blocks and not in others");
+	if (next > 0 && b.k != d->k)
+		bad(in, "%zu nearest, where the block before has %zu", b.k, d->k);
 	b.dist = want(in, f, "dist", F4, 2, &b.rows, &b.k);
 	b.error = find_field(f, "error") ? want(in, f, "error", F4, 2, &b.rows, &b.k) : NULL;
 	if (b.row0 != next || b.rows > d->row.n - next)

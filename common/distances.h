@@ -13,6 +13,7 @@ struct ids {
 };
 
 bool same_ids(const struct ids *, const struct ids *);
+void ids_free(struct ids *);	/* of ids whose arrays are their own */
 /* Those that a frame holds in these two fields; they point into it. */
 struct ids want_ids(const struct reader *, const struct frame *, const char *layer, const char *feature);
 

@@ -50,7 +50,7 @@ static struct scratch scratch_for(const struct pairs *p)
 		.turned = need(n * sizeof(float), ld),
 		.dual = need(DUALS * sizeof(float), ld),
 		.far = need(ld, sizeof(float)),
-		.workspace = need(p->solver.workspace(n, n, a->d), sizeof(double)),
+		.workspace = need(p->solver.workspace(p->solver.settings, n, n, a->d), sizeof(double)),
 		.heap = p->bounds.of ? need(b->ids.n, sizeof(uint64_t)) : NULL,
 	};
 }
@@ -128,7 +128,7 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 	for (size_t i = n; i < ld; i++)
 		dual[i] = -INFINITY;
 	if (!p->self || j >= w->row) {
-		p->solver.solve(p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
+		p->solver.solve(p->solver.settings, p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
 		return s;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -138,7 +138,7 @@ static struct solution solve_pair(const struct pairs *p, struct scratch *w, size
 	struct pair turned = {m, n, pair->b, pair->a, w->turned, costs.mean, costs.largest};
 	for (size_t k = m; k < turned_ld; k++)
 		w->far[k] = -INFINITY;
-	p->solver.solve(p->b, j, p->a, w->row, &turned, w->far, w->workspace, &s);
+	p->solver.solve(p->solver.settings, p->b, j, p->a, w->row, &turned, w->far, w->workspace, &s);
 	largest_potentials(dual, w->turned, w->far, m, n);
 	return s;
 }
@@ -249,6 +249,9 @@ void pairs_open(struct stage *stage, const struct set *a, const struct set *b, i
 	struct pairs *p = need(1, sizeof *p);
 	size_t first, end;
 
+	for (const struct set *s = a; s; s = s == a && b != a ? b : NULL)
+		if (s->most > solver->most)
+			die("%s: a feature of %zu points, where %zu are the most", s->name, s->most, solver->most);
 	*p = (struct pairs){.a = a, .b = b, .self = stage->self, .p = power, .solver = *solver};
 	stage->context = p;
 	stage->solve = solve_row;

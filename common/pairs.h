@@ -21,11 +21,13 @@ struct solution {
 };
 
 /* Solves a pair: feature i of a and j of b, and gives potentials (n) of the row's points; workspace
- * is workspace(n, m, d) doubles for the largest n and m. */
+ * is workspace(settings, n, m, d) doubles for the largest n and m. */
 struct solver {
-	void (*solve)(const struct set *a, size_t i, const struct set *b, size_t j, const struct pair *, float *potential,
-		double *workspace, struct solution *);
-	size_t (*workspace)(size_t n, size_t m, size_t d);
+	void (*solve)(const void *settings, const struct set *a, size_t i, const struct set *b, size_t j,
+		const struct pair *, float *potential, double *workspace, struct solution *);
+	size_t (*workspace)(const void *settings, size_t n, size_t m, size_t d);
+	const void *settings;
+	size_t most;			/* points of a feature that it can take */
 	bool above_exact;		/* its cost is never below the exact one, which bounds therefore bound */
 };
 

@@ -248,7 +248,8 @@ static void write_merges(struct writer *out, const struct path *p)
 /* What the matchings' headers say, but for what is of one matching only. */
 static void join_headers(struct frame *header, const struct path *p)
 {
-	static const char *const of_one[] = {"rows", "cols", "matched", "total", "method", "max_cost"};
+	static const char *const of_one[] = {"rows", "cols", "matched", "total", "method", "max_cost",
+		"certified", "open"};
 
 	for (size_t k = 0; k < p->maps; k++)
 		join_header(header, &p->map[k].header);
@@ -289,18 +290,6 @@ static struct ids rest_of(const struct layer *l, const bool *paired)
 	return rest;
 }
 
-static void write_rest(struct writer *out, const struct ids *row, const struct ids *col)
-{
-	struct frame frame = {0};
-
-	set_strings(&frame, "free_row_layer", row->n, row->layer);
-	set_tensor(&frame, "free_row_feature", U4, row->feature, 1, row->n);
-	set_strings(&frame, "free_col_layer", col->n, col->layer);
-	set_tensor(&frame, "free_col_feature", U4, col->feature, 1, col->n);
-	write_frame(out, &frame);
-	frame_free(&frame);
-}
-
 static void write_composed(struct writer *out, struct frame *header, const struct path *p)
 {
 	size_t from = end_of(p, ends[0]), to = end_of(p, ends[1]), n = 0;
@@ -312,7 +301,6 @@ static void write_composed(struct writer *out, struct frame *header, const struc
 	uint32_t *row_number = need(row->n, sizeof *row_number), *col_number = need(row->n, sizeof *col_number);
 	uint8_t *certified = need(row->n, sizeof *certified);
 	bool *row_paired = need_zero(row->n, sizeof *row_paired), *col_paired = need_zero(col->n, sizeof *col_paired);
-	struct frame frame = {0};
 	double total = 0;
 
 	for (uint32_t i = 0; i < row->n; i++) {
@@ -335,19 +323,15 @@ static void write_composed(struct writer *out, struct frame *header, const struc
 	set_integer(header, "matched", (int64_t)n);
 	set_real(header, "total", total);
 	write_header(out, header);
-	set_pairs(&frame, &pairs, n);
-	set_tensor(&frame, "row", U4, row_number, 1, n);
-	set_tensor(&frame, "col", U4, col_number, 1, n);
-	if (verdicts(p, from, to))
-		set_tensor(&frame, "certified", U1, certified, 1, n);
-	write_frame(out, &frame);
-	frame_free(&frame);
-	struct ids free_row = rest_of(row, row_paired), free_col = rest_of(col, col_paired);
-	write_rest(out, &free_row, &free_col);
-	free(free_row.layer);
-	free(free_col.layer);
-	free((void *)(uintptr_t)free_row.feature);
-	free((void *)(uintptr_t)free_col.feature);
+	struct matching m = {
+		.row = {n, pairs.row_layer, pairs.row_feature}, .col = {n, pairs.col_layer, pairs.col_feature},
+		.cost = pairs.cost, .margin = pairs.margin, .certified = verdicts(p, from, to) ? certified : NULL,
+		.free_row = rest_of(row, row_paired), .free_col = rest_of(col, col_paired),
+	};
+	write_matching(out, &m, row_number, col_number);
+	ids_free(&m.free_row);
+	ids_free(&m.free_col);
+	matching_free(&m);
 	free(col_paired);
 	free(row_paired);
 	free(certified);

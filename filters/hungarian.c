@@ -1,4 +1,5 @@
 /* Distances to a matching: the optimal assignment, or nearest, mutual-nearest and greedy pairs. */
+#include "complete.h"
 #include "die.h"
 #include "matching.h"
 #include "opt.h"
@@ -11,6 +12,7 @@
 
 static bool by_nearest, by_mutual, by_greedy, maximize, certified_only, list_open;
 static double max_cost = INFINITY;
+static char *complete[3];		/* the sets of the rows and of the columns */
 
 static const struct opt options[] = {
 	{"nearest", OPT_FLAG, &by_nearest, NULL, "every row's nearest column; columns may repeat", 0, 0},
@@ -19,6 +21,7 @@ static const struct opt options[] = {
 	{"maximize", OPT_FLAG, &maximize, NULL, "the numbers are similarities, and their sum is to be large", 0, 0},
 	{"max-cost", OPT_REAL, &max_cost, "C", "leave a row unmatched rather than pay more than C", -1e30, 1e30},
 	{"certified", OPT_FLAG, &certified_only, NULL, "only pairs that are sure in spite of the sampling errors", 0, 0},
+	{"complete", OPT_PAIR, complete, "A B", "solve pairs of these sets until the assignment is that of all pairs", 0, 0},
 	{"open", OPT_FLAG, &list_open, NULL, "list the pairs that were not given and could improve the assignment", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
@@ -29,7 +32,8 @@ struct found {
 	float *cost;			/* of the row in that column */
 	double *margin;
 	double *row_dual, *col_dual;	/* of an assignment */
-	struct open_pairs open;		/* of one that was given some pairs only */
+	struct open_pairs open;		/* of one that was given some pairs only, ... */
+	size_t solved;			/* ... or how many more had to be solved */
 };
 
 /* The number of row i at place k: of its dist or its error. */
@@ -44,18 +48,20 @@ static uint32_t column(const struct distances *d, size_t i, size_t k)
 }
 
 /* The smaller side is assigned to the larger. */
-static void optimal(struct found *f, const struct distances *d, const char *name)
+static void optimal(struct found *f, const struct distances *d, const struct frame *header, const char *name)
 {
 	size_t rows = d->row.n, cols = d->col.n;
 	bool flip = rows > cols;
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
-	double alone = max_cost < INFINITY || !d->at ? max_cost : worst_cost(d);
 	struct candidates *lists = d->at ? lists_of(d, flip) : NULL;
+	struct completion *all = d->at && complete[0] ? completion_open(d, header, complete, lists, flip) : NULL;
 	struct optimum best;
 
-	if (d->at)
-		optimum_of_lists(&best, lists, n, m, alone, NULL, NULL);
-	else if (!optimum_of_matrix(&best, d->dist, n, m, alone, true))
+	if (all)
+		optimum_of_lists(&best, lists, n, m, max_cost, completion_more, all);
+	else if (d->at)
+		optimum_of_lists(&best, lists, n, m, max_cost < INFINITY ? max_cost : worst_cost(d), NULL, NULL);
+	else if (!optimum_of_matrix(&best, d->dist, n, m, max_cost, true))
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
 	for (size_t i = 0; i < rows; i++) {
 		uint32_t j = f->col_of[i] = flip ? best.a.row_of[i] : best.a.col_of[i];
@@ -70,7 +76,9 @@ static void optimal(struct found *f, const struct distances *d, const char *name
 	best.a.u = best.a.v = NULL;
 	optimum_free(&best);
 	lists_free(lists, d->at ? n : 0);
-	if (d->at)
+	if (all)
+		f->solved = completion_close(all);
+	else if (d->at)
 		f->open = open_pairs(d, f->row_dual, f->col_dual, list_open);
 }
 
@@ -128,16 +136,16 @@ static void leave_dear(struct found *f, size_t rows)
 			f->col_of[i] = UNASSIGNED;
 }
 
-static struct found find(const struct distances *d, const char *name)
+static struct found find(const struct distances *d, const struct frame *header, const char *name)
 {
 	size_t rows = d->row.n;
 	struct found f = {need(rows, sizeof *f.col_of), need(rows, sizeof *f.cost), need(rows, sizeof *f.margin),
-		NULL, NULL, {0}};
+		NULL, NULL, {0}, 0};
 
 	if (by_nearest || by_mutual || by_greedy)
 		to_nearest(&f, d);
 	else
-		optimal(&f, d, name);
+		optimal(&f, d, header, name);
 	if (by_mutual)
 		mutual_only(&f, d);
 	if (by_greedy)
@@ -187,12 +195,6 @@ static struct ids some_ids(const struct ids *of, const uint32_t *which, size_t n
 		feature[i] = of->feature[which[i]];
 	}
 	return ids;
-}
-
-static void ids_free(struct ids *ids)
-{
-	free(ids->layer);
-	free((void *)(uintptr_t)ids->feature);
 }
 
 /* Those in no pair. */
@@ -292,7 +294,7 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 		note("%s: rows and columns are the same features: each is its own match", reader_name(in));
 	if (certified_only && !d.error && d.row.n > 0)
 		bad(in, "--certified needs distances with their errors: --error of the distance stage");
-	struct found f = find(&d, reader_name(in));
+	struct found f = find(&d, header, reader_name(in));
 	struct pairs p = pairs_of(&f, &d);
 	set_string(header, "kind", "matching");
 	set_string(header, "method", by_nearest ? "nearest" : by_mutual ? "mutual" : by_greedy ? "greedy"
@@ -303,8 +305,13 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 	set_real(header, "total", p.total);
 	if (d.error)
 		set_integer(header, "certified", (int64_t)p.certified);
-	if (optimum && d.at)
+	if (optimum && d.at) {
 		set_integer(header, "open", (int64_t)f.open.n);
+		set_integer(header, "pairs", (int64_t)(d.row.n * d.k + f.solved));
+	}
+	if (optimum && d.at && complete[0])
+		note("%s: %zu pairs solved besides the %zu given, of %zu: the assignment is optimal for all", reader_name(in),
+			f.solved, d.row.n * d.k, d.row.n * d.col.n);
 	if (f.open.n > 0)
 		note("%s: optimal among the pairs given; %zu others could improve it (--complete A B, or more of --top)",
 			reader_name(in), f.open.n);
@@ -323,6 +330,8 @@ int main(int argc, char **argv)
 		"Matches the rows of a distance matrix with its columns, one to one, at least total distance.", 1);
 	if (by_nearest + by_mutual + by_greedy > 1)
 		misuse("at most one of --nearest, --mutual and --greedy");
+	if ((complete[0] || list_open) && (by_nearest || by_mutual || by_greedy))
+		misuse("--complete and --open are about assignments");
 	if (maximize && max_cost < INFINITY)
 		max_cost = -max_cost;
 	struct reader *in = reader_open(operand[0]);

@@ -151,10 +151,62 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
 }
 
-@test "k nearest distances are refused" {
-	bent "for b in blocks: b['col'] = np.zeros((len(b['dist']), 5), '<u4')" >in
-	fails 1 hungarian in
-	[[ $line == *"k nearest distances, where the whole matrix is needed" ]]
+# topped COLUMNS DISTANCES [STATEMENT]: bent, with the same columns and distances in all rows
+topped() {
+	bent "for b in blocks:
+    b['col'], b['dist'] = (np.tile(np.array(x, t), (len(b['dist']), 1)) for x, t in (([$1], '<u4'), ([$2], '<f4')))
+${3-}"
+}
+
+@test "k nearest columns that are none are refused by name" {
+	hungarian --quiet <(topped 1,3 .5,.5) >out
+	fails 1 hungarian <(topped 0,9 1,2)
+	[[ $line == *"frame 2: row 0 has column 9 of 5" ]]
+	fails 1 hungarian <(topped 2,2 1,2)
+	[[ $line == *"frame 2: row 0 has column 2 twice" ]]
+	fails 1 hungarian <(topped 1,3 1,.5)
+	[[ $line == *"frame 2: the columns of row 0 are not nearest first" ]]
+	fails 1 hungarian <(topped 1,3 1,2 "blocks[1] = {k: x if k == 'row0' else x[:, :1] for k, x in blocks[1].items()}")
+	[[ $line == *"frame 3: 1 nearest, where the block before has 2" ]]
+	fails 1 hungarian <(topped 1,3 1,2 "del blocks[1]['col']")
+	[[ $line == *"frame 3: columns in some blocks and not in others" ]]
+	fails 1 hungarian --maximize <(topped 1,3 1,2)
+	[[ $line == *"k nearest by distance, where --maximize needs all" ]]
+}
+
+@test "--maximize takes the numbers for similarities" {
+	oracle hungarian make signed --count 25 >in
+	"$PY" -c "
+import sys
+from stream import read, pack
+for header, frames in read(open('in', 'rb')):
+    frames[1]['dist'] = -frames[1]['dist']
+    sys.stdout.buffer.write(pack(header, frames))" >negative
+	for cost in "" "--max-cost 2000"; do
+		hungarian --maximize $cost in >out
+		hungarian ${cost/ / -} negative >plain
+		"$PY" -c "
+import numpy as np
+from stream import read
+for (a, (x, _)), (b, (y, _)) in zip(read(open('out', 'rb')), read(open('plain', 'rb')), strict=True):
+    assert a['total'] == -b['total'] and np.array_equal(x['col'], y['col']) and np.array_equal(x['cost'], -y['cost'])
+    assert a.get('max_cost', 0) == -b.get('max_cost', 0) and np.array_equal(x['margin'], y['margin'])"
+	done
+	fails 1 hungarian --maximize <(bent "blocks[0]['dist'][1, 2] = np.inf")
+	[[ $line == *"row 1 and column 2 is no number" ]]
+}
+
+@test "features that no pair has are named" {
+	for method in "" --nearest --mutual "--max-cost .1"; do
+		oracle hungarian make uniform --count 9 | hungarian $method >out
+		"$PY" -c "
+from stream import read
+for header, (pairs, rest) in read(open('out', 'rb')):
+    for side, count, first in ('row', header['rows'], 100), ('col', header['cols'], 200):
+        all = sorted({*pairs[f'{side}_feature']} | {*rest[f'free_{side}_feature']})
+        assert all == list(range(first, first + count)) and not {*pairs[f'{side}_feature']} & {*rest[f'free_{side}_feature']}
+        assert len(rest[f'free_{side}_layer']) == len(rest[f'free_{side}_feature'])"
+	done
 }
 
 @test "what is no matrix is refused by name" {

@@ -1,0 +1,122 @@
+# Assignments against brute force and scipy: small problems by the thousand, and those of which only some pairs are given.
+load helper
+load stages
+
+# completed OPTION... -- COMMAND...: hungarian --complete of the stage's nearest is hungarian of all its distances
+completed() {
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	"${@:2}" a b | hungarian "${options[@]}" >whole
+	for k in 1 3; do
+		"${@:2}" --quiet --top $k a b >top
+		hungarian --quiet "${options[@]}" --complete a b top >out
+		oracle partial complete out whole
+	done
+}
+
+@test "a thousand small problems of every shape and kind have the totals of brute force and of scipy" {
+	oracle partial small in
+	hungarian --quiet in >out
+	oracle partial solved out in
+	"$PY" - <<-'E'
+	from stream import read, pack
+	for k, (header, frames) in enumerate(read(open("in.none", "rb"))):
+	    open(f"none.{k}", "wb").write(pack(header, frames))
+	E
+	for file in none.*; do
+		fails 1 hungarian "$file"
+		[[ $line == *"infinite distances leave no assignment"* ]]
+	done
+}
+
+@test "of the k nearest columns, the largest and cheapest matching; what could improve it is counted and listed" {
+	oracle partial nearest all top
+	hungarian --quiet top >out
+	oracle partial given out top all
+	hungarian --quiet --open top >listed
+	oracle partial given listed top all
+	cmp <(hungarian --quiet --threads 3 --open top) listed
+}
+
+@test "all columns as the nearest are the whole matrix" {
+	two --features 20 --points 1:9
+	emd a b | hungarian >whole
+	emd --quiet --top 1000 a b | hungarian >out
+	oracle partial complete out whole
+}
+
+@test "--nearest of the k nearest is that of all, with no larger margins" {
+	oracle partial nearest all top
+	hungarian --nearest top >out
+	hungarian --nearest all >whole
+	"$PY" - <<-'E'
+	import numpy as np
+	from stream import read
+	for (_, (a, _)), (_, (b, _)) in zip(read(open("out", "rb")), read(open("whole", "rb")), strict=True):
+	    assert all(np.array_equal(a[x], b[x]) for x in ("row", "col", "cost"))
+	    assert (a["margin"] <= b["margin"]).all() and (a["margin"] >= 0).all()
+	E
+}
+
+@test "--complete finds the assignment of all pairs: square, wide, tall, exact, entropic, of any order" {
+	for shape in "60 60" "40 70" "70 40"; do
+		set -- $shape
+		oracle sinkhorn make --features $1 --points 1:20 --seed 3 >a
+		oracle sinkhorn make --features $2 --points 1:20 --seed 4 >b
+		completed -- emd
+		completed --max-cost 3 -- emd
+		completed -- emd --p 2
+		completed -- sinkhorn --epsilon .02
+		completed -- sinkhorn --epsilon-abs .1 --p 2 --tol 1e-5
+	done
+}
+
+@test "--complete solves a part of the pairs, says how many, and the same with any number of threads" {
+	act-dump --no-point --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 >2
+	act-dump --no-point --hidden "$SAMPLE/hidden_L4.npy" --sae "$SAMPLE/sae_L4_s0" --layer 4 >4
+	for l in 2 4; do
+		featdist --quiet --support 16 $l | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
+	done
+	emd --quiet --top 8 2.dist 4.dist >top
+	hungarian --complete 2.dist 4.dist top >out 2>words
+	emd 2.dist 4.dist | hungarian >whole
+	oracle partial complete out whole
+	cmp <(hungarian --quiet --threads 3 --complete 2.dist 4.dist top) out
+	"$PY" -c "
+from stream import read
+(header, _), = read(open('out', 'rb'))
+total = header['rows'] * header['cols']
+assert header['open'] == 0 and header['rows'] * 8 < header['pairs'] < total / 4, header
+assert f\"{header['pairs'] - header['rows'] * 8} pairs solved besides the {header['rows'] * 8} given, of {total}\" in open('words').read()"
+}
+
+@test "what cannot be completed is refused by name" {
+	two --features 5 --points 1:4
+	emd --quiet --top 2 a b >top
+	fails 1 hungarian --complete a a top
+	[[ $line == "hungarian: a: not the features of the distances' columns" ]] || [[ $line == *"columns"* ]]
+	centroid --top 2 a b >centroids
+	fails 1 hungarian --complete a b centroids
+	[ "$line" = "hungarian: --complete: distances by centroid are cheap to have in full; it completes those of emd and sinkhorn" ]
+	frame2json <(sinkhorn --quiet --top 2 a b) | sed 's/"tol":[^,]*,//' | json2frame >settings
+	fails 1 hungarian --complete a b settings
+	[[ $line == *"does not say how sinkhorn was set" ]]
+	fails 2 hungarian --nearest --complete a b top
+	fails 2 hungarian --greedy --open top
+}
+
+@test "an assignment holds the matrix once, wide or tall, and little else" {
+	[ -z "$SAN" ] || skip "sanitizers take their own"
+	for shape in "5200 5300" "5300 5200"; do
+		set -- $shape
+		oracle partial blocks $1 $2 >in
+		"$PY" -c "
+import resource, subprocess
+subprocess.run(['hungarian', '--quiet', 'in'], check=True, stdout=open('out', 'wb'))
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+assert peak < 1.3 * 4 * $1 * $2, peak / (4 * $1 * $2)"
+	done
+}
