@@ -59,6 +59,7 @@ bench: install-check
 bench-quality: install-check
 	$(MAKE) all
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/quality.py stages settings
+	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/saematch.py
 
 proofs: $(PROOFS)
 
