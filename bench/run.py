@@ -313,7 +313,7 @@ def bench_growth(out):
             if name == "supernode":
                 shell("centroid a.dist >own")
             found[name].append(by_rows(command, n) if "{blocks}" in command else cost(command))
-    print("\ngrowth: seconds on two threads and megabytes at", *SIZES,
+    print("\ngrowth: seconds (two threads, where a program has them) and peak megabytes at", *SIZES,
           "features or nodes, each with its exponent; *: all pairs, from few rows")
     for name, costs in found.items():
         row = {}
