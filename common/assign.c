@@ -284,6 +284,26 @@ static double reduced(const struct assignment *a, size_t i, float cost, size_t j
 	return greater((double)cost - a->u[i] - a->v[j], 0);
 }
 
+void margin_arcs(const struct assignment *a, size_t i)
+{
+	struct candidates *of = &a->of[i];
+	size_t n = 0;
+
+	of->beyond = greater(of->beyond - a->u[i], 0);
+	for (size_t k = 0; k < of->n; k++) {
+		struct candidate arc = of->at[k];
+		arc.key = reduced(a, i, arc.cost, arc.col);
+		arc.col = a->row_of[arc.col] == UNASSIGNED ? (uint32_t)a->n : a->row_of[arc.col];
+		if (arc.col == i)
+			continue;
+		size_t at = n++;
+		for (; at > 0 && of->at[at - 1].key > arc.key; at--)
+			of->at[at] = of->at[at - 1];
+		of->at[at] = arc;
+	}
+	of->n = n;
+}
+
 void margin_arrivals(double *arrival, const struct assignment *a, double *workspace)
 {
 	size_t n = a->n, m = a->m;
@@ -303,38 +323,40 @@ void margin_arrivals(double *arrival, const struct assignment *a, double *worksp
 		if (own < m)
 			least[own] = kept;
 	}
-	for (size_t i = 0; i < n && !a->cost; i++) {
-		const struct candidates *of = &a->of[i];
-		unlisted = lesser(unlisted, of->beyond - a->u[i]);
-		for (size_t k = 0; k < of->n; k++)
-			if (of->at[k].col != a->col_of[i])
-				least[of->at[k].col] = lesser(least[of->at[k].col], (double)of->at[k].cost - a->u[i]);
-	}
 	for (size_t i = 0; i < n; i++) {
 		size_t own = a->col_of[i];
-		arrival[i] = own < m ? greater(lesser(lesser(least[own], outside) - a->v[own], unlisted), 0) : 0;
+		arrival[i] = own < m ? greater(lesser(least[own], outside) - a->v[own], 0) : 0;
+		unlisted = lesser(unlisted, a->of[i].beyond);
 	}
+	if (a->cost)
+		return;
+	for (size_t i = 0; i < n; i++)
+		arrival[i] = lesser(arrival[i], unlisted);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < a->of[i].n; k++)
+			if (a->of[i].at[k].col < n)
+				arrival[a->of[i].at[k].col] = lesser(arrival[a->of[i].at[k].col], a->of[i].at[k].key);
 }
 
 /* Closes row x and comes from it to others that are nearer to i than `best`; returns the best, with the way that ends
  * here. */
-static double pass(const struct assignment *a, struct search *s, uint32_t x, size_t i, double arrival, double best)
+static double pass(const struct assignment *a, struct search *s, uint32_t x, size_t i, const struct column *own,
+	double arrival, double best)
 {
 	const struct candidates *of = &a->of[x];
-	double base = s->dist[x] - a->u[x];
-	uint32_t own = a->col_of[i];
+	double from = s->dist[x], limit = best - (own ? arrival : 0);
 
-	if (x != i && a->cost)
-		best = lesser(best, s->dist[x] + reduced(a, x, a->cost[x * a->m + own], own));
-	for (size_t k = 0; k < of->n && base + of->at[k].key < best - (a->cost ? arrival : 0); k++) {
-		uint32_t j = of->at[k].col, y = a->row_of[j] == UNASSIGNED ? (uint32_t)a->n : a->row_of[j];
-		double d = s->dist[x] + reduced(a, x, of->at[k].cost, j);
-		if (y == x)
-			continue;
-		if (y == i)
+	if (x != i && own)
+		best = lesser(best, from + reduced(a, x, own->cost[x * own->step], a->col_of[i]));
+	for (size_t k = 0; k < of->n && from + of->at[k].key < limit; k++) {
+		uint32_t y = of->at[k].col;
+		double d = from + of->at[k].key;
+		if (y == i) {
 			best = lesser(best, d);
-		else if (d + arrival < best && improves(s, y, d))
+		} else if (d + arrival < best && improves(s, y, d)) {
 			offer(s, y, d);
+			__builtin_prefetch(a->of[y < a->n ? y : 0].at);		/* half of the time went into waiting for lists */
+		}
 	}
 	double alone = s->dist[x] + greater(a->ceiling - a->u[x], 0);
 	if (alone + arrival < best && improves(s, (uint32_t)a->n, alone))
@@ -355,7 +377,8 @@ static double pass_outside(const struct assignment *a, struct search *s, size_t 
 	return best;
 }
 
-double assign_margin(const struct assignment *a, size_t i, const double *arrival, double *workspace)
+double assign_margin(const struct assignment *a, size_t i, const struct column *own, const double *arrival,
+	double *workspace)
 {
 	struct search s = search_in(workspace, a->n + 1);
 	double best = INFINITY, horizon = INFINITY;
@@ -367,9 +390,9 @@ double assign_margin(const struct assignment *a, size_t i, const double *arrival
 			best = pass_outside(a, &s, i, arrival[i], best);
 			continue;
 		}
-		best = pass(a, &s, x, i, arrival[i], best);
-		double unlisted = greater(a->of[x].beyond - a->u[x], 0);
-		horizon = lesser(horizon, s.dist[x] + (a->cost ? unlisted + arrival[i] : greater(unlisted, arrival[i])));
+		best = pass(a, &s, x, i, own, arrival[i], best);
+		double unlisted = a->of[x].beyond;
+		horizon = lesser(horizon, s.dist[x] + (own ? unlisted + arrival[i] : greater(unlisted, arrival[i])));
 	}
 	return lesser(best, horizon);
 }

@@ -29,7 +29,7 @@ struct assignment {
 	/* Lists more of row i, so that of[i].beyond rises; false when it cannot. */
 	bool (*more)(void *context, size_t i, const double *v);
 	void *context;
-	const float *cost;		/* (n, m), or NULL where there is no matrix: margins look into it */
+	const float *cost;		/* (n, m), or NULL where there is no matrix */
 	double ceiling;			/* what a row may cost before it is better left alone; infinite for none */
 	uint32_t *col_of, *row_of;	/* (n), (m): UNASSIGNED: alone, free */
 	float *paid;			/* (n): the row's cost in its column */
@@ -56,9 +56,18 @@ size_t assign_workspace(size_t n, size_t m);
  * one takes over i's; or leaving a row alone or a column free. Exact as far as the lists reach; where a way might
  * lead beyond them, no more than it is.
  *
- * arrival (n): what it costs at least to take over row i's column. workspace: margin_workspace(n, m) doubles. */
+ * Once the assignment is found, margin_arcs() turns the list of each row into arcs: `key` becomes the reduced cost, and
+ * `col` the row whose column it is, or n for a free one. Then margin_arrivals(), then the margins.
+ * arrival (n): what it costs at least to take over row i's column. own: all costs in that column, where there is a
+ * matrix, or NULL. workspace: margin_workspace(n, m) doubles. */
+struct column {
+	const float *cost;		/* row x has cost[x * step] */
+	size_t step;
+};
+
+void margin_arcs(const struct assignment *, size_t i);
 void margin_arrivals(double *arrival, const struct assignment *, double *workspace);
-double assign_margin(const struct assignment *, size_t i, const double *arrival, double *workspace);
+double assign_margin(const struct assignment *, size_t i, const struct column *own, const double *arrival, double *workspace);
 size_t margin_workspace(size_t n, size_t m);
 
 /* Each row's nearest column, the lower one of equals, and by how much the second is farther: infinite without one. */

@@ -2,12 +2,13 @@
 
 #include "die.h"
 #include "opt.h"
+#include "simd.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
-enum { FIRST_LISTED = 32, MARGIN_LISTED = 256 };
+enum { FIRST_LISTED = 32, MARGIN_LISTED = 128, STRIP = 16 };
 
 static void sift(struct candidate *heap, size_t n, size_t at)
 {
@@ -22,29 +23,45 @@ static void sift(struct candidate *heap, size_t n, size_t at)
 	heap[at] = x;
 }
 
+/* The first column from j on, in steps of a strip, where one of a strip costs less than `limit`; or what is left. */
+MULTIVERSION
+static size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
+{
+	for (; j + STRIP <= end; j += STRIP) {
+		int any = 0;
+		for (size_t k = j; k < j + STRIP; k++)
+			any |= (double)cost[k] - v[k] < limit;
+		if (any)
+			break;
+	}
+	return j;
+}
+
 /* Lists the `count` columns of row i that cost least at prices v. Of equals those that come first from column i on
  * cyclically, so that rows that like all columns alike list different ones. */
 static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v, size_t count)
 {
 	struct candidate *at = of->at = need_more(of->at, count, sizeof *at);
-	size_t n = 0;
+	size_t n = 0, first = i % m;
 
 	cost += i * m;
-	of->beyond = INFINITY;
-	for (size_t k = 0, j = i % m; k < m; k++, j = j + 1 < m ? j + 1 : 0) {
-		double key = (double)cost[j] - v[j];
-		if (n == count && key >= at[0].key) {
-			of->beyond = fmin(of->beyond, key);
-		} else if (n == count) {
-			of->beyond = fmin(of->beyond, at[0].key);
-			at[0] = (struct candidate){key, cost[j], (uint32_t)j};
-			sift(at, n, 0);
-		} else if (key < INFINITY) {
-			at[n++] = (struct candidate){key, cost[j], (uint32_t)j};
-			for (size_t l = n / 2; n == count && l-- > 0; )
-				sift(at, n, l);
+	for (int half = 0; half < 2; half++)
+		for (size_t j = half ? 0 : first, end = half ? first : m; j < end; ) {
+			if (n == count)
+				j = next_below(cost, v, j, end, at[0].key);
+			for (size_t stop = j + STRIP < end ? j + STRIP : end; j < stop; j++) {
+				double key = (double)cost[j] - v[j];
+				if (n == count && key < at[0].key) {
+					at[0] = (struct candidate){key, cost[j], (uint32_t)j};
+					sift(at, n, 0);
+				} else if (n < count && key < INFINITY) {
+					at[n++] = (struct candidate){key, cost[j], (uint32_t)j};
+					for (size_t l = n / 2; n == count && l-- > 0; )
+						sift(at, n, l);
+				}
+			}
 		}
-	}
+	of->beyond = count < m && n == count ? at[0].key : INFINITY;
 	for (size_t l = n / 2; n < count && l-- > 0; )
 		sift(at, n, l);
 	for (size_t left = n; left-- > 1; ) {		/* a heap sort: the dearest goes last */
@@ -76,6 +93,14 @@ static void list_rows(const struct assignment *a, size_t count)
 		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
 }
 
+/* STRIP columns of the matrix, close together: (n, STRIP). */
+static void take_strip(float *strip, const struct assignment *a, size_t j, size_t count)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < count; k++)
+			strip[i * STRIP + k] = a->cost[i * a->m + j + k];
+}
+
 static void find_margins(struct optimum *o)
 {
 	const struct assignment *a = &o->a;
@@ -83,18 +108,30 @@ static void find_margins(struct optimum *o)
 	double *arrival = need(n, sizeof *arrival), *workspace = need(room, sizeof *workspace);
 
 	o->margin = need_zero(n, sizeof *o->margin);
+	#pragma omp parallel for num_threads(threads)
+	for (size_t i = 0; i < n; i++)
+		margin_arcs(a, i);
 	margin_arrivals(arrival, a, workspace);
 	free(workspace);
 	#pragma omp parallel num_threads(threads)
 	{
 		double *own = need(room, sizeof *own);
-		#pragma omp for schedule(dynamic, 16)
-		for (size_t j = 0; j < m; j++) {	/* neighbours look into the same lines of the matrix */
-			if (a->row_of[j] != UNASSIGNED)
-				o->margin[a->row_of[j]] = assign_margin(a, a->row_of[j], arrival, own);
+		float *strip = a->cost ? need(n, STRIP * sizeof *strip) : NULL;
+		#pragma omp for schedule(dynamic)
+		for (size_t j = 0; j < m; j += STRIP) {
+			size_t count = m - j < STRIP ? m - j : STRIP;
+			if (strip)
+				take_strip(strip, a, j, count);
+			for (size_t k = 0; k < count; k++) {
+				uint32_t i = a->row_of[j + k];
+				struct column column = {strip + k, STRIP};
+				if (i != UNASSIGNED)
+					o->margin[i] = assign_margin(a, i, strip ? &column : NULL, arrival, own);
+			}
 			#pragma omp critical
-			progress(++done, m, "margins");
+			progress(done += count, m, "margins");
 		}
+		free(strip);
 		free(own);
 	}
 	free(arrival);
@@ -127,7 +164,7 @@ bool optimum_of_matrix(struct optimum *o, const float *cost, size_t n, size_t m,
 	list_rows(&o->a, FIRST_LISTED);
 	bool found = solve(&o->a);
 	if (found && margins) {
-		list_rows(&o->a, MARGIN_LISTED);
+		list_rows(&o->a, m < MARGIN_LISTED ? m : MARGIN_LISTED * MARGIN_LISTED / m + 64);
 		find_margins(o);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -13,7 +13,7 @@ struct optimum {
  * outlive it. False when infinite costs leave no assignment.
  *
  * Memory: 16 bytes a listed pair. The lists begin with 32 columns a row and grow where the search asks for more;
- * margins are taken from 256. */
+ * margins are taken from all up to 512, and from 64 + 512^2 / m of more. */
 bool optimum_of_matrix(struct optimum *, const float *cost, size_t n, size_t m, double ceiling, bool margins);
 
 /* The same of listed pairs. `of` (n) belongs to the caller; more() and context are those of struct assignment. */

@@ -55,13 +55,12 @@ static void optimal(struct found *f, const struct distances *d, const struct fra
 	size_t n = flip ? cols : rows, m = flip ? rows : cols;
 	struct candidates *lists = d->at ? lists_of(d, flip) : NULL;
 	struct completion *all = d->at && complete[0] ? completion_open(d, header, complete, lists, flip) : NULL;
+	double alone = max_cost == INFINITY && !all && d->k < cols ? worst_cost(d) : max_cost;
 	struct optimum best;
+	bool found = d->at ? optimum_of_lists(&best, lists, n, m, alone, all ? completion_more : NULL, all)
+		: optimum_of_matrix(&best, d->dist, n, m, max_cost, true);
 
-	if (all)
-		optimum_of_lists(&best, lists, n, m, max_cost, completion_more, all);
-	else if (d->at)
-		optimum_of_lists(&best, lists, n, m, max_cost < INFINITY ? max_cost : worst_cost(d), NULL, NULL);
-	else if (!optimum_of_matrix(&best, d->dist, n, m, max_cost, true))
+	if (!found)
 		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
 	for (size_t i = 0; i < rows; i++) {
 		uint32_t j = f->col_of[i] = flip ? best.a.row_of[i] : best.a.col_of[i];

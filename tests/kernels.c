@@ -152,12 +152,14 @@ static void check_margins(struct assignment *a, double best, size_t trial)
 			for (size_t i = 0; i < a->n; i++) {
 				length[i] = all ? a->m : 1 + below(a->m);
 				list_row(a, i, a->v);
+				margin_arcs(a, i);
 			}
 			margin_arrivals(arrival, a, workspace);
 			for (size_t i = 0; i < a->n; i++) {
 				if (a->col_of[i] == UNASSIGNED)
 					continue;
-				double margin = assign_margin(a, i, arrival, workspace);
+				struct column own = {matrix + a->col_of[i], a->m};
+				double margin = assign_margin(a, i, look ? &own : NULL, arrival, workspace);
 				double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
 				check(margin <= exact + 1e-9 * (1 + fabs(best)), "margins are not too large", trial);
 				check(!all || near(margin, exact) || fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
