@@ -74,12 +74,15 @@ class LanguageModel:
             states = np.load(self.folder / f"hidden_L{layer}.npy")
             np.save(self.folder / f"matched_L{layer}.npy", states[:MATCHED])
             np.save(self.folder / f"unseen_L{layer}.npy", states[-UNSEEN:])
+            for seed in "01":           # TopK as trained, with thresholds too, so that it can be folded
+                sae = np.load(SHARED / "data" / "lm" / "bl361" / f"L{layer}_s{seed}" / "params.npz")
+                np.savez(self.sae(layer, seed), **sae, k=np.int64(8))
 
     def states(self, layer):
         return f"{self.folder}/matched_L{layer}.npy"
 
-    def sae(self, layer, seed, folded=False):
-        return f"{SHARED}/data/lm/bl361/L{layer}_s{seed}/" + ("params.npz" if folded else "sae_weights.safetensors")
+    def sae(self, layer, seed):
+        return f"{self.folder}/L{layer}_s{seed}.npz"
 
     def worth(self, a, b):
         """(features, features): what it is worth to match two; all count."""
@@ -101,7 +104,7 @@ class Sample:
     def states(self, layer):
         return f"{SAMPLE}/hidden_L{layer}.npy"
 
-    def sae(self, layer, seed, folded=False):
+    def sae(self, layer, seed):
         return f"{SAMPLE}/sae_L{layer}_s{seed}/params.npz"
 
     def worth(self, a, b):
@@ -149,15 +152,8 @@ def side(model, key, how, folder):
 
 def distances(model, a, b, how, folder):
     """The stage's distances, and the features of its rows and columns."""
-    stage = how["stage"] + " --quiet"
-    sides = [side(model, key, how, folder) for key in (a, b)]
-    if stage.startswith("coact"):
-        files = [acts for acts, _ in sides]
-    elif "--folded" in stage:
-        files = [model.sae(*key.split("."), folded=True) for key in (a, b)]
-    else:
-        files = [path for _, path in sides]
-    header, frames = read(run(f"{stage} {files[0]} {files[1]}"))
+    files = [side(model, key, how, folder)[not how["stage"].startswith("coact")] for key in (a, b)]
+    header, frames = read(run(f"{how['stage']} --quiet {files[0]} {files[1]}"))
     return np.concatenate([f["dist"] for f in frames[1:]]), frames[0]["row_feature"], frames[0]["col_feature"]
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Side-by-side measurements: `make bench`. Medians of five alternating runs, one thread each, values compared.
 
-    run.py [PART]...    sinkhorn emd nearest threads scaling hungarian encode streams; all of them without one
+    run.py [PART]...    sinkhorn emd nearest threads scaling assignment encode streams growth; all of them without one
 
 Prints a table, and appends JSON lines to bench/out/run.jsonl. Own times are those of the whole program, from reading to
 writing; peers get their inputs ready in memory. Needs python3-numpy, -scipy, -pot and -msgpack; the programs have
@@ -29,6 +29,7 @@ from sinkhorn import pack, result
 import stream
 
 RUNS = 5
+SIZES = 1024, 4096, 16384
 
 
 def seconds(run):
@@ -37,10 +38,10 @@ def seconds(run):
     return time.perf_counter() - start, value
 
 
-def alternate(a, b):
+def alternate(a, b, runs=RUNS):
     """Medians of both, and what they returned last."""
     times = [[], []]
-    for _ in range(RUNS):
+    for _ in range(runs):
         values = []
         for side, run in enumerate((a, b)):
             elapsed, value = seconds(run)
@@ -57,6 +58,13 @@ def report(out, **row):
 
 def shell(command):
     subprocess.run(command, shell=True, check=True)
+
+
+def cost(command):
+    """Seconds, and the most megabytes that were ever resident, pages of mapped files included."""
+    timed = ["/usr/bin/time", "-f", "%M", "-o", "peak", "sh", "-c", "exec " + command]
+    elapsed, _ = seconds(lambda: subprocess.run(timed, check=True))
+    return elapsed, int(open("peak").read()) / 1e3
 
 
 def features(path, seed, n, points, d=64, tokens=4096):
@@ -210,7 +218,7 @@ def bench_threads(out):
 
 
 def bench_scaling(out):
-    for n in (1024, 4096, 16384):
+    for n in SIZES:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
         rows = max(65536 // n, 1)
         short, long, *_ = alternate(*(lambda r=r: shell(f"sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 --rows 1/{n // r} made/a.dist "
@@ -218,26 +226,102 @@ def bench_scaling(out):
         report(out, bench="scaling", features=n, microseconds=1e6 * (long - short) / (4 * rows * n))
 
 
-def bench_hungarian(out):
-    for n in (1000, 2000):
-        assign(out, n)
+def whole(path, name):
+    """A tensor of all frames that have it, unchecked: a checksum in Python would take minutes of a gigabyte."""
+    unpacker = msgpack.Unpacker(open(path, "rb"), ext_hook=stream.unpack_ext, max_buffer_size=2 ** 32 - 1)
+    return np.concatenate([frame[name] for frame in unpacker if name in frame])
 
 
-def assign(out, n):
+def bench_assignment(out):
+    for n in SIZES:
+        make_features("made", "--features", str(n), "--tokens", str(4 * n))
+        for side, point in zip("ab", np.random.default_rng(0).standard_normal((2, n, 8)).astype("f4")):
+            with open(side, "wb") as file:
+                file.write(pack(point, np.ones(n, "f4"), np.arange(n), [1] * n))
+        for name, sides in ("made features", "made/a.dist made/b.dist"), ("normal points in 8 dimensions", "a b"):
+            shell(f"centroid --quiet {sides} >distances")
+            dist = whole("distances", "dist")
+            ours, theirs, (_, megabytes), best = alternate(
+                lambda: cost("hungarian --quiet --threads 1 distances >matching"),
+                lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"), RUNS if n < SIZES[-1] else 1)
+            total = whole("matching", "cost").sum(dtype="f8")
+            report(out, bench="hungarian", distances=name, rows=len(dist), seconds=ours, scipy=theirs, ratio=theirs / ours,
+                   apart=float(abs(total / best - 1)), memory_to_matrix=megabytes * 1e6 / dist.nbytes)
+
+
+# Every program on features, and then on nodes of a graph, of one size; the later read what the earlier wrote.
+GROWTH = {
+    "act-dump": "act-dump --threads 2 --no-point --hidden a.npy --sae a.npz --layer a >a.act",
+    "featdist": "featdist --quiet --support 64 a.act >a.raw",
+    "refproj": "refproj --threads 2 --lift reference.npy --whiten a.raw >a.dist",
+    "featpick": "featpick --list half a.dist >/dev/null",
+    "centroid": "centroid --threads 2 a.dist b.dist >distances",
+    "centroid --top 10": "centroid --threads 2 --top 10 a.dist b.dist >top",
+    "decoder": "decoder --threads 2 a.dist b.dist >/dev/null",
+    "coact": "coact --threads 2 a.act b.act >/dev/null",
+    "energy *": "energy --threads 2 --rows 1/{blocks} a.dist b.dist >/dev/null",
+    "sliced *": "sliced --threads 2 --rows 1/{blocks} a.dist b.dist >/dev/null",
+    "bures *": "bures --threads 2 --rows 1/{blocks} a.dist b.dist >/dev/null",
+    "sinkhorn *": "sinkhorn --quiet --threads 2 --rows 1/{blocks} a.dist b.dist >/dev/null",
+    "sinkhorn --top 10": "sinkhorn --quiet --threads 2 --top 10 a.dist b.dist >/dev/null",
+    "emd *": "emd --quiet --threads 2 --rows 1/{blocks} a.dist b.dist >/dev/null",
+    "emd --top 10": "emd --quiet --threads 2 --top 10 a.dist b.dist >/dev/null",
+    "hungarian": "hungarian --threads 2 distances >matching",
+    "hungarian of --top 10": "hungarian --quiet --threads 2 top >/dev/null",
+    "match-eval": "match-eval --threads 2 --a a.act --b b.act matching >/dev/null",
+    "flow": "flow --quiet matching next >/dev/null",
+    "framecat": "framecat a.dist >/dev/null",
+    "frame2tsv": "frame2tsv matching >/dev/null",
+    "frame2json": "frame2json a.dist >json",
+    "json2frame": "json2frame json >/dev/null",
+    "graph2frame": "graph2frame graph.json >graph",
+    "supernode": "supernode --quiet --across-positions --graph graph own >groups",
+    "frame2graph": "frame2graph --quiet groups >/dev/null",
+}
+
+
+def make_graph(n, links=32):
+    """graph.json: a node for each feature of layer a, each with links to some before it."""
     rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((2, n, 8))
-    dist = ot.dist(x, y, "euclidean").astype("f4")
-    ids = {"row_layer": ["a"] * n, "row_feature": np.arange(n, dtype="<u4"),
-           "col_layer": ["b"] * n, "col_feature": np.arange(n, dtype="<u4")}
-    blocks = [{"row0": i, "dist": dist[i:i + 64]} for i in range(0, n, 64)]
-    with open("in", "wb") as file:
-        file.write(stream.pack({"kind": "distances", "rows": n, "cols": n}, [ids, *blocks], checksum=False))
-    ours, theirs, _, best = alternate(lambda: shell("hungarian --quiet --threads 1 in >out"),
-                                      lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"))
-    total = next(msgpack.Unpacker(open("out", "rb"), ext_hook=lambda code, data: msgpack.unpackb(data),
-                                  max_buffer_size=2**31 - 1))["total"]
-    report(out, bench="hungarian with margins", n=n, seconds=ours, scipy=theirs, ratio=theirs / ours,
-           apart=float(abs(total / best - 1)))
+    nodes = [dict(node_id=f"a_{i}_{i % 16}", jsNodeId=f"a_{i}-{i % 16}", feature=i, layer="a", ctx_idx=i % 16,
+                  feature_type="cross layer transcoder", clerp=f"feature {i}", influence=i / n) for i in range(n)]
+    ends = [(int(j), i) for i in range(links, n) for j in rng.choice(i, links, replace=False)]
+    with open("graph.json", "w") as file:
+        json.dump(dict(metadata=dict(slug="made", scan="made"), qParams={}, nodes=nodes, links=[
+            dict(source=nodes[j]["node_id"], target=nodes[i]["node_id"], weight=1 + j / n) for j, i in ends]), file)
+
+
+def by_rows(command, n, few=8):
+    """What all rows would take: by a few, and thrice as many; by more where it is not they that take the time."""
+    (short, _), (long, megabytes) = (cost(command.format(blocks=n // rows)) for rows in (few, 3 * few))
+    if long - short < max(short / 2, 0.5) and 12 * few <= n:
+        return by_rows(command, n, 4 * few)
+    return short + (long - short) / (2 * few) * (n - few), megabytes
+
+
+def bench_growth(out):
+    found = {name: [] for name in GROWTH}
+    for n in SIZES:
+        shell(f"{sys.executable} {ROOT}/bench/features.py . --features {n} --tokens {4 * n}")
+        for side, states in ("b", "b"), ("c", "a"):
+            shell(f"act-dump --no-point --hidden {states}.npy --sae {states}.npz --layer {side} >{side}.act &&"
+                  f"featdist --quiet --support 64 {side}.act | refproj --lift reference.npy --whiten >{side}.dist")
+        pathlib.Path("half").write_text("".join(f"a\t{i}\n" for i in range(0, n, 2)))
+        make_graph(n)
+        shell("centroid --top 10 b.dist c.dist | hungarian --quiet >next")
+        for name, command in GROWTH.items():
+            if name == "supernode":
+                shell("centroid a.dist >own")
+            found[name].append(by_rows(command, n) if "{blocks}" in command else cost(command))
+    print("\ngrowth: seconds (two threads, where a program has them) and peak megabytes at", *SIZES,
+          "features or nodes, each with its exponent; *: all pairs, from few rows")
+    for name, costs in found.items():
+        row = {}
+        for what, numbers in zip(("seconds", "megabytes"), zip(*costs)):
+            row |= {what: numbers, f"{what}_exponent": float(np.polyfit(np.log(SIZES), np.log(numbers), 1)[0])}
+        print(f"{name:22}", *(f"{number:9.4g}" for number in row["seconds"]), f"{row['seconds_exponent']:6.2f}  ",
+              *(f"{number:9.0f}" for number in row["megabytes"]), f"{row['megabytes_exponent']:6.2f}")
+        out.write(json.dumps(dict(bench="growth", program=name, features=SIZES, **row)) + "\n")
 
 
 def encoder(d=1024, features=16384, tokens=8192):
