@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Are certified matches right? A planted permutation of 4,096 features, found again: `make bench-certified`.
 
-    planted.py [--seeds N] [--features N] [--tokens T] [--jobs J]
+    planted.py [--seeds N] [--features N] [--tokens T] [--error R] [--jobs J]
 
 Of each seed a dictionary and, for each level of noise, a copy of it (tests/oracle/planted.py) go through act-dump, featdist,
 refproj, `centroid --top 4 --error 8` and hungarian. Prints, by noise, the share of features recovered one to one and by
@@ -33,7 +33,7 @@ def run(folder, command):
     return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
 
 
-def measure(seed, features, tokens):
+def measure(seed, features, tokens, error):
     """A row of figures for each noise."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +43,7 @@ def measure(seed, features, tokens):
         for noise in NOISES:
             run(folder, f"act-dump --hidden b{noise}.npy --sae b{noise}.npz --layer b | featdist --quiet |"
                         f"refproj --quiet --fit b{noise}.npy a.npy --whiten |"
-                        "centroid --quiet --top 4 --error 8 a.dist - >distances")
+                        f"centroid --quiet --top 4 --error {error} a.dist - >distances")
             row = dict(seed=seed, noise=noise, features=features)
             for how, option in (("assigned", ""), ("nearest", "--nearest")):
                 out = run(folder, f"hungarian --quiet {option} distances")
@@ -57,13 +57,13 @@ def measure(seed, features, tokens):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default in (("seeds", 100), ("features", 4096), ("tokens", 8192), ("jobs", os.cpu_count())):
+    for name, default in (("seeds", 100), ("features", 4096), ("tokens", 8192), ("error", 8), ("jobs", os.cpu_count())):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as jobs, open(OUT / "planted.jsonl", "a") as out:
         rows = []
-        for some in jobs.map(lambda seed: measure(seed, args.features, args.tokens), range(args.seeds)):
+        for some in jobs.map(lambda seed: measure(seed, args.features, args.tokens, args.error), range(args.seeds)):
             rows += some
             out.writelines(json.dumps(row) + "\n" for row in some)
             out.flush()

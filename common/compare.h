@@ -7,7 +7,7 @@
 extern size_t halvings;		/* --error; 0: without errors */
 
 #define OPT_ERROR {"error", OPT_SIZE, &halvings, "R", "beside each distance its sampling error, from R halvings of the " \
-	"tokens; 4 will do", 1, 1024}
+	"tokens; 4 to 8 will do", 1, 1024}
 
 struct comparison {
 	struct writer *out;

@@ -67,6 +67,13 @@ setup() {
 	fast | grep -q "Nothing to be done"
 }
 
+@test "distances with errors make a table that says which pairs are certified" {
+	fast DISTANCE='centroid --top 8 --error 8'
+	head -n 1 out/2-4.*.tsv | grep -qw "margin	error	certified"
+	grep -q '	1$' out/2-4.*.tsv
+	grep -q '	0$' out/2-4.*.tsv
+}
+
 @test "a graph becomes supernodes and a small graph" {
 	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/circuit.mk" OUT="$PWD/out" \
 		GRAPH=graphs/opposite-small-en.json FEATDIST='featdist --quiet --support 16' \

@@ -8,7 +8,7 @@ load helper
 		for noise in 0.0 0.4 1.6; do
 			act-dump --hidden b$noise.npy --sae b$noise.npz --layer b | featdist --quiet |
 				refproj --fit b$noise.npy a.npy --whiten >b.dist
-			centroid --top 4 --error 4 a.dist b.dist >distances
+			centroid --top 4 --error 8 a.dist b.dist >distances
 			hungarian --quiet distances >assigned$noise
 			hungarian --nearest distances >nearest$noise
 		done
