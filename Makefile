@@ -5,7 +5,7 @@ B     := build$(if $(SAN),-san)
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
-COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/page_template.o
+COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o
 PROOFS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*.c))
 PAGES     := $(sort $(wildcard man/*.[157]))
 PIPELINES := $(sort $(wildcard pipelines/*.mk))
@@ -35,15 +35,15 @@ $(B)/libsemot.a: $(COMMON)
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
-$(B)/page_template.c: common/page.html | $(B)/dep
+$(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
 	(echo 'const unsigned char page_template[] = {'; od -An -v -tu1 $< | sed 's/[0-9]\{1,\}/&,/g'; echo '0};') >$@.new
 	mv $@.new $@
 
-$(B)/page_template.o: $(B)/page_template.c
+$(B)/graph/page_template.o: $(B)/graph/page_template.c
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
 $(B)/dep:
-	mkdir -p $(B)/bin $(B)/tests $@
+	mkdir -p $(B)/bin $(B)/tests $(dir $(COMMON)) $@
 
 -include $(wildcard $(B)/dep/*.d)
 

@@ -1,7 +1,7 @@
 /* Scales the activations of a stream: first-filter --by 0.5 <a >b */
-#include "die.h"
-#include "frame.h"
-#include "opt.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/stream.h"
 
 #include <stdlib.h>
 
@@ -14,32 +14,31 @@ static const struct opt options[] = {
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "first-filter [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "first-filter [OPTION]... [FILE]",
 		"Scales the activations of a stream.", 1);
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0}, frame = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0}, frame = {0};
 	float *scaled = NULL;
 
-	while (read_header(in, &header)) {
-		want_kind(in, &header, "activations", NULL);
-		write_header(out, &header);
-		while (read_frame(in, &frame)) {
-			size_t n = ANY;
-			const float *value = want(in, &frame, "value", F4, 1, &n);
-			scaled = need_more(scaled, n, sizeof *scaled);
+	while (sm_read_header(in, &header)) {
+		sm_want_kind(in, &header, "activations");
+		sm_write_header(out, &header);
+		while (sm_read_frame(in, &frame)) {
+			size_t n = SM_ANY;
+			const float *value = sm_want(in, &frame, "value", SM_F4, &n);
+			scaled = xrealloc(scaled, n, sizeof *scaled);
 			for (size_t i = 0; i < n; i++)
 				scaled[i] = (float)by * value[i];
-			set_tensor(&frame, "value", F4, scaled, 1, n);
-			write_frame(out, &frame);
+			sm_set_tensor(&frame, "value", SM_F4, scaled, n);
+			sm_write_frame(out, &frame);
 		}
-		write_end(out);
+		sm_write_end(out);
 	}
-	writer_close(out);
-	reader_close(in);
-	frame_free(&header);
-	frame_free(&frame);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&header);
+	sm_frame_free(&frame);
 	free(scaled);
 	free(operand);
 	return 0;

@@ -1,11 +1,11 @@
 /* Hidden states and an SAE, or a delphi cache, to a stream of activations. */
-#include "array.h"
-#include "die.h"
-#include "encode.h"
-#include "frame.h"
-#include "latents.h"
-#include "opt.h"
-#include "states.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "kernel/encode.h"
+#include "stream/stream.h"
+#include "file/array.h"
+#include "file/delphi.h"
+#include "file/states.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -64,11 +64,11 @@ struct block {
 static void block_room(struct block *b, size_t room)
 {
 	b->room = room;
-	b->feature = need_more(b->feature, room, sizeof *b->feature);
-	b->value = need_more(b->value, room, sizeof *b->value);
-	b->scratch_token = need_more(b->scratch_token, room, sizeof *b->scratch_token);
-	b->scratch_feature = need_more(b->scratch_feature, room, sizeof *b->scratch_feature);
-	b->scratch_value = need_more(b->scratch_value, room, sizeof *b->scratch_value);
+	b->feature = xrealloc(b->feature, room, sizeof *b->feature);
+	b->value = xrealloc(b->value, room, sizeof *b->value);
+	b->scratch_token = xrealloc(b->scratch_token, room, sizeof *b->scratch_token);
+	b->scratch_feature = xrealloc(b->scratch_feature, room, sizeof *b->scratch_feature);
+	b->scratch_value = xrealloc(b->scratch_value, room, sizeof *b->scratch_value);
 }
 
 static void block_free(struct block *b)
@@ -86,8 +86,8 @@ static void chunk_room(struct chunk *c, size_t room)
 	if (room <= c->room)
 		return;
 	c->room = 2 * room;
-	c->feature = need_more(c->feature, c->room, sizeof *c->feature);
-	c->value = need_more(c->value, c->room, sizeof *c->value);
+	c->feature = xrealloc(c->feature, c->room, sizeof *c->feature);
+	c->value = xrealloc(c->value, c->room, sizeof *c->value);
 }
 
 static void chunk_free(struct chunk *c)
@@ -108,7 +108,7 @@ static void encode_chunk(struct chunk *c, struct block *block, const struct sae 
 		struct block *b = &block[i];
 		size_t at = i * ENCODE_TOKENS, n = c->n - at < ENCODE_TOKENS ? c->n - at : ENCODE_TOKENS;
 		if (!b->workspace) {
-			b->workspace = need(encode_workspace(sae), sizeof(float));
+			b->workspace = xalloc(encode_workspace(sae), sizeof(float));
 			block_room(b, 64 * ENCODE_TOKENS);
 		}
 		for (;;) {
@@ -154,7 +154,7 @@ static void look_up_chunk(struct chunk *c, struct latents *latents)
 
 static uint32_t vocab_id(const struct array *vocab, size_t token)
 {
-	double id = to_double(vocab->data, vocab->dtype, token);
+	double id = sm_to_double(vocab->data, vocab->dtype, token);
 
 	if (!(id >= 0 && id <= UINT32_MAX))
 		die("%s: token %zu has the id %g", tokens_file ? tokens_file : latents_folder, token, id);
@@ -164,7 +164,7 @@ static uint32_t vocab_id(const struct array *vocab, size_t token)
 /* The next tokens from *at on, without those that --skip leaves out; their states, where there are any. */
 static bool next_chunk(struct chunk *c, size_t *at, const struct input *in)
 {
-	size_t size = in->states ? in->d * dtype_size(states_dtype(in->states)) : 0;
+	size_t size = in->states ? in->d * sm_dtype_size(states_dtype(in->states)) : 0;
 	const void *rows = NULL;
 
 	for (c->n = 0; c->n < CHUNK && *at < in->tokens; ) {
@@ -184,26 +184,26 @@ static bool next_chunk(struct chunk *c, size_t *at, const struct input *in)
 		*at += n;
 	}
 	if (in->states)
-		to_float(c->x, c->point, states_dtype(in->states), c->n * in->d);
+		sm_to_float(c->x, c->point, states_dtype(in->states), c->n * in->d);
 	for (size_t i = 0; in->states && i < c->n; i++)
 		states_check(in->states, c->token[i], c->x + i * in->d);
 	return c->n > 0;
 }
 
-static void write_chunk(struct writer *out, const struct chunk *c, const struct input *in)
+static void write_chunk(struct sm_writer *out, const struct chunk *c, const struct input *in)
 {
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 
-	set_tensor(&frame, "token", U4, c->token, 1, c->n);
+	sm_set_tensor(&frame, "token", SM_U4, c->token, c->n);
 	if (in->vocab.data)
-		set_tensor(&frame, "vocab", U4, c->vocab, 1, c->n);
+		sm_set_tensor(&frame, "vocab", SM_U4, c->vocab, c->n);
 	if (in->states && !no_point)
-		set_tensor(&frame, "point", states_dtype(in->states), c->point, 2, c->n, in->d);
-	set_tensor(&frame, "indptr", U4, c->indptr, 1, c->n + 1);
-	set_tensor(&frame, "feature", U4, c->feature, 1, c->nnz);
-	set_tensor(&frame, "value", F4, c->value, 1, c->nnz);
-	write_frame(out, &frame);
-	frame_free(&frame);
+		sm_set_tensor(&frame, "point", states_dtype(in->states), c->point, c->n, in->d);
+	sm_set_tensor(&frame, "indptr", SM_U4, c->indptr, c->n + 1);
+	sm_set_tensor(&frame, "feature", SM_U4, c->feature, c->nnz);
+	sm_set_tensor(&frame, "value", SM_F4, c->value, c->nnz);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 }
 
 static char *base_name(const char *path)
@@ -215,7 +215,7 @@ static char *base_name(const char *path)
 	size_t begin = n;
 	while (begin > 0 && path[begin - 1] != '/')
 		begin--;
-	return need_text("%.*s", (int)(n - begin), path + begin);
+	return xasprintf("%.*s", (int)(n - begin), path + begin);
 }
 
 static void check_command_line(void)
@@ -262,7 +262,7 @@ static struct input open_input(void)
 			die("%s: %zu tokens, where there are %zu states", tokens_file,
 				array_count(&in.vocab), in.tokens);
 	}
-	in.layer = layer ? need_text("%s", layer) : in.sae ? need_text("%s", in.sae->name)
+	in.layer = layer ? xasprintf("%s", layer) : in.sae ? xasprintf("%s", in.sae->name)
 		: base_name(latents_folder);
 	return in;
 }
@@ -280,43 +280,42 @@ static void close_input(struct input *in)
 		states_close(in->states);
 }
 
-static void write_input_header(struct writer *out, const struct input *in)
+static void write_input_header(struct sm_writer *out, const struct input *in)
 {
-	struct frame header = {0};
-	char *space = need_text("layer %s%s%s", in->layer, model ? " of " : "", model ? model : "");
+	struct sm_frame header = {0};
+	char *space = xasprintf("layer %s%s%s", in->layer, model ? " of " : "", model ? model : "");
 	size_t features = in->sae ? in->sae->features : latents_features(in->latents);
 
-	set_string(&header, "kind", "activations");
+	sm_set_string(&header, "kind", "activations");
 	if (model)
-		set_string(&header, "model", model);
-	set_string(&header, "layer", in->layer);
-	set_string(&header, "space", space);
+		sm_set_string(&header, "model", model);
+	sm_set_string(&header, "layer", in->layer);
+	sm_set_string(&header, "space", space);
 	if (in->states)
-		set_integer(&header, "d", (int64_t)in->d);
-	set_integer(&header, "features", (int64_t)features);
-	set_integer(&header, "tokens", (int64_t)in->tokens);
-	set_string(&header, "arch", in->sae ? architecture_name(in->sae->architecture) : "delphi");
+		sm_set_integer(&header, "d", (int64_t)in->d);
+	sm_set_integer(&header, "features", (int64_t)features);
+	sm_set_integer(&header, "tokens", (int64_t)in->tokens);
+	sm_set_string(&header, "arch", in->sae ? architecture_name(in->sae->architecture) : "delphi");
 	if (in->sae)
-		set_string(&header, "sae", sae_file);
-	write_header(out, &header);
-	frame_free(&header);
+		sm_set_string(&header, "sae", sae_file);
+	sm_write_header(out, &header);
+	sm_frame_free(&header);
 	free(space);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	free(opt_parse(argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
+	free(opt_parse(argc, argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
 		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.", 0));
 	check_command_line();
 	openblas_set_num_threads(1);
 
-	struct writer *out = writer_open();
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct input in = open_input();
-	struct chunk *chunk = need_zero(1, sizeof *chunk);
+	struct chunk *chunk = xcalloc(1, sizeof *chunk);
 	struct block block[BLOCKS] = {0};
-	chunk->point = need(CHUNK * in.d, sizeof(float));
-	chunk->x = need(CHUNK * in.d, sizeof(float));
+	chunk->point = xalloc(CHUNK * in.d, sizeof(float));
+	chunk->x = xalloc(CHUNK * in.d, sizeof(float));
 	chunk_room(chunk, CHUNK);
 
 	write_input_header(out, &in);
@@ -327,8 +326,8 @@ int main(int argc, char **argv)
 			look_up_chunk(chunk, in.latents);
 		write_chunk(out, chunk, &in);
 	}
-	write_end(out);
-	writer_close(out);
+	sm_write_end(out);
+	sm_writer_close(out);
 
 	for (size_t i = 0; i < BLOCKS; i++)
 		block_free(&block[i]);

@@ -1,8 +1,8 @@
 /* Wasserstein distances between the Gaussians that have the features' means and covariances. */
-#include "bures.h"
-#include "compare.h"
-#include "die.h"
-#include "vectors.h"
+#include "base/die.h"
+#include "kernel/bures.h"
+#include "distance/compare.h"
+#include "distance/vectors.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -32,11 +32,11 @@ struct work {
 static struct gaussians gaussians_of(const struct set *s, double *const *work)
 {
 	size_t n = s->ids.n, d = s->d;
-	struct gaussians g = {need(n * sizeof(double), d), need(n, sizeof(double)), NULL, need_zero(n + 1, sizeof(size_t))};
+	struct gaussians g = {xalloc(n * sizeof(double), d), xalloc(n, sizeof(double)), NULL, xcalloc(n + 1, sizeof(size_t))};
 
 	for (size_t i = 0; i < n; i++)
 		g.begin[i + 1] = g.begin[i] + (points_of(s, i) < d ? points_of(s, i) : d);
-	g.factor = need(g.begin[n] * sizeof(float), d);
+	g.factor = xalloc(g.begin[n] * sizeof(float), d);
 	#pragma omp parallel for num_threads(threads) schedule(dynamic)
 	for (size_t i = 0; i < n; i++) {
 		const uint32_t *row = s->row + s->indptr[i];
@@ -88,12 +88,12 @@ static void open_full(struct stage *stage, const struct set *row, const struct s
 	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most;
 	size_t rank = most < d ? most : d;
 	size_t factoring = covariance_factor_workspace(most, d), pairing = nuclear_norm_workspace(rank, rank, d);
-	struct work *w = need(1, sizeof *w);
+	struct work *w = xalloc(1, sizeof *w);
 
-	*w = (struct work){.d = d, .self = stage->self, .thread = need(threads, sizeof(double *))};
+	*w = (struct work){.d = d, .self = stage->self, .thread = xalloc(threads, sizeof(double *))};
 	openblas_set_num_threads(1);
 	for (size_t t = 0; t < threads; t++)
-		w->thread[t] = need(factoring > pairing ? factoring : pairing, sizeof(double));
+		w->thread[t] = xalloc(factoring > pairing ? factoring : pairing, sizeof(double));
 	w->row = gaussians_of(row, w->thread);
 	w->col = stage->self ? w->row : gaussians_of(col, w->thread);
 	stage->context = w;
@@ -120,12 +120,11 @@ static void open_diagonal(struct stage *stage, const struct set *row, const stru
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "bures [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "bures [OPTION]... [A [B]]",
 		"Wasserstein distances between features as Gaussians, of two sets or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, diagonal ? "bures diagonal" : "bures");
 
-	set_integer(&c.header, "p", 2);
+	sm_set_integer(&c.header, "p", 2);
 	run_comparison(&c, diagonal ? open_diagonal : open_full, diagonal ? vectors_close : close_full);
 	comparison_free(&c);
 	free(operand);

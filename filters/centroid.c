@@ -1,6 +1,6 @@
 /* Distances between the means of features' distributions. */
-#include "compare.h"
-#include "vectors.h"
+#include "distance/compare.h"
+#include "distance/vectors.h"
 
 #include <stdlib.h>
 
@@ -13,8 +13,7 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "centroid [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "centroid [OPTION]... [A [B]]",
 		"Distances between the means of the features of two sets, or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, "centroid");
 

@@ -1,6 +1,9 @@
 /* Distances between features by the tokens on which they fire. */
-#include "activity.h"
-#include "set.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "distance/stage.h"
+#include "stream/activations.h"
+#include "stream/distributions.h"
 
 #include <stdlib.h>
 
@@ -26,18 +29,17 @@ static size_t read_streams(char *const *operand, struct activities *all)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "coact [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "coact [OPTION]... [A [B]]",
 		"Distances between features by the tokens on which they fire; A and B are activations over the same "
 		"tokens.", 2);
-	struct writer *out = writer_open();
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct activities all = {0};
 	size_t first = read_streams(operand, &all), sets = first < all.n ? 2 : 1;
 	struct dictionary row = dictionary_of(&all, 0, first), second = dictionary_of(&all, first, all.n);
 	const struct dictionary *col = sets == 2 ? &second : &row;
 	struct set set[2] = {{.streams = first, .header = all.header},
 		{.streams = all.n - first, .header = all.header + first}};
-	struct frame header;
+	struct sm_frame header;
 
 	for (size_t k = 0; k < first; k++)
 		turn_activity(&all.item[k], sets == 1);
@@ -45,16 +47,16 @@ int main(int argc, char **argv)
 	struct stage stage = {.row = row.ids, .col = col->ids, .self = sets == 1, .context = coactivation,
 		.solve = likeness_row};
 	sets_header(set, sets, &header);
-	drop_field(&header, "space");
-	set_integer(&header, "tokens", (int64_t)all.item[0].tokens);
-	set_string(&header, "metric", (const char *[]){"1 - Pearson correlation", "1 - Jaccard index",
+	sm_drop_field(&header, "space");
+	sm_set_integer(&header, "tokens", (int64_t)all.item[0].tokens);
+	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation", "1 - Jaccard index",
 		"1 - probability of firing together"}[metric]);
 	run_stage(out, &header, &stage);
 	coactivation_free(coactivation);
 	dictionary_free(&row);
 	dictionary_free(&second);
 	activities_free(&all);
-	frame_free(&header);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* Distances between features by the weights of their SAEs. */
-#include "die.h"
-#include "parameters.h"
-#include "set.h"
-#include "vectors.h"
+#include "base/die.h"
+#include "stream/distributions.h"
+#include "distance/sae_vectors.h"
+#include "distance/vectors.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,8 +52,8 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 	if (v->at && s->d != side->d)
 		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d);
 	side->d = s->d;
-	*v = (struct vectors){at + n, d, need_more(v->at, (at + n) * sizeof(float), d)};
-	side->zero = need_more(side->zero, at + n, sizeof *side->zero);
+	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
+	side->zero = xrealloc(side->zero, at + n, sizeof *side->zero);
 	take_parameters(v->at + at * d, &which, s, path, feature, n);
 	for (size_t i = at; i < at + n; i++)
 		side->zero[i] = !squared && !normalise(v->at + i * d, d);
@@ -68,7 +68,7 @@ static void side_of_set(struct side *side)
 	side->name = set->name;
 	for (size_t k = 0; k < set->streams; k++) {
 		size_t first = set->first[k], end = k + 1 < set->streams ? set->first[k + 1] : set->ids.n;
-		const char *path = get_string(&set->header[k], "sae", NULL);
+		const char *path = sm_get_string(&set->header[k], "sae", NULL);
 		if (!path)
 			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", set->name);
 		if (access(path, F_OK) != 0)
@@ -84,11 +84,11 @@ static void side_of_set(struct side *side)
 static void side_of_sae(struct side *side, const char *path)
 {
 	struct sae *s = sae_open(path);
-	uint32_t *feature = need(s->features, sizeof *feature);
+	uint32_t *feature = xalloc(s->features, sizeof *feature);
 
 	side->name = path;
-	side->layer = need_text("%s", s->name);
-	side->ids = (struct ids){s->features, need(s->features, sizeof(char *)), feature, NULL};
+	side->layer = xasprintf("%s", s->name);
+	side->ids = (struct ids){s->features, xalloc(s->features, sizeof(char *)), feature, NULL};
 	for (size_t i = 0; i < s->features; i++) {
 		feature[i] = (uint32_t)i;
 		side->ids.layer[i] = side->layer;
@@ -150,8 +150,7 @@ static void cosine_row(void *context, size_t thread, size_t i, const uint32_t *c
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "decoder [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "decoder [OPTION]... [A [B]]",
 		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
 		"name them.", 2);
 	if (which.weights < 0)
@@ -159,7 +158,7 @@ int main(int argc, char **argv)
 	if (which.bias && which.weights == DECODER)
 		misuse("--bias is the encoder's: --weights encoder or both");
 	squared |= which.folded;
-	struct writer *out = writer_open();
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct side side[2];
 	size_t sides = read_sides(operand, side);
 	const struct side *row = &side[0], *col = &side[sides - 1];
@@ -167,8 +166,8 @@ int main(int argc, char **argv)
 	vectors_open(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
 	struct cosines cosines = {stage, row, col};
 	struct set set[2] = {side[0].set, side[1].set};
-	struct frame header;
-	char *metric = need_text("%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
+	struct sm_frame header;
+	char *metric = xasprintf("%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
 		(const char *[]){"decoder", "encoder", "decoder and encoder"}[which.weights], which.bias ? " and bias" : "",
 		squared ? ", squared difference" : " cosine");
 
@@ -177,11 +176,11 @@ int main(int argc, char **argv)
 		stage.context = &cosines;
 	}
 	sets_header(set, sides, &header);
-	drop_field(&header, "space");
-	set_string(&header, "metric", metric);
+	sm_drop_field(&header, "space");
+	sm_set_string(&header, "metric", metric);
 	run_stage(out, &header, &stage);
 	vectors_close(cosines.halves.context);
-	frame_free(&header);
+	sm_frame_free(&header);
 	side_free(&side[0]);
 	side_free(&side[1]);
 	free(metric);

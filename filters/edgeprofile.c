@@ -1,9 +1,9 @@
 /* edgeprofile: distances between the features of a graph by what they depend on and bear on. */
-#include "die.h"
-#include "effects.h"
-#include "graph.h"
-#include "influence.h"
-#include "vectors.h"
+#include "base/die.h"
+#include "kernel/influence.h"
+#include "kernel/total_effects.h"
+#include "distance/vectors.h"
+#include "graph/graph.h"
 
 #include <math.h>
 #include <omp.h>
@@ -25,7 +25,7 @@ enum { STRIP = 128 };		/* columns that stay in the cache while all links pass */
 /* The weight of each link as a share of what comes into its target, with its sign. */
 static double *signed_shares(const struct graph *g)
 {
-	double *share = need(g->links, sizeof *share), *work = need(g->nodes, sizeof *work);
+	double *share = xalloc(g->links, sizeof *share), *work = xalloc(g->nodes, sizeof *work);
 
 	for (size_t i = 0; i < g->links; i++)
 		share[i] = fabs(exact_weight(g, i));
@@ -44,7 +44,7 @@ static float *effects_of(const char *name, const struct graph *g)
 
 	if (!link)
 		die("%s: the links make a cycle through node %s", name, g->node_id[cycle]);
-	float *total = need(n * sizeof *total, n);
+	float *total = xalloc(n * sizeof *total, n);
 	double *share = signed_shares(g);
 
 	#pragma omp parallel for num_threads(threads) schedule(dynamic)
@@ -77,9 +77,9 @@ static double number_of(const char *name, const char *layer)
 
 static struct features features_of(const char *name, const struct graph *g)
 {
-	struct features f = {.ids = {.layer = need(g->nodes, sizeof *f.ids.layer), .node = need(g->nodes, sizeof *f.ids.node)},
-		.node = need(g->nodes, sizeof *f.node), .place = need(g->nodes, sizeof *f.place)};
-	uint32_t *feature = need(g->nodes, sizeof *feature);
+	struct features f = {.ids = {.layer = xalloc(g->nodes, sizeof *f.ids.layer), .node = xalloc(g->nodes, sizeof *f.ids.node)},
+		.node = xalloc(g->nodes, sizeof *f.node), .place = xalloc(g->nodes, sizeof *f.place)};
+	uint32_t *feature = xalloc(g->nodes, sizeof *feature);
 	double layers = 1;
 
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -120,10 +120,10 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	}
 }
 
-static void write_distances(struct writer *out, struct frame *header, const char *name, const struct graph *g)
+static void write_distances(struct sm_writer *out, struct sm_frame *header, const char *name, const struct graph *g)
 {
 	struct features f = features_of(name, g);
-	struct vectors profile = {f.ids.n, 2 * g->nodes + 1, need(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
+	struct vectors profile = {f.ids.n, 2 * g->nodes + 1, xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
 	struct stage stage = {.row = f.ids, .col = f.ids, .self = true, .context = &f, .solve = distances_of_row};
 	float *total = effects_of(name, g);
 
@@ -141,25 +141,24 @@ static void write_distances(struct writer *out, struct frame *header, const char
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "edgeprofile [OPTION]... [GRAPH]",
+	char **operand = opt_parse(argc, argv, options, "edgeprofile [OPTION]... [GRAPH]",
 		"Distances between the features of a graph by what they depend on and bear on.", 1);
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		struct graph g;
 		read_graph(in, &header, &g);
-		set_string(&header, "metric", "edge profile");
-		set_real(&header, "position", position);
-		set_real(&header, "layer", depth);
-		write_distances(out, &header, reader_name(in), &g);
+		sm_set_string(&header, "metric", "edge profile");
+		sm_set_real(&header, "position", position);
+		sm_set_real(&header, "layer", depth);
+		write_distances(out, &header, sm_reader_name(in), &g);
 		graph_free(&g);
 	}
-	writer_close(out);
-	reader_close(in);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

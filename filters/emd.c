@@ -1,6 +1,6 @@
 /* Exact Wasserstein distances between the features of two sets. */
-#include "compare.h"
-#include "solvers.h"
+#include "distance/compare.h"
+#include "distance/transport.h"
 
 #include <stdlib.h>
 
@@ -21,12 +21,11 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "emd [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "emd [OPTION]... [A [B]]",
 		"Exact Wasserstein distances between the features of two sets, or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, "emd");
 
-	set_integer(&c.header, "p", power + 1);
+	sm_set_integer(&c.header, "p", power + 1);
 	run_comparison(&c, open_stage, pairs_close);
 	comparison_free(&c);
 	free(operand);

@@ -1,8 +1,8 @@
 /* Energy distances between features. */
-#include "compare.h"
-#include "cost.h"
-#include "die.h"
-#include "energy.h"
+#include "base/die.h"
+#include "kernel/cost.h"
+#include "kernel/energy.h"
+#include "distance/compare.h"
 
 #include <math.h>
 #include <omp.h>
@@ -44,7 +44,7 @@ static double between(const struct room *r, const struct set *s, size_t j)
 
 static double *within(const struct set *s, struct room *room)
 {
-	double *result = need(s->ids.n, sizeof *result);
+	double *result = xalloc(s->ids.n, sizeof *result);
 
 	#pragma omp parallel for num_threads(threads) schedule(dynamic)
 	for (size_t i = 0; i < s->ids.n; i++) {
@@ -98,13 +98,13 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 {
 	size_t most = padded(row->most > col->most ? row->most : col->most), d = row->d > col->d ? row->d : col->d;
 	size_t tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
-	struct work *w = need(1, sizeof *w);
+	struct work *w = xalloc(1, sizeof *w);
 
-	*w = (struct work){.row = row, .col = col, .self = stage->self, .room = need(threads, sizeof *w->room)};
+	*w = (struct work){.row = row, .col = col, .self = stage->self, .room = xalloc(threads, sizeof *w->room)};
 	for (size_t t = 0; t < threads; t++)
-		w->room[t] = (struct room){need(most * sizeof(float), d), need(most, sizeof(float)),
-			need(mean_distances_workspace(most), sizeof(float)), need(tokens, sizeof(double)),
-			need(tokens, sizeof(uint32_t)), 0, need_zero(tokens, sizeof(size_t))};
+		w->room[t] = (struct room){xalloc(most * sizeof(float), d), xalloc(most, sizeof(float)),
+			xalloc(mean_distances_workspace(most), sizeof(float)), xalloc(tokens, sizeof(double)),
+			xalloc(tokens, sizeof(uint32_t)), 0, xcalloc(tokens, sizeof(size_t))};
 	w->row_within = within(row, w->room);
 	w->col_within = stage->self ? w->row_within : within(col, w->room);
 	stage->context = w;
@@ -132,8 +132,7 @@ static void close_stage(void *context)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "energy [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "energy [OPTION]... [A [B]]",
 		"Energy distances between features of two sets, or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, "energy");
 

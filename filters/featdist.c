@@ -1,8 +1,8 @@
 /* Activations to distributions: for every feature a bounded weighted sample of the tokens that express it. */
-#include "die.h"
-#include "frame.h"
-#include "opt.h"
-#include "sample.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "kernel/bottom_k.h"
+#include "stream/stream.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,26 +46,26 @@ struct activations {
 	size_t n, nnz;
 	const uint32_t *token, *vocab, *indptr, *feature;
 	const float *value;
-	const struct tensor *point;
+	const struct sm_tensor *point;
 };
 
 static uint32_t slot_for(struct table *t, const struct activations *a, size_t row)
 {
 	if (t->spares == 0 && t->slots == t->room) {
 		t->room = t->room ? 2 * t->room : 1024;
-		t->token = need_more(t->token, t->room, sizeof *t->token);
-		t->vocab = need_more(t->vocab, t->room, sizeof *t->vocab);
-		t->users = need_more(t->users, t->room, sizeof *t->users);
-		t->spare = need_more(t->spare, t->room, sizeof *t->spare);
-		t->point = need_more(t->point, t->room * sizeof *t->point, t->d);
+		t->token = xrealloc(t->token, t->room, sizeof *t->token);
+		t->vocab = xrealloc(t->vocab, t->room, sizeof *t->vocab);
+		t->users = xrealloc(t->users, t->room, sizeof *t->users);
+		t->spare = xrealloc(t->spare, t->room, sizeof *t->spare);
+		t->point = xrealloc(t->point, t->room * sizeof *t->point, t->d);
 	}
 	uint32_t slot = t->spares > 0 ? t->spare[--t->spares] : (uint32_t)t->slots++;
 	t->token[slot] = a->token[row];
 	t->vocab[slot] = a->vocab ? a->vocab[row] : 0;
 	t->users[slot] = 0;
 	if (a->point)
-		to_float(t->point + slot * t->d, (const char *)a->point->data
-			+ row * t->d * dtype_size(a->point->dtype), a->point->dtype, t->d);
+		sm_to_float(t->point + slot * t->d, (const char *)a->point->data
+			+ row * t->d * sm_dtype_size(a->point->dtype), a->point->dtype, t->d);
 	return slot;
 }
 
@@ -83,27 +83,27 @@ static double rank_of(uint64_t salt, uint32_t feature, uint32_t token, float act
 	return -log(token_uniform(seed, salt, token)) / (double)activation;
 }
 
-static struct activations take_frame(struct reader *in, const struct frame *f, struct table *t)
+static struct activations take_frame(struct sm_reader *in, const struct sm_frame *f, struct table *t)
 {
-	struct activations a = {.n = ANY, .nnz = ANY};
-	size_t d = t->d ? t->d : ANY, ends;
+	struct activations a = {.n = SM_ANY, .nnz = SM_ANY};
+	size_t d = t->d ? t->d : SM_ANY, ends;
 
-	a.token = want(in, f, "token", U4, 1, &a.n);
+	a.token = sm_want(in, f, "token", SM_U4, &a.n);
 	ends = a.n + 1;
-	a.indptr = want(in, f, "indptr", U4, 1, &ends);
-	a.feature = want(in, f, "feature", U4, 1, &a.nnz);
-	a.value = want(in, f, "value", F4, 1, &a.nnz);
-	a.point = find_field(f, "point") ? want_floats(in, f, "point", 2, &a.n, &d) : NULL;
-	a.vocab = find_field(f, "vocab") ? want(in, f, "vocab", U4, 1, &a.n) : NULL;
+	a.indptr = sm_want(in, f, "indptr", SM_U4, &ends);
+	a.feature = sm_want(in, f, "feature", SM_U4, &a.nnz);
+	a.value = sm_want(in, f, "value", SM_F4, &a.nnz);
+	a.point = sm_find_field(f, "point") ? sm_want_floats(in, f, "point", &a.n, &d) : NULL;
+	a.vocab = sm_find_field(f, "vocab") ? sm_want(in, f, "vocab", SM_U4, &a.n) : NULL;
 	if (a.point && d == 0)
-		bad(in, "points of 0 dimensions");
+		sm_bad(in, "points of 0 dimensions");
 	if (t->begun && (!a.point != !t->d || !a.vocab != !t->has_vocab))
-		bad(in, "point or vocab in some frames and not in others");
+		sm_bad(in, "point or vocab in some frames and not in others");
 	t->begun = true;
 	t->d = a.point ? d : 0;
 	t->has_vocab = a.vocab;
 	if (a.indptr[0] != 0 || a.indptr[a.n] != a.nnz)
-		bad(in, "indptr runs from %u to %u, not from 0 to %zu", a.indptr[0], a.indptr[a.n], a.nnz);
+		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", a.indptr[0], a.indptr[a.n], a.nnz);
 	return a;
 }
 
@@ -117,31 +117,31 @@ static void offer(struct feature *f, struct table *t, struct kept token)
 	f->last = token.token;
 	f->mass += (double)token.activation;
 	if (f->n < support && (f->n & (f->n - 1)) == 0)	/* room doubles: many features keep few */
-		f->kept = need_more(f->kept, f->n ? 2 * f->n : 1, sizeof *f->kept);
+		f->kept = xrealloc(f->kept, f->n ? 2 * f->n : 1, sizeof *f->kept);
 	t->users[token.slot]++;
 	f->n = keep_smallest(f->kept, f->n, support, token, &f->tau, &out);
 	if (out.slot != UINT32_MAX)
 		let_go(t, out.slot);
 }
 
-static void take_row(struct reader *in, const struct activations *a, size_t row, struct feature *all,
+static void take_row(struct sm_reader *in, const struct activations *a, size_t row, struct feature *all,
 	size_t features, uint64_t salt, struct table *t)
 {
 	uint32_t token = a->token[row], slot = UINT32_MAX;
 
 	if (a->indptr[row + 1] < a->indptr[row] || a->indptr[row + 1] > a->nnz)
-		bad(in, "indptr row %zu descends", row);
+		sm_bad(in, "indptr row %zu descends", row);
 	for (size_t i = a->indptr[row]; i < a->indptr[row + 1]; i++) {
 		uint32_t feature = a->feature[i];
 		float value = a->value[i];
 		if (feature >= features)
-			bad(in, "feature %u of %zu", feature, features);
+			sm_bad(in, "feature %u of %zu", feature, features);
 		if (!isfinite(value))
-			bad(in, "the activation of feature %u on token %u is not finite", feature, token);
+			sm_bad(in, "the activation of feature %u on token %u is not finite", feature, token);
 		if (!(value > 0))
 			continue;
 		if (all[feature].count > 0 && all[feature].last == token)
-			bad(in, "feature %u stands twice on token %u", feature, token);
+			sm_bad(in, "feature %u stands twice on token %u", feature, token);
 		if (slot == UINT32_MAX) {
 			slot = slot_for(t, a, row);
 			t->users[slot]++;	/* this row's own hold on it */
@@ -153,23 +153,23 @@ static void take_row(struct reader *in, const struct activations *a, size_t row,
 		let_go(t, slot);
 }
 
-static struct feature *read_activations(struct reader *in, size_t features, uint64_t salt,
+static struct feature *read_activations(struct sm_reader *in, size_t features, uint64_t salt,
 	struct table *t)
 {
-	struct feature *all = need_zero(features, sizeof *all);
-	struct frame frame = {0};
+	struct feature *all = xcalloc(features, sizeof *all);
+	struct sm_frame frame = {0};
 	int64_t last = -1;
 
-	while (read_frame(in, &frame)) {
+	while (sm_read_frame(in, &frame)) {
 		struct activations a = take_frame(in, &frame, t);
 		for (size_t row = 0; row < a.n; last = a.token[row++]) {
 			if (a.token[row] <= last)
-				bad(in, "token %u after token %lld: tokens have to ascend", a.token[row],
+				sm_bad(in, "token %u after token %lld: tokens have to ascend", a.token[row],
 					(long long)last);
 			take_row(in, &a, row, all, features, salt, t);
 		}
 	}
-	frame_free(&frame);
+	sm_frame_free(&frame);
 	return all;
 }
 
@@ -181,20 +181,20 @@ static int by_number(const void *a, const void *b)
 }
 
 /* The tokens in use, ascending, are the rows of the support table; returns the row of each slot. */
-static uint32_t *write_table(struct writer *out, const struct table *t)
+static uint32_t *write_table(struct sm_writer *out, const struct table *t)
 {
-	uint64_t *key = need(t->slots, sizeof *key);	/* token, slot */
-	uint32_t *row = need(t->slots, sizeof *row);
+	uint64_t *key = xalloc(t->slots, sizeof *key);	/* token, slot */
+	uint32_t *row = xalloc(t->slots, sizeof *row);
 	size_t m = 0, step = FRAME_NUMBERS / (t->d ? t->d : 1);
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 
 	for (size_t i = 0; i < t->slots; i++)
 		if (t->users[i] > 0)
 			key[m++] = (uint64_t)t->token[i] << 32 | i;
 	qsort(key, m, sizeof *key, by_number);
 	step = step ? step : 1;
-	uint32_t *token = need(step, sizeof *token), *vocab = need(step, sizeof *vocab);
-	float *point = need(step * t->d, sizeof *point);
+	uint32_t *token = xalloc(step, sizeof *token), *vocab = xalloc(step, sizeof *vocab);
+	float *point = xalloc(step * t->d, sizeof *point);
 	for (size_t at = 0; at < m; at += step) {
 		size_t n = m - at < step ? m - at : step;
 		for (size_t i = 0; i < n; i++) {
@@ -204,14 +204,14 @@ static uint32_t *write_table(struct writer *out, const struct table *t)
 			vocab[i] = t->vocab[s];
 			memcpy(point + i * t->d, t->point + s * t->d, t->d * sizeof *point);
 		}
-		set_tensor(&frame, "token", U4, token, 1, n);
+		sm_set_tensor(&frame, "token", SM_U4, token, n);
 		if (t->has_vocab)
-			set_tensor(&frame, "vocab", U4, vocab, 1, n);
+			sm_set_tensor(&frame, "vocab", SM_U4, vocab, n);
 		if (t->d > 0)
-			set_tensor(&frame, "point", F4, point, 2, n, t->d);
-		write_frame(out, &frame);
+			sm_set_tensor(&frame, "point", SM_F4, point, n, t->d);
+		sm_write_frame(out, &frame);
 	}
-	frame_free(&frame);
+	sm_frame_free(&frame);
 	free(point);
 	free(vocab);
 	free(token);
@@ -226,25 +226,25 @@ static int by_kept_token(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void write_features(struct writer *out, struct feature *all, size_t features, const uint32_t *row)
+static void write_features(struct sm_writer *out, struct feature *all, size_t features, const uint32_t *row)
 {
 	size_t step = FRAME_NUMBERS / support ? FRAME_NUMBERS / support : 1;
-	uint32_t *feature = need(step, 4), *count = need(step, 4), *indptr = need(step + 1, 4);
-	uint32_t *rows = need(step * support, 4);
-	float *weight = need(step * support, 4);
-	double *mass = need(step, 8);
-	struct frame frame = {0};
+	uint32_t *feature = xalloc(step, 4), *count = xalloc(step, 4), *indptr = xalloc(step + 1, 4);
+	uint32_t *rows = xalloc(step * support, 4);
+	float *weight = xalloc(step * support, 4);
+	double *mass = xalloc(step, 8);
+	struct sm_frame frame = {0};
 	size_t b = 0, nnz = 0;
 
 	for (size_t i = 0; i <= features; i++) {
 		if (b > 0 && (i == features || b == step)) {
-			set_tensor(&frame, "feature", U4, feature, 1, b);
-			set_tensor(&frame, "indptr", U4, indptr, 1, b + 1);
-			set_tensor(&frame, "row", U4, rows, 1, nnz);
-			set_tensor(&frame, "weight", F4, weight, 1, nnz);
-			set_tensor(&frame, "mass", F8, mass, 1, b);
-			set_tensor(&frame, "count", U4, count, 1, b);
-			write_frame(out, &frame);
+			sm_set_tensor(&frame, "feature", SM_U4, feature, b);
+			sm_set_tensor(&frame, "indptr", SM_U4, indptr, b + 1);
+			sm_set_tensor(&frame, "row", SM_U4, rows, nnz);
+			sm_set_tensor(&frame, "weight", SM_F4, weight, nnz);
+			sm_set_tensor(&frame, "mass", SM_F8, mass, b);
+			sm_set_tensor(&frame, "count", SM_U4, count, b);
+			sm_write_frame(out, &frame);
 			b = nnz = 0;
 		}
 		if (i == features || all[i].count < min_count)
@@ -261,7 +261,7 @@ static void write_features(struct writer *out, struct feature *all, size_t featu
 		nnz += f->n;
 		indptr[++b] = (uint32_t)nnz;
 	}
-	frame_free(&frame);
+	sm_frame_free(&frame);
 	free(mass);
 	free(weight);
 	free(rows);
@@ -285,31 +285,31 @@ static size_t leave_out(struct feature *all, size_t features, struct table *t)
 	return n;
 }
 
-static void one_stream(struct reader *in, struct writer *out, struct frame *header)
+static void one_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header)
 {
-	want_kind(in, header, "activations", NULL);
-	size_t features = want_size(in, header, "features");
+	sm_want_kind(in, header, "activations");
+	size_t features = sm_want_size(in, header, "features");
 	if (features > FEATURES_MOST)
-		bad(in, "%zu features: %d is the most", features, FEATURES_MOST);
-	const char *layer = get_string(header, "layer", "");
+		sm_bad(in, "%zu features: %d is the most", features, FEATURES_MOST);
+	const char *layer = sm_get_string(header, "layer", "");
 	struct table table = {0};
 	struct feature *all = read_activations(in, features, XXH64(layer, strlen(layer), 0), &table);
 
-	size_t asked = find_field(header, "picked") ? want_size(in, header, "picked") : features;
+	size_t asked = sm_find_field(header, "picked") ? sm_want_size(in, header, "picked") : features;
 	size_t kept = features - leave_out(all, features, &table);
 	size_t dropped = asked > kept ? asked - kept : 0;
 	if (dropped > 0)
 		note("%s: layer %s: %zu of %zu features fire on fewer than %zu tokens and are left out",
-			reader_name(in), layer, dropped, asked, min_count);
-	set_string(header, "kind", "distributions");
-	set_integer(header, "support", (int64_t)support);
-	set_string(header, "select", (const char *[]){"coordinated", "top", "random"}[selection]);
-	set_integer(header, "seed", (int64_t)seed);
-	set_integer(header, "left_out", (int64_t)dropped);
-	write_header(out, header);
+			sm_reader_name(in), layer, dropped, asked, min_count);
+	sm_set_string(header, "kind", "distributions");
+	sm_set_integer(header, "support", (int64_t)support);
+	sm_set_string(header, "select", (const char *[]){"coordinated", "top", "random"}[selection]);
+	sm_set_integer(header, "seed", (int64_t)seed);
+	sm_set_integer(header, "left_out", (int64_t)dropped);
+	sm_write_header(out, header);
 	uint32_t *row = write_table(out, &table);
 	write_features(out, all, features, row);
-	write_end(out);
+	sm_write_end(out);
 
 	free(row);
 	for (size_t i = 0; i < features; i++)
@@ -324,18 +324,17 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "featdist [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "featdist [OPTION]... [FILE]",
 		"Keeps a bounded weighted sample of the tokens that express each feature.", 1);
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header))
+	while (sm_read_header(in, &header))
 		one_stream(in, out, &header);
-	writer_close(out);
-	reader_close(in);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* Keeps the features of a list, or those that a graph has nodes for, and drops the others. */
-#include "die.h"
-#include "frame.h"
-#include "graph.h"
-#include "opt.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/stream.h"
+#include "graph/graph.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,9 +41,9 @@ static void add(struct picks *p, const char *layer, uint64_t feature)
 		return;				/* no stream holds such a feature */
 	if (p->n == p->room) {
 		p->room = p->room ? 2 * p->room : 256;
-		p->pick = need_more(p->pick, p->room, sizeof *p->pick);
+		p->pick = xrealloc(p->pick, p->room, sizeof *p->pick);
 	}
-	p->pick[p->n++] = (struct pick){need_text("%s", layer), (uint32_t)feature};
+	p->pick[p->n++] = (struct pick){xasprintf("%s", layer), (uint32_t)feature};
 }
 
 static void read_list(struct picks *p)
@@ -70,10 +70,10 @@ static void read_list(struct picks *p)
 
 static void read_graph_features(struct picks *p)
 {
-	struct reader *in = reader_open(graph_file);
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(graph_file);
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		struct graph g;
 		read_graph(in, &header, &g);
 		for (size_t i = 0; i < g.nodes; i++)
@@ -81,8 +81,8 @@ static void read_graph_features(struct picks *p)
 				add(p, g.layer[i], g.feature[i]);
 		graph_free(&g);
 	}
-	frame_free(&header);
-	reader_close(in);
+	sm_frame_free(&header);
+	sm_reader_close(in);
 }
 
 static bool picked(const struct picks *p, const char *layer, uint32_t feature)
@@ -110,28 +110,28 @@ struct room {
 
 static void *room_for(struct room *r, size_t i, size_t n, size_t size)
 {
-	return r->part[i] = need_more(r->part[i], n, size);
+	return r->part[i] = xrealloc(r->part[i], n, size);
 }
 
-static void check_indptr(struct reader *in, const uint32_t *indptr, size_t n, size_t nnz)
+static void check_indptr(struct sm_reader *in, const uint32_t *indptr, size_t n, size_t nnz)
 {
 	if (indptr[0] != 0 || indptr[n] != nnz)
-		bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
+		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
 	for (size_t i = 0; i < n; i++)
 		if (indptr[i] > indptr[i + 1])
-			bad(in, "indptr row %zu descends", i);
+			sm_bad(in, "indptr row %zu descends", i);
 }
 
 /* Of a frame of activations: the entries of the other features go. */
-static void pick_activations(struct reader *in, struct frame *f, const char *layer, const struct picks *p,
+static void pick_activations(struct sm_reader *in, struct sm_frame *f, const char *layer, const struct picks *p,
 	struct room *r)
 {
-	size_t ends = ANY, nnz = ANY, kept = 0;
-	const uint32_t *indptr = want(in, f, "indptr", U4, 1, &ends);
-	const uint32_t *feature = want(in, f, "feature", U4, 1, &nnz);
-	const float *value = want(in, f, "value", F4, 1, &nnz);
+	size_t ends = SM_ANY, nnz = SM_ANY, kept = 0;
+	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
+	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &nnz);
+	const float *value = sm_want(in, f, "value", SM_F4, &nnz);
 	if (ends == 0)
-		bad(in, "indptr is empty");
+		sm_bad(in, "indptr is empty");
 	uint32_t *new_indptr = room_for(r, 0, ends, 4), *new_feature = room_for(r, 1, nnz, 4);
 	float *new_value = room_for(r, 2, nnz, 4);
 
@@ -145,22 +145,22 @@ static void pick_activations(struct reader *in, struct frame *f, const char *lay
 			}
 		new_indptr[t + 1] = (uint32_t)kept;
 	}
-	set_tensor(f, "indptr", U4, new_indptr, 1, ends);
-	set_tensor(f, "feature", U4, new_feature, 1, kept);
-	set_tensor(f, "value", F4, new_value, 1, kept);
+	sm_set_tensor(f, "indptr", SM_U4, new_indptr, ends);
+	sm_set_tensor(f, "feature", SM_U4, new_feature, kept);
+	sm_set_tensor(f, "value", SM_F4, new_value, kept);
 }
 
 /* Of a batch of distributions: the other features go; the support table stays as it is. */
-static void pick_distributions(struct reader *in, struct frame *f, const char *layer, const struct picks *p,
+static void pick_distributions(struct sm_reader *in, struct sm_frame *f, const char *layer, const struct picks *p,
 	struct room *r)
 {
-	size_t n = ANY, nnz = ANY, kept = 0, points = 0;
-	const uint32_t *feature = want(in, f, "feature", U4, 1, &n);
+	size_t n = SM_ANY, nnz = SM_ANY, kept = 0, points = 0;
+	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
 	size_t ends = n + 1;
-	const uint32_t *indptr = want(in, f, "indptr", U4, 1, &ends);
-	const uint32_t *row = want(in, f, "row", U4, 1, &nnz), *count = want(in, f, "count", U4, 1, &n);
-	const float *weight = want(in, f, "weight", F4, 1, &nnz);
-	const double *mass = want(in, f, "mass", F8, 1, &n);
+	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
+	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz), *count = sm_want(in, f, "count", SM_U4, &n);
+	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
+	const double *mass = sm_want(in, f, "mass", SM_F8, &n);
 	uint32_t *new_feature = room_for(r, 0, n, 4), *new_indptr = room_for(r, 1, ends, 4);
 	uint32_t *new_row = room_for(r, 2, nnz, 4), *new_count = room_for(r, 3, n, 4);
 	float *new_weight = room_for(r, 4, nnz, 4);
@@ -180,25 +180,24 @@ static void pick_distributions(struct reader *in, struct frame *f, const char *l
 		points += k;
 		new_indptr[++kept] = (uint32_t)points;
 	}
-	set_tensor(f, "feature", U4, new_feature, 1, kept);
-	set_tensor(f, "indptr", U4, new_indptr, 1, kept + 1);
-	set_tensor(f, "row", U4, new_row, 1, points);
-	set_tensor(f, "weight", F4, new_weight, 1, points);
-	set_tensor(f, "mass", F8, new_mass, 1, kept);
-	set_tensor(f, "count", U4, new_count, 1, kept);
+	sm_set_tensor(f, "feature", SM_U4, new_feature, kept);
+	sm_set_tensor(f, "indptr", SM_U4, new_indptr, kept + 1);
+	sm_set_tensor(f, "row", SM_U4, new_row, points);
+	sm_set_tensor(f, "weight", SM_F4, new_weight, points);
+	sm_set_tensor(f, "mass", SM_F8, new_mass, kept);
+	sm_set_tensor(f, "count", SM_U4, new_count, kept);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "featpick --graph G | --list TSV [FILE]",
+	char **operand = opt_parse(argc, argv, options, "featpick --graph G | --list TSV [FILE]",
 		"Keeps the features of a list, or those that a graph has nodes for, of activations or distributions.",
 		1);
 	if (!graph_file == !list_file)
 		misuse("exactly one of --graph and --list is needed");
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0}, frame = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0}, frame = {0};
 	struct picks picks = {0};
 	struct room room = {0};
 
@@ -207,33 +206,33 @@ int main(int argc, char **argv)
 	else
 		read_list(&picks);
 	qsort(picks.pick, picks.n, sizeof *picks.pick, by_name);
-	while (read_header(in, &header)) {
-		bool activations = want_kind(in, &header, "distributions", "activations", NULL) == 1;
-		const char *layer = get_string(&header, "layer", "");
+	while (sm_read_header(in, &header)) {
+		bool activations = sm_want_kind(in, &header, "distributions", "activations") == 1;
+		const char *layer = sm_get_string(&header, "layer", "");
 		size_t listed = count_of(&picks, layer);
 		if (listed == 0)
 			note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
-				reader_name(in), layer, graph_file ? graph_file : list_file);
-		set_integer(&header, "picked", (int64_t)listed);
-		write_header(out, &header);
-		while (read_frame(in, &frame)) {
+				sm_reader_name(in), layer, graph_file ? graph_file : list_file);
+		sm_set_integer(&header, "picked", (int64_t)listed);
+		sm_write_header(out, &header);
+		while (sm_read_frame(in, &frame)) {
 			if (activations)
 				pick_activations(in, &frame, layer, &picks, &room);
-			else if (find_field(&frame, "feature"))
+			else if (sm_find_field(&frame, "feature"))
 				pick_distributions(in, &frame, layer, &picks, &room);
-			write_frame(out, &frame);
+			sm_write_frame(out, &frame);
 		}
-		write_end(out);
+		sm_write_end(out);
 	}
-	writer_close(out);
-	reader_close(in);
+	sm_writer_close(out);
+	sm_reader_close(in);
 	for (size_t i = 0; i < picks.n; i++)
 		free(picks.pick[i].layer);
 	free(picks.pick);
 	for (size_t i = 0; i < sizeof room.part / sizeof *room.part; i++)
 		free(room.part[i]);
-	frame_free(&frame);
-	frame_free(&header);
+	sm_frame_free(&frame);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

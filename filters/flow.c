@@ -1,7 +1,7 @@
 /* Matchings between layers to flows of features through them. */
-#include "die.h"
-#include "opt.h"
-#include "path.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "match/layer_path.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,19 +15,19 @@ static const struct opt options[] = {
 };
 
 /* Columns of n counts each, one after another. */
-static void set_counts(struct frame *frame, const char *const *name, size_t columns, const uint32_t *count, size_t n)
+static void set_counts(struct sm_frame *frame, const char *const *name, size_t columns, const uint32_t *count, size_t n)
 {
 	for (size_t c = 0; c < columns; c++)
-		set_tensor(frame, name[c], U4, count + c * n, 1, n);
+		sm_set_tensor(frame, name[c], SM_U4, count + c * n, n);
 }
 
-static void write_layers(struct writer *out, const struct path *p)
+static void write_layers(struct sm_writer *out, const struct path *p)
 {
 	static const char *const names[] = {"features", "births", "deaths", "through"};
 	size_t n = p->layers;
-	const char **layer = need(n, sizeof *layer);
-	uint32_t *count = need_zero(n * 4, sizeof *count);
-	struct frame frame = {0};
+	const char **layer = xalloc(n, sizeof *layer);
+	uint32_t *count = xcalloc(n * 4, sizeof *count);
+	struct sm_frame frame = {0};
 
 	for (size_t l = 0; l < n; l++) {
 		layer[l] = p->layer[l].name;
@@ -39,10 +39,10 @@ static void write_layers(struct writer *out, const struct path *p)
 			count[3 * n + l] += before && after;
 		}
 	}
-	set_strings(&frame, "layer", n, layer);
+	sm_set_strings(&frame, "layer", n, layer);
 	set_counts(&frame, names, 4, count, n);
-	write_frame(out, &frame);
-	frame_free(&frame);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 	free(count);
 	free(layer);
 }
@@ -76,13 +76,13 @@ static void compare(uint32_t *count, size_t n, const struct path *p, size_t from
 }
 
 /* The composed permutation beside the direct one, of every two layers. */
-static void write_pairs(struct writer *out, const struct path *p)
+static void write_pairs(struct sm_writer *out, const struct path *p)
 {
 	static const char *const names[] = {"composed", "direct", "both", "agree", "merges", "splits"};
 	size_t n = p->layers * (p->layers ? p->layers - 1 : 0) / 2, at = 0;
-	const char **from_layer = need(n, sizeof *from_layer), **to_layer = need(n, sizeof *to_layer);
-	uint32_t *count = need_zero(n * 6, sizeof *count);
-	struct frame frame = {0};
+	const char **from_layer = xalloc(n, sizeof *from_layer), **to_layer = xalloc(n, sizeof *to_layer);
+	uint32_t *count = xcalloc(n * 6, sizeof *count);
+	struct sm_frame frame = {0};
 
 	for (size_t from = 0; from < p->layers; from++)
 		for (size_t to = from + 1; to < p->layers; to++, at++) {
@@ -90,30 +90,30 @@ static void write_pairs(struct writer *out, const struct path *p)
 			to_layer[at] = p->layer[to].name;
 			compare(count + at, n, p, from, to);
 		}
-	set_strings(&frame, "row_layer", n, from_layer);
-	set_strings(&frame, "col_layer", n, to_layer);
+	sm_set_strings(&frame, "row_layer", n, from_layer);
+	sm_set_strings(&frame, "col_layer", n, to_layer);
 	set_counts(&frame, names, 6, count, n);
-	write_frame(out, &frame);
-	frame_free(&frame);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 	free(count);
 	free(to_layer);
 	free(from_layer);
 }
 
 /* Each feature is in one chain, which begins where it has no partner before. */
-static void write_chains(struct writer *out, const struct path *p)
+static void write_chains(struct sm_writer *out, const struct path *p)
 {
 	size_t entries = 0, chains = 0, n = 0;
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 
 	for (size_t l = 0; l < p->layers; l++)
 		entries += p->layer[l].n;
-	uint32_t *indptr = need(entries + 1, sizeof *indptr), *layer = need(entries, sizeof *layer);
-	uint32_t *feature = need(entries, sizeof *feature), *length = need(entries, sizeof *length);
-	float *cost = need(entries, sizeof *cost), *margin = need(entries, sizeof *margin);
-	float *weakest = need(entries, sizeof *weakest), *dearest = need(entries, sizeof *dearest);
-	const char **weakest_layer = need(entries, sizeof *weakest_layer);
-	uint8_t *certified = need(entries, sizeof *certified);
+	uint32_t *indptr = xalloc(entries + 1, sizeof *indptr), *layer = xalloc(entries, sizeof *layer);
+	uint32_t *feature = xalloc(entries, sizeof *feature), *length = xalloc(entries, sizeof *length);
+	float *cost = xalloc(entries, sizeof *cost), *margin = xalloc(entries, sizeof *margin);
+	float *weakest = xalloc(entries, sizeof *weakest), *dearest = xalloc(entries, sizeof *dearest);
+	const char **weakest_layer = xalloc(entries, sizeof *weakest_layer);
+	uint8_t *certified = xalloc(entries, sizeof *certified);
 
 	for (size_t l = 0; l < p->layers; l++)
 		for (size_t i = 0; i < p->layer[l].n; i++) {
@@ -135,19 +135,19 @@ static void write_chains(struct writer *out, const struct path *p)
 			certified[chains++] = w.certified && w.layer > l;
 		}
 	indptr[chains] = (uint32_t)n;
-	set_tensor(&frame, "indptr", U4, indptr, 1, chains + 1);
-	set_tensor(&frame, "layer", U4, layer, 1, n);
-	set_tensor(&frame, "feature", U4, feature, 1, n);
-	set_tensor(&frame, "cost", F4, cost, 1, n);
-	set_tensor(&frame, "margin", F4, margin, 1, n);
-	set_tensor(&frame, "length", U4, length, 1, chains);
-	set_tensor(&frame, "weakest", F4, weakest, 1, chains);
-	set_strings(&frame, "weakest_layer", chains, weakest_layer);
-	set_tensor(&frame, "dearest", F4, dearest, 1, chains);
+	sm_set_tensor(&frame, "indptr", SM_U4, indptr, chains + 1);
+	sm_set_tensor(&frame, "layer", SM_U4, layer, n);
+	sm_set_tensor(&frame, "feature", SM_U4, feature, n);
+	sm_set_tensor(&frame, "cost", SM_F4, cost, n);
+	sm_set_tensor(&frame, "margin", SM_F4, margin, n);
+	sm_set_tensor(&frame, "length", SM_U4, length, chains);
+	sm_set_tensor(&frame, "weakest", SM_F4, weakest, chains);
+	sm_set_strings(&frame, "weakest_layer", chains, weakest_layer);
+	sm_set_tensor(&frame, "dearest", SM_F4, dearest, chains);
 	if (p->layers > 0 && verdicts(p, 0, p->layers - 1))
-		set_tensor(&frame, "certified", U1, certified, 1, chains);
-	write_frame(out, &frame);
-	frame_free(&frame);
+		sm_set_tensor(&frame, "certified", SM_U1, certified, chains);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 	free(certified);
 	free(weakest_layer);
 	free(dearest);
@@ -169,8 +169,8 @@ struct pairs {
 
 static struct pairs pairs_for(size_t n)
 {
-	return (struct pairs){need(n, sizeof(char *)), need(n, sizeof(char *)), need(n, sizeof(uint32_t)),
-		need(n, sizeof(uint32_t)), need(n, sizeof(float)), need(n, sizeof(float))};
+	return (struct pairs){xalloc(n, sizeof(char *)), xalloc(n, sizeof(char *)), xalloc(n, sizeof(uint32_t)),
+		xalloc(n, sizeof(uint32_t)), xalloc(n, sizeof(float)), xalloc(n, sizeof(float))};
 }
 
 static void set_pair(struct pairs *p, size_t k, const struct layer *row, uint32_t i, const struct layer *col, uint32_t j)
@@ -201,7 +201,7 @@ static void pairs_free(struct pairs *p)
 static size_t list_merges(struct pairs *p, size_t k, const struct map *a, const struct layer *row,
 	const struct layer *col)
 {
-	size_t *next = need(col->n, sizeof *next);
+	size_t *next = xalloc(col->n, sizeof *next);
 
 	for (size_t j = 0; j < col->n; j++) {
 		next[j] = k;
@@ -219,10 +219,10 @@ static size_t list_merges(struct pairs *p, size_t k, const struct map *a, const 
 	return k;
 }
 
-static void write_merges(struct writer *out, const struct path *p)
+static void write_merges(struct sm_writer *out, const struct path *p)
 {
 	size_t n = 0, most = 0, l = p->layers;
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 	bool any = false;
 
 	for (const struct map *a = p->map; a < p->map + p->maps; a++)
@@ -237,27 +237,27 @@ static void write_merges(struct writer *out, const struct path *p)
 	struct matching merged = matching_of(&pairs, n);
 	set_pairs(&frame, &merged);
 	if (any)
-		write_frame(out, &frame);
-	frame_free(&frame);
+		sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 	pairs_free(&pairs);
 }
 
 /* What the matchings' headers say, but for what is of one matching only. */
-static void join_headers(struct frame *header, const struct path *p)
+static void join_headers(struct sm_frame *header, const struct path *p)
 {
 	static const char *const of_one[] = {"rows", "cols", "matched", "total", "method", "max_cost",
 		"certified", "open"};
 
 	for (size_t k = 0; k < p->maps; k++)
-		join_header(header, &p->map[k].header);
+		sm_join_header(header, &p->map[k].header);
 	for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
-		drop_field(header, of_one[i]);
+		sm_drop_field(header, of_one[i]);
 }
 
-static void write_flow(struct writer *out, struct frame *header, const struct path *p)
+static void write_flow(struct sm_writer *out, struct sm_frame *header, const struct path *p)
 {
-	set_string(header, "kind", "flow");
-	write_header(out, header);
+	sm_set_string(header, "kind", "flow");
+	sm_write_header(out, header);
 	write_layers(out, p);
 	write_pairs(out, p);
 	write_chains(out, p);
@@ -276,8 +276,8 @@ static size_t end_of(const struct path *p, const char *name)
 /* The features of a layer that no pair has. */
 static struct ids rest_of(const struct layer *l, const bool *paired)
 {
-	uint32_t *feature = need(l->n, sizeof *feature);
-	struct ids rest = {0, need(l->n, sizeof(char *)), feature, NULL};
+	uint32_t *feature = xalloc(l->n, sizeof *feature);
+	struct ids rest = {0, xalloc(l->n, sizeof(char *)), feature, NULL};
 
 	for (size_t i = 0; i < l->n; i++)
 		if (!paired[i]) {
@@ -287,7 +287,7 @@ static struct ids rest_of(const struct layer *l, const bool *paired)
 	return rest;
 }
 
-static void write_composed(struct writer *out, struct frame *header, const struct path *p)
+static void write_composed(struct sm_writer *out, struct sm_frame *header, const struct path *p)
 {
 	size_t from = end_of(p, ends[0]), to = end_of(p, ends[1]), n = 0;
 
@@ -295,9 +295,9 @@ static void write_composed(struct writer *out, struct frame *header, const struc
 		die("--compose: layer %s does not come before layer %s on the path", ends[0], ends[1]);
 	const struct layer *row = &p->layer[from], *col = &p->layer[to];
 	struct pairs pairs = pairs_for(row->n);
-	uint32_t *row_number = need(row->n, sizeof *row_number), *col_number = need(row->n, sizeof *col_number);
-	uint8_t *certified = need(row->n, sizeof *certified);
-	bool *row_paired = need_zero(row->n, sizeof *row_paired), *col_paired = need_zero(col->n, sizeof *col_paired);
+	uint32_t *row_number = xalloc(row->n, sizeof *row_number), *col_number = xalloc(row->n, sizeof *col_number);
+	uint8_t *certified = xalloc(row->n, sizeof *certified);
+	bool *row_paired = xcalloc(row->n, sizeof *row_paired), *col_paired = xcalloc(col->n, sizeof *col_paired);
 	double total = 0;
 
 	for (uint32_t i = 0; i < row->n; i++) {
@@ -313,13 +313,13 @@ static void write_composed(struct writer *out, struct frame *header, const struc
 		row_paired[i] = col_paired[w.feature] = true;
 		total += w.total;
 	}
-	set_string(header, "kind", "matching");
-	set_string(header, "method", "composed");
-	set_integer(header, "rows", (int64_t)row->n);
-	set_integer(header, "cols", (int64_t)col->n);
-	set_integer(header, "matched", (int64_t)n);
-	set_real(header, "total", total);
-	write_header(out, header);
+	sm_set_string(header, "kind", "matching");
+	sm_set_string(header, "method", "composed");
+	sm_set_integer(header, "rows", (int64_t)row->n);
+	sm_set_integer(header, "cols", (int64_t)col->n);
+	sm_set_integer(header, "matched", (int64_t)n);
+	sm_set_real(header, "total", total);
+	sm_write_header(out, header);
 	struct matching m = matching_of(&pairs, n);
 	m.certified = verdicts(p, from, to) ? certified : NULL;
 	m.free_row = rest_of(row, row_paired);
@@ -338,11 +338,10 @@ static void write_composed(struct writer *out, struct frame *header, const struc
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "flow [OPTION]... [MATCHING]...",
+	char **operand = opt_parse(argc, argv, options, "flow [OPTION]... [MATCHING]...",
 		"Follows features through layers by the matchings from each layer to the next.", 1 << 20);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 	struct path path;
 
 	read_path(operand, &path);
@@ -351,9 +350,9 @@ int main(int argc, char **argv)
 		write_composed(out, &header, &path);
 	else
 		write_flow(out, &header, &path);
-	write_end(out);
-	writer_close(out);
-	frame_free(&header);
+	sm_write_end(out);
+	sm_writer_close(out);
+	sm_frame_free(&header);
 	path_free(&path);
 	free(operand);
 	return 0;

@@ -1,10 +1,10 @@
 /* frame2graph: an attribution graph from a stream to JSON. */
-#include "die.h"
-#include "graph_json.h"
-#include "json.h"
-#include "named.h"
-#include "opt.h"
-#include "page.h"
+#include "base/die.h"
+#include "base/json.h"
+#include "base/opt.h"
+#include "graph/graph_json.h"
+#include "graph/page.h"
+#include "graph/supernode_list.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ struct groups {
 
 static void sort_members(struct groups *x, const struct graph *g)
 {
-	x->begin = need_zero(g->groups + 2, sizeof *x->begin);
+	x->begin = xcalloc(g->groups + 2, sizeof *x->begin);
 	size_t *next = x->begin + 1;
 	for (size_t i = 0; i < g->nodes; i++)
 		if (g->group[i] >= 0)
@@ -74,10 +74,10 @@ static void sort_members(struct groups *x, const struct graph *g)
 
 static struct groups find_groups(const struct graph *g, const json_t *query)
 {
-	struct groups x = {.ranked = need(g->nodes, sizeof *x.ranked),
-		.leader = need(g->nodes, sizeof *x.leader), .member = need(g->nodes, sizeof *x.member),
+	struct groups x = {.ranked = xalloc(g->nodes, sizeof *x.ranked),
+		.leader = xalloc(g->nodes, sizeof *x.leader), .member = xalloc(g->nodes, sizeof *x.member),
 		.name = names_in(json_object_get(query, "pinnedIds"), g)};
-	uint32_t *first = need(g->groups, sizeof *first);
+	uint32_t *first = xalloc(g->groups, sizeof *first);
 
 	x.written = x.name.of;
 	sort_members(&x, g);
@@ -206,11 +206,11 @@ static char *unique_id(json_t *used, const char *wanted)
 {
 	const json_t *last = json_object_get(used, wanted);
 	json_int_t k = last ? json_integer_value(last) : 1;
-	char *text = need_text("%s", wanted);
+	char *text = xasprintf("%s", wanted);
 
 	while (json_object_get(used, text)) {
 		free(text);
-		text = need_text("%s_%lld", wanted, (long long)++k);
+		text = xasprintf("%s_%lld", wanted, (long long)++k);
 	}
 	json_object_set_new(used, wanted, json_integer(k));
 	json_object_set_new(used, text, json_integer(1));
@@ -219,7 +219,7 @@ static char *unique_id(json_t *used, const char *wanted)
 
 static char *leader_json(const struct graph *g, const struct groups *x, size_t node, const char *id)
 {
-	char *text = need_text("%s", g->node_json[node]);
+	char *text = xasprintf("%s", g->node_json[node]);
 
 	if (strcmp(id, g->node_id[node]) != 0)
 		set_member(&text, "node_id", json_string(id));
@@ -236,12 +236,12 @@ static char *leader_json(const struct graph *g, const struct groups *x, size_t n
 static struct graph collapsed(const struct graph *g, struct groups *x)
 {
 	struct graph small = {.links = g->group_links};
-	const char **id = graph_keep(&small, need(g->nodes, sizeof *id));
-	const char **json = graph_keep(&small, need(g->nodes, sizeof *json));
-	const char **written = graph_keep(&small, need(g->nodes, sizeof *written));
-	uint32_t *unit = need(g->nodes, sizeof *unit), *number = need(g->nodes, sizeof *number);
-	uint32_t *source = graph_keep(&small, need(g->group_links, sizeof *source));
-	uint32_t *target = graph_keep(&small, need(g->group_links, sizeof *target));
+	const char **id = graph_keep(&small, xalloc(g->nodes, sizeof *id));
+	const char **json = graph_keep(&small, xalloc(g->nodes, sizeof *json));
+	const char **written = graph_keep(&small, xalloc(g->nodes, sizeof *written));
+	uint32_t *unit = xalloc(g->nodes, sizeof *unit), *number = xalloc(g->nodes, sizeof *number);
+	uint32_t *source = graph_keep(&small, xalloc(g->group_links, sizeof *source));
+	uint32_t *target = graph_keep(&small, xalloc(g->group_links, sizeof *target));
 	json_t *used = json_object();
 	size_t n = 0;
 
@@ -280,7 +280,7 @@ static char *grouped_document(const char *name, const struct graph *g, const str
 {
 	const char *clicked = json_string_value(json_object_get(query, "clickedId"));
 	struct span old = json_find(g->document, "qParams");
-	char *text = memcpy(need_zero(old.n + 1, 1), old.text, old.n);
+	char *text = memcpy(xcalloc(old.n + 1, 1), old.text, old.n);
 
 	set_member(&text, "supernodes", supernodes(g, x));
 	set_member(&text, "pinnedIds", pins(name, g, x, query));
@@ -299,7 +299,7 @@ static void write_nodes(const struct graph *g)
 
 static void write_links(const struct graph *g)
 {
-	char **id = need(g->nodes, sizeof *id), text[REAL_TEXT];
+	char **id = xalloc(g->nodes, sizeof *id), text[REAL_TEXT];
 
 	for (size_t i = 0; i < g->nodes; i++)
 		id[i] = json_text(json_string(g->node_id[i]));
@@ -372,29 +372,28 @@ static void write_graph_as_text(const char *name, struct graph *g, size_t number
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "frame2graph [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "frame2graph [OPTION]... [FILE]",
 		"Turns a stream of graphs into JSON for Neuronpedia, or a page.", 1);
 	if (collapse && html)
 		misuse("--collapse and --html exclude each other");
 
-	struct reader *in = reader_open(operand[0]);
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_frame header = {0};
 	struct graph g;
 	size_t graphs = 0;
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		read_graph(in, &header, &g);
 		if (g.document)
-			write_graph_as_text(reader_name(in), &g, graphs++);
+			write_graph_as_text(sm_reader_name(in), &g, graphs++);
 		graph_free(&g);
 	}
 	if (html)
 		page_end(graphs);
 	if (ferror(stdout) || fclose(stdout) != 0)
 		die("stdout: %s", strerror(errno));
-	reader_close(in);
-	frame_free(&header);
+	sm_reader_close(in);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* Streams to lines of JSON. */
-#include "die.h"
-#include "opt.h"
-#include "text.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/frame_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,25 +10,24 @@ static const struct opt options[] = {OPT_END};
 
 static void print_streams(const char *path)
 {
-	struct reader *in = reader_open(path);
-	struct frame header = {0}, frame = {0};
+	struct sm_reader *in = sm_reader_open(path);
+	struct sm_frame header = {0}, frame = {0};
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		size_t frames = 0;
 		print_json(in, &header);
-		for (; read_frame(in, &frame); frames++)
+		for (; sm_read_frame(in, &frame); frames++)
 			print_json(in, &frame);
 		printf("{\"end\":%zu}\n", frames);
 	}
-	reader_close(in);
-	frame_free(&header);
-	frame_free(&frame);
+	sm_reader_close(in);
+	sm_frame_free(&header);
+	sm_frame_free(&frame);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "frame2json [FILE]...",
+	char **operand = opt_parse(argc, argv, options, "frame2json [FILE]...",
 		"Streams to lines of JSON: header, frames, {\"end\":frames}. json2frame is the way back.",
 		1 << 20);
 

@@ -1,7 +1,7 @@
 /* Streams to tables: tab-separated values with a line of names. */
-#include "die.h"
-#include "opt.h"
-#include "text.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/frame_json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static const struct opt options[] = {
 };
 
 struct table {
-	const struct field **column;
+	const struct sm_field **column;
 	size_t n, rows;
 	char *names;		/* the line printed last */
 	const char **layer[2];	/* of unfold() */
@@ -26,50 +26,50 @@ struct table {
 	bool any;
 };
 
-static size_t rows_of(const struct field *x)
+static size_t rows_of(const struct sm_field *x)
 {
-	return x->kind == STRINGS ? x->strings.n : x->tensor.shape[0];
+	return x->kind == SM_STRINGS ? x->strings.n : x->tensor.shape[0];
 }
 
 /* Cells in a row of the field; 0 when it is no column. */
-static size_t width(const struct field *x)
+static size_t width(const struct sm_field *x)
 {
-	size_t cells = x->kind == STRINGS || (x->kind == TENSOR && x->tensor.rank > 0);
+	size_t cells = x->kind == SM_STRINGS || (x->kind == SM_TENSOR && x->tensor.rank > 0);
 
-	for (size_t i = 1; x->kind == TENSOR && i < x->tensor.rank; i++)
+	for (size_t i = 1; x->kind == SM_TENSOR && i < x->tensor.rank; i++)
 		cells *= x->tensor.shape[i];
 	return cells;
 }
 
-static void add_column(struct table *t, const struct field *x)
+static void add_column(struct table *t, const struct sm_field *x)
 {
 	if (t->n == 0)
 		t->rows = rows_of(x);
-	t->column = need_more(t->column, t->n + 1, sizeof *t->column);
+	t->column = xrealloc(t->column, t->n + 1, sizeof *t->column);
 	t->column[t->n++] = x;
 }
 
-static void all_columns(struct table *t, const struct frame *f)
+static void all_columns(struct table *t, const struct sm_frame *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (width(&f->field[i]) > 0 && (t->n == 0 || rows_of(&f->field[i]) == t->rows))
 			add_column(t, &f->field[i]);
 }
 
-static void chosen_columns(struct table *t, const struct reader *in, const struct frame *f)
+static void chosen_columns(struct table *t, const struct sm_reader *in, const struct sm_frame *f)
 {
-	char *names = need_text("%s", columns), *rest = names, *name;
+	char *names = xasprintf("%s", columns), *rest = names, *name;
 
 	while ((name = strsep(&rest, ","))) {
-		const struct field *x = find_field(f, name);
+		const struct sm_field *x = sm_find_field(f, name);
 		if (!x) {
 			t->n = 0;
 			break;
 		}
 		if (width(x) == 0)
-			bad(in, "%s is no column: neither a tensor nor a list of strings", name);
+			sm_bad(in, "%s is no column: neither a tensor nor a list of strings", name);
 		if (t->n > 0 && rows_of(x) != t->rows)
-			bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name,
+			sm_bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name,
 				t->rows);
 		add_column(t, x);
 	}
@@ -99,7 +99,7 @@ static void print_names(struct table *t)
 		for (size_t k = 0, n = width(t->column[i]); k < n; k++) {
 			fputs(i + k ? "\t" : "", line);
 			put_string(line, t->column[i]->name);
-			if (t->column[i]->kind == TENSOR && t->column[i]->tensor.rank > 1)
+			if (t->column[i]->kind == SM_TENSOR && t->column[i]->tensor.rank > 1)
 				fprintf(line, ".%zu", k);
 		}
 	if (fclose(line) != 0)
@@ -115,10 +115,10 @@ static void print_row(const struct table *t, size_t row)
 	char text[NUMBER_TEXT];
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct field *x = t->column[i];
+		const struct sm_field *x = t->column[i];
 		for (size_t k = 0, n = width(x); k < n; k++) {
 			fputs(i + k ? "\t" : "", stdout);
-			if (x->kind == STRINGS)
+			if (x->kind == SM_STRINGS)
 				put_string(stdout, x->strings.item[row]);
 			else
 				fputs(number_text(text, &x->tensor, row * n + k), stdout);
@@ -129,75 +129,75 @@ static void print_row(const struct table *t, size_t row)
 
 /* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame
  * of ids. The pairs point into t, the ids and the block. */
-static void unfold(struct frame *pairs, struct table *t, const struct reader *in, const struct frame *ids, const struct frame *f)
+static void unfold(struct sm_frame *pairs, struct table *t, const struct sm_reader *in, const struct sm_frame *ids, const struct sm_frame *f)
 {
 	static const char *const sides[] = {"row_layer", "row_feature", "col_layer", "col_feature"};
-	size_t first = want_size(in, f, "row0"), b = ANY, k = ANY;
-	const uint32_t *col = want(in, f, "col", U4, 2, &b, &k);
+	size_t first = sm_want_size(in, f, "row0"), b = SM_ANY, k = SM_ANY;
+	const uint32_t *col = sm_want(in, f, "col", SM_U4, &b, &k);
 
-	frame_free(pairs);		/* whose names were the last block's */
+	sm_frame_free(pairs);		/* whose names were the last block's */
 	for (int side = 0; side < 2; side++) {
-		size_t n = ANY;
-		const char *const *layer = want_strings(in, ids, sides[2 * side], &n).item;
-		const uint32_t *feature = want(in, ids, sides[2 * side + 1], U4, 1, &n);
-		t->layer[side] = need_more(t->layer[side], b * sizeof(char *), k);
-		t->feature[side] = need_more(t->feature[side], b * sizeof(uint32_t), k);
+		size_t n = SM_ANY;
+		const char *const *layer = sm_want_strings(in, ids, sides[2 * side], &n).item;
+		const uint32_t *feature = sm_want(in, ids, sides[2 * side + 1], SM_U4, &n);
+		t->layer[side] = xrealloc(t->layer[side], b * sizeof(char *), k);
+		t->feature[side] = xrealloc(t->feature[side], b * sizeof(uint32_t), k);
 		for (size_t i = 0; i < b * k; i++) {
 			size_t at = side ? col[i] : first + i / k;
 			if (at >= n)
-				bad(in, "%s %zu of %zu", side ? "column" : "row", at, n);
+				sm_bad(in, "%s %zu of %zu", side ? "column" : "row", at, n);
 			t->layer[side][i] = layer[at];
 			t->feature[side][i] = feature[at];
 		}
-		set_strings(pairs, sides[2 * side], b * k, t->layer[side]);
-		set_tensor(pairs, sides[2 * side + 1], U4, t->feature[side], 1, b * k);
+		sm_set_strings(pairs, sides[2 * side], b * k, t->layer[side]);
+		sm_set_tensor(pairs, sides[2 * side + 1], SM_U4, t->feature[side], b * k);
 	}
-	for (const struct field *x = f->field; x < f->field + f->n; x++)
-		if (x->kind == TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b && x->tensor.shape[1] == k
+	for (const struct sm_field *x = f->field; x < f->field + f->n; x++)
+		if (x->kind == SM_TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b && x->tensor.shape[1] == k
 				&& x->tensor.data != col)
-			set_tensor(pairs, x->name, x->tensor.dtype, x->tensor.data, 1, b * k);
+			sm_set_tensor(pairs, x->name, x->tensor.dtype, x->tensor.data, b * k);
 }
 
 /* The chains of a flow as a table of them: features as layer:feature, one after another, and what is said of each.
  * The table points into t and the frame. */
-static void spell(struct frame *chains, struct table *t, const struct reader *in, const struct frame *path, const struct frame *f)
+static void spell(struct sm_frame *chains, struct table *t, const struct sm_reader *in, const struct sm_frame *path, const struct sm_frame *f)
 {
 	static const char *const said[] = {"length", "weakest", "weakest_layer", "dearest", "certified"};
-	size_t layers = ANY, ends = ANY, entries = ANY, size;
-	const char *const *name = want_strings(in, path, "layer", &layers).item;
-	const uint32_t *indptr = want(in, f, "indptr", U4, 1, &ends), *layer = want(in, f, "layer", U4, 1, &entries);
-	const uint32_t *feature = want(in, f, "feature", U4, 1, &entries);
+	size_t layers = SM_ANY, ends = SM_ANY, entries = SM_ANY, size;
+	const char *const *name = sm_want_strings(in, path, "layer", &layers).item;
+	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends), *layer = sm_want(in, f, "layer", SM_U4, &entries);
+	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
 
 	free(t->spelled);
 	FILE *text = open_memstream(&t->spelled, &size);
 	for (size_t i = 1; text && i < ends; i++) {
 		if (indptr[i] < indptr[i - 1] || indptr[i] > entries)
-			bad(in, "indptr row %zu descends or is beyond %zu", i, entries);
+			sm_bad(in, "indptr row %zu descends or is beyond %zu", i, entries);
 		for (size_t k = indptr[i - 1]; k < indptr[i]; k++) {
 			if (layer[k] >= layers)
-				bad(in, "layer %u of %zu", layer[k], layers);
+				sm_bad(in, "layer %u of %zu", layer[k], layers);
 			fprintf(text, "%s%s:%u", k > indptr[i - 1] ? " " : "", name[layer[k]], feature[k]);
 		}
 		putc('\0', text);
 	}
 	if (!text || fclose(text) != 0)
 		die("out of memory");
-	t->chain = need_more(t->chain, ends, sizeof *t->chain);
+	t->chain = xrealloc(t->chain, ends, sizeof *t->chain);
 	char *at = t->spelled;
 	for (size_t i = 0; i + 1 < ends; i++, at += strlen(at) + 1)
 		t->chain[i] = at;
-	frame_free(chains);
-	set_strings(chains, "chain", ends ? ends - 1 : 0, t->chain);
+	sm_frame_free(chains);
+	sm_set_strings(chains, "chain", ends ? ends - 1 : 0, t->chain);
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-		const struct field *x = find_field(f, said[i]);
-		if (x && x->kind == STRINGS)
-			set_strings(chains, x->name, x->strings.n, x->strings.item);
-		else if (x && x->kind == TENSOR && x->tensor.rank == 1)
-			set_tensor(chains, x->name, x->tensor.dtype, x->tensor.data, 1, x->tensor.shape[0]);
+		const struct sm_field *x = sm_find_field(f, said[i]);
+		if (x && x->kind == SM_STRINGS)
+			sm_set_strings(chains, x->name, x->strings.n, x->strings.item);
+		else if (x && x->kind == SM_TENSOR && x->tensor.rank == 1)
+			sm_set_tensor(chains, x->name, x->tensor.dtype, x->tensor.data, x->tensor.shape[0]);
 	}
 }
 
-static void print_frame(struct table *t, const struct reader *in, const struct frame *f)
+static void print_frame(struct table *t, const struct sm_reader *in, const struct sm_frame *f)
 {
 	t->n = 0;
 	t->any = true;
@@ -214,18 +214,18 @@ static void print_frame(struct table *t, const struct reader *in, const struct f
 
 static void print_tables(const char *path, struct table *t)
 {
-	struct reader *in = reader_open(path);
-	struct frame header = {0}, frame = {0}, names = {0}, table = {0};
+	struct sm_reader *in = sm_reader_open(path);
+	struct sm_frame header = {0}, frame = {0}, names = {0}, table = {0};
 
-	while (read_header(in, &header)) {
-		const char *kind = get_string(&header, "kind", "");
-		bool flow = strcmp(kind, "flow") == 0, nearest = strcmp(kind, "distances") == 0 && find_field(&header, "top");
-		if ((flow || nearest) && !read_frame(in, &names))
+	while (sm_read_header(in, &header)) {
+		const char *kind = sm_get_string(&header, "kind", "");
+		bool flow = strcmp(kind, "flow") == 0, nearest = strcmp(kind, "distances") == 0 && sm_find_field(&header, "top");
+		if ((flow || nearest) && !sm_read_frame(in, &names))
 			continue;
 		if (flow)
 			print_frame(t, in, &names);
-		while (read_frame(in, &frame)) {
-			bool chains = flow && find_field(&frame, "indptr");
+		while (sm_read_frame(in, &frame)) {
+			bool chains = flow && sm_find_field(&frame, "indptr");
 			if (nearest)
 				unfold(&table, t, in, &names, &frame);
 			if (chains)
@@ -233,17 +233,16 @@ static void print_tables(const char *path, struct table *t)
 			print_frame(t, in, nearest || chains ? &table : &frame);
 		}
 	}
-	reader_close(in);
-	frame_free(&header);
-	frame_free(&frame);
-	frame_free(&names);
-	frame_free(&table);
+	sm_reader_close(in);
+	sm_frame_free(&header);
+	sm_frame_free(&frame);
+	sm_frame_free(&names);
+	sm_frame_free(&table);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "frame2tsv [OPTION]... [FILE]...",
+	char **operand = opt_parse(argc, argv, options, "frame2tsv [OPTION]... [FILE]...",
 		"The tensors and lists of strings of each frame as a table, tabs between the columns.",
 		1 << 20);
 	struct table table = {0};

@@ -1,8 +1,8 @@
 /* Joins streams, or says what is in them. */
-#include "die.h"
-#include "merge.h"
-#include "opt.h"
-#include "text.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/frame_json.h"
+#include "stream/merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static const struct opt options[] = {
 	OPT_END
 };
 
-static void print_word(const struct value *word)
+static void print_word(const struct sm_value *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 		"_@%+=:,./-";
@@ -40,67 +40,66 @@ static void print_word(const struct value *word)
 }
 
 /* An entry [program, version, [arguments]] as the line that a shell would take. */
-static void print_command(const struct reader *in, const void **at)
+static void print_command(const struct sm_reader *in, const void **at)
 {
-	struct value entry = next_value(at), name, version, arguments;
+	struct sm_value entry = sm_next_value(at), name, version, arguments;
 
-	if (entry.kind != IS_LIST || entry.n != 3 || (name = next_value(at)).kind != IS_TEXT
-			|| (version = next_value(at)).kind != IS_TEXT
-			|| (arguments = next_value(at)).kind != IS_LIST)
-		bad(in, "history holds an entry that is not [program, version, [arguments]]");
+	if (entry.kind != SM_IS_LIST || entry.n != 3 || (name = sm_next_value(at)).kind != SM_IS_TEXT
+			|| (version = sm_next_value(at)).kind != SM_IS_TEXT
+			|| (arguments = sm_next_value(at)).kind != SM_IS_LIST)
+		sm_bad(in, "history holds an entry that is not [program, version, [arguments]]");
 	print_word(&name);
 	for (size_t i = 0; i < arguments.n; i++) {
-		struct value word = next_value(at);
-		if (word.kind != IS_TEXT)
-			bad(in, "history holds an argument that is no string");
+		struct sm_value word = sm_next_value(at);
+		if (word.kind != SM_IS_TEXT)
+			sm_bad(in, "history holds an argument that is no string");
 		putchar(' ');
 		print_word(&word);
 	}
 	putchar('\n');
 }
 
-static void print_history(const struct reader *in, const struct frame *header)
+static void print_history(const struct sm_reader *in, const struct sm_frame *header)
 {
-	const struct field *history = find_field(header, "history");
+	const struct sm_field *history = sm_find_field(header, "history");
 
 	if (!history)
 		return;
 	const void *at = history->other.bytes;
-	for (size_t left = next_value(&at).n; left > 0; left--)
+	for (size_t left = sm_next_value(&at).n; left > 0; left--)
 		print_command(in, &at);
 }
 
-static void cat(const char *path, struct writer *out)
+static void cat(const char *path, struct sm_writer *out)
 {
-	struct reader *in = reader_open(path);
-	struct frame header = {0}, frame = {0};
+	struct sm_reader *in = sm_reader_open(path);
+	struct sm_frame header = {0}, frame = {0};
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		size_t frames = 0;
 		if (headers)
 			print_json(in, &header);
 		if (histories)
 			print_history(in, &header);
 		if (out)
-			rewrite_header(out, &header);
-		for (; read_frame(in, &frame); frames++)
+			sm_rewrite_header(out, &header);
+		for (; sm_read_frame(in, &frame); frames++)
 			if (out)
-				write_frame(out, &frame);
+				sm_write_frame(out, &frame);
 		if (out)
-			write_end(out);
+			sm_write_end(out);
 		if (count)
-			printf("%s\t%s\t%zu\n", reader_name(in), get_string(&header, "kind", "-"),
+			printf("%s\t%s\t%zu\n", sm_reader_name(in), sm_get_string(&header, "kind", "-"),
 				frames);
 	}
-	reader_close(in);
-	frame_free(&header);
-	frame_free(&frame);
+	sm_reader_close(in);
+	sm_frame_free(&header);
+	sm_frame_free(&frame);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "framecat [OPTION] [FILE]...",
+	char **operand = opt_parse(argc, argv, options, "framecat [OPTION] [FILE]...",
 		"Joins streams one after another, says what is in them, or packs them otherwise.",
 		1 << 20);
 
@@ -111,15 +110,15 @@ int main(int argc, char **argv)
 	for (size_t i = 0; merge && (i == 0 || operand[i]); i++)
 		if (!operand[i] || strcmp(operand[i], "-") == 0)
 			misuse("--merge reads each file twice, and stdin cannot be");
-	struct writer *out = check || count || headers || histories ? NULL : writer_open();
+	struct sm_writer *out = check || count || headers || histories ? NULL : sm_writer_open(program, VERSION, opt_history());
 	if (compress)
-		writer_compress(out, true);
+		sm_writer_compress(out, true);
 	if (merge)
 		merge_rows(operand, out);
 	for (size_t i = 0; !merge && (i == 0 || operand[i]); i++)
 		cat(operand[i], out);
 	if (out)
-		writer_close(out);
+		sm_writer_close(out);
 	else
 		text_close();
 	free(operand);

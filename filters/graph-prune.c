@@ -1,10 +1,10 @@
 /* graph-prune: the nodes and links of a graph that its output depends on most. */
-#include "die.h"
-#include "graph.h"
-#include "influence.h"
-#include "json.h"
-#include "opt.h"
-#include "order.h"
+#include "base/die.h"
+#include "base/json.h"
+#include "base/opt.h"
+#include "kernel/influence.h"
+#include "kernel/topological_order.h"
+#include "graph/graph.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,9 +35,9 @@ static bool is_end(const struct graph *g, size_t node)
 static struct pruning open_pruning(const struct graph *g)
 {
 	struct pruning p = {.g = g, .settled = true,
-		.weight = need(g->links, sizeof *p.weight), .share = need(g->links, sizeof *p.share),
-		.logit = need(g->nodes, sizeof *p.logit), .influence = need(g->nodes, sizeof *p.influence),
-		.node_kept = need(g->nodes, sizeof *p.node_kept), .link_kept = need(g->links, sizeof *p.link_kept)};
+		.weight = xalloc(g->links, sizeof *p.weight), .share = xalloc(g->links, sizeof *p.share),
+		.logit = xalloc(g->nodes, sizeof *p.logit), .influence = xalloc(g->nodes, sizeof *p.influence),
+		.node_kept = xalloc(g->nodes, sizeof *p.node_kept), .link_kept = xalloc(g->links, sizeof *p.link_kept)};
 
 	p.link = ordered_links(g->source, g->target, g->nodes, g->links, NULL);
 	graph_logit_weights(p.logit, g);
@@ -61,7 +61,7 @@ static void close_pruning(struct pruning *p)
 static void measure(struct pruning *p, double *total)
 {
 	const struct graph *g = p->g;
-	double *work = need(2 * g->nodes, sizeof *work);
+	double *work = xalloc(2 * g->nodes, sizeof *work);
 
 	link_shares(p->share, g->target, p->weight, work, g->nodes, g->links);
 	p->settled &= node_influence(total, p->logit, g->source, g->target, p->share, p->link, work, g->nodes, g->links);
@@ -71,7 +71,7 @@ static void measure(struct pruning *p, double *total)
 static void keep_nodes(struct pruning *p)
 {
 	size_t n = p->g->nodes;
-	double *work = need(n, sizeof *work);
+	double *work = xalloc(n, sizeof *work);
 
 	measure(p, p->influence);
 	for (size_t i = 0; i < n; i++)
@@ -86,7 +86,7 @@ static void keep_nodes(struct pruning *p)
 static void keep_links(struct pruning *p)
 {
 	const struct graph *g = p->g;
-	double *total = need(g->nodes, sizeof *total), *work = need(g->links, sizeof *work);
+	double *total = xalloc(g->nodes, sizeof *total), *work = xalloc(g->links, sizeof *work);
 
 	for (size_t i = 0; i < g->links; i++)
 		if (!p->node_kept[g->source[i]] || !p->node_kept[g->target[i]])
@@ -109,7 +109,7 @@ struct adjacent {
 
 static struct adjacent links_at(const uint32_t *node, size_t nodes, size_t links)
 {
-	struct adjacent x = {need(nodes + 1, sizeof *x.begin), need(links, sizeof *x.link)};
+	struct adjacent x = {xalloc(nodes + 1, sizeof *x.begin), xalloc(links, sizeof *x.link)};
 
 	links_by_node(x.link, x.begin, node, nodes, links);
 	return x;
@@ -150,8 +150,8 @@ static void drop_dead_ends(struct pruning *p)
 {
 	const struct graph *g = p->g;
 	struct adjacent from = links_at(g->source, g->nodes, g->links), to = links_at(g->target, g->nodes, g->links);
-	struct dropping d = {need_zero(g->nodes, sizeof *d.in), need_zero(g->nodes, sizeof *d.out),
-		need(g->nodes, sizeof *d.dropped), 0};
+	struct dropping d = {xcalloc(g->nodes, sizeof *d.in), xcalloc(g->nodes, sizeof *d.out),
+		xalloc(g->nodes, sizeof *d.dropped), 0};
 
 	for (size_t i = 0; i < g->links; i++) {
 		d.in[g->target[i]] += p->link_kept[i];
@@ -194,7 +194,7 @@ static int compare_ranks(const void *a, const void *b)
 /* share (nodes): of all influence, that of a node and of those with more. */
 static void cumulative_shares(float *share, const double *influence, size_t n)
 {
-	struct rank *rank = need(n, sizeof *rank);
+	struct rank *rank = xalloc(n, sizeof *rank);
 	double all = 0, sum = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -211,8 +211,8 @@ static void cumulative_shares(float *share, const double *influence, size_t n)
 
 static void set_influence(struct graph *g, const struct pruning *p)
 {
-	float *share = graph_keep(g, need(g->nodes, sizeof *share));
-	const char **json = graph_keep(g, need(g->nodes, sizeof *json));
+	float *share = graph_keep(g, xalloc(g->nodes, sizeof *share));
+	const char **json = graph_keep(g, xalloc(g->nodes, sizeof *json));
 
 	cumulative_shares(share, p->influence, g->nodes);
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -230,7 +230,7 @@ static void set_influence(struct graph *g, const struct pruning *p)
 	graph_set(g, "node_json", json);
 }
 
-static void prune(const char *name, struct graph *g, struct frame *header)
+static void prune(const char *name, struct graph *g, struct sm_frame *header)
 {
 	struct pruning p = open_pruning(g);
 	size_t nodes = g->nodes, links = g->links;
@@ -242,33 +242,32 @@ static void prune(const char *name, struct graph *g, struct frame *header)
 		note("%s: influence goes round a cycle of links and does not settle", name);
 	set_influence(g, &p);
 	graph_keep_only(g, p.node_kept, p.link_kept);
-	set_integer(header, "pruned_nodes", (int64_t)(nodes - g->nodes));
-	set_integer(header, "pruned_links", (int64_t)(links - g->links));
+	sm_set_integer(header, "pruned_nodes", (int64_t)(nodes - g->nodes));
+	sm_set_integer(header, "pruned_links", (int64_t)(links - g->links));
 	note("%s: %zu of %zu nodes and %zu of %zu links are kept", name, g->nodes, nodes, g->links, links);
 	close_pruning(&p);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "graph-prune [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "graph-prune [OPTION]... [FILE]",
 		"Keeps the nodes and links of a graph that its logits depend on most.", 1);
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header)) {
+	while (sm_read_header(in, &header)) {
 		struct graph g;
 		read_graph(in, &header, &g);
 		if (g.document)
-			prune(reader_name(in), &g, &header);
-		write_header(out, &header);
+			prune(sm_reader_name(in), &g, &header);
+		sm_write_header(out, &header);
 		write_graph(out, &g);
 		graph_free(&g);
 	}
-	writer_close(out);
-	reader_close(in);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* graph-score: how much of a graph its features explain, and what is left of it in groups. */
-#include "agreement.h"
-#include "die.h"
-#include "graph_json.h"
-#include "influence.h"
-#include "named.h"
-#include "opt.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "kernel/agreement.h"
+#include "kernel/influence.h"
+#include "graph/graph_json.h"
+#include "graph/supernode_list.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -59,9 +59,9 @@ static void sum_links(struct net *net, const struct links *all, const uint32_t *
 	size_t n, last = 0;
 	struct unit_link *link = unit_links(unit, all->source, all->target, all->n, &n);
 
-	net->source = need(n, sizeof *net->source);
-	net->target = need(n, sizeof *net->target);
-	net->share = need(n, sizeof *net->share);
+	net->source = xalloc(n, sizeof *net->source);
+	net->target = xalloc(n, sizeof *net->target);
+	net->share = xalloc(n, sizeof *net->share);
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || link[i].source != link[i - 1].source || link[i].target != link[i - 1].target) {
 			last = net->links++;
@@ -83,10 +83,10 @@ static bool back(struct net *net, double *total, const double *logit)
 static struct net net_of(const char *name, const struct graph *g, const struct links *all, const uint32_t *unit,
 	size_t units)
 {
-	struct net net = {.nodes = units, .type = need(units, sizeof *net.type),
-		.logit = need_zero(units, sizeof *net.logit), .total = need(units, sizeof *net.total),
-		.work = need(2 * units, sizeof *net.work)};
-	double *logit = need(g->nodes, sizeof *logit);
+	struct net net = {.nodes = units, .type = xalloc(units, sizeof *net.type),
+		.logit = xcalloc(units, sizeof *net.logit), .total = xalloc(units, sizeof *net.total),
+		.work = xalloc(2 * units, sizeof *net.work)};
+	double *logit = xalloc(g->nodes, sizeof *logit);
 
 	graph_logit_weights(logit, g);
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -151,8 +151,8 @@ struct units {
 /* A NULL group stands for no groups. */
 static struct units units_of(const struct graph *g, const int32_t *group, size_t groups)
 {
-	struct units u = {0, 0, need(g->nodes, sizeof *u.of), need_zero(g->nodes, sizeof *u.size)};
-	uint32_t *number = need(2 * groups, sizeof *number);	/* of each group's features, and of its errors */
+	struct units u = {0, 0, xalloc(g->nodes, sizeof *u.of), xcalloc(g->nodes, sizeof *u.size)};
+	uint32_t *number = xalloc(2 * groups, sizeof *number);	/* of each group's features, and of its errors */
 
 	memset(number, 0xff, 2 * groups * sizeof *number);		/* NO_NODE */
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -193,8 +193,8 @@ static double balance(const struct net *small, const struct units *u, size_t fea
 /* The part of the flow from inputs to logits that is on links between units. */
 static double flow_between(const struct net *net, const uint32_t *unit)
 {
-	double *start = need(net->nodes, sizeof *start), *reach = need(net->nodes, sizeof *reach);
-	double *share = need(net->links, sizeof *share), between = 0, all = 0;
+	double *start = xalloc(net->nodes, sizeof *start), *reach = xalloc(net->nodes, sizeof *reach);
+	double *share = xalloc(net->links, sizeof *share), between = 0, all = 0;
 
 	for (size_t i = 0; i < net->nodes; i++)
 		start[i] = net->type[i] == EMBEDDING_NODE;
@@ -217,8 +217,8 @@ static double flow_between(const struct net *net, const uint32_t *unit)
 /* The influence of each input on each logit that both have, over all that the first has. */
 static double influence_kept(const struct graph *g, struct net *net, struct net *small, const uint32_t *unit)
 {
-	double *logit = need_zero(g->nodes, sizeof *logit), *total = need(g->nodes, sizeof *total);
-	double *small_logit = need_zero(small->nodes, sizeof *logit), *small_total = need(small->nodes, sizeof *total);
+	double *logit = xcalloc(g->nodes, sizeof *logit), *total = xalloc(g->nodes, sizeof *total);
+	double *small_logit = xcalloc(small->nodes, sizeof *logit), *small_total = xalloc(small->nodes, sizeof *total);
 	double kept = 0, all = 0;
 
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -244,7 +244,7 @@ static double influence_kept(const struct graph *g, struct net *net, struct net 
 /* The influence that flows along each link of a net: its share of its target's. */
 static double *influences(const struct net *net)
 {
-	double *flow = need(net->links, sizeof *flow);
+	double *flow = xalloc(net->links, sizeof *flow);
 
 	for (size_t i = 0; i < net->links; i++)
 		flow[i] = net->share[i] * net->total[net->target[i]];
@@ -298,7 +298,7 @@ static struct groups groups_of(const char *name, struct graph *g)
 	x.document = graph_document(name, g);
 	read_named(&x.named, name, json_object_get(json_object_get(x.document, "qParams"), "supernodes"), g);
 	if (x.named.groups > 0) {
-		int32_t *group = graph_keep(g, need(g->nodes, sizeof *group));
+		int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
 		named_groups(group, g->nodes, &x.named);
 		x.group = group;
 		x.n = x.named.groups;
@@ -335,9 +335,9 @@ static void score_truth(struct scores *s, const struct named_file *file, const c
 	const struct groups *x)
 {
 	struct named named;
-	int32_t *reference = need(g->nodes, sizeof *reference);
-	uint32_t *group = need(g->nodes, sizeof *group), *class = need(g->nodes, sizeof *class);
-	uint64_t *work = need(g->nodes, sizeof *work);
+	int32_t *reference = xalloc(g->nodes, sizeof *reference);
+	uint32_t *group = xalloc(g->nodes, sizeof *group), *class = xalloc(g->nodes, sizeof *class);
+	uint64_t *work = xalloc(g->nodes, sizeof *work);
 	size_t n = 0;
 
 	read_named(&named, file->path, named_list(file, slug), g);
@@ -381,7 +381,7 @@ static void score_graph(struct scores *s, const char *name, struct graph *g, con
 {
 	struct groups x = groups_of(name, g);
 	struct units alone = units_of(g, NULL, 0), grouped = units_of(g, x.group, x.n);
-	double *weight = need(g->links, sizeof *weight);
+	double *weight = xalloc(g->links, sizeof *weight);
 	struct links all = {g->links, g->source, g->target, weight};
 
 	for (size_t i = 0; i < g->links; i++)
@@ -404,41 +404,40 @@ static void score_graph(struct scores *s, const char *name, struct graph *g, con
 	groups_free(&x);
 }
 
-static void write_scores(struct writer *out, const struct scores *s, const char *slug)
+static void write_scores(struct sm_writer *out, const struct scores *s, const char *slug)
 {
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 	const char *slugs[SCORES_MOST];
 
 	for (size_t i = 0; i < s->n; i++)
 		slugs[i] = slug;
-	set_strings(&frame, "score", s->n, s->name);
-	set_tensor(&frame, "value", F8, s->value, 1, s->n);
-	set_strings(&frame, "slug", s->n, slugs);
-	write_frame(out, &frame);
-	frame_free(&frame);
+	sm_set_strings(&frame, "score", s->n, s->name);
+	sm_set_tensor(&frame, "value", SM_F8, s->value, s->n);
+	sm_set_strings(&frame, "slug", s->n, slugs);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 }
 
-static void one_graph(struct reader *in, struct writer *out, struct frame *header, const struct named_file *file)
+static void one_graph(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header, const struct named_file *file)
 {
 	struct graph g;
 	struct scores scores = {0};
-	const char *slug = get_string(header, "slug", "");
+	const char *slug = sm_get_string(header, "slug", "");
 
 	read_graph(in, header, &g);
 	if (g.document)
-		score_graph(&scores, reader_name(in), &g, slug, file);
-	set_string(header, "kind", "scores");
-	write_header(out, header);
+		score_graph(&scores, sm_reader_name(in), &g, slug, file);
+	sm_set_string(header, "kind", "scores");
+	sm_write_header(out, header);
 	if (g.document)
 		write_scores(out, &scores, slug);
-	write_end(out);
+	sm_write_end(out);
 	graph_free(&g);
 }
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "graph-score [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "graph-score [OPTION]... [FILE]",
 		"Scores graphs and the groups in them.", 1);
 	struct named_file file = {0};
 
@@ -446,16 +445,16 @@ int main(int argc, char **argv)
 		misuse("--min needs --truth");
 	if (truth)
 		file = named_open(truth);
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header))
+	while (sm_read_header(in, &header))
 		one_graph(in, out, &header, &file);
-	writer_close(out);
-	reader_close(in);
+	sm_writer_close(out);
+	sm_reader_close(in);
 	named_close(&file);
-	frame_free(&header);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* graph2frame: an attribution graph from JSON to a stream. */
-#include "die.h"
-#include "graph_json.h"
-#include "opt.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "graph/graph_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 static char *read_text(const char *name, int fd, size_t *n)
 {
 	size_t room = 1 << 16;
-	char *text = need(room, 1);
+	char *text = xalloc(room, 1);
 	ssize_t k;
 
 	*n = 0;
@@ -22,7 +22,7 @@ static char *read_text(const char *name, int fd, size_t *n)
 			die("%s: %s", name, strerror(errno));
 		*n += k > 0 ? (size_t)k : 0;
 		if (room - *n == 1)
-			text = need_more(text, room *= 2, 1);
+			text = xrealloc(text, room *= 2, 1);
 	}
 	text[*n] = '\0';
 	return text;
@@ -31,26 +31,25 @@ static char *read_text(const char *name, int fd, size_t *n)
 int main(int argc, char **argv)
 {
 	static const struct opt options[] = {OPT_END};
-	char **operand = opt_parse(argv, options, "graph2frame [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "graph2frame [OPTION]... [FILE]",
 		"Turns an attribution graph (Neuronpedia's JSON) into a stream.", 1);
 	bool standard = !operand[0] || strcmp(operand[0], "-") == 0;
 	const char *name = standard ? "stdin" : operand[0];
 	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY);
-	struct frame header = {0};
+	struct sm_frame header = {0};
 	struct graph g;
 	size_t n;
 
-	(void)argc;
 	if (fd < 0)
 		die("%s: %s", name, strerror(errno));
-	struct writer *out = writer_open();
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	char *text = read_text(name, fd, &n);
 	graph_from_json(&g, &header, name, text, n);
-	write_header(out, &header);
+	sm_write_header(out, &header);
 	write_graph(out, &g);
-	writer_close(out);
+	sm_writer_close(out);
 	graph_free(&g);
-	frame_free(&header);
+	sm_frame_free(&header);
 	free(text);
 	free(operand);
 	return 0;

@@ -1,10 +1,10 @@
 /* Distances to a matching: the optimal assignment, or nearest, mutual-nearest and greedy pairs. */
-#include "complete.h"
-#include "die.h"
-#include "matching.h"
-#include "opt.h"
-#include "optimum.h"
-#include "partial.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/matching.h"
+#include "match/assignment.h"
+#include "match/assignment_topk.h"
+#include "match/column_generation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static uint32_t column(const struct distances *d, size_t i, size_t k)
 }
 
 /* The smaller side is assigned to the larger. */
-static void optimal(struct found *f, const struct distances *d, const struct frame *header, const char *name)
+static void optimal(struct found *f, const struct distances *d, const struct sm_frame *header, const char *name)
 {
 	size_t rows = d->row.n, cols = d->col.n;
 	bool flip = rows > cols;
@@ -95,8 +95,8 @@ static void to_nearest(struct found *f, const struct distances *d)
 
 static void mutual_only(struct found *f, const struct distances *d)
 {
-	uint32_t *row_of = need(d->col.n, sizeof *row_of);
-	float *least = need(d->col.n, sizeof *least);
+	uint32_t *row_of = xalloc(d->col.n, sizeof *row_of);
+	float *least = xalloc(d->col.n, sizeof *least);
 
 	for (size_t j = 0; j < d->col.n; j++)
 		least[j] = INFINITY;
@@ -118,7 +118,7 @@ static void mutual_only(struct found *f, const struct distances *d)
 /* The cheapest pairs first. */
 static void to_greedy(struct found *f, const struct distances *d)
 {
-	double *workspace = need(d->row.n * 2 + d->col.n, sizeof *workspace);
+	double *workspace = xalloc(d->row.n * 2 + d->col.n, sizeof *workspace);
 
 	greedy(f->col_of, d->dist, d->at, d->row.n, d->k, d->col.n, workspace);
 	free(workspace);
@@ -135,10 +135,10 @@ static void leave_dear(struct found *f, size_t rows)
 			f->col_of[i] = UNASSIGNED;
 }
 
-static struct found find(const struct distances *d, const struct frame *header, const char *name)
+static struct found find(const struct distances *d, const struct sm_frame *header, const char *name)
 {
 	size_t rows = d->row.n;
-	struct found f = {need(rows, sizeof *f.col_of), need(rows, sizeof *f.cost), need(rows, sizeof *f.margin),
+	struct found f = {xalloc(rows, sizeof *f.col_of), xalloc(rows, sizeof *f.cost), xalloc(rows, sizeof *f.margin),
 		NULL, NULL, {0}, 0};
 
 	if (by_nearest || by_mutual || by_greedy)
@@ -186,8 +186,8 @@ static bool certified(const struct distances *d, size_t i, uint32_t col, float *
 
 static struct ids some_ids(const struct ids *of, const uint32_t *which, size_t n)
 {
-	uint32_t *feature = need(n, sizeof *feature);
-	struct ids ids = {n, need(n, sizeof *ids.layer), feature, NULL};
+	uint32_t *feature = xalloc(n, sizeof *feature);
+	struct ids ids = {n, xalloc(n, sizeof *ids.layer), feature, NULL};
 
 	for (size_t i = 0; i < n; i++) {
 		ids.layer[i] = of->layer[which[i]];
@@ -199,8 +199,8 @@ static struct ids some_ids(const struct ids *of, const uint32_t *which, size_t n
 /* Those in no pair. */
 static struct ids free_ids(const struct ids *of, const uint32_t *paired, size_t n)
 {
-	bool *taken = need_zero(of->n, sizeof *taken);
-	uint32_t *which = need(of->n, sizeof *which);
+	bool *taken = xcalloc(of->n, sizeof *taken);
+	uint32_t *which = xalloc(of->n, sizeof *which);
 	size_t left = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -226,8 +226,8 @@ struct pairs {
 static struct pairs pairs_of(const struct found *f, const struct distances *d)
 {
 	size_t rows = d->row.n;
-	struct pairs p = {.row = need(rows, 4), .col = need(rows, 4), .cost = need(rows, 4), .margin = need(rows, 4),
-		.error = need(rows, 4), .verdict = need(rows, 1)};
+	struct pairs p = {.row = xalloc(rows, 4), .col = xalloc(rows, 4), .cost = xalloc(rows, 4), .margin = xalloc(rows, 4),
+		.error = xalloc(rows, 4), .verdict = xalloc(rows, 1)};
 
 	for (size_t i = 0; i < rows; i++) {
 		uint32_t j = f->col_of[i];
@@ -256,7 +256,7 @@ static void pairs_free(struct pairs *p)
 	free(p->verdict);
 }
 
-static void write_pairs(struct writer *out, const struct pairs *p, const struct found *f, const struct distances *d)
+static void write_pairs(struct sm_writer *out, const struct pairs *p, const struct found *f, const struct distances *d)
 {
 	struct matching m = {
 		.row = some_ids(&d->row, p->row, p->n), .col = some_ids(&d->col, p->col, p->n),
@@ -266,14 +266,14 @@ static void write_pairs(struct writer *out, const struct pairs *p, const struct 
 	};
 
 	if (f->row_dual) {
-		set_tensor(&m.rest, "row_dual", F8, f->row_dual, 1, d->row.n);
-		set_tensor(&m.rest, "col_dual", F8, f->col_dual, 1, d->col.n);
+		sm_set_tensor(&m.rest, "row_dual", SM_F8, f->row_dual, d->row.n);
+		sm_set_tensor(&m.rest, "col_dual", SM_F8, f->col_dual, d->col.n);
 	}
 	if (f->open.row) {
-		set_tensor(&m.rest, "open_row", U4, f->open.row, 1, f->open.n);
-		set_tensor(&m.rest, "open_col", U4, f->open.col, 1, f->open.n);
-		set_tensor(&m.rest, "open_least", F4, f->open.least, 1, f->open.n);
-		set_tensor(&m.rest, "open_below", F4, f->open.below, 1, f->open.n);
+		sm_set_tensor(&m.rest, "open_row", SM_U4, f->open.row, f->open.n);
+		sm_set_tensor(&m.rest, "open_col", SM_U4, f->open.col, f->open.n);
+		sm_set_tensor(&m.rest, "open_least", SM_F4, f->open.least, f->open.n);
+		sm_set_tensor(&m.rest, "open_below", SM_F4, f->open.below, f->open.n);
 	}
 	write_matching(out, &m, p->row, p->col);
 	ids_free(&m.row);
@@ -283,40 +283,40 @@ static void write_pairs(struct writer *out, const struct pairs *p, const struct 
 	matching_free(&m);
 }
 
-static void one_stream(struct reader *in, struct writer *out, struct frame *header)
+static void one_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header)
 {
 	bool optimum = !by_nearest && !by_mutual && !by_greedy;
 	struct distances d;
 
 	read_distances(in, header, &d, NEAREST | (maximize ? SIMILARITIES : 0) | (optimum ? WIDE : 0));
 	if (d.row.n > 0 && same_ids(&d.row, &d.col))
-		note("%s: rows and columns are the same features: each is its own match", reader_name(in));
+		note("%s: rows and columns are the same features: each is its own match", sm_reader_name(in));
 	if (certified_only && !d.error && d.row.n > 0)
-		bad(in, "--certified needs distances with their errors: --error of the distance stage");
-	struct found f = find(&d, header, reader_name(in));
+		sm_bad(in, "--certified needs distances with their errors: --error of the distance stage");
+	struct found f = find(&d, header, sm_reader_name(in));
 	struct pairs p = pairs_of(&f, &d);
-	set_string(header, "kind", "matching");
-	set_string(header, "method", by_nearest ? "nearest" : by_mutual ? "mutual" : by_greedy ? "greedy"
+	sm_set_string(header, "kind", "matching");
+	sm_set_string(header, "method", by_nearest ? "nearest" : by_mutual ? "mutual" : by_greedy ? "greedy"
 		: "assignment");
 	if (max_cost < INFINITY)
-		set_real(header, "max_cost", maximize ? -max_cost : max_cost);
-	set_integer(header, "matched", (int64_t)p.n);
-	set_real(header, "total", p.total);
+		sm_set_real(header, "max_cost", maximize ? -max_cost : max_cost);
+	sm_set_integer(header, "matched", (int64_t)p.n);
+	sm_set_real(header, "total", p.total);
 	if (d.error)
-		set_integer(header, "certified", (int64_t)p.certified);
+		sm_set_integer(header, "certified", (int64_t)p.certified);
 	if (optimum && d.at) {
-		set_integer(header, "open", (int64_t)f.open.n);
-		set_integer(header, "pairs", (int64_t)(d.row.n * d.k + f.solved));
+		sm_set_integer(header, "open", (int64_t)f.open.n);
+		sm_set_integer(header, "pairs", (int64_t)(d.row.n * d.k + f.solved));
 	}
 	if (optimum && d.at && complete[0])
-		note("%s: %zu pairs solved besides the %zu given, of %zu: the assignment is optimal for all", reader_name(in),
+		note("%s: %zu pairs solved besides the %zu given, of %zu: the assignment is optimal for all", sm_reader_name(in),
 			f.solved, d.row.n * d.k, d.row.n * d.col.n);
 	if (f.open.n > 0)
 		note("%s: optimal among the pairs given; %zu others could improve it (--complete A B, or more of --top)",
-			reader_name(in), f.open.n);
-	write_header(out, header);
+			sm_reader_name(in), f.open.n);
+	sm_write_header(out, header);
 	write_pairs(out, &p, &f, &d);
-	write_end(out);
+	sm_write_end(out);
 	pairs_free(&p);
 	found_free(&f);
 	distances_free(&d);
@@ -324,8 +324,7 @@ static void one_stream(struct reader *in, struct writer *out, struct frame *head
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "hungarian [OPTION]... [FILE]",
+	char **operand = opt_parse(argc, argv, options, "hungarian [OPTION]... [FILE]",
 		"Matches the rows of a distance matrix with its columns, one to one, at least total distance.", 1);
 	if (by_nearest + by_mutual + by_greedy > 1)
 		misuse("at most one of --nearest, --mutual and --greedy");
@@ -333,15 +332,15 @@ int main(int argc, char **argv)
 		misuse("--complete and --open are about assignments");
 	if (maximize && max_cost < INFINITY)
 		max_cost = -max_cost;
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(in, &header))
+	while (sm_read_header(in, &header))
 		one_stream(in, out, &header);
-	writer_close(out);
-	reader_close(in);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&header);
 	free(operand);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* Lines of JSON to streams: the way back of frame2json. */
-#include "die.h"
-#include "frame.h"
-#include "opt.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/stream.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -22,7 +22,7 @@ struct lines {
 /* A line's object, and what was made of it; both stay until the frame of it was written. */
 struct line {
 	json_t *object;
-	struct frame frame;
+	struct sm_frame frame;
 	void **kept;
 	size_t keeps;
 };
@@ -53,31 +53,31 @@ static void line_clear(struct line *line)
 static void line_free(struct line *line)
 {
 	line_clear(line);
-	frame_free(&line->frame);
+	sm_frame_free(&line->frame);
 	free(line->kept);
 }
 
 static void *keep(struct line *line, void *memory)
 {
-	line->kept = need_more(line->kept, line->keeps + 1, sizeof *line->kept);
+	line->kept = xrealloc(line->kept, line->keeps + 1, sizeof *line->kept);
 	return line->kept[line->keeps++] = memory;
 }
 
 /* -- Values that are not numbers, texts or tensors --------------------------------------------- */
 
-static void pack(struct lines *, struct packing *, const json_t *, int depth);
+static void pack(struct lines *, struct sm_packing *, const json_t *, int depth);
 
-static void pack_head(struct packing *to, enum value_kind kind, size_t n)
+static void pack_head(struct sm_packing *to, enum sm_value_kind kind, size_t n)
 {
-	pack_value(to, &(struct value){.kind = kind, .n = n});
+	sm_pack_value(to, &(struct sm_value){.kind = kind, .n = n});
 }
 
-static void pack_bytes(struct lines *in, struct packing *to, enum value_kind kind, int type,
+static void pack_bytes(struct lines *in, struct sm_packing *to, enum sm_value_kind kind, int type,
 	const json_t *hex)
 {
 	size_t n = json_string_length(hex) / 2;
 	const char *digit = json_string_value(hex);
-	unsigned char *bytes = need(n, 1);
+	unsigned char *bytes = xalloc(n, 1);
 
 	for (size_t i = 0; i < n; i++) {
 		char pair[3] = {digit[2 * i], digit[2 * i + 1], 0}, *end;
@@ -87,7 +87,7 @@ static void pack_bytes(struct lines *in, struct packing *to, enum value_kind kin
 	}
 	if (!json_is_string(hex) || json_string_length(hex) % 2 != 0)
 		wrong(in, "bytes have to be a string of hexadecimal digits, two for each");
-	pack_value(to, &(struct value){.kind = kind, .n = n, .bytes = bytes, .type = type});
+	sm_pack_value(to, &(struct sm_value){.kind = kind, .n = n, .bytes = bytes, .type = type});
 	free(bytes);
 }
 
@@ -108,24 +108,24 @@ static bool large_number(const char *text, uint64_t *x)
 	return *text >= '0' && *text <= '9' && !*end && errno == 0;
 }
 
-static void pack_number(struct lines *in, struct packing *to, const json_t *x)
+static void pack_number(struct lines *in, struct sm_packing *to, const json_t *x)
 {
 	const char *text = json_is_string(x) ? json_string_value(x) : "";
-	struct value v = {.kind = IS_FLOATING};
+	struct sm_value v = {.kind = SM_IS_FLOATING};
 
 	if (!special_number(text, &v.floating)) {
-		v.kind = IS_NATURAL;
+		v.kind = SM_IS_NATURAL;
 		if (!large_number(text, &v.natural))
 			wrong(in, "$number '%s' is not NaN, Infinity, -Infinity or digits", text);
 	}
-	pack_value(to, &v);
+	sm_pack_value(to, &v);
 }
 
-static void pack_pairs(struct lines *in, struct packing *to, const json_t *pairs, int depth)
+static void pack_pairs(struct lines *in, struct sm_packing *to, const json_t *pairs, int depth)
 {
 	size_t n = json_array_size(pairs);
 
-	pack_head(to, IS_MAP, n);
+	pack_head(to, SM_IS_MAP, n);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *pair = json_array_get(pairs, i);
 		if (json_array_size(pair) != 2)
@@ -136,20 +136,20 @@ static void pack_pairs(struct lines *in, struct packing *to, const json_t *pairs
 }
 
 /* An object {"$kind": value} stands for a value that JSON lacks. */
-static void pack_marked(struct lines *in, struct packing *to, const char *kind, const json_t *x,
+static void pack_marked(struct lines *in, struct sm_packing *to, const char *kind, const json_t *x,
 	int depth)
 {
 	if (strcmp(kind, "$bytes") == 0) {
-		pack_bytes(in, to, IS_BYTES, 0, x);
+		pack_bytes(in, to, SM_IS_BYTES, 0, x);
 	} else if (strcmp(kind, "$text") == 0) {
-		pack_bytes(in, to, IS_TEXT, 0, x);
+		pack_bytes(in, to, SM_IS_TEXT, 0, x);
 	} else if (strcmp(kind, "$number") == 0) {
 		pack_number(in, to, x);
 	} else if (strcmp(kind, "$extension") == 0 && json_array_size(x) == 2) {
 		json_int_t type = json_integer_value(json_array_get(x, 0));
 		if (type < -128 || type > 127)
 			wrong(in, "extension type %lld: -128 to 127 are possible", (long long)type);
-		pack_bytes(in, to, IS_EXTENSION, (int)type, json_array_get(x, 1));
+		pack_bytes(in, to, SM_IS_EXTENSION, (int)type, json_array_get(x, 1));
 	} else if (strcmp(kind, "$map") == 0 && json_is_array(x)) {
 		pack_pairs(in, to, x, depth);
 	} else if (strcmp(kind, "$list") == 0 && json_is_array(x)) {
@@ -167,37 +167,37 @@ static const char *mark_of(const json_t *object)
 	return json_object_size(object) == 1 && *key == '$' ? key : NULL;
 }
 
-static void pack(struct lines *in, struct packing *to, const json_t *x, int depth)
+static void pack(struct lines *in, struct sm_packing *to, const json_t *x, int depth)
 {
-	struct value v = {.kind = IS_NIL};
+	struct sm_value v = {.kind = SM_IS_NIL};
 	const char *key, *mark;
 	json_t *value;
 
-	if (depth > MAX_DEPTH)
-		wrong(in, "values are nested deeper than %d", MAX_DEPTH);
+	if (depth > SM_MAX_DEPTH)
+		wrong(in, "values are nested deeper than %d", SM_MAX_DEPTH);
 	switch (json_typeof(x)) {
 	case JSON_NULL:
 		break;
 	case JSON_TRUE:
 	case JSON_FALSE:
-		v.kind = IS_BOOLEAN;
+		v.kind = SM_IS_BOOLEAN;
 		v.natural = json_is_true(x);
 		break;
 	case JSON_INTEGER:
 		v.negative = json_integer_value(x);
-		v.kind = v.negative < 0 ? IS_NEGATIVE : IS_NATURAL;
+		v.kind = v.negative < 0 ? SM_IS_NEGATIVE : SM_IS_NATURAL;
 		break;
 	case JSON_REAL:
-		v.kind = IS_FLOATING;
+		v.kind = SM_IS_FLOATING;
 		v.floating = json_real_value(x);
 		break;
 	case JSON_STRING:
-		v.kind = IS_TEXT;
+		v.kind = SM_IS_TEXT;
 		v.bytes = json_string_value(x);
 		v.n = json_string_length(x);
 		break;
 	case JSON_ARRAY:
-		pack_head(to, IS_LIST, json_array_size(x));
+		pack_head(to, SM_IS_LIST, json_array_size(x));
 		for (size_t i = 0; i < json_array_size(x); i++)
 			pack(in, to, json_array_get(x, i), depth + 1);
 		return;
@@ -206,17 +206,17 @@ static void pack(struct lines *in, struct packing *to, const json_t *x, int dept
 			pack_marked(in, to, mark, json_object_get(x, mark), depth);
 			return;
 		}
-		pack_head(to, IS_MAP, json_object_size(x));
+		pack_head(to, SM_IS_MAP, json_object_size(x));
 		json_object_foreach((json_t *)(uintptr_t)x, key, value) {
 			if (*key == '$')
 				wrong(in, "the key %s beside others: see frame2json(1)", key);
-			v = (struct value){.kind = IS_TEXT, .n = strlen(key), .bytes = key};
-			pack_value(to, &v);
+			v = (struct sm_value){.kind = SM_IS_TEXT, .n = strlen(key), .bytes = key};
+			sm_pack_value(to, &v);
 			pack(in, to, value, depth + 1);
 		}
 		return;
 	}
-	pack_value(to, &v);
+	sm_pack_value(to, &v);
 }
 
 /* -- Tensors ----------------------------------------------------------------------------------- */
@@ -239,34 +239,34 @@ static uint16_t small_float(double x, int mantissa, int lowest)
 }
 
 /* Stores number i of a tensor; false when it does not fit. */
-static bool put_floating(void *data, enum dtype dtype, size_t i, double x)
+static bool put_floating(void *data, enum sm_dtype dtype, size_t i, double x)
 {
 	switch (dtype) {
-	case F8:
+	case SM_F8:
 		((double *)data)[i] = x;
 		break;
-	case F4:
+	case SM_F4:
 		((float *)data)[i] = (float)x;
 		break;
-	case F2:
+	case SM_F2:
 		((uint16_t *)data)[i] = small_float(x, 10, -24);
 		break;
 	default:
 		((uint16_t *)data)[i] = small_float(x, 7, -133);
 	}
-	return !isfinite(x) || isfinite(to_double(data, dtype, i));
+	return !isfinite(x) || isfinite(sm_to_double(data, dtype, i));
 }
 
-static bool put_whole(void *data, enum dtype dtype, size_t i, int64_t x)
+static bool put_whole(void *data, enum sm_dtype dtype, size_t i, int64_t x)
 {
 	switch (dtype) {
-	case U1:
+	case SM_U1:
 		((uint8_t *)data)[i] = (uint8_t)x;
 		return x >= 0 && x <= UINT8_MAX;
-	case U4:
+	case SM_U4:
 		((uint32_t *)data)[i] = (uint32_t)x;
 		return x >= 0 && x <= UINT32_MAX;
-	case I4:
+	case SM_I4:
 		((int32_t *)data)[i] = (int32_t)x;
 		return x >= INT32_MIN && x <= INT32_MAX;
 	default:
@@ -275,9 +275,9 @@ static bool put_whole(void *data, enum dtype dtype, size_t i, int64_t x)
 	}
 }
 
-static bool put_number(void *data, enum dtype dtype, size_t i, const json_t *x)
+static bool put_number(void *data, enum sm_dtype dtype, size_t i, const json_t *x)
 {
-	bool floating = dtype == F4 || dtype == F8 || dtype == F2 || dtype == BF16;
+	bool floating = dtype == SM_F4 || dtype == SM_F8 || dtype == SM_F2 || dtype == SM_BF16;
 	const char *text = json_is_string(x) ? json_string_value(x) : "";
 	double special;
 
@@ -287,7 +287,7 @@ static bool put_number(void *data, enum dtype dtype, size_t i, const json_t *x)
 		return special_number(text, &special) && put_floating(data, dtype, i, special);
 	if (json_is_integer(x))
 		return put_whole(data, dtype, i, json_integer_value(x));
-	return dtype == U8 && large_number(text, (uint64_t *)data + i);
+	return dtype == SM_U8 && large_number(text, (uint64_t *)data + i);
 }
 
 static bool like_tensor(const json_t *x)
@@ -295,20 +295,20 @@ static bool like_tensor(const json_t *x)
 	const json_t *dtype = json_array_get(x, 0);
 
 	return json_array_size(x) == 3 && json_is_string(dtype)
-		&& dtype_named(json_string_value(dtype)) != DTYPES
+		&& sm_dtype_named(json_string_value(dtype)) != SM_DTYPES
 		&& json_is_array(json_array_get(x, 1)) && json_is_array(json_array_get(x, 2));
 }
 
 static void tensor(struct lines *in, struct line *line, const char *name, const json_t *x)
 {
-	enum dtype dtype = dtype_named(json_string_value(json_array_get(x, 0)));
+	enum sm_dtype dtype = sm_dtype_named(json_string_value(json_array_get(x, 0)));
 	const json_t *lengths = json_array_get(x, 1), *numbers = json_array_get(x, 2);
-	size_t rank = json_array_size(lengths), shape[MAX_RANK] = {0}, n = 1;
+	size_t rank = json_array_size(lengths), shape[SM_MAX_RANK] = {0}, n = 1;
 
-	if (!in_streams(dtype))
-		wrong(in, "%s: %s is none of the dtypes of streams", name, dtype_name(dtype));
-	if (rank > MAX_RANK)
-		wrong(in, "%s: %zu dimensions: %d is the most", name, rank, MAX_RANK);
+	if (!sm_in_streams(dtype))
+		wrong(in, "%s: %s is none of the dtypes of streams", name, sm_dtype_name(dtype));
+	if (rank > SM_MAX_RANK)
+		wrong(in, "%s: %zu dimensions: %d is the most", name, rank, SM_MAX_RANK);
 	for (size_t i = 0; i < rank; i++) {
 		json_int_t length = json_integer_value(json_array_get(lengths, i));
 		if (!json_is_integer(json_array_get(lengths, i)) || length < 0
@@ -319,12 +319,12 @@ static void tensor(struct lines *in, struct line *line, const char *name, const 
 	if (n != json_array_size(numbers))
 		wrong(in, "%s: %zu numbers where its shape needs %zu", name, json_array_size(numbers),
 			n);
-	void *data = keep(line, need(n, dtype_size(dtype)));
+	void *data = keep(line, xalloc(n, sm_dtype_size(dtype)));
 	for (size_t i = 0; i < n; i++)
 		if (!put_number(data, dtype, i, json_array_get(numbers, i)))
 			wrong(in, "%s: item %zu is no number that fits into %s", name, i,
-				dtype_name(dtype));
-	set_tensor(&line->frame, name, dtype, data, rank, shape[0], shape[1], shape[2], shape[3]);
+				sm_dtype_name(dtype));
+	sm_set_shape(&line->frame, name, dtype, data, rank, shape);
 }
 
 /* -- Fields and lines -------------------------------------------------------------------------- */
@@ -341,19 +341,19 @@ static bool strings(struct line *line, const char *name, const json_t *x)
 	for (size_t i = 0; i < n; i++)
 		if (!is_text(json_array_get(x, i)))
 			return false;
-	const char **item = keep(line, need(n, sizeof *item));
+	const char **item = keep(line, xalloc(n, sizeof *item));
 	for (size_t i = 0; i < n; i++)
 		item[i] = json_string_value(json_array_get(x, i));
-	set_strings(&line->frame, name, n, item);
+	sm_set_strings(&line->frame, name, n, item);
 	return true;
 }
 
 static void other(struct lines *in, struct line *line, const char *name, const json_t *x)
 {
-	struct packing packing = {0};
+	struct sm_packing packing = {0};
 
 	pack(in, &packing, x, 1);
-	set_other(&line->frame, name, keep(line, packing.bytes), packing.n);
+	sm_set_other(&line->frame, name, keep(line, packing.bytes), packing.n);
 }
 
 static void set_field(struct lines *in, struct line *line, const char *name, const json_t *x)
@@ -363,11 +363,11 @@ static void set_field(struct lines *in, struct line *line, const char *name, con
 	if (history && !json_is_array(x))
 		wrong(in, "the history is no list");
 	if (is_text(x))
-		set_string(&line->frame, name, json_string_value(x));
+		sm_set_string(&line->frame, name, json_string_value(x));
 	else if (json_is_integer(x))
-		set_integer(&line->frame, name, json_integer_value(x));
+		sm_set_integer(&line->frame, name, json_integer_value(x));
 	else if (json_is_real(x))
-		set_real(&line->frame, name, json_real_value(x));
+		sm_set_real(&line->frame, name, json_real_value(x));
 	else if (like_tensor(x) && !history)
 		tensor(in, line, name, x);
 	else if (!json_is_array(x) || history || !strings(line, name, x))
@@ -398,21 +398,21 @@ static bool next_line(struct lines *in, struct line *line)
 	return true;
 }
 
-static void check_header(struct lines *in, const struct frame *f)
+static void check_header(struct lines *in, const struct sm_frame *f)
 {
-	const struct field *version = find_field(f, "semot");
+	const struct sm_field *version = sm_find_field(f, "semot");
 
 	if (!version)
 		wrong(in, "a header {\"semot\":1, ...} has to be here");
-	if (version->kind != INTEGER || version->integer != 1)
+	if (version->kind != SM_INTEGER || version->integer != 1)
 		wrong(in, "a version of the stream that is not 1");
 }
 
-static bool is_end(struct lines *in, const struct frame *f, int64_t frames)
+static bool is_end(struct lines *in, const struct sm_frame *f, int64_t frames)
 {
-	const struct field *end = find_field(f, "end");
+	const struct sm_field *end = sm_find_field(f, "end");
 
-	if (end && (f->n != 1 || end->kind != INTEGER))
+	if (end && (f->n != 1 || end->kind != SM_INTEGER))
 		wrong(in, "the end line has to be {\"end\":<frames>}");
 	if (end && end->integer != frames)
 		wrong(in, "the end line counts %lld frames, not the %lld read",
@@ -420,7 +420,7 @@ static bool is_end(struct lines *in, const struct frame *f, int64_t frames)
 	return end;
 }
 
-static void pack_streams(const char *path, struct writer *out)
+static void pack_streams(const char *path, struct sm_writer *out)
 {
 	struct lines in = {.name = path && strcmp(path, "-") != 0 ? path : "stdin"};
 	struct line line = {0};
@@ -430,18 +430,18 @@ static void pack_streams(const char *path, struct writer *out)
 		die("%s: %s", path, strerror(errno));
 	while (next_line(&in, &line)) {
 		check_header(&in, &line.frame);
-		rewrite_header(out, &line.frame);
+		sm_rewrite_header(out, &line.frame);
 		for (int64_t frames = 0; ; frames++) {
 			if (!next_line(&in, &line))
 				wrong(&in, "cut short: no end line (did the program before this "
 					"one fail?)");
 			if (is_end(&in, &line.frame, frames))
 				break;
-			if (find_field(&line.frame, "semot"))
+			if (sm_find_field(&line.frame, "semot"))
 				wrong(&in, "a header where a frame or the end line has to be");
-			write_frame(out, &line.frame);
+			sm_write_frame(out, &line.frame);
 		}
-		write_end(out);
+		sm_write_end(out);
 	}
 	if (in.number == 0)
 		die("%s: empty: not even a header line (did the program before this one fail?)",
@@ -454,14 +454,13 @@ static void pack_streams(const char *path, struct writer *out)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "json2frame [FILE]...",
+	char **operand = opt_parse(argc, argv, options, "json2frame [FILE]...",
 		"Lines of JSON, as frame2json prints them, to streams.", 1 << 20);
-	struct writer *out = writer_open();
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 
 	for (size_t i = 0; i == 0 || operand[i]; i++)
 		pack_streams(operand[i], out);
-	writer_close(out);
+	sm_writer_close(out);
 	free(operand);
 	return 0;
 }

@@ -1,15 +1,15 @@
 /* What a matching is worth, on data that it was not made from. */
-#include "activity.h"
-#include "bootstrap.h"
-#include "die.h"
-#include "labels.h"
-#include "matching.h"
-#include "optimum.h"
-#include "parameters.h"
-#include "replacement.h"
-#include "sample.h"
-#include "set.h"
-#include "vectors.h"
+#include "base/die.h"
+#include "kernel/bootstrap.h"
+#include "kernel/bottom_k.h"
+#include "stream/activations.h"
+#include "stream/distributions.h"
+#include "stream/matching.h"
+#include "file/labels.h"
+#include "distance/sae_vectors.h"
+#include "distance/vectors.h"
+#include "match/assignment.h"
+#include "match/reconstruction.h"
 
 #include <math.h>
 #include <omp.h>
@@ -98,7 +98,7 @@ static bool counts(const struct measure *by, int side, uint32_t place)
 
 static struct table table_of(const struct measure *by, const struct pairs *p)
 {
-	struct table t = {.m = p->m, .pair = need(p->n, sizeof *t.pair), .at = need(p->n, sizeof *t.at)};
+	struct table t = {.m = p->m, .pair = xalloc(p->n, sizeof *t.pair), .at = xalloc(p->n, sizeof *t.at)};
 	size_t done = 0;
 
 	for (size_t i = 0; i < p->n; i++)
@@ -108,7 +108,7 @@ static struct table table_of(const struct measure *by, const struct pairs *p)
 		}
 	for (size_t j = 0; j < p->m; j++)
 		t.cols += counts(by, 1, p->all[j]);
-	t.dist = need(t.n * sizeof *t.dist, t.m);
+	t.dist = xalloc(t.n * sizeof *t.dist, t.m);
 	#pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
 	for (size_t k = 0; k < t.n; k++) {
 		struct entries row = {.dist = t.dist + k * t.m};
@@ -141,7 +141,7 @@ static void table_free(struct table *t)
 
 static void best_columns(uint32_t *col, const struct table *t, bool repeat)
 {
-	double *margin = need(t->n, sizeof *margin);
+	double *margin = xalloc(t->n, sizeof *margin);
 	struct optimum best;
 
 	if (repeat) {
@@ -156,7 +156,7 @@ static void best_columns(uint32_t *col, const struct table *t, bool repeat)
 
 static void estimate(struct score *s, const double *part, const double *whole, size_t n)
 {
-	double *drawn = need(bootstrap, sizeof *drawn);
+	double *drawn = xalloc(bootstrap, sizeof *drawn);
 
 	s->value = ratio(part, whole, n);
 	bootstrap_interval(&s->low, &s->high, part, whole, n, drawn, bootstrap, seed, threads);
@@ -169,10 +169,10 @@ static void add_score(struct scores *to, const char *suffix, const struct measur
 	if (t->n == 0)
 		return;
 	struct score *s = &to->of[to->n++];
-	double *part = need(t->n, sizeof *part), *one = need(t->n, sizeof *one), best = 0, sum = 0;
-	uint32_t *col = need(t->n, sizeof *col);
+	double *part = xalloc(t->n, sizeof *part), *one = xalloc(t->n, sizeof *one), best = 0, sum = 0;
+	uint32_t *col = xalloc(t->n, sizeof *col);
 
-	*s = (struct score){.name = need_text("%s%s", by->name, suffix), .pairs = (uint32_t)t->n};
+	*s = (struct score){.name = xasprintf("%s%s", by->name, suffix), .pairs = (uint32_t)t->n};
 	best_columns(col, t, repeat);
 	for (size_t k = 0; k < t->n; k++) {
 		const float *dist = t->dist + k * t->m;
@@ -213,8 +213,8 @@ static void measure_pairs(struct scores *to, float *each, const struct measure *
 static void explain(double *part, const double *spread, const struct data *d, const struct pairs *p, const uint32_t *at)
 {
 	const struct activity *a = &d->all.item[0], *b = &d->all.item[1];
-	uint32_t *col = need(a->features, sizeof *col);
-	double *scale = need(a->features, sizeof *scale);
+	uint32_t *col = xalloc(a->features, sizeof *col);
+	double *scale = xalloc(a->features, sizeof *scale);
 
 	memset(col, 0xff, a->features * sizeof *col);		/* NO_COLUMN */
 	for (size_t i = 0; i < p->n; i++)
@@ -244,11 +244,11 @@ static void measure_explained(struct scores *to, const struct data *d, const str
 {
 	const struct activity *a = &d->all.item[0], *b = &d->all.item[1];
 	size_t blocks = replacement_blocks(a);
-	double *spread = need(blocks, sizeof *spread), *part = need(blocks, sizeof *part);
-	uint32_t *itself = need(b->features, sizeof *itself), *at = need(p->m, sizeof *at);
+	double *spread = xalloc(blocks, sizeof *spread), *part = xalloc(blocks, sizeof *part);
+	uint32_t *itself = xalloc(b->features, sizeof *itself), *at = xalloc(p->m, sizeof *at);
 	struct score *s = &to->of[to->n++];
 
-	*s = (struct score){.name = need_text("explained_variance"), .pairs = (uint32_t)p->n};
+	*s = (struct score){.name = xasprintf("explained_variance"), .pairs = (uint32_t)p->n};
 	states_spread(spread, a->token, a->tokens, d->states);
 	for (size_t r = 0; r < SHUFFLES; r++) {
 		shuffle(at, p->m, p->n, bootstrap + r);
@@ -317,7 +317,7 @@ static void measure_firing(struct data *d, const char *name, enum likeness liken
 static void measure_labels(struct data *d)
 {
 	for (int k = 0; k < 2; k++)
-		d->label[k] = need(d->side[k].ids.n, sizeof *d->label[k]);
+		d->label[k] = xalloc(d->side[k].ids.n, sizeof *d->label[k]);
 	read_labels(d->label, d->side, &label_files);
 	d->measure[d->measures++] = (struct measure){.name = "same_label", .context = d->label, .solve = label_row,
 		.label = d->label};
@@ -331,7 +331,7 @@ static void measure_folded(struct data *d)
 
 	for (int k = 0; k < 2; k++) {
 		size_t n = d->sae[k]->features, width = parameters_d(&folded, d->sae[k]);
-		d->folded[k] = (struct vectors){n, width, need(n * sizeof(float), width)};
+		d->folded[k] = (struct vectors){n, width, xalloc(n * sizeof(float), width)};
 		take_parameters(d->folded[k].at, &folded, d->sae[k], sae_file[k], d->side[k].ids.feature, n);
 	}
 	if (d->folded[0].d != d->folded[1].d)
@@ -384,28 +384,28 @@ static void close_data(struct data *d)
 
 /* -- Streams --------------------------------------------------------------------------------------- */
 
-static uint32_t *places(const struct reader *in, const struct data *d, int side, const struct ids *ids)
+static uint32_t *places(const struct sm_reader *in, const struct data *d, int side, const struct ids *ids)
 {
-	uint32_t *place = need(ids->n, sizeof *place);
+	uint32_t *place = xalloc(ids->n, sizeof *place);
 
 	for (size_t i = 0; i < ids->n; i++) {
 		size_t at = find_feature(&d->side[side], ids->layer[i], ids->feature[i]);
 		if (at == SIZE_MAX)
-			bad(in, "feature %u of layer %s is none of %s", ids->feature[i], ids->layer[i], file[side]);
+			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i], ids->layer[i], file[side]);
 		place[i] = (uint32_t)at;
 	}
 	return place;
 }
 
-static struct pairs pairs_of(const struct reader *in, const struct frame *header, const struct matching *match,
+static struct pairs pairs_of(const struct sm_reader *in, const struct sm_frame *header, const struct matching *match,
 	const struct data *d)
 {
 	size_t cols = d->side[1].ids.n;
 	struct pairs p = {.n = match->row.n, .row = places(in, d, 0, &match->row), .col = places(in, d, 1, &match->col),
-		.all = need(cols, sizeof *p.all), .at = need(match->row.n, sizeof *p.at), .certified = match->certified,
-		.repeat = strcmp(get_string(header, "method", ""), "nearest") == 0};
-	uint32_t *left = places(in, d, 1, &match->free_col), *among = need(cols, sizeof *among);
-	bool *there = need_zero(cols, sizeof *there);
+		.all = xalloc(cols, sizeof *p.all), .at = xalloc(match->row.n, sizeof *p.at), .certified = match->certified,
+		.repeat = strcmp(sm_get_string(header, "method", ""), "nearest") == 0};
+	uint32_t *left = places(in, d, 1, &match->free_col), *among = xalloc(cols, sizeof *among);
+	bool *there = xcalloc(cols, sizeof *there);
 
 	for (size_t i = 0; i < p.n; i++) {
 		p.repeat |= there[p.col[i]];
@@ -434,9 +434,10 @@ static void pairs_free(struct pairs *p)
 	free(p->at);
 }
 
-static void write_scores(struct writer *out, const struct scores *s)
+static void write_scores(struct sm_writer *out, const struct scores *s)
 {
-	struct frame frame = {0};
+	static const char *const column[5] = {"value", "low", "high", "best", "random"};
+	struct sm_frame frame = {0};
 	const char *name[SCORES_MOST];
 	uint32_t pairs[SCORES_MOST];
 	double number[5][SCORES_MOST];
@@ -451,56 +452,56 @@ static void write_scores(struct writer *out, const struct scores *s)
 		number[3][k] = x->best;
 		number[4][k] = x->random;
 	}
-	set_strings(&frame, "score", s->n, name);
+	sm_set_strings(&frame, "score", s->n, name);
 	for (int k = 0; k < 5; k++)
-		set_tensor(&frame, (const char *[]){"value", "low", "high", "best", "random"}[k], F8, number[k], 1, s->n);
-	set_tensor(&frame, "pairs", U4, pairs, 1, s->n);
-	write_frame(out, &frame);
-	frame_free(&frame);
+		sm_set_tensor(&frame, column[k], SM_F8, number[k], s->n);
+	sm_set_tensor(&frame, "pairs", SM_U4, pairs, s->n);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 }
 
-static void write_pairs(struct writer *out, const struct scores *s, const struct data *d, const struct matching *match)
+static void write_pairs(struct sm_writer *out, const struct scores *s, const struct data *d, const struct matching *match)
 {
-	struct frame frame = {0};
+	struct sm_frame frame = {0};
 
 	set_pairs(&frame, match);
 	for (size_t k = 0; k < d->measures; k++)
-		set_tensor(&frame, d->measure[k].name, F4, s->each[k], 1, match->row.n);
-	write_frame(out, &frame);
-	frame_free(&frame);
+		sm_set_tensor(&frame, d->measure[k].name, SM_F4, s->each[k], match->row.n);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
 }
 
-static void one_stream(struct reader *in, struct writer *out, struct frame *header, const struct data *d)
+static void one_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header, const struct data *d)
 {
 	struct set set[2] = {{.streams = d->first, .header = d->all.header},
 		{.streams = d->all.n - d->first, .header = d->all.header + d->first}};
-	struct frame sides;
+	struct sm_frame sides;
 	struct matching match;
 	struct scores scores = {0};
 
 	read_matching(in, header, &match);
 	struct pairs pairs = pairs_of(in, header, &match, d);
 	for (size_t k = 0; k < d->measures; k++) {
-		scores.each[k] = need(pairs.n, sizeof *scores.each[k]);
+		scores.each[k] = xalloc(pairs.n, sizeof *scores.each[k]);
 		measure_pairs(&scores, scores.each[k], &d->measure[k], &pairs);
 	}
 	if (d->states && pairs.repeat)
-		note("%s: columns repeat: no explained_variance", reader_name(in));
+		note("%s: columns repeat: no explained_variance", sm_reader_name(in));
 	else if (d->states && pairs.n > 0)
 		measure_explained(&scores, d, &pairs);
 	sets_header(set, 2, &sides);
-	join_header(header, &sides);
-	set_string(header, "kind", "scores");
-	set_integer(header, "tokens", (int64_t)d->all.item[0].tokens);
-	write_header(out, header);
+	sm_join_header(header, &sides);
+	sm_set_string(header, "kind", "scores");
+	sm_set_integer(header, "tokens", (int64_t)d->all.item[0].tokens);
+	sm_write_header(out, header);
 	write_scores(out, &scores);
 	write_pairs(out, &scores, d, &match);
-	write_end(out);
+	sm_write_end(out);
 	for (size_t k = 0; k < scores.n; k++)
 		free(scores.of[k].name);
 	for (size_t k = 0; k < d->measures; k++)
 		free(scores.each[k]);
-	frame_free(&sides);
+	sm_frame_free(&sides);
 	pairs_free(&pairs);
 	matching_free(&match);
 }
@@ -522,22 +523,21 @@ static void check_command_line(void)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "match-eval --a ACTS --b ACTS [OPTION]... [MATCHING]",
+	char **operand = opt_parse(argc, argv, options, "match-eval --a ACTS --b ACTS [OPTION]... [MATCHING]",
 		"Scores a matching on data that it was not made from.", 1);
 	check_command_line();
 	struct data data;
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
 	open_data(&data);
-	struct reader *in = reader_open(operand[0]);
-	while (read_header(in, &header))
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	while (sm_read_header(in, &header))
 		one_stream(in, out, &header, &data);
-	writer_close(out);
-	reader_close(in);
+	sm_writer_close(out);
+	sm_reader_close(in);
 	close_data(&data);
-	frame_free(&header);
+	sm_frame_free(&header);
 	free(label_files.item);
 	free(hidden.item);
 	free(operand);

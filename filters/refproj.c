@@ -1,10 +1,10 @@
 /* Moves points into a shared reference space. */
-#include "array.h"
-#include "die.h"
-#include "frame.h"
-#include "opt.h"
-#include "project.h"
-#include "states.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "kernel/project.h"
+#include "stream/stream.h"
+#include "file/array.h"
+#include "file/states.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -59,20 +59,20 @@ static char *file_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return need_text("%s", slash ? slash + 1 : path);
+	return xasprintf("%s", slash ? slash + 1 : path);
 }
 
 static char *digest_of(struct states *s)
 {
 	XXH64_state_t *hash = XXH64_createState();
-	size_t size = states_d(s) * dtype_size(states_dtype(s)), n;
+	size_t size = states_d(s) * sm_dtype_size(states_dtype(s)), n;
 	const void *rows;
 
 	XXH64_reset(hash, states_d(s));
 	for (size_t at = 0; (n = states_read(s, at, 4096, &rows)) > 0; at += n)
 		XXH64_update(hash, rows, n * size);
 	char *name = file_name(states_name(s));
-	char *digest = need_text("%s#%016llx", name, (unsigned long long)XXH64_digest(hash));
+	char *digest = xasprintf("%s#%016llx", name, (unsigned long long)XXH64_digest(hash));
 	free(name);
 	XXH64_freeState(hash);
 	return digest;
@@ -84,7 +84,7 @@ static bool next_rows(struct states *s, size_t *at, float *x, size_t *n)
 	const void *rows;
 	size_t d = states_d(s), got = states_read(s, *at, PROJECT_ROWS, &rows);
 
-	to_float(x, rows, states_dtype(s), got * d);
+	sm_to_float(x, rows, states_dtype(s), got * d);
 	*n = 0;
 	for (size_t i = 0; i < got; i++) {
 		if (left_out(*at + i))
@@ -99,11 +99,11 @@ static bool next_rows(struct states *s, size_t *at, float *x, size_t *n)
 static void find_axes(struct projection *p, struct states *s)
 {
 	size_t d = states_d(s), n, total = 0;
-	float *x = need(PROJECT_ROWS * d, sizeof *x);
-	double *sum = need_zero(d, sizeof *sum), *outer = need_zero(d * d, sizeof *outer);
+	float *x = xalloc(PROJECT_ROWS * d, sizeof *x);
+	double *sum = xcalloc(d, sizeof *sum), *outer = xcalloc(d * d, sizeof *outer);
 	size_t room = principal_axes_workspace(d) > 2 * PROJECT_ROWS * d ? principal_axes_workspace(d)
 		: 2 * PROJECT_ROWS * d;
-	double *work = need(room, sizeof *work);
+	double *work = xalloc(room, sizeof *work);
 
 	if (p->mapped > 0 && p->mapped != d)
 		die("%s: states of %zu dimensions, where the map leads to %zu", states_name(s), d, p->mapped);
@@ -114,8 +114,8 @@ static void find_axes(struct projection *p, struct states *s)
 	if (total < 2)
 		die("%s: %zu rows are too few to estimate a variance", states_name(s), total);
 	p->mapped = d;
-	p->mean = need(d, sizeof *p->mean);
-	p->axes = need(d * d, sizeof *p->axes);
+	p->mean = xalloc(d, sizeof *p->mean);
+	p->axes = xalloc(d * d, sizeof *p->axes);
 	p->r = principal_axes(p->axes, p->mean, sum, outer, total, d, dims, whiten, work);
 	if (p->r == 0)
 		die("%s: the states have no variance", states_name(s));
@@ -130,10 +130,10 @@ static void find_axes(struct projection *p, struct states *s)
 static void fit_map(struct projection *p, struct states *src, struct states *dst)
 {
 	size_t d = states_d(src), e = states_d(dst), n, m, total = 0;
-	float *x = need(PROJECT_ROWS * d, sizeof *x), *y = need(PROJECT_ROWS * e, sizeof *y);
-	double *sum_x = need_zero(d, 8), *sum_y = need_zero(e, 8);
-	double *xx = need_zero(d * d, 8), *xy = need_zero(d * e, 8);
-	double *work = need(PROJECT_ROWS * 2 * (d > e ? d : e), sizeof *work);
+	float *x = xalloc(PROJECT_ROWS * d, sizeof *x), *y = xalloc(PROJECT_ROWS * e, sizeof *y);
+	double *sum_x = xcalloc(d, 8), *sum_y = xcalloc(e, 8);
+	double *xx = xcalloc(d * d, 8), *xy = xcalloc(d * e, 8);
+	double *work = xalloc(PROJECT_ROWS * 2 * (d > e ? d : e), sizeof *work);
 
 	if (states_rows(src) != states_rows(dst))
 		die("%s: %zu rows, %s has %zu", fit[0], states_rows(src), fit[1], states_rows(dst));
@@ -146,8 +146,8 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 		die("%s: no rows to fit from", fit[0]);
 	p->d = d;
 	p->mapped = e;
-	p->map = need(d * e, sizeof *p->map);
-	p->bias = need(e, sizeof *p->bias);
+	p->map = xalloc(d * e, sizeof *p->map);
+	p->bias = xalloc(e, sizeof *p->bias);
 	if (!ridge_map(p->map, p->bias, xx, xy, sum_x, sum_y, total, d, e, ridge))
 		die("%s: the states span fewer than %zu dimensions: raise --ridge", fit[0], d);
 	free(work);
@@ -197,8 +197,8 @@ static void read_map(struct projection *p)
 		digest = XXH64(p->bias, p->mapped * sizeof *p->bias, digest);
 	}
 	char *name = file_name(map_file);
-	p->space = space_name ? need_text("%s", space_name)
-		: need_text("map %s#%016llx", name, (unsigned long long)digest);
+	p->space = space_name ? xasprintf("%s", space_name)
+		: xasprintf("map %s#%016llx", name, (unsigned long long)digest);
 	free(name);
 }
 
@@ -251,25 +251,25 @@ static char *space_of(const struct projection *p, const char *own)
 	const char *base = p->space ? p->space : own, *length = unit ? ", unit" : "";
 
 	if (!p->axes)
-		return need_text("%s%s", base, length);
+		return xasprintf("%s%s", base, length);
 	if (!whiten || p->r < p->mapped)
 		snprintf(size, sizeof size, ", %zu dims", p->r);
 	if (skip > 0)
 		snprintf(less, sizeof less, " without the first %zu of %zu", skip, context);
-	return need_text("%s%s%s%s%s%s%s", base, whiten ? ", whitened" : "", size, p->by ? " by " : "",
+	return xasprintf("%s%s%s%s%s%s%s", base, whiten ? ", whitened" : "", size, p->by ? " by " : "",
 		p->by ? p->by : "", less, length);
 }
 
 /* y (n, r) from the n tokens and their points, of d dimensions, from `at` on; x, z: room for n rows of the
  * widest. */
 static void project_rows(const struct projection *p, float *y, const uint32_t *token,
-	const struct tensor *point, size_t at, size_t n, size_t d, size_t r, float *x, float *z)
+	const struct sm_tensor *point, size_t at, size_t n, size_t d, size_t r, float *x, float *z)
 {
 	if (p->states)
 		for (size_t i = 0; i < n; i++)
 			states_row(p->states, token[at + i], x + i * d);
 	else
-		to_float(x, (const char *)point->data + at * d * dtype_size(point->dtype), point->dtype,
+		sm_to_float(x, (const char *)point->data + at * d * sm_dtype_size(point->dtype), point->dtype,
 			n * d);
 	if (p->map) {
 		affine(z, x, p->map, NULL, p->bias, n, d, p->mapped);
@@ -285,27 +285,27 @@ static void project_rows(const struct projection *p, float *y, const uint32_t *t
 }
 
 /* Replaces the frame's points; *y is the room for them, grown as needed. */
-static void project_frame(const struct projection *p, struct reader *in, struct frame *frame, float **y,
+static void project_frame(const struct projection *p, struct sm_reader *in, struct sm_frame *frame, float **y,
 	size_t *room)
 {
-	size_t n = ANY, d = p->states ? p->mapped : p->d ? p->d : ANY;
-	const uint32_t *token = want(in, frame, "token", U4, 1, &n);
-	const struct tensor *point = p->states ? NULL : want_floats(in, frame, "point", 2, &n, &d);
+	size_t n = SM_ANY, d = p->states ? p->mapped : p->d ? p->d : SM_ANY;
+	const uint32_t *token = sm_want(in, frame, "token", SM_U4, &n);
+	const struct sm_tensor *point = p->states ? NULL : sm_want_floats(in, frame, "point", &n, &d);
 
 	if (!p->map && p->axes && d != p->mapped)
-		bad(in, "points of %zu dimensions, the reference states have %zu", d, p->mapped);
+		sm_bad(in, "points of %zu dimensions, the reference states have %zu", d, p->mapped);
 	for (size_t i = 0; p->states && i < n; i++)
 		if (token[i] >= states_rows(p->states))
-			bad(in, "token %u, where %s has %zu rows", token[i], states_name(p->states),
+			sm_bad(in, "token %u, where %s has %zu rows", token[i], states_name(p->states),
 				states_rows(p->states));
 	size_t r = p->axes ? p->r : p->map ? p->mapped : d, widest = d > p->mapped ? d : p->mapped;
 	if (*room < n * r) {
-		*y = need_more(*y, n * r, sizeof **y);
+		*y = xrealloc(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
 	#pragma omp parallel num_threads(threads)
 	{
-		float *x = need(2 * PROJECT_ROWS * widest, sizeof *x);
+		float *x = xalloc(2 * PROJECT_ROWS * widest, sizeof *x);
 		#pragma omp for schedule(dynamic)
 		for (size_t at = 0; at < n; at += PROJECT_ROWS)
 			project_rows(p, *y + at * r, token, point, at,
@@ -315,8 +315,8 @@ static void project_frame(const struct projection *p, struct reader *in, struct 
 	}
 	for (size_t i = 0; i < n * r; i++)
 		if (!isfinite((*y)[i]))
-			bad(in, "the point of token %u is not finite", token[i / r]);
-	set_tensor(frame, "point", F4, *y, 2, n, r);
+			sm_bad(in, "the point of token %u is not finite", token[i / r]);
+	sm_set_tensor(frame, "point", SM_F4, *y, n, r);
 }
 
 /* stdin may hold the stream, and states are read more than once. */
@@ -348,39 +348,38 @@ static void check_command_line(void)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options,
+	char **operand = opt_parse(argc, argv, options,
 		"refproj --lift FILE | --map FILE | --fit SRC DST | --identity [OPTION]... [FILE]",
 		"Moves the points of a stream into a shared reference space.", 1);
 	check_command_line();
 	openblas_set_num_threads(1);
 
-	struct reader *in = reader_open(operand[0]);
-	struct writer *out = writer_open();
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct projection p = make_projection();
-	struct frame header = {0}, frame = {0};
+	struct sm_frame header = {0}, frame = {0};
 	float *y = NULL;
 	size_t room = 0;
 
-	while (read_header(in, &header)) {
-		want_kind(in, &header, "distributions", "activations", NULL);
-		char *space = space_of(&p, get_string(&header, "space", "unknown"));
-		set_string(&header, "space", space);
+	while (sm_read_header(in, &header)) {
+		sm_want_kind(in, &header, "distributions", "activations");
+		char *space = space_of(&p, sm_get_string(&header, "space", "unknown"));
+		sm_set_string(&header, "space", space);
 		if (p.axes || p.mapped)
-			set_integer(&header, "d", (int64_t)(p.axes ? p.r : p.mapped));
-		write_header(out, &header);
-		while (read_frame(in, &frame)) {
-			if (find_field(&frame, "token"))
+			sm_set_integer(&header, "d", (int64_t)(p.axes ? p.r : p.mapped));
+		sm_write_header(out, &header);
+		while (sm_read_frame(in, &frame)) {
+			if (sm_find_field(&frame, "token"))
 				project_frame(&p, in, &frame, &y, &room);
-			write_frame(out, &frame);
+			sm_write_frame(out, &frame);
 		}
-		write_end(out);
+		sm_write_end(out);
 		free(space);
 	}
-	writer_close(out);
-	reader_close(in);
-	frame_free(&frame);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(in);
+	sm_frame_free(&frame);
+	sm_frame_free(&header);
 	projection_free(&p);
 	free(lift.item);
 	free(reference.item);

@@ -1,7 +1,7 @@
 /* Entropic Wasserstein distances between the features of two sets. */
-#include "compare.h"
-#include "die.h"
-#include "solvers.h"
+#include "base/die.h"
+#include "distance/compare.h"
+#include "distance/transport.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,17 +47,16 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "sinkhorn [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "sinkhorn [OPTION]... [A [B]]",
 		"Entropic Wasserstein distances between the features of two sets, or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, how.debias ? "sinkhorn divergence" : "sinkhorn");
 	bool fraction = isnan(how.epsilon_abs);
 
 	how.p = power + 1;
-	set_integer(&c.header, "p", how.p);
-	set_real(&c.header, fraction ? "epsilon" : "epsilon_abs", fraction ? how.epsilon : how.epsilon_abs);
-	set_real(&c.header, "tol", how.tol);
-	set_integer(&c.header, "max_iters", (int64_t)how.max_iters);
+	sm_set_integer(&c.header, "p", how.p);
+	sm_set_real(&c.header, fraction ? "epsilon" : "epsilon_abs", fraction ? how.epsilon : how.epsilon_abs);
+	sm_set_real(&c.header, "tol", how.tol);
+	sm_set_integer(&c.header, "max_iters", (int64_t)how.max_iters);
 	run_comparison(&c, open_stage, pairs_close);
 	if (late > 0)
 		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)", late, how.max_iters,

@@ -1,7 +1,7 @@
 /* Sliced Wasserstein distances between features. */
-#include "compare.h"
-#include "die.h"
-#include "slice.h"
+#include "base/die.h"
+#include "kernel/sliced.h"
+#include "distance/compare.h"
 
 #include <math.h>
 #include <omp.h>
@@ -34,10 +34,10 @@ struct work {
 static struct slices slices_of(const struct set *s, size_t groups, const double *direction)
 {
 	size_t n = s->ids.n, jumps = n ? s->indptr[n] - n : 0;
-	struct slices all = {need(n * groups, sizeof *all.of), need(n * groups, LANES * sizeof(double)),
-		need(jumps * groups, LANES * sizeof(float)), need(jumps * groups, LANES * sizeof(float))};
-	double *at = need(s->tokens, LANES * sizeof *at);
-	struct placed *work = need(threads * sizeof *work, s->most);
+	struct slices all = {xalloc(n * groups, sizeof *all.of), xalloc(n * groups, LANES * sizeof(double)),
+		xalloc(jumps * groups, LANES * sizeof(float)), xalloc(jumps * groups, LANES * sizeof(float))};
+	double *at = xalloc(s->tokens, LANES * sizeof *at);
+	struct placed *work = xalloc(threads * sizeof *work, s->most);
 
 	for (size_t g = 0; g < groups; g++) {
 		project_points(at, s->point, s->tokens, s->d, direction + g * s->d * LANES);
@@ -84,15 +84,15 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
 {
 	size_t d = row->d > col->d ? row->d : col->d;
-	struct work *w = need(1, sizeof *w);
+	struct work *w = xalloc(1, sizeof *w);
 
-	*w = (struct work){.groups = padded(projections) / LANES, .self = stage->self, .thread = need(threads, sizeof(float *))};
-	double *direction = need(w->groups * d, LANES * sizeof *direction);
+	*w = (struct work){.groups = padded(projections) / LANES, .self = stage->self, .thread = xalloc(threads, sizeof(float *))};
+	double *direction = xalloc(w->groups * d, LANES * sizeof *direction);
 	draw_directions(direction, projections, d, seed);
 	w->row = slices_of(row, w->groups, direction);
 	w->col = stage->self ? w->row : slices_of(col, w->groups, direction);
 	for (size_t t = 0; t < threads; t++)
-		w->thread[t] = need(quantile_cost_workspace(row->most + 1, col->most + 1), sizeof(float));
+		w->thread[t] = xalloc(quantile_cost_workspace(row->most + 1, col->most + 1), sizeof(float));
 	free(direction);
 	stage->context = w;
 	stage->solve = distances_of_row;
@@ -113,14 +113,13 @@ static void close_stage(void *context)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "sliced [OPTION]... [A [B]]",
+	char **operand = opt_parse(argc, argv, options, "sliced [OPTION]... [A [B]]",
 		"Sliced Wasserstein distances between features of two sets, or of one with itself.", 2);
 	struct comparison c = read_comparison(operand, "sliced");
 
-	set_integer(&c.header, "p", order + 1);
-	set_integer(&c.header, "projections", (int64_t)projections);
-	set_integer(&c.header, "projection_seed", (int64_t)seed);
+	sm_set_integer(&c.header, "p", order + 1);
+	sm_set_integer(&c.header, "projections", (int64_t)projections);
+	sm_set_integer(&c.header, "projection_seed", (int64_t)seed);
 	run_comparison(&c, open_stage, close_stage);
 	comparison_free(&c);
 	free(operand);

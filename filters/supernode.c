@@ -1,13 +1,13 @@
 /* supernode: groups the nodes of a graph whose features are near each other. */
-#include "acyclic.h"
-#include "cluster.h"
-#include "cycle.h"
-#include "die.h"
-#include "graph_json.h"
-#include "named.h"
-#include "opt.h"
-#include "phrase.h"
-#include "square.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "kernel/acyclic.h"
+#include "kernel/cluster.h"
+#include "graph/graph_json.h"
+#include "graph/group_cycle.h"
+#include "graph/group_label.h"
+#include "graph/node_distances.h"
+#include "graph/supernode_list.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ static void read_mixed(struct square *s, const char *text)
 		misuse("--mix: '%s' is no FILE:WEIGHT", text);
 	if (!(weight >= 1e-9 && weight <= 1e9))
 		misuse("--mix: the weight of '%s' is not between 1e-9 and 1e9", text);
-	s->path = need_text("%.*s", (int)(colon - text), text);
+	s->path = xasprintf("%.*s", (int)(colon - text), text);
 	if (strcmp(s->path, "-") == 0 && strcmp(graph_file, "-") == 0)
 		misuse("the graph and the distances cannot both come from stdin");
 	s->weight = weight;
@@ -88,10 +88,10 @@ static void read_mixed(struct square *s, const char *text)
 
 static struct squares open_squares(const char *operand)
 {
-	struct squares s = {need_zero(mixed.n + 1, sizeof *s.item), mixed.n ? mixed.n : 1};
+	struct squares s = {xcalloc(mixed.n + 1, sizeof *s.item), mixed.n ? mixed.n : 1};
 
 	if (mixed.n == 0)
-		s.item[0] = (struct square){.path = need_text("%s", operand ? operand : "-"), .weight = 1};
+		s.item[0] = (struct square){.path = xasprintf("%s", operand ? operand : "-"), .weight = 1};
 	for (size_t k = 0; k < mixed.n; k++)
 		read_mixed(&s.item[k], mixed.item[k]);
 	for (size_t k = 0; k < s.n; k++)
@@ -99,12 +99,12 @@ static struct squares open_squares(const char *operand)
 	return s;
 }
 
-static void join_headers(struct frame *header, struct squares *s)
+static void join_headers(struct sm_frame *header, struct squares *s)
 {
 	for (size_t k = 0; k < s->n; k++) {
-		drop_field(&s->item[k].header, "rows");
-		drop_field(&s->item[k].header, "cols");
-		join_header(header, &s->item[k].header);
+		sm_drop_field(&s->item[k].header, "rows");
+		sm_drop_field(&s->item[k].header, "cols");
+		sm_join_header(header, &s->item[k].header);
 	}
 }
 
@@ -134,7 +134,7 @@ struct kept {
 
 static struct kept kept_groups(const char *name, struct graph *g, const json_t *query)
 {
-	struct kept k = {.group = need(g->nodes, sizeof *k.group)};
+	struct kept k = {.group = xalloc(g->nodes, sizeof *k.group)};
 	struct named given = {0};
 
 	for (size_t i = 0; i < g->nodes; i++)
@@ -150,9 +150,9 @@ static struct kept kept_groups(const char *name, struct graph *g, const json_t *
 	k.groups = g->group ? g->groups : given.groups;
 	if (k.groups == 0)
 		note("%s: --keep: the graph has no groups", name);
-	k.name = need(k.groups, sizeof *k.name);
+	k.name = xalloc(k.groups, sizeof *k.name);
 	for (size_t i = 0; i < k.groups; i++)
-		k.name[i] = graph_keep(g, need_text("%s", g->group ? g->group_name[i] : given.name[i]));
+		k.name[i] = graph_keep(g, xasprintf("%s", g->group ? g->group_name[i] : given.name[i]));
 	named_free(&given);
 	return k;
 }
@@ -167,7 +167,7 @@ static bool *pinned_features(const char *name, const struct graph *g, const json
 {
 	const json_t *pins = json_object_get(query, "pinnedIds"), *pin;
 	struct names names = names_in(pins, g);
-	bool *chosen = need_zero(g->nodes, sizeof *chosen), any = false;
+	bool *chosen = xcalloc(g->nodes, sizeof *chosen), any = false;
 	size_t i;
 
 	json_array_foreach(pins, i, pin) {
@@ -186,7 +186,7 @@ static bool *choose(const char *name, const struct graph *g, const json_t *query
 {
 	if (pinned)
 		return pinned_features(name, g, query);
-	bool *chosen = need(g->nodes, sizeof *chosen);
+	bool *chosen = xalloc(g->nodes, sizeof *chosen);
 	for (size_t i = 0; i < g->nodes; i++)
 		chosen[i] = g->type[i] == FEATURE_NODE;
 	return chosen;
@@ -200,16 +200,16 @@ static char *example(const struct graph *g, const struct square *s)
 	while (g->type[i] != FEATURE_NODE)
 		i++;
 	if (s->d.row.node)
-		return need_text("node %s", g->node_id[i]);
-	return need_text("feature %ju of layer %s", (uintmax_t)g->feature[i], g->layer[i]);
+		return xasprintf("node %s", g->node_id[i]);
+	return xasprintf("feature %ju of layer %s", (uintmax_t)g->feature[i], g->layer[i]);
 }
 
 static struct joined join(const char *name, const struct graph *g, const struct squares *s, const bool *chosen,
 	const struct kept *kept)
 {
-	struct joined j = {0, 0, 0, need(g->nodes, sizeof *j.node), need(g->nodes, sizeof *j.together),
-		need(g->nodes * sizeof *j.row, s->n)};
-	uint32_t *first = need(kept->groups, sizeof *first);
+	struct joined j = {0, 0, 0, xalloc(g->nodes, sizeof *j.node), xalloc(g->nodes, sizeof *j.together),
+		xalloc(g->nodes * sizeof *j.row, s->n)};
+	uint32_t *first = xalloc(kept->groups, sizeof *first);
 	size_t near = 0;
 
 	for (size_t i = 0; i < kept->groups; i++)
@@ -285,7 +285,7 @@ static void take_distances(double *dist, const struct joined *j, const struct sq
 /* Adds stream k to dist (n, n), in units of its spread. */
 static void mix_in(double *dist, const struct joined *j, const struct squares *s, size_t k)
 {
-	double *one = need(j->n * sizeof *one, j->n);
+	double *one = xalloc(j->n * sizeof *one, j->n);
 
 	take_distances(one, j, s, k);
 	double spread = spread_of(one, j->n), part = s->item[k].weight / (spread > 0 ? spread : 1);
@@ -297,7 +297,7 @@ static void mix_in(double *dist, const struct joined *j, const struct squares *s
 /* (n, n), to free() */
 static double *node_distances(const struct joined *j, const struct squares *s)
 {
-	double *dist = need_zero(j->n * sizeof *dist, j->n);
+	double *dist = xcalloc(j->n * sizeof *dist, j->n);
 
 	if (s->n == 1)
 		take_distances(dist, j, s, 0);
@@ -334,9 +334,9 @@ static void united(void *network, size_t a, size_t b)
 /* A rule knows joined nodes by their places, the network all nodes: the joined ones come first. */
 static struct network network_of(const char *name, const struct graph *g, const struct joined *j)
 {
-	struct network x = {.memory = need(acyclic_words(g->nodes), sizeof *x.memory)};
-	uint32_t *place = need(g->nodes, sizeof *place);
-	uint32_t *source = need(g->links, sizeof *source), *target = need(g->links, sizeof *target);
+	struct network x = {.memory = xalloc(acyclic_words(g->nodes), sizeof *x.memory)};
+	uint32_t *place = xalloc(g->nodes, sizeof *place);
+	uint32_t *source = xalloc(g->links, sizeof *source), *target = xalloc(g->links, sizeof *target);
 	size_t next = j->n, *link;
 
 	memset(place, 0xff, g->nodes * sizeof *place);
@@ -382,8 +382,8 @@ static size_t cut(const char *name, const struct merge *merge, size_t merges, co
 static size_t number_groups(int32_t *group, const char **name, const struct graph *g, const struct joined *j,
 	const struct kept *kept, const uint32_t *label, size_t labels)
 {
-	size_t *size = need_zero(labels, sizeof *size), groups = 0;
-	int32_t *number = need(labels, sizeof *number), *from = need(labels, sizeof *from);
+	size_t *size = xcalloc(labels, sizeof *size), groups = 0;
+	int32_t *number = xalloc(labels, sizeof *number), *from = xalloc(labels, sizeof *from);
 
 	for (size_t l = 0; l < labels; l++)
 		from[l] = -1;
@@ -418,7 +418,7 @@ static int compare_nodes(const void *a, const void *b)
  * error, so that no group of them is in a cycle. */
 static size_t group_errors(int32_t *group, size_t groups, const struct graph *g)
 {
-	uint64_t *error = need(g->nodes, sizeof *error);	/* position, and node */
+	uint64_t *error = xalloc(g->nodes, sizeof *error);	/* position, and node */
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->nodes; i++)
@@ -441,8 +441,8 @@ static size_t group_errors(int32_t *group, size_t groups, const struct graph *g)
 static void group_nodes(const char *file, struct graph *g, const struct joined *j, const struct squares *s,
 	const struct kept *kept, const json_t *tokens)
 {
-	struct merge *merge = need(j->n, sizeof *merge);
-	uint32_t *work = need(3 * j->n, sizeof *work), *label = need(j->n, sizeof *label);
+	struct merge *merge = xalloc(j->n, sizeof *merge);
+	uint32_t *work = xalloc(3 * j->n, sizeof *work), *label = xalloc(j->n, sizeof *label);
 	double *dist = node_distances(j, s), spread = spread_of(dist, j->n);
 	struct network network = {0};
 
@@ -453,8 +453,8 @@ static void group_nodes(const char *file, struct graph *g, const struct joined *
 		acyclic ? &(struct rule){may, united, &network} : NULL);
 	merges = cut(file, merge, merges, j, spread);
 	size_t labels = cluster_labels(label, merge, work, j->n, merges);
-	int32_t *group = graph_keep(g, need(g->nodes, sizeof *group));
-	const char **name = graph_keep(g, need_zero(labels + g->nodes, sizeof *name));
+	int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
+	const char **name = graph_keep(g, xcalloc(labels + g->nodes, sizeof *name));
 	size_t groups = number_groups(group, name, g, j, kept, label, labels);
 	if (errors)
 		groups = group_errors(group, groups, g);
@@ -469,7 +469,7 @@ static void group_nodes(const char *file, struct graph *g, const struct joined *
 
 /* -- The stream -------------------------------------------------------------------------------- */
 
-static void group_graph(const char *name, struct graph *g, struct frame *header, const struct squares *s)
+static void group_graph(const char *name, struct graph *g, struct sm_frame *header, const struct squares *s)
 {
 	json_t *document = graph_document(name, g);
 	const json_t *query = json_object_get(document, "qParams");
@@ -478,12 +478,12 @@ static void group_graph(const char *name, struct graph *g, struct frame *header,
 	struct joined j = join(name, g, s, chosen, &kept);
 	group_nodes(name, g, &j, s, &kept,
 		json_object_get(json_object_get(document, "metadata"), "prompt_tokens"));
-	set_integer(header, "groups", (int64_t)g->groups);
-	set_integer(header, "without_distance", (int64_t)j.without);
+	sm_set_integer(header, "groups", (int64_t)g->groups);
+	sm_set_integer(header, "without_distance", (int64_t)j.without);
 	char *cycle = group_cycle(g);
 	if (cycle)
 		note("%s: groups make a cycle: %s (see --acyclic)", name, cycle);
-	set_integer(header, "acyclic", !cycle);
+	sm_set_integer(header, "acyclic", !cycle);
 	free(cycle);
 	joined_free(&j);
 	free(chosen);
@@ -493,32 +493,31 @@ static void group_graph(const char *name, struct graph *g, struct frame *header,
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	char **operand = opt_parse(argv, options, "supernode --graph G [OPTION]... [DISTANCES]",
+	char **operand = opt_parse(argc, argv, options, "supernode --graph G [OPTION]... [DISTANCES]",
 		"Groups the feature nodes of a graph by distance and sums the links between.", 1);
 	check_command_line(operand[0]);
 
 	struct squares squares = open_squares(operand[0]);
-	struct reader *graphs = reader_open(graph_file);
-	struct writer *out = writer_open();
-	struct frame header = {0};
+	struct sm_reader *graphs = sm_reader_open(graph_file);
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 
-	while (read_header(graphs, &header)) {
+	while (sm_read_header(graphs, &header)) {
 		struct graph g;
 		read_graph(graphs, &header, &g);
 		for (size_t k = 0; k < squares.n; k++)
 			square_for(&squares.item[k], &header);
 		if (g.document)
-			group_graph(reader_name(graphs), &g, &header, &squares);
+			group_graph(sm_reader_name(graphs), &g, &header, &squares);
 		join_headers(&header, &squares);
-		write_header(out, &header);
+		sm_write_header(out, &header);
 		write_graph(out, &g);
 		graph_free(&g);
 	}
 	squares_close(&squares);
-	writer_close(out);
-	reader_close(graphs);
-	frame_free(&header);
+	sm_writer_close(out);
+	sm_reader_close(graphs);
+	sm_frame_free(&header);
 	free(mixed.item);
 	free(operand);
 	return 0;

@@ -7,7 +7,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir bin
 	libs="$(pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) liblz4 libxxhash"
-	${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror ${SAN:+-fsanitize=address,undefined} \
+	${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -DVERSION='"1"' ${SAN:+-fsanitize=address,undefined} \
 		-I"$ROOT/common" -o bin/first-filter "$ROOT/examples/first-filter.c" \
 		"$BUILD/libsemot.a" -fopenmp $(pkg-config --libs $libs) -lm
 	printf '%s\n' '#!/bin/sh' "exec $PY $ROOT/examples/first_filter.py \"\$@\"" >bin/first_filter.py

@@ -1,12 +1,12 @@
 /* The kernels of assign.h, cost.h, emd.h, ot.h, bounds.h and order.h against plain versions and brute force. Silent when all is
  * well. */
-#include "assign.h"
-#include "bounds.h"
-#include "cost.h"
-#include "emd.h"
-#include "optimum.h"
-#include "order.h"
-#include "ot.h"
+#include "kernel/assign.h"
+#include "kernel/cost.h"
+#include "kernel/emd.h"
+#include "kernel/sinkhorn.h"
+#include "kernel/topological_order.h"
+#include "distance/bounds.h"
+#include "match/assignment.h"
 
 #include <math.h>
 #include <stdbool.h>

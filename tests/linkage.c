@@ -1,6 +1,6 @@
 /* The clustering kernel against the plain algorithm: unite the two nearest clusters, repeat. */
-#include "acyclic.h"
-#include "cluster.h"
+#include "kernel/acyclic.h"
+#include "kernel/cluster.h"
 
 #include <assert.h>
 #include <math.h>

@@ -1,0 +1,24 @@
+/* One line on stderr, and the exit status of the design: 1 bad data, input/output or memory; 2 a
+ * wrong command line. */
+#ifndef BASE_DIE_H
+#define BASE_DIE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+extern const char *program;	/* the name that begins every line on stderr */
+extern bool quiet;		/* --quiet: note() says nothing */
+
+#define PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+_Noreturn void die(const char *format, ...) PRINTF(1, 2);	/* exit 1 */
+_Noreturn void misuse(const char *format, ...) PRINTF(1, 2);	/* exit 2, points to --help */
+void note(const char *format, ...) PRINTF(1, 2);		/* a fact that the user should know */
+
+/* Memory for n things of a size, zeroed or not; n * size is checked, and failure is die(). */
+void *xalloc(size_t n, size_t size);
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *old, size_t n, size_t size);
+char *xasprintf(const char *format, ...) PRINTF(1, 2);		/* a formatted string to free() */
+
+#endif

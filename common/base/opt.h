@@ -1,0 +1,67 @@
+/* The command line: long options from a table, the same words in every program.
+ *
+ *	static size_t support = 64;
+ *	static const struct opt options[] = {
+ *		{"support", OPT_SIZE, &support, "K", "points kept per feature", 1, 1 << 20},
+ *		OPT_END
+ *	};
+ *	char **operand = opt_parse(argc, argv, options, "featdist [OPTION]... [FILE]", "what it does", 1);
+ *
+ * The value that a variable has before is the default, and --help shows it. */
+#ifndef BASE_OPT_H
+#define BASE_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum opt_type {
+	OPT_FLAG,	/* bool */
+	OPT_SIZE,	/* size_t in [min, max] */
+	OPT_REAL,	/* double in [min, max] */
+	OPT_TEXT,	/* const char * */
+	OPT_PAIR,	/* const char *[2]: takes two words */
+	OPT_LIST,	/* struct list: may be given several times */
+	OPT_CHOICE,	/* int: index of a word in value, "a|b|c" */
+	OPT_PART	/* struct part */
+};
+
+/* Part i of n, 1 <= i <= n, written I/N. */
+struct part {
+	size_t i, n;
+};
+
+struct list {
+	size_t n;
+	const char **item;
+};
+
+struct opt {
+	const char *name;
+	enum opt_type type;
+	void *target;
+	const char *value, *help;
+	double min, max;
+};
+
+#define OPT_END {0}
+
+extern size_t threads;		/* --threads, for the programs that list OPT_THREADS */
+extern double progress_every;	/* --progress=SEC; 0: only on a terminal */
+
+#define OPT_THREADS {"threads", OPT_SIZE, &threads, "T", "threads; the output is the same for any", 1, 1024}
+#define OPT_PROGRESS {"progress", OPT_REAL, &progress_every, "SEC", "say every SEC seconds how far it is", 0, 1e9}
+
+/* Sets the targets and returns the operands, NULL at the end, at most `most` of them. Handles --help,
+ * --version and --quiet; a wrong command line is misuse(), and so is a terminal on stdin where the
+ * program would read a stream from it (most >= 1 and no operand). */
+char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage, const char *about,
+	size_t most);
+
+/* The arguments that made the result, for the history: all but --threads, --progress, --quiet. NULL at
+ * the end. */
+const char *const *opt_history(void);
+
+/* A line "program: done of total what" on stderr: on a terminal, or every --progress seconds. */
+void progress(size_t done, size_t total, const char *what);
+
+#endif

@@ -1,0 +1,220 @@
+#include "base/opt.h"
+#include "distance/bounds.h"
+
+#include "base/die.h"
+#include "kernel/cost.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKENS = 32 };		/* of one side, that are taken at a time: one cache line of whole costs */
+enum { CHUNK = 128 };		/* tokens of the other side whose costs are then in cache */
+enum { TILE = 32 };		/* features of one side whose bounds are written at a time */
+enum { STRIP = 1024 };		/* features of the other side that are summed at a time */
+
+#define ROOM ((size_t)1 << 31)	/* bytes that distances of tokens to features may take */
+
+typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2), may_alias));
+
+/* Features first .. first+n-1 of a set: the tokens they use, and which of these each of their
+ * points is. */
+struct portion {
+	const struct set *set;
+	const size_t *indptr;		/* (n+1), of the set */
+	size_t first, n, tokens;
+	uint32_t *token, *place;	/* (tokens), (points) */
+};
+
+/* q[k] = costs in whole units, rounded down. */
+MULTIVERSION
+static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t n, float inverse)
+{
+	for (size_t k = 0; k < n; k++) {
+		float x = cost[k] * inverse;
+		q[k] = (uint16_t)(int32_t)(x < 65535.0f ? x : 65535.0f);
+	}
+}
+
+/* nearest[t][y]: the least of table[place][t] over the points of feature y, for `count` of TOKENS
+ * tokens t. */
+MULTIVERSION
+static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *table, const struct portion *y)
+{
+	for (size_t j = 0; j < y->n; j++) {
+		const uint32_t *place = y->place + y->indptr[j] - y->indptr[0];
+		size_t n = y->indptr[j + 1] - y->indptr[j];
+		tokens_line least = ((const tokens_line *)table)[place[0]];
+		for (size_t k = 1; k < n; k++) {
+			tokens_line x = ((const tokens_line *)table)[place[k]], less = (tokens_line)(x < least);
+			least = CHOOSE(less, x, least);
+		}
+		for (size_t t = 0; t < count; t++)
+			nearest[t * y->n + j] = least[t];
+	}
+}
+
+/* sum[y]: what n points of a feature pay to the nearest of each feature y, in whole units, rounded
+ * down. */
+MULTIVERSION
+static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols, const uint32_t *place,
+	const float *weight, size_t n)
+{
+	float keep = 1 - 2e-7f * (float)(n + 8);	/* rounding errors of the sum */
+
+	for (size_t y0 = 0; y0 < cols; y0 += STRIP) {
+		size_t strip = cols - y0 < STRIP ? cols - y0 : STRIP;
+		float total[STRIP] = {0};
+		for (size_t k = 0; k < n; k++) {
+			const uint16_t *restrict x = nearest + place[k] * cols + y0;
+			float w = weight[k];
+			for (size_t y = 0; y < strip; y++)
+				total[y] += w * (float)x[y];
+		}
+		for (size_t y = 0; y < strip; y++)
+			sum[y0 + y] = (uint16_t)(int32_t)(total[y] * keep);
+	}
+}
+
+static struct portion take_portion(const struct set *s, size_t first, size_t n)
+{
+	struct portion p = {s, s->indptr + first, first, n, 0, NULL, NULL};
+	const uint32_t *row = s->row + p.indptr[0];
+	size_t points = p.indptr[n] - p.indptr[0];
+	uint32_t *place = xcalloc(s->tokens, sizeof *place);	/* of a token, plus one */
+
+	p.token = xalloc(s->tokens, sizeof *p.token);
+	p.place = xalloc(points, sizeof *p.place);
+	for (size_t k = 0; k < points; k++) {
+		if (place[row[k]] == 0) {
+			p.token[p.tokens++] = row[k];
+			place[row[k]] = (uint32_t)p.tokens;
+		}
+		p.place[k] = place[row[k]] - 1;
+	}
+	free(place);
+	return p;
+}
+
+static void portion_free(struct portion *p)
+{
+	free(p->token);
+	free(p->place);
+}
+
+/* nearest (tokens of x, features of y): from each token to its nearest point of each feature. */
+static void take_nearest(uint16_t *nearest, const struct portion *x, const struct portion *y, int p,
+	double unit)
+{
+	#pragma omp parallel num_threads(threads)
+	{
+		tokens_line *memory = xalloc(y->tokens + 1, sizeof *memory);
+		uintptr_t end = (uintptr_t)memory + sizeof *memory - 1;
+		uint16_t *table = (uint16_t *)(end / sizeof *memory * sizeof *memory);	/* aligned */
+		float *lane = xalloc(x->set->d * TOKENS, sizeof *lane), cost[CHUNK * TOKENS];
+		#pragma omp for schedule(dynamic)
+		for (size_t t = 0; t < x->tokens; t += TOKENS) {
+			size_t count = x->tokens - t < TOKENS ? x->tokens - t : TOKENS;
+			uint32_t row[TOKENS];
+			for (size_t k = 0; k < TOKENS; k++)
+				row[k] = x->token[t + (k < count ? k : 0)];
+			lay_points(lane, x->set->point, row, TOKENS, x->set->d);
+			for (size_t k = 0; k < y->tokens; k += CHUNK) {
+				size_t n = y->tokens - k < CHUNK ? y->tokens - k : CHUNK;
+				cost_matrix(cost, y->set->point, y->token + k, n, lane, TOKENS, x->set->d, p);
+				whole_units(table + k * TOKENS, cost, n * TOKENS, (float)(1 / unit));
+			}
+			nearest_points(nearest + t * y->n, count, table, y);
+		}
+		free(memory);
+		free(lane);
+	}
+}
+
+/* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of
+ * feature j of y. */
+static void raise(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
+	size_t y_step, int p, double unit)
+{
+	uint16_t *nearest = xalloc(x->tokens * sizeof *nearest, y->n);
+
+	take_nearest(nearest, x, y, p, unit);
+	#pragma omp parallel num_threads(threads)
+	{
+		uint16_t *sum = xalloc(TILE * sizeof *sum, y->n);
+		#pragma omp for schedule(dynamic)
+		for (size_t i = 0; i < x->n; i += TILE) {
+			size_t n = x->n - i < TILE ? x->n - i : TILE;
+			for (size_t k = 0; k < n; k++) {
+				const size_t *at = x->indptr + i + k;
+				weighted_sum(sum + k * y->n, nearest, y->n, x->place + at[0] - x->indptr[0],
+					x->set->weight + at[0], at[1] - at[0]);
+			}
+			for (size_t j = 0; j < y->n; j++)
+				for (size_t k = 0; k < n; k++) {
+					uint16_t *to = of + (i + k) * x_step + j * y_step;
+					uint16_t bound = sum[k * y->n + j];
+					*to = bound > *to ? bound : *to;
+				}
+		}
+		free(sum);
+	}
+	free(nearest);
+}
+
+/* All of x against y, as many features of y at a time as there is room for. */
+static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
+	size_t y_step, int p, double unit)
+{
+	size_t most = ROOM / sizeof *of / (x->tokens + 1) + 1;
+
+	for (size_t j = 0; j < y->n; j += most) {
+		struct portion some = take_portion(y->set, y->first + j, y->n - j < most ? y->n - j : most);
+		raise(of + j * y_step, x, x_step, &some, y_step, p, unit);
+		portion_free(&some);
+	}
+}
+
+/* No point of either set is farther from another than the two farthest are from the first. */
+static double diameter(const struct set *a, const struct set *b)
+{
+	double most[2] = {0, 0};
+
+	for (size_t s = 0; s < 2; s++) {
+		const struct set *set = s ? b : a;
+		for (size_t t = 0; t < set->tokens; t++) {
+			double square = 0;
+			for (size_t k = 0; k < set->d; k++) {
+				double x = (double)set->point[t * set->d + k] - (double)a->point[k];
+				square += x * x;
+			}
+			most[s] = square > most[s] ? square : most[s];
+		}
+	}
+	return sqrt(most[0]) + sqrt(most[1]);
+}
+
+struct bounds bounds_open(const struct set *a, size_t first, size_t end, const struct set *b, int p)
+{
+	struct bounds r = {first, end - first, b->ids.n, NULL, 0};
+
+	if (r.rows == 0 || r.cols == 0)
+		return r;
+	struct portion rows = take_portion(a, first, r.rows), cols = take_portion(b, 0, r.cols);
+
+	r.of = xcalloc(r.rows * sizeof *r.of, r.cols);
+	r.unit = fmax(pow(diameter(a, b), p) / 65534, 1e-30);
+	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);
+	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);
+	portion_free(&rows);
+	portion_free(&cols);
+	return r;
+}
+
+void bounds_free(struct bounds *r)
+{
+	free(r->of);
+	*r = (struct bounds){0};
+}

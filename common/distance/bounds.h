@@ -1,0 +1,28 @@
+/* Relaxed transport: bounds that decide which pairs of features need not be solved. */
+#ifndef DISTANCE_BOUNDS_H
+#define DISTANCE_BOUNDS_H
+
+#include "stream/distributions.h"
+
+/* For rows first .. first+rows-1 of A and all columns of B, whole units below the transport
+ * cost. */
+struct bounds {
+	size_t first, rows, cols;
+	uint16_t *of;			/* (rows, cols) */
+	double unit;
+};
+
+/* The larger of the two one-sided problems, in which each point goes to its nearest of the other
+ * side, whatever room that has (Kusner et al. 2015, sec. 4.1), under costs |x - y|^p.
+ *
+ * From every token of one set to every feature of the other the nearest distance is taken once; a
+ * feature's bound is the weighted mean of its tokens' distances. Runs on all threads. */
+struct bounds bounds_open(const struct set *a, size_t first, size_t end, const struct set *b, int p);
+void bounds_free(struct bounds *);
+
+static inline const uint16_t *bounds_row(const struct bounds *b, size_t i)
+{
+	return b->of + (i - b->first) * b->cols;
+}
+
+#endif

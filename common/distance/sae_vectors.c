@@ -1,0 +1,44 @@
+#include "distance/sae_vectors.h"
+
+#include "base/die.h"
+
+#include <math.h>
+
+size_t parameters_d(const struct parameters *p, const struct sae *s)
+{
+	return (p->weights == BOTH ? 2 : 1) * s->d + p->bias;
+}
+
+static void assemble(float *y, const struct parameters *p, const struct sae *s, size_t i, float theta)
+{
+	for (size_t k = 0; p->weights != ENCODER && k < s->d; k++)
+		*y++ = theta * s->w_dec[i * s->d + k];
+	for (size_t k = 0; p->weights != DECODER && k < s->d; k++)
+		*y++ = s->w_enc[k * s->features + i] / theta;
+	if (p->bias)
+		*y = s->b_enc[i] / theta;
+}
+
+void take_parameters(float *y, const struct parameters *p, const struct sae *s, const char *path,
+	const uint32_t *feature, size_t n)
+{
+	size_t d = parameters_d(p, s), unfoldable = 0;
+
+	if (p->folded && !s->threshold)
+		die("%s: no threshold: only a JumpReLU SAE can be folded", path);
+	for (size_t i = 0; i < n; i++, y += d) {
+		float theta = 1;
+		if (feature[i] >= s->features)
+			die("%s: feature %u of %zu", path, feature[i], s->features);
+		if (p->folded && !((theta = s->threshold[feature[i]]) >= 1e-6f)) {
+			theta = 1e-6f;
+			unfoldable++;
+		}
+		assemble(y, p, s, feature[i], theta);
+		for (size_t k = 0; k < d; k++)
+			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares of distances stay floats */
+				die("%s: feature %u: a weight beyond 1e15", path, feature[i]);
+	}
+	if (unfoldable > 0)
+		note("%s: %zu features have no positive threshold: folded with 1e-6", path, unfoldable);
+}

@@ -1,0 +1,25 @@
+/* Features as vectors of their SAE's weights. */
+#ifndef DISTANCE_SAE_VECTORS_H
+#define DISTANCE_SAE_VECTORS_H
+
+#include "file/sae.h"
+
+#include <stdint.h>
+
+enum { DECODER, ENCODER, BOTH };
+
+/* Which weights take part. Folding leaves the SAE's output as it is: theta W_dec, W_enc / theta and
+ * b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
+struct parameters {
+	int weights;
+	bool bias, folded;
+};
+
+size_t parameters_d(const struct parameters *, const struct sae *);
+
+/* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has no such feature, a
+ * weight is beyond 1e15, or there is no threshold to fold. */
+void take_parameters(float *y, const struct parameters *, const struct sae *, const char *path,
+	const uint32_t *feature, size_t n);
+
+#endif

@@ -1,0 +1,420 @@
+#include "file/array.h"
+
+#include "base/die.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zip.h>
+
+enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header; .npy's is far below */
+
+struct archive {
+	char *name;
+	char *bytes;			/* of the file: mapped, or read when it is a pipe */
+	size_t n;
+	bool mapped;
+	zip_t *zip;			/* an .npz ... */
+	json_t *header;			/* ... or a .safetensors, whose data begin at `data` ... */
+	size_t data;
+	char **member;			/* unpacked members of the .npz */
+	size_t members;
+};
+
+size_t array_count(const struct array *a)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < a->rank; i++)
+		n *= a->shape[i];
+	return n;
+}
+
+float *array_floats(const struct array *a)
+{
+	size_t n = array_count(a);
+	float *x = xalloc(n, sizeof *x);
+
+	if (!a->fortran) {
+		sm_to_float(x, a->data, a->dtype, n);
+		return x;
+	}
+	for (size_t i = 0; i < a->shape[0]; i++)
+		for (size_t j = 0; j < a->shape[1]; j++)
+			x[i * a->shape[1] + j] = (float)sm_to_double(a->data, a->dtype, i + j * a->shape[0]);
+	return x;
+}
+
+void refuse_fortran(const char *name, const struct array *a)
+{
+	if (a->fortran)
+		die("%s: Fortran order: save it in C order (np.ascontiguousarray)", name);
+}
+
+/* Bytes of the array, checked. */
+static size_t array_bytes(const char *name, const struct array *a)
+{
+	size_t bytes = sm_dtype_size(a->dtype);
+
+	for (size_t i = 0; i < a->rank; i++)
+		if (__builtin_mul_overflow(bytes, a->shape[i], &bytes))
+			die("%s: the shape overflows", name);
+	return bytes;
+}
+
+/* -- .npy ------------------------------------------------------------------------------------- */
+
+/* The text after 'key': in the header's dictionary. */
+static const char *entry(const char *name, const char *header, const char *key)
+{
+	const char *p = strstr(header, key);
+
+	if (!p || !(p = strchr(p + strlen(key), ':')))
+		die("%s: the .npy header has no %s", name, key);
+	while (*++p == ' ')
+		;
+	return p;
+}
+
+size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a)
+{
+	const unsigned char *b = bytes;
+
+	if (n >= 6 && memcmp(b, "\x93NUMPY", 6) != 0)
+		die("%s: not a .npy array", name);
+	if (n < 12)
+		return 0;
+	size_t fixed = b[6] == 1 ? 10 : 12;
+	size_t length = b[8] | (size_t)b[9] << 8;
+	if (b[6] > 1)
+		length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+	if (b[6] < 1 || b[6] > 3 || length > HEADER_MOST)
+		die("%s: .npy version %d.%d with a header of %zu bytes", name, b[6], b[7], length);
+	if (n < fixed + length)
+		return 0;
+
+	char *header = xasprintf("%.*s", (int)length, (const char *)bytes + fixed);
+	const char *descr = entry(name, header, "'descr'"), *p = entry(name, header, "'shape'");
+	char dtype[8] = "";
+	if (*descr != '\'')
+		die("%s: a structured array: plain numbers are needed", name);
+	for (size_t i = 0; i + 1 < sizeof dtype && descr[1 + i] && descr[1 + i] != '\''; i++)
+		dtype[i] = descr[1 + i];
+	if (strncmp(dtype, "|O", 2) == 0)
+		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
+	a->dtype = sm_dtype_named(dtype);
+	if (a->dtype == SM_DTYPES)
+		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 i4 u4 i8, little-endian, can)", name,
+			dtype);
+	if (*p++ != '(')
+		die("%s: the .npy header has no shape", name);
+	for (a->rank = 0; *p != ')'; a->rank++) {
+		char *end;
+		if (a->rank == ARRAY_RANK || !isdigit((unsigned char)*p))
+			die("%s: a shape that cannot be read: %.40s", name, p);
+		a->shape[a->rank] = strtoull(p, &end, 10);
+		for (p = end; *p == ',' || *p == ' '; p++)
+			;
+	}
+	a->fortran = a->rank > 1 && strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
+	if (a->rank > 2)
+		refuse_fortran(name, a);
+	free(header);
+	array_bytes(name, a);
+	return fixed + length;
+}
+
+static void npy(const char *name, const char *bytes, size_t n, struct array *a)
+{
+	size_t at = npy_header(name, bytes, n, a);
+
+	if (at == 0 || n - at < array_bytes(name, a))
+		die("%s: cut short: %zu bytes", name, n);
+	if (n - at > array_bytes(name, a))
+		die("%s: %zu bytes after the array", name, n - at - array_bytes(name, a));
+	a->data = bytes + at;
+}
+
+/* -- .npz ------------------------------------------------------------------------------------- */
+
+static bool find_member(struct archive *f, const char *key, struct array *a)
+{
+	char *member = xasprintf("%s.npy", key), *name = xasprintf("%s:%s", f->name, key);
+	zip_stat_t stat;
+
+	if (zip_stat(f->zip, member, 0, &stat) != 0) {
+		free(member);
+		free(name);
+		return false;
+	}
+	if (!(stat.valid & ZIP_STAT_SIZE) || stat.size / 1100 > stat.comp_size)
+		die("%s: claims to unpack to %llu bytes", name, (unsigned long long)stat.size);
+	zip_file_t *z = zip_fopen(f->zip, member, 0);
+	if (!z)
+		die("%s: %s", name, zip_strerror(f->zip));
+	char *bytes = xalloc(stat.size, 1);
+	zip_uint64_t got = 0;
+	while (got < stat.size) {
+		zip_int64_t k = zip_fread(z, bytes + got, stat.size - got);
+		if (k <= 0)
+			die("%s: %s", name, k < 0 ? zip_file_strerror(z) : "cut short");
+		got += (zip_uint64_t)k;
+	}
+	if (zip_fread(z, (char[1]){0}, 1) != 0)		/* the checksum is compared at the end */
+		die("%s: %s", name, zip_file_strerror(z));
+	zip_fclose(z);
+	f->member = xrealloc(f->member, f->members + 1, sizeof *f->member);
+	f->member[f->members++] = bytes;
+	npy(name, bytes, stat.size, a);
+	free(member);
+	free(name);
+	return true;
+}
+
+/* -- .safetensors ----------------------------------------------------------------------------- */
+
+static enum sm_dtype safetensors_dtype(const char *name)
+{
+	static const struct { const char *name; enum sm_dtype dtype; } table[] = {
+		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8}, {"U8", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
+		{"U64", SM_U8}, {"I16", SM_I2}, {"I32", SM_I4}, {"I64", SM_I8},
+	};
+
+	for (size_t i = 0; name && i < sizeof table / sizeof *table; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return table[i].dtype;
+	return SM_DTYPES;
+}
+
+struct extent {
+	json_int_t begin, end;
+};
+
+static bool extent_of(const json_t *tensor, struct extent *x)
+{
+	const json_t *offsets = json_object_get(tensor, "data_offsets");
+
+	if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0))
+			|| !json_is_integer(json_array_get(offsets, 1)))
+		return false;
+	x->begin = json_integer_value(json_array_get(offsets, 0));
+	x->end = json_integer_value(json_array_get(offsets, 1));
+	return x->begin >= 0 && x->begin <= x->end;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+	const struct extent *x = a, *y = b;
+
+	return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
+		: (x->end > y->end) - (x->end < y->end);
+}
+
+/* The format's own rules: a header of at most 100 MB, no name twice, tensors that fill the file without
+ * holes or overlaps. */
+static void sm_read_header(struct archive *f)
+{
+	uint64_t length;
+	json_error_t error;
+
+	memcpy(&length, f->bytes, 8);
+	if (length > HEADER_MOST || length > f->n - 8)
+		die("%s: a safetensors header of %llu bytes in a file of %zu", f->name,
+			(unsigned long long)length, f->n);
+	f->data = 8 + length;
+	f->header = json_loadb(f->bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
+	if (!f->header)
+		die("%s: safetensors header: %s", f->name, error.text);
+	size_t n = 0, room = json_object_size(f->header);
+	struct extent *x = xalloc(room, sizeof *x);
+	const char *key;
+	json_t *tensor;
+	json_object_foreach(f->header, key, tensor)
+		if (strcmp(key, "__metadata__") != 0 && !extent_of(tensor, &x[n++]))
+			die("%s:%s: data_offsets that are none", f->name, key);
+	qsort(x, n, sizeof *x, by_begin);
+	json_int_t at = 0;
+	for (size_t i = 0; i < n; at = x[i++].end)
+		if (x[i].begin != at)
+			die("%s: tensors leave a hole or overlap at byte %lld", f->name, (long long)at);
+	if ((uint64_t)at != f->n - f->data)
+		die("%s: the tensors end at byte %lld of %zu", f->name, (long long)at, f->n - f->data);
+	free(x);
+}
+
+static bool find_tensor(struct archive *f, const char *key, struct array *a)
+{
+	const json_t *tensor = json_object_get(f->header, key);
+	const json_t *shape = json_object_get(tensor, "shape");
+	const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+	struct extent x;
+
+	if (!tensor || strcmp(key, "__metadata__") == 0)
+		return false;
+	a->fortran = false;
+	a->dtype = safetensors_dtype(dtype);
+	if (a->dtype == SM_DTYPES)
+		die("%s:%s: numbers of type %s cannot be read", f->name, key, dtype ? dtype : "?");
+	a->rank = json_array_size(shape);
+	if (!json_is_array(shape) || a->rank > ARRAY_RANK)
+		die("%s:%s: a shape that cannot be read", f->name, key);
+	for (size_t i = 0; i < a->rank; i++) {
+		json_int_t d = json_integer_value(json_array_get(shape, i));
+		if (d < 0 || !json_is_integer(json_array_get(shape, i)))
+			die("%s:%s: a shape that cannot be read", f->name, key);
+		a->shape[i] = (size_t)d;
+	}
+	extent_of(tensor, &x);
+	if (array_bytes(f->name, a) != (size_t)(x.end - x.begin))
+		die("%s:%s: %lld bytes where the shape needs %zu", f->name, key, (long long)(x.end - x.begin),
+			array_bytes(f->name, a));
+	a->data = f->bytes + f->data + x.begin;
+	return true;
+}
+
+/* -- All of them ------------------------------------------------------------------------------ */
+
+static void take_pipe(struct archive *f, int fd)
+{
+	size_t room = 0;
+	ssize_t k = 1;
+
+	while (k != 0) {
+		if (f->n == room) {
+			room = room ? 2 * room : 1 << 16;
+			f->bytes = xrealloc(f->bytes, room, 1);
+		}
+		k = read(fd, f->bytes + f->n, room - f->n);
+		if (k < 0 && errno != EINTR)
+			die("%s: %s", f->name, strerror(errno));
+		f->n += k > 0 ? (size_t)k : 0;
+	}
+}
+
+static void open_zip(struct archive *f)
+{
+	zip_source_t *source = zip_source_buffer_create(f->bytes, f->n, 0, NULL);
+
+	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
+	if (!f->zip) {
+		zip_source_free(source);
+		die("%s: a zip archive that cannot be read (cut short?)", f->name);
+	}
+}
+
+struct archive *archive_open(const char *path)
+{
+	struct archive *f = xcalloc(1, sizeof *f);
+	struct stat stat;
+	int fd = open(path, O_RDONLY);
+
+	f->name = xasprintf("%s", path);
+	if (fd < 0 || fstat(fd, &stat) != 0)
+		die("%s: %s", path, strerror(errno));
+	f->mapped = S_ISREG(stat.st_mode) && stat.st_size > 0;
+	if (f->mapped) {
+		f->n = (size_t)stat.st_size;
+		f->bytes = mmap(NULL, f->n, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (f->bytes == MAP_FAILED)
+			die("%s: %s", path, strerror(errno));
+	} else {
+		take_pipe(f, fd);
+	}
+	close(fd);
+	if (f->n < 10)
+		die("%s: cut short: %zu bytes", path, f->n);
+	if (memcmp(f->bytes, "PK", 2) == 0)
+		open_zip(f);
+	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0 && f->bytes[8] == '{')
+		sm_read_header(f);
+	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0)
+		die("%s: neither .npy, .npz nor .safetensors", path);
+	return f;
+}
+
+void archive_close(struct archive *f)
+{
+	for (size_t i = 0; i < f->members; i++)
+		free(f->member[i]);
+	free(f->member);
+	if (f->zip)
+		zip_discard(f->zip);
+	json_decref(f->header);
+	if (f->mapped)
+		munmap(f->bytes, f->n);
+	else
+		free(f->bytes);
+	free(f->name);
+	free(f);
+}
+
+const char *archive_name(const struct archive *f)
+{
+	return f->name;
+}
+
+bool archive_zipped(const struct archive *f)
+{
+	return f->zip;
+}
+
+/* The name of the only array. */
+static char *only_key(struct archive *f)
+{
+	const char *key, *only = NULL;
+	json_t *tensor;
+	size_t n = 0;
+
+	if (f->zip) {
+		n = (size_t)zip_get_num_entries(f->zip, 0);
+		only = n > 0 ? zip_get_name(f->zip, 0, 0) : NULL;
+	}
+	json_object_foreach(f->header, key, tensor)
+		if (strcmp(key, "__metadata__") != 0)
+			only = key, n++;
+	if (n == 0)
+		die("%s: holds no array", f->name);
+	if (n > 1)
+		die("%s: several arrays: say which, as %s:KEY", f->name, f->name);
+	size_t length = strlen(only);
+	if (f->zip && length > 4 && strcmp(only + length - 4, ".npy") == 0)
+		length -= 4;
+	return xasprintf("%.*s", (int)length, only);
+}
+
+bool archive_find(struct archive *f, const char *key, struct array *a)
+{
+	if (!f->zip && !f->header) {
+		if (!key)
+			npy(f->name, f->bytes, f->n, a);
+		return !key;
+	}
+	char *only = key ? NULL : only_key(f);
+	bool found = f->zip ? find_member(f, key ? key : only, a) : find_tensor(f, key ? key : only, a);
+	free(only);
+	return found;
+}
+
+struct archive *array_open(const char *spec, struct array *a)
+{
+	const char *colon = strrchr(spec, ':');
+	char *path = xasprintf("%s", spec);
+
+	if (colon && access(spec, F_OK) != 0)
+		path[colon - spec] = '\0';
+	else
+		colon = NULL;
+	struct archive *f = archive_open(path);
+	if (!archive_find(f, colon ? colon + 1 : NULL, a))
+		die("%s: no array %s", path, colon ? colon + 1 : "");
+	refuse_fortran(spec, a);
+	free(path);
+	return f;
+}

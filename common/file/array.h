@@ -1,0 +1,45 @@
+/* Arrays in files: .npy, .npz (stored or deflated) and .safetensors. Files are mapped, so that one
+ * larger than memory can be read; pipes are read, and the members of an .npz unpacked, into memory.
+ * What is wrong with a file is one line on stderr and exit 1. */
+#ifndef FILE_ARRAY_H
+#define FILE_ARRAY_H
+
+#include "stream/dtype.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ARRAY_RANK = 6 };
+
+struct array {
+	enum sm_dtype dtype;
+	size_t rank, shape[ARRAY_RANK];
+	bool fortran;		/* column-major: only SAE weights are read so, by array_floats() */
+	const void *data;	/* perhaps misaligned; until archive_close() */
+};
+
+/* A file of named arrays; a .npy is one with a single array. */
+struct archive;
+
+/* Opens by content, not by name. */
+struct archive *archive_open(const char *path);
+void archive_close(struct archive *);
+const char *archive_name(const struct archive *);
+bool archive_zipped(const struct archive *);		/* an .npz? */
+
+/* The array of that name; false when there is none. A NULL key is the only array there is. */
+bool archive_find(struct archive *, const char *key, struct array *);
+
+/* Opens "FILE" or "FILE:KEY"; *a is that array, row-major: Fortran order is refused. */
+struct archive *array_open(const char *spec, struct array *a);
+
+size_t array_count(const struct array *);
+/* All of it as floats, row-major, to free(). */
+float *array_floats(const struct array *);
+
+/* A .npy's header at the beginning of n bytes: sets *a but its data, and returns where they begin; 0 when
+ * more bytes are needed. `name` is for the error line. */
+void refuse_fortran(const char *name, const struct array *);
+size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a);
+
+#endif

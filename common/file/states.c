@@ -1,0 +1,184 @@
+#include "file/states.h"
+
+#include "base/die.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { D_MOST = 1 << 20 };
+
+struct shard {
+	struct archive *file;		/* NULL: stdin */
+	const char *name;
+	size_t rows;
+	enum sm_dtype dtype;
+	const char *data;
+};
+
+struct states {
+	size_t rows, d, shards;
+	enum sm_dtype dtype;
+	struct shard *shard;
+	char *buffer;			/* rows that had to be read or converted */
+	size_t room;
+};
+
+static void npy_on_stdin(struct array *a)
+{
+	size_t n = 0, at = 0;
+	char *bytes = NULL;
+
+	while (at == 0) {		/* byte by byte: nothing of the rows may be taken */
+		bytes = xrealloc(bytes, n + 1, 1);
+		if (fread(bytes + n++, 1, 1, stdin) != 1)
+			die("stdin: not a .npy array: %zu bytes", n - 1);
+		if (n >= 10)
+			at = npy_header("stdin", bytes, n, a);
+	}
+	free(bytes);
+}
+
+static size_t flat_rows(const char *name, const struct array *a, size_t *d)
+{
+	if (a->rank < 2)
+		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name, a->rank);
+	*d = a->shape[a->rank - 1];
+	if (*d == 0 || *d > D_MOST)
+		die("%s: hidden states of %zu dimensions: 1 to %d are read", name, *d, D_MOST);
+	return array_count(a) / *d;
+}
+
+struct states *states_open(const struct list *files)
+{
+	struct states *s = xcalloc(1, sizeof *s);
+
+	s->shards = files->n;
+	s->shard = xcalloc(files->n, sizeof *s->shard);
+	for (size_t i = 0; i < files->n; i++) {
+		struct shard *h = &s->shard[i];
+		struct array a;
+		size_t d;
+		h->name = files->item[i];
+		if (strcmp(h->name, "-") == 0) {
+			if (files->n > 1)
+				die("stdin: cannot be one of several files of hidden states");
+			h->name = "stdin";
+			npy_on_stdin(&a);
+			refuse_fortran(h->name, &a);
+		} else {
+			h->file = array_open(h->name, &a);
+			h->data = a.data;
+		}
+		h->rows = flat_rows(h->name, &a, &d);
+		h->dtype = a.dtype;
+		if (i > 0 && d != s->d)
+			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d,
+				s->shard[0].name);
+		s->d = d;
+		enum sm_dtype given = a.dtype == SM_F2 || a.dtype == SM_BF16 ? a.dtype : SM_F4;
+		s->dtype = i == 0 || given == s->dtype ? given : SM_F4;
+		if (h->rows > UINT32_MAX - s->rows)
+			die("%s: %zu tokens more: 4294967295 is the most", h->name, h->rows);
+		s->rows += h->rows;
+	}
+	return s;
+}
+
+void states_close(struct states *s)
+{
+	for (size_t i = 0; i < s->shards; i++)
+		if (s->shard[i].file)
+			archive_close(s->shard[i].file);
+	free(s->shard);
+	free(s->buffer);
+	free(s);
+}
+
+size_t states_rows(const struct states *s)
+{
+	return s->rows;
+}
+
+size_t states_d(const struct states *s)
+{
+	return s->d;
+}
+
+enum sm_dtype states_dtype(const struct states *s)
+{
+	return s->dtype;
+}
+
+const char *states_name(const struct states *s)
+{
+	return s->shard[0].name;
+}
+
+static const struct shard *shard_of(const struct states *s, size_t *row)
+{
+	const struct shard *h = s->shard;
+
+	while (*row >= h->rows)
+		*row -= h++->rows;
+	return h;
+}
+
+void states_check(const struct states *s, size_t i, const float *x)
+{
+	const struct shard *h = shard_of(s, &i);
+
+	for (size_t k = 0; k < s->d; k++)
+		if (!isfinite(x[k]))
+			die("%s: row %zu holds a number that is not finite", h->name, i);
+}
+
+static void *room_for(struct states *s, size_t bytes)
+{
+	if (s->room < bytes) {
+		s->buffer = xrealloc(s->buffer, bytes, 1);
+		s->room = bytes;
+	}
+	return s->buffer;
+}
+
+size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
+{
+	size_t row = at;
+
+	if (at >= s->rows)
+		return 0;
+	const struct shard *h = shard_of(s, &row);
+	size_t stored = sm_dtype_size(h->dtype), given = sm_dtype_size(s->dtype);
+	n = n < h->rows - row ? n : h->rows - row;
+	size_t count = n * s->d;
+	const char *data = h->data ? h->data + row * s->d * stored : NULL;
+	if (!data) {
+		/* what is read lies behind what it is converted to */
+		size_t converted = h->dtype == s->dtype ? 0 : count * given;
+		char *raw = (char *)room_for(s, count * stored + converted) + converted;
+		if (fread(raw, stored * s->d, n, stdin) != n)
+			die("stdin: cut short before row %zu of %zu", at + n, s->rows);
+		if (at + n == s->rows && fgetc(stdin) != EOF)
+			die("stdin: bytes after the array");
+		data = raw;
+	}
+	if (h->dtype == s->dtype) {
+		*rows = data;
+		return n;
+	}
+	if (h->data)
+		room_for(s, count * given);
+	sm_to_float((float *)(void *)s->buffer, data, h->dtype, count);
+	*rows = s->buffer;
+	return n;
+}
+
+void states_row(const struct states *s, size_t i, float *row)
+{
+	const struct shard *h = shard_of(s, &i);
+
+	sm_to_float(row, h->data + i * s->d * sm_dtype_size(h->dtype), h->dtype, s->d);
+}

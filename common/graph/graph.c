@@ -1,0 +1,514 @@
+#include "graph/graph.h"
+
+#include "base/die.h"
+#include "base/json.h"
+#include "kernel/influence.h"
+#include "kernel/topological_order.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- The arrays in their frames ---------------------------------------------------------------- */
+
+enum { NODE_FRAME, LINK_FRAME, DOCUMENT_FRAME, GROUP_FRAME };
+#define TEXT SM_DTYPES			/* a list of strings */
+
+static const struct column {
+	int frame;
+	const char *name;
+	enum sm_dtype dtype;
+	size_t place, length;
+	bool optional;
+} columns[] = {
+#define COLUMN(frame, name, dtype, length, optional) {frame, #name, dtype, \
+	offsetof(struct graph, name), offsetof(struct graph, length), optional}
+	COLUMN(NODE_FRAME, node_id, TEXT, nodes, false),
+	COLUMN(NODE_FRAME, js_node_id, TEXT, nodes, false),
+	COLUMN(NODE_FRAME, layer, TEXT, nodes, false),
+	COLUMN(NODE_FRAME, feature, SM_U8, nodes, false),
+	COLUMN(NODE_FRAME, ctx_idx, SM_I4, nodes, false),
+	COLUMN(NODE_FRAME, type, SM_U1, nodes, false),
+	COLUMN(NODE_FRAME, influence, SM_F4, nodes, false),
+	COLUMN(NODE_FRAME, activation, SM_F4, nodes, false),
+	COLUMN(NODE_FRAME, clerp, TEXT, nodes, false),
+	COLUMN(NODE_FRAME, node_json, TEXT, nodes, false),
+	COLUMN(LINK_FRAME, source, SM_U4, links, false),
+	COLUMN(LINK_FRAME, target, SM_U4, links, false),
+	COLUMN(LINK_FRAME, weight, SM_F4, links, false),
+	COLUMN(LINK_FRAME, weight_exact, SM_F8, links, true),
+	COLUMN(LINK_FRAME, link_json, TEXT, links, true),
+	COLUMN(GROUP_FRAME, group, SM_I4, nodes, false),
+	COLUMN(GROUP_FRAME, group_name, TEXT, groups, false),
+	COLUMN(GROUP_FRAME, group_link_source, SM_U4, group_links, false),
+	COLUMN(GROUP_FRAME, group_link_target, SM_U4, group_links, false),
+	COLUMN(GROUP_FRAME, group_link_weight, SM_F4, group_links, false),
+	COLUMN(GROUP_FRAME, group_link_abs, SM_F4, group_links, false),
+	COLUMN(GROUP_FRAME, group_link_influence, SM_F4, group_links, true),
+};
+
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static void take_columns(struct graph *g, int frame, const struct sm_reader *in, const struct sm_frame *f)
+{
+	for (const struct column *c = columns; c < columns + COLUMNS; c++) {
+		if (c->frame != frame || (c->optional && !sm_find_field(f, c->name)))
+			continue;
+		size_t *length = (size_t *)(void *)((char *)g + c->length);
+		const void *data = c->dtype == TEXT ? sm_want_strings(in, f, c->name, length).item
+			: sm_want(in, f, c->name, c->dtype, length);
+		memcpy((char *)g + c->place, &data, sizeof data);
+	}
+}
+
+static void set_columns(struct sm_frame *f, int frame, const struct graph *g)
+{
+	for (const struct column *c = columns; c < columns + COLUMNS; c++) {
+		const void *data;
+		size_t length;
+		memcpy(&data, (const char *)g + c->place, sizeof data);
+		memcpy(&length, (const char *)g + c->length, sizeof length);
+		if (c->frame != frame || !data)
+			continue;
+		if (c->dtype == TEXT)
+			sm_set_strings(f, c->name, length, data);
+		else
+			sm_set_tensor(f, c->name, c->dtype, data, length);
+	}
+}
+
+void graph_set(struct graph *g, const char *name, const void *data)
+{
+	const struct column *c = columns;
+
+	while (strcmp(c->name, name) != 0)
+		c++;
+	memcpy((char *)g + c->place, &data, sizeof data);
+	set_columns(&g->frame[c->frame], c->frame, g);
+}
+
+static struct sm_frame *add_frame(struct graph *g)
+{
+	g->frame = xrealloc(g->frame, g->frames + 1, sizeof *g->frame);
+	g->frame[g->frames] = (struct sm_frame){0};
+	return &g->frame[g->frames++];
+}
+
+void *graph_keep(struct graph *g, void *memory)
+{
+	if ((g->keeps & (g->keeps + 1)) == 0)		/* 0, 1, 3, 7, ...: full */
+		g->kept = xrealloc(g->kept, 2 * g->keeps + 1, sizeof *g->kept);
+	return g->kept[g->keeps++] = memory;
+}
+
+void graph_free(struct graph *g)
+{
+	while (g->frames > 0)
+		sm_frame_free(&g->frame[--g->frames]);
+	while (g->keeps > 0)
+		free(g->kept[--g->keeps]);
+	free(g->frame);
+	free(g->kept);
+	*g = (struct graph){0};
+}
+
+/* -- The stream -------------------------------------------------------------------------------- */
+
+/* Their texts tell what they weigh. */
+static void check_logit(const struct sm_reader *in, const struct graph *g, size_t node)
+{
+	struct json j = {.name = sm_reader_name(in), .kind = "node", .number = node, .text = g->node_json[node],
+		.at = g->node_json[node]};
+	struct span none;
+
+	json_members(&j, &none, NULL, 0);
+	json_end(&j);
+}
+
+static void check_nodes(const struct sm_reader *in, const struct graph *g)
+{
+	if (g->nodes > INT32_MAX)
+		sm_bad(in, "%zu nodes: %d are the most", g->nodes, INT32_MAX);
+	for (size_t i = 0; i < g->nodes; i++) {
+		if (g->type[i] >= NODE_TYPES)
+			sm_bad(in, "node %zu is of type %u", i, g->type[i]);
+		if (g->type[i] == LOGIT_NODE)
+			check_logit(in, g, i);
+	}
+}
+
+static void check_links(const struct sm_reader *in, const struct graph *g)
+{
+	for (size_t i = 0; i < g->links; i++) {
+		if (g->source[i] >= g->nodes || g->target[i] >= g->nodes)
+			sm_bad(in, "link %zu joins nodes %u and %u of %zu", i, g->source[i],
+				g->target[i], g->nodes);
+		if (!isfinite(g->weight[i]) || (g->weight_exact && !(fabs(g->weight_exact[i]) <= (double)FLT_MAX)))
+			sm_bad(in, "link %zu: the weight is no number of f4", i);
+	}
+}
+
+static void check_groups(const struct sm_reader *in, const struct graph *g)
+{
+	size_t units = g->groups;
+	bool *used = xcalloc(g->groups, sizeof *used);
+
+	for (size_t i = 0; i < g->nodes; i++) {
+		if (g->group[i] < -1 || (g->group[i] >= 0 && (size_t)g->group[i] >= g->groups))
+			sm_bad(in, "node %zu is in group %d of %zu", i, g->group[i], g->groups);
+		if (g->group[i] < 0)
+			units++;
+		else
+			used[g->group[i]] = true;
+	}
+	for (size_t i = 0; i < g->groups; i++)
+		if (!used[i])
+			sm_bad(in, "group %zu is empty", i);
+	free(used);
+	for (size_t i = 0; i < g->group_links; i++) {
+		if (g->group_link_source[i] >= units || g->group_link_target[i] >= units)
+			sm_bad(in, "group link %zu joins units %u and %u of %zu", i,
+				g->group_link_source[i], g->group_link_target[i], units);
+		if (!isfinite(g->group_link_weight[i]) || !isfinite(g->group_link_abs[i])
+				|| (g->group_link_influence && !isfinite(g->group_link_influence[i])))
+			sm_bad(in, "group link %zu: the weight is no number", i);
+	}
+}
+
+void read_graph(struct sm_reader *in, const struct sm_frame *header, struct graph *g)
+{
+	static const char *const what[] = {"nodes", "links", "document"};
+
+	*g = (struct graph){.nodes = SM_ANY, .links = SM_ANY};
+	sm_want_kind(in, header, "graph");
+	while (sm_read_frame(in, add_frame(g))) {
+		const struct sm_frame *f = &g->frame[g->frames - 1];
+		if (g->frames - 1 == NODE_FRAME) {
+			take_columns(g, NODE_FRAME, in, f);
+			check_nodes(in, g);
+		} else if (g->frames - 1 == LINK_FRAME) {
+			take_columns(g, LINK_FRAME, in, f);
+			check_links(in, g);
+		} else if (g->frames - 1 == DOCUMENT_FRAME) {
+			g->document = sm_want_string(in, f, "json");
+		} else if (sm_find_field(f, "group")) {
+			if (g->group)
+				sm_bad(in, "a second frame of groups");
+			g->groups = g->group_links = SM_ANY;
+			take_columns(g, GROUP_FRAME, in, f);
+			check_groups(in, g);
+		}
+	}
+	sm_frame_free(&g->frame[--g->frames]);
+	if (g->frames == 0)
+		g->nodes = g->links = 0;
+	else if (g->frames <= DOCUMENT_FRAME)
+		sm_bad(in, "the graph ends before its frame of %s", what[g->frames]);
+}
+
+void graph_set_frames(struct graph *g)
+{
+	set_columns(add_frame(g), NODE_FRAME, g);
+	set_columns(add_frame(g), LINK_FRAME, g);
+	sm_set_string(add_frame(g), "json", g->document);
+}
+
+void write_graph(struct sm_writer *out, const struct graph *g)
+{
+	for (size_t i = 0; i < g->frames; i++)
+		sm_write_frame(out, &g->frame[i]);
+	sm_write_end(out);
+}
+
+/* -- Groups ------------------------------------------------------------------------------------ */
+
+size_t graph_units(uint32_t *unit, const struct graph *g)
+{
+	size_t units = g->groups;
+
+	for (size_t i = 0; i < g->nodes; i++)
+		unit[i] = g->group && g->group[i] >= 0 ? (uint32_t)g->group[i] : (uint32_t)units++;
+	return units;
+}
+
+static int compare_unit_links(const void *a, const void *b)
+{
+	const struct unit_link *x = a, *y = b;
+
+	if (x->target != y->target)
+		return x->target < y->target ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return (x->link > y->link) - (x->link < y->link);
+}
+
+struct unit_link *unit_links(const uint32_t *unit, const uint32_t *source, const uint32_t *target, size_t links,
+	size_t *n)
+{
+	struct unit_link *all = xalloc(links, sizeof *all);
+
+	*n = 0;
+	for (size_t i = 0; i < links; i++)
+		if (unit[source[i]] != unit[target[i]])
+			all[(*n)++] = (struct unit_link){unit[source[i]], unit[target[i]], i};
+	qsort(all, *n, sizeof *all, compare_unit_links);
+	return all;
+}
+
+double exact_weight(const struct graph *g, size_t link)
+{
+	return g->weight_exact ? g->weight_exact[link] : (double)g->weight[link];
+}
+
+/* (links): the share of each link in the influence of its target; NULL where cycles keep it from settling. */
+static double *link_influence(const struct graph *g)
+{
+	double *share = xalloc(g->links, sizeof *share), *weight = xalloc(g->nodes, sizeof *weight);
+	double *total = xalloc(g->nodes, sizeof *total), *work = xalloc(2 * g->nodes, sizeof *work);
+	size_t *link = ordered_links(g->source, g->target, g->nodes, g->links, NULL);
+
+	for (size_t i = 0; i < g->links; i++)
+		share[i] = g->source[i] == g->target[i] ? 0 : fabs(exact_weight(g, i));
+	link_shares(share, g->target, share, work, g->nodes, g->links);
+	graph_logit_weights(weight, g);
+	bool settled = node_influence(total, weight, g->source, g->target, share, link, work, g->nodes, g->links);
+	for (size_t i = 0; i < g->links; i++)
+		share[i] *= total[g->target[i]];
+	free(link);
+	free(work);
+	free(total);
+	free(weight);
+	if (!settled)
+		free(share);
+	return settled ? share : NULL;
+}
+
+static void sum_links(struct graph *g)
+{
+	uint32_t *unit = xalloc(g->nodes, sizeof *unit);
+	double *flow = link_influence(g);
+	size_t n, sums = 0;
+
+	graph_units(unit, g);
+	struct unit_link *all = unit_links(unit, g->source, g->target, g->links, &n);
+	uint32_t *source = graph_keep(g, xalloc(n, sizeof *source));
+	uint32_t *target = graph_keep(g, xalloc(n, sizeof *target));
+	float *weight = graph_keep(g, xalloc(n, sizeof *weight));
+	float *absolute = graph_keep(g, xalloc(n, sizeof *absolute));
+	float *influence = flow ? graph_keep(g, xalloc(n, sizeof *influence)) : NULL;
+	for (size_t i = 0; i < n; sums++) {
+		double sum = 0, size = 0, flows = 0;
+		source[sums] = all[i].source;
+		target[sums] = all[i].target;
+		while (i < n && all[i].source == source[sums] && all[i].target == target[sums]) {
+			double w = exact_weight(g, all[i++].link);
+			sum += w;
+			size += fabs(w);
+			flows += flow ? flow[all[i - 1].link] : 0;
+		}
+		if (size > (double)FLT_MAX)
+			die("the weights between units %u and %u sum to %g: too large for f4",
+				source[sums], target[sums], size);
+		weight[sums] = (float)sum;
+		absolute[sums] = (float)size;
+		if (flow)
+			influence[sums] = (float)flows;
+	}
+	g->group_links = sums;
+	g->group_link_source = source, g->group_link_target = target;
+	g->group_link_weight = weight, g->group_link_abs = absolute, g->group_link_influence = influence;
+	free(flow);
+	free(all);
+	free(unit);
+}
+
+void graph_set_groups(struct graph *g, const int32_t *group, size_t groups, const char *const *name)
+{
+	size_t n = 0;
+
+	if (!g->document)
+		return;
+	for (size_t i = 0; i < g->frames; i++)
+		if (i >= GROUP_FRAME && sm_find_field(&g->frame[i], "group"))
+			sm_frame_free(&g->frame[i]);
+		else
+			g->frame[n++] = g->frame[i];
+	g->frames = n;
+	g->group = group;
+	g->groups = groups;
+	g->group_name = name;
+	sum_links(g);
+	set_columns(add_frame(g), GROUP_FRAME, g);
+}
+
+/* -- Part of a graph --------------------------------------------------------------------------- */
+
+/* Keeps `left` of the n rows of a field that has so many. */
+static void keep_rows(struct graph *g, struct sm_field *f, const bool *kept, size_t n, size_t left)
+{
+	size_t to = 0, size = 1;
+
+	if (f->kind == SM_STRINGS && f->strings.n == n) {
+		const char **item = graph_keep(g, xalloc(left, sizeof *item));
+		for (size_t i = 0; i < n; i++)
+			if (kept[i])
+				item[to++] = f->strings.item[i];
+		f->strings = (struct sm_strings){left, item};
+	} else if (f->kind == SM_TENSOR && f->tensor.rank > 0 && f->tensor.shape[0] == n) {
+		for (size_t k = 1; k < f->tensor.rank; k++)
+			size *= f->tensor.shape[k];
+		size *= sm_dtype_size(f->tensor.dtype);
+		char *data = graph_keep(g, xalloc(left, size));
+		for (size_t i = 0; i < n; i++)
+			if (kept[i])
+				memcpy(data + to++ * size, (const char *)f->tensor.data + i * size, size);
+		f->tensor.data = data;
+		f->tensor.shape[0] = left;
+	}
+}
+
+/* Of the arrays of a frame and of all else in it that has a row for each of n. */
+static void keep_part(struct graph *g, int frame, const bool *kept, size_t n, size_t left)
+{
+	struct sm_frame *f = &g->frame[frame];
+
+	for (size_t i = 0; i < f->n; i++)
+		keep_rows(g, &f->field[i], kept, n, left);
+	take_columns(g, frame, NULL, f);
+}
+
+static uint32_t *renumbered(struct graph *g, const uint32_t *node, const uint32_t *number)
+{
+	uint32_t *to = graph_keep(g, xalloc(g->links, sizeof *to));
+
+	for (size_t i = 0; i < g->links; i++)
+		to[i] = number[node[i]];
+	return to;
+}
+
+/* The groups of the n nodes that the graph had, without those that have none left. */
+static void keep_groups(struct graph *g, const bool *kept, size_t n)
+{
+	int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
+	int32_t *number = xalloc(g->groups, sizeof *number);
+	bool *any = xcalloc(g->groups, sizeof *any);
+	const char **name = graph_keep(g, xalloc(g->groups, sizeof *name));
+	size_t groups = 0, nodes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (kept[i] && g->group[i] >= 0)
+			any[g->group[i]] = true;
+	for (size_t i = 0; i < g->groups; i++)
+		if (any[i]) {
+			name[groups] = graph_keep(g, xasprintf("%s", g->group_name[i]));
+			number[i] = (int32_t)groups++;
+		}
+	for (size_t i = 0; i < n; i++)
+		if (kept[i])
+			group[nodes++] = g->group[i] < 0 ? -1 : number[g->group[i]];
+	free(any);
+	free(number);
+	graph_set_groups(g, group, groups, name);
+}
+
+void graph_keep_only(struct graph *g, const bool *node, const bool *link)
+{
+	size_t nodes = g->nodes, links = g->links, n = 0, l = 0;
+	uint32_t *number = xalloc(nodes, sizeof *number);
+	bool *kept = xalloc(links, sizeof *kept);
+
+	for (size_t i = 0; i < nodes; i++) {
+		number[i] = (uint32_t)n;
+		n += node[i];
+	}
+	for (size_t i = 0; i < links; i++)
+		l += kept[i] = link[i] && node[g->source[i]] && node[g->target[i]];
+	if (g->frames > 0) {
+		g->nodes = n;
+		g->links = l;
+		keep_part(g, NODE_FRAME, node, nodes, n);
+		keep_part(g, LINK_FRAME, kept, links, l);
+		graph_set(g, "source", renumbered(g, g->source, number));
+		graph_set(g, "target", renumbered(g, g->target, number));
+	}
+	if (g->group)
+		keep_groups(g, node, nodes);
+	free(kept);
+	free(number);
+}
+
+size_t *ordered_links(const uint32_t *source, const uint32_t *target, size_t nodes, size_t links, uint32_t *cycle)
+{
+	uint32_t *order = xalloc(nodes + 1, sizeof *order);
+	size_t *work = xalloc(2 * nodes + links + 1, sizeof *work), *link = xalloc(links, sizeof *link);
+	size_t n = topological_order(order, link, source, target, work, nodes, links);
+
+	if (n < nodes) {
+		if (cycle)
+			*cycle = order[n];
+		free(link);
+		link = NULL;
+	}
+	free(work);
+	free(order);
+	return link;
+}
+
+/* -- Ranks and weights ------------------------------------------------------------------------- */
+
+struct place {
+	double influence, strength;
+	uint32_t node;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->influence != y->influence)
+		return x->influence < y->influence ? -1 : 1;
+	if (x->strength != y->strength)
+		return x->strength > y->strength ? -1 : 1;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+void graph_rank(uint32_t *ranked, const struct graph *g)
+{
+	struct place *place = xalloc(g->nodes, sizeof *place);
+
+	for (size_t i = 0; i < g->nodes; i++)
+		place[i] = (struct place){isnan(g->influence[i]) ? HUGE_VAL
+			: (double)g->influence[i], 0, (uint32_t)i};
+	for (size_t i = 0; i < g->links; i++)
+		place[g->source[i]].strength += fabs((double)g->weight[i]);
+	qsort(place, g->nodes, sizeof *place, compare_places);
+	for (size_t i = 0; i < g->nodes; i++)
+		ranked[i] = place[i].node;
+	free(place);
+}
+
+/* Beyond this it is no probability, however it was rounded, and influence need not fit f4. */
+#define MOST_PROBABLE 1.01
+
+void graph_logit_weights(double *weight, const struct graph *g)
+{
+	size_t logits = 0, known = 0;
+	double sum = 0;
+
+	for (size_t i = 0; i < g->nodes; i++) {
+		bool logit = g->type[i] == LOGIT_NODE;
+		struct span value = logit ? json_find(g->node_json[i], "token_prob") : (struct span){0};
+		weight[i] = 0;
+		if (value.n > 0 && strchr("0123456789", *value.text)) {
+			weight[i] = strtod(value.text, NULL);
+			known++;
+		}
+		logits += logit;
+		sum += weight[i];
+	}
+	if (known == logits && sum > 0 && sum <= MOST_PROBABLE * (double)logits)
+		return;
+	for (size_t i = 0; i < g->nodes; i++)
+		weight[i] = g->type[i] == LOGIT_NODE ? 1 / (double)logits : 0;
+}

@@ -1,0 +1,33 @@
+/* Kernels: costs between points. */
+#ifndef KERNEL_COST_H
+#define KERNEL_COST_H
+
+#include "base/simd.h"
+
+/* One point a lane: lane[k][i] = x[row[i]][k] for x (., d), n rows of it, or the first n when row
+ * is NULL; lane (d, padded(n)), 0 beyond n. */
+void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size_t d);
+
+/* cost[j][i] = |y_j - x_i|^p, p 1 or 2, Euclidean: cost (m, padded(n)), 0 beyond n; y_j is row[j]
+ * of y (., d), or its row j when row is NULL; x (d, padded(n)) from lay_points(). By the
+ * differences themselves, so that nothing cancels, d(x, y) has the bits of d(y, x), and no cost
+ * depends on which others are computed beside it. */
+void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n,
+	size_t d, int p);
+
+struct costs {
+	double mean, largest;
+};
+
+struct costs summarise_costs(const float *cost, size_t n, size_t m);
+/* Rows row[0 .. m) of a table (., padded(n)) as a matrix of its own, and what summarise_costs()
+ * says of it. */
+struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);
+
+/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow; f (padded(n)) is
+ * -infinity beyond n. */
+void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);
+/* sum_i a_i f_i + sum_j b_j g_j for this g: below the transport cost, but for rounding. */
+double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m);
+
+#endif

@@ -1,0 +1,368 @@
+#include "kernel/emd.h"
+
+#include "kernel/cost.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+enum { BLOCK = 1024 };		/* pairs, about, that are priced at a time */
+
+/* The basis is a spanning tree of the m columns and n rows, which are its nodes in this order; the
+ * last is the root.
+ *
+ * Masses are whole: multiples of 2^16 that sum to 2^62, but every column has one unit more and the
+ * last row m. No set of columns then weighs what a set of rows does, so all flows in a tree are
+ * positive, every pivot lowers the cost, and none can come back. */
+struct basis {
+	size_t n, m, ld;
+	const float *cost;
+	int64_t *flow;				/* between a node and its parent */
+	double *potential;			/* u and v: C_ji = u_j + v_i in the tree */
+	float *u, *v;				/* the same for pricing; v (ld) is -infinity beyond n */
+	uint32_t *parent, *depth, *child, *next, *last;	/* first child, next and last sibling */
+};
+
+static double cost_between(const struct basis *t, uint32_t a, uint32_t b)
+{
+	uint32_t j = a < b ? a : b, i = (a < b ? b : a) - (uint32_t)t->m;
+
+	return (double)t->cost[j * t->ld + i];
+}
+
+static double reduced_cost(const struct basis *t, uint32_t a, uint32_t b)
+{
+	return cost_between(t, a, b) - t->potential[a] - t->potential[b];
+}
+
+static void hang(struct basis *t, uint32_t node, uint32_t parent, int64_t flow)
+{
+	uint32_t first = t->child[parent];
+
+	t->parent[node] = parent;
+	t->flow[node] = flow;
+	t->next[node] = first;
+	t->last[node] = NONE;
+	if (first != NONE)
+		t->last[first] = node;
+	t->child[parent] = node;
+}
+
+static void unhang(struct basis *t, uint32_t node)
+{
+	uint32_t next = t->next[node], last = t->last[node];
+
+	if (next != NONE)
+		t->last[next] = last;
+	if (last != NONE)
+		t->next[last] = next;
+	else
+		t->child[t->parent[node]] = next;
+}
+
+static void set_potential(struct basis *t, uint32_t node, double x)
+{
+	t->potential[node] = x;
+	*(node < t->m ? t->u + node : t->v + node - t->m) = (float)x;
+}
+
+/* The next node below `top` in the order of depth first, or NONE; *depth is that of the node. */
+static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t node, uint32_t *depth)
+{
+	if (t->child[node] != NONE) {
+		++*depth;
+		return t->child[node];
+	}
+	for (; node != top; node = t->parent[node], --*depth)
+		if (t->next[node] != NONE)
+			return t->next[node];
+	return NONE;
+}
+
+/* New depths below and with `top`, and potentials: those of its own side rise by `rise`, the others
+ * fall. */
+static void shift(struct basis *t, uint32_t top, double rise)
+{
+	uint32_t depth = t->depth[t->parent[top]] + 1;
+	double of_col = top < t->m ? rise : -rise;
+
+	for (uint32_t node = top; node != NONE; node = next_below(t, top, node, &depth)) {
+		t->depth[node] = depth;
+		set_potential(t, node, t->potential[node] + (node < t->m ? of_col : -of_col));
+	}
+}
+
+/* All depths and potentials from the root's, so that rounding does not add up. */
+static void settle(struct basis *t)
+{
+	uint32_t root = (uint32_t)(t->n + t->m) - 1, depth = 0;
+
+	t->depth[root] = 0;
+	for (uint32_t node = root; (node = next_below(t, root, node, &depth)) != NONE; ) {
+		uint32_t parent = t->parent[node];
+		t->depth[node] = depth;
+		set_potential(t, node, cost_between(t, node, parent) - t->potential[parent]);
+	}
+}
+
+/* The part below the pair of `out` and its parent is hung by its node a below b, with this flow
+ * between them. */
+static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
+{
+	double excess = reduced_cost(t, a, b);
+
+	for (uint32_t node = a, parent = b, up; ; parent = node, node = up) {
+		int64_t below = t->flow[node];
+		up = t->parent[node];
+		unhang(t, node);
+		hang(t, node, parent, flow);
+		flow = below;
+		if (node == out)
+			break;
+	}
+	shift(t, a, excess);
+}
+
+/* The pair of column j and row i joins the tree, and takes mass round the cycle that it closes
+ * until a pair has none. */
+static void pivot(struct basis *t, uint32_t j, uint32_t i)
+{
+	int64_t mass = INT64_MAX;
+	uint32_t a = j, b = i, out = NONE;
+	bool out_below_row = false;
+
+	while (a != b)
+		if (t->depth[a] >= t->depth[b]) {
+			if (a < t->m && t->flow[a] < mass)
+				mass = t->flow[out = a], out_below_row = false;
+			a = t->parent[a];
+		} else {
+			if (b >= t->m && t->flow[b] < mass)
+				mass = t->flow[out = b], out_below_row = true;
+			b = t->parent[b];
+		}
+	for (uint32_t k = j; k != a; k = t->parent[k])
+		t->flow[k] += k < t->m ? -mass : mass;
+	for (uint32_t k = i; k != a; k = t->parent[k])
+		t->flow[k] += k < t->m ? mass : -mass;
+	if (out_below_row)
+		rehang(t, out, i, j, mass);
+	else
+		rehang(t, out, j, i, mass);
+}
+
+/* The least C_ji - v_i of a column and its row, lowest first. */
+static inline float least_of_column(const struct basis *t, size_t j, const float *v, uint32_t *row)
+{
+	const lanes *c = (const lanes *)(t->cost + j * t->ld);
+	lanes least = (lanes){0} + INFINITY;
+	mask at = {0};
+
+	for (size_t i = 0; i < t->ld / LANES; i++) {
+		lanes x = c[i] - ((const lanes *)v)[i];
+		mask less = x < least;
+		least = (lanes)CHOOSE(less, (mask)x, (mask)least);
+		at = CHOOSE(less, (mask){0} + (int32_t)i, at);
+	}
+	float best = lane_min(&least);
+	*row = UINT32_MAX;
+	for (size_t l = 0; l < LANES; l++) {
+		uint32_t here = (uint32_t)at[l] * LANES + (uint32_t)l;
+		*row = least[l] == best && here < *row ? here : *row;
+	}
+	return best;
+}
+
+/* The pair of the least reduced cost C_ji - u_j - v_i in the next block of columns in which one is
+ * below -tol. */
+MULTIVERSION
+static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col, uint32_t *row)
+{
+	size_t block = BLOCK / t->ld + 1;
+
+	for (size_t done = 0; done < t->m; ) {
+		size_t end = *from + block < t->m ? *from + block : t->m;
+		lanes least = (lanes){0} - tol;
+		mask at = (mask){0} - 1;
+		for (size_t j = *from; j < end; j++) {
+			const lanes *c = (const lanes *)(t->cost + j * t->ld), *v = (const lanes *)t->v;
+			lanes best = c[0] - v[0];
+			for (size_t i = 1; i < t->ld / LANES; i++) {
+				lanes x = c[i] - v[i];
+				best = SMALLER(lanes, mask, x, best);
+			}
+			best -= t->u[j];
+			mask less = best < least;
+			least = (lanes)CHOOSE(less, (mask)best, (mask)least);
+			at = CHOOSE(less, (mask){0} + (int32_t)j, at);
+		}
+		done += end - *from;
+		*from = end < t->m ? end : 0;
+		float best = lane_min(&least);
+		if (!(best < -tol))
+			continue;
+		for (size_t l = 0; l < LANES; l++)
+			if (least[l] == best)
+				*col = (uint32_t)at[l];
+		least_of_column(t, *col, t->v, row);
+		return true;
+	}
+	return false;
+}
+
+/* The least reduced cost of all, in double. */
+MULTIVERSION
+static double price_all(const struct basis *t, uint32_t *col, uint32_t *row)
+{
+	const double *u = t->potential, *v = u + t->m;
+	double least = INFINITY;
+
+	for (size_t j = 0; j < t->m; j++) {
+		const float *restrict c = t->cost + j * t->ld;
+		double best = INFINITY;
+		#pragma omp simd reduction(min:best)
+		for (size_t i = 0; i < t->n; i++) {
+			double x = (double)c[i] - v[i];
+			best = x < best ? x : best;
+		}
+		if (best - u[j] >= least)
+			continue;
+		least = best - u[j];
+		*col = (uint32_t)j;
+		for (size_t i = t->n; i-- > 0; )
+			if ((double)c[i] - v[i] == best)
+				*row = (uint32_t)i;
+	}
+	return least;
+}
+
+/* Weights to masses; returns the weight of one unit. */
+static void whole_masses(int64_t *mass, const float *weight, size_t n)
+{
+	int64_t rest = (int64_t)1 << 46;
+	size_t largest = 0;
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double)weight[i];
+	for (size_t i = 0; i < n; i++) {
+		mass[i] = (int64_t)((double)weight[i] / sum * 0x1p46);
+		rest -= mass[i];
+		largest = mass[i] > mass[largest] ? i : largest;
+	}
+	mass[largest] += rest;
+	for (size_t i = 0; i < n; i++)
+		mass[i] *= 1 << 16;
+}
+
+/* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to
+ * two, then what is left. pair (m + n - 1, 2), mass. */
+MULTIVERSION
+static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left,
+	int64_t *room, float *open)
+{
+	static const size_t most[] = {1, 2, SIZE_MAX};
+
+	memcpy(open, t->v, t->ld * sizeof *open);
+	for (size_t round = 0; round < sizeof most / sizeof *most; round++)
+		for (uint32_t j = 0, row; j < t->m; j++)
+			for (size_t k = 0; left[j] > 0 && k < most[round]; k++, pair += 2, mass++) {
+				least_of_column(t, j, open, &row);
+				*mass = left[j] < room[row] ? left[j] : room[row];
+				left[j] -= *mass;
+				room[row] -= *mass;
+				if (room[row] == 0)
+					open[row] = -INFINITY;
+				pair[0] = j;
+				pair[1] = (uint32_t)t->m + row;
+			}
+}
+
+/* Hangs these pairs as a tree, leaves first. What is left of a node's neighbours and pairs is known
+ * by their exclusive or: of a leaf it is the one. */
+static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass, uint32_t *degree)
+{
+	uint32_t nodes = (uint32_t)(t->n + t->m), root = nodes - 1;
+	uint32_t *neighbour = t->depth, *which = t->last;
+
+	for (uint32_t k = 0; k < nodes; k++) {
+		degree[k] = neighbour[k] = which[k] = 0;
+		t->child[k] = NONE;
+	}
+	for (uint32_t k = 0; k < 2 * (nodes - 1); k++) {
+		degree[pair[k]]++;
+		neighbour[pair[k]] ^= pair[k ^ 1];
+		which[pair[k]] ^= k / 2;
+	}
+	for (uint32_t k = 0; k < root; k++)
+		for (uint32_t leaf = k, up; leaf <= k && degree[leaf] == 1; leaf = up) {
+			uint32_t arc = which[leaf];
+			up = neighbour[leaf];
+			degree[leaf] = 0;
+			degree[up]--;
+			neighbour[up] ^= leaf;
+			which[up] ^= arc;
+			t->parent[leaf] = up;
+			t->flow[leaf] = mass[arc];
+		}
+	for (uint32_t k = 0; k < root; k++)
+		hang(t, k, t->parent[k], t->flow[k]);
+	set_potential(t, root, 0);		/* not what the caller had: far from 0 potentials are coarse */
+	settle(t);
+}
+
+size_t emd_workspace(size_t n, size_t m)
+{
+	return 4 * (n + m) + 4 * (n + m) + (2 * padded(n) + m + 1) / 2;
+}
+
+struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, float *v,
+	double *workspace)
+{
+	size_t nodes = n + m, ld = padded(n);
+	struct basis t = {n, m, ld, cost, .flow = (int64_t *)workspace, .potential = workspace + nodes};
+	int64_t *left = t.flow + 2 * nodes, *room = left + m, *mass = left + nodes;
+	struct emd result = {0};
+	double tol = 1e-12 * largest, least;
+	uint32_t col, row;
+
+	t.parent = (uint32_t *)(mass + nodes);
+	t.depth = t.parent + nodes;
+	t.child = t.depth + nodes;
+	t.next = t.child + nodes;
+	t.last = t.next + nodes;
+	uint32_t *degree = t.last + nodes, *pair = degree + nodes;
+	t.v = (float *)(pair + 2 * nodes);
+	t.u = t.v + ld;
+	float *open = t.u + m;
+
+	whole_masses(left, b, m);
+	whole_masses(room, a, n);
+	for (size_t j = 0; j < m; j++)
+		left[j]++;
+	room[n - 1] += (int64_t)m;
+	for (size_t i = 0; i < ld; i++)
+		t.v[i] = i < n ? v[i] : -INFINITY;
+	first_plan(&t, pair, mass, left, room, open);
+	hang_all(&t, pair, mass, degree);
+	for (size_t from = 0; ; pivot(&t, col, (uint32_t)m + row)) {
+		if (price(&t, &from, (float)(1e5 * tol), &col, &row)
+				&& reduced_cost(&t, col, (uint32_t)m + row) < -tol)
+			continue;
+		settle(&t);
+		if ((least = price_all(&t, &col, &row)) >= -tol)
+			break;
+	}
+	for (uint32_t k = 0; k < nodes - 1; k++)
+		result.cost += (double)t.flow[k] * 0x1p-62 * cost_between(&t, k, t.parent[k]);
+	whole_masses(left, b, m);
+	whole_masses(room, a, n);
+	for (size_t j = 0; j < m; j++)
+		result.dual += (double)left[j] * 0x1p-62 * (t.potential[j] + fmin(least, 0));
+	for (size_t i = 0; i < n; i++) {
+		result.dual += (double)room[i] * 0x1p-62 * t.potential[m + i];
+		v[i] = (float)t.potential[m + i];
+	}
+	return result;
+}

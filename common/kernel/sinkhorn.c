@@ -1,0 +1,338 @@
+#include "kernel/sinkhorn.h"
+
+#include "kernel/cost.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
+enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
+enum { WINDOW = 4 };	/* iterations over which the rate of convergence is measured */
+
+static const float low = 1e-12f, high = 1e12f;	/* scalings with which floats are exact enough */
+
+/* One pair's state. Beyond n, a and u are 0 and t is not; beyond m, b and v are 0. */
+struct problem {
+	size_t n, m, ld;
+	const float *cost;
+	float *kernel;			/* (m, ld), and up to a multiple of ROWS rows */
+	float *a, *u, *t, *x;		/* (ld): weights, scalings, K v, and room */
+	float *b, *v, *s;		/* (padded(m)): weights, scalings, K'u */
+	double *f, *g;			/* potentials, relative to a and b */
+	double epsilon;
+};
+
+/* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a
+ * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
+static inline void power_of_two(lanes *x)
+{
+	const lanes zero = {0}, floor = zero - 100, ceiling = zero + 126;
+	lanes c = (lanes)CHOOSE(*x < floor, (mask)floor, (mask)*x);
+	c = (lanes)CHOOSE(c > ceiling, (mask)ceiling, (mask)c);
+	lanes shifted = c + 12582912.0f;		/* its low bits are the nearest integer */
+	lanes r = c - (shifted - 12582912.0f);
+	lanes y = zero + 9.570100483e-3f;
+
+	y = y * r + 5.591786021e-2f;
+	y = y * r + 2.402474486e-1f;
+	y = y * r + 6.931218148e-1f;
+	y = y * r + 9.999992614e-1f;
+	*x = (lanes)((mask)y + ((mask)shifted << 23));
+}
+
+/* K at the potentials, and t = K b; u = a, v = b. Costs half of what log-domain steps do, and is as
+ * good while t keeps in range. */
+MULTIVERSION
+static bool kernel(struct problem *p)
+{
+	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	size_t width = p->ld / LANES;
+	const lanes *f = (const lanes *)p->x;
+	lanes *restrict t = (lanes *)p->t;
+	unsigned outside = 0;
+
+	for (size_t i = 0; i < p->ld; i++) {
+		p->x[i] = i < p->n ? (float)(p->f[i] * (double)scale) : 0;
+		p->t[i] = 0;
+		p->u[i] = p->a[i];
+	}
+	for (size_t j = 0; j < p->m; j++) {
+		const lanes *c = (const lanes *)(p->cost + j * p->ld);
+		lanes *restrict k = (lanes *)(p->kernel + j * p->ld);
+		float g = (float)(p->g[j] * (double)scale), b = p->v[j] = p->b[j];
+		for (size_t i = 0; i < width; i++) {
+			lanes y = f[i] + g - c[i] * scale;
+			power_of_two(&y);
+			k[i] = y;
+			t[i] += y * b;
+		}
+		for (size_t i = p->n; i < p->ld; i++)	/* y has the range of g here, and 0 * t has to be 0 */
+			p->kernel[j * p->ld + i] = 1;
+	}
+	for (size_t i = p->n; i < p->ld; i++)
+		p->t[i] = 1;
+	for (size_t i = 0; i < p->n; i++)
+		outside |= !(p->t[i] > low) | !(p->t[i] < high);
+	return !outside;
+}
+
+/* An exact half step in the log domain: g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon),
+ * then the same for f and g; and kernel(), whose t is then 1. */
+MULTIVERSION
+static void log_step(struct problem *p)
+{
+	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	const double unit = p->epsilon / 1.4426950408889634;
+	const lanes zero = {0};
+	size_t width = p->ld / LANES;
+	lanes *x = (lanes *)p->x, *restrict sum = (lanes *)p->t;
+
+	for (size_t i = 0; i < p->ld; i++)
+		p->x[i] = i < p->n ? (float)(p->f[i] / unit) : -1e30f;
+	for (size_t j = 0; j < p->m; j++) {
+		const lanes *c = (const lanes *)(p->cost + j * p->ld), *a = (const lanes *)p->a;
+		lanes least = zero + INFINITY, total = zero;
+		for (size_t i = 0; i < width; i++) {
+			lanes y = c[i] * scale - x[i];
+			least = SMALLER(lanes, mask, y, least);
+		}
+		float most = -lane_min(&least);
+		for (size_t i = 0; i < width; i++) {
+			lanes y = x[i] - c[i] * scale - most;
+			power_of_two(&y);
+			total += y * a[i];
+		}
+		p->g[j] = -unit * (log2((double)lane_sum(&total)) + (double)most);
+	}
+	for (size_t i = 0; i < width; i++) {
+		x[i] = zero + INFINITY;
+		sum[i] = zero;
+	}
+	for (size_t j = 0; j < p->m; j++)
+		for (size_t i = 0; i < width; i++) {
+			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale - (float)(p->g[j] / unit);
+			x[i] = SMALLER(lanes, mask, y, x[i]);
+		}
+	for (size_t j = 0; j < p->m; j++)
+		for (size_t i = 0; i < width; i++) {
+			lanes c = ((const lanes *)(p->cost + j * p->ld))[i];
+			lanes y = x[i] + (float)(p->g[j] / unit) - c * scale;
+			power_of_two(&y);
+			sum[i] += y * p->b[j];
+		}
+	for (size_t i = 0; i < p->n; i++)
+		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
+	kernel(p);
+}
+
+/* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a /
+ * (t u))^omega and v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as
+ * its Pade approximant at x = 1. ROWS columns at a time, whose parts of t are added as soon as
+ * their v is known, so K is read once. False when a scaling leaves its range: v and t are of no use
+ * then. */
+MULTIVERSION
+static bool scale(struct problem *p, float omega, float *residual)
+{
+	const float rest = 2 - omega;
+	const lanes *restrict a = (const lanes *)p->a;
+	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, error = {0};
+	size_t width = p->ld / LANES;
+	unsigned outside = 0;
+
+	for (size_t i = 0; i < width; i++) {
+		lanes goal = a[i] / t[i];
+		u[i] = goal * ((rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f));
+		t[i] = (lanes){0};
+	}
+	for (size_t j = 0; j < p->m; j += ROWS) {
+		const lanes *restrict k = (const lanes *)(p->kernel + j * p->ld);
+		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j), *b = (quarter *)(p->b + j);
+		lanes sum[ROWS] = {0};
+		for (size_t i = 0; i < width; i++)
+			for (size_t r = 0; r < ROWS; r++)
+				sum[r] += k[r * width + i] * u[i];
+		for (size_t q = 0; q < ROWS / 4; q++) {
+			lane_sums(&s[q], sum + 4 * q);
+			quarter goal = b[q] / (s[q] + 1e-37f);
+			v[q] = goal * ((rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f));
+		}
+		for (size_t i = 0; i < width; i++) {
+			lanes sum_of_rows = t[i];
+			for (size_t r = 0; r < ROWS; r++) {
+				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next columns */
+				sum_of_rows += k[r * width + i] * p->v[j + r];
+			}
+			t[i] = sum_of_rows;
+		}
+	}
+	for (size_t j = 0; j < padded(p->m); j += LANES) {
+		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j), d = v * *(lanes *)(p->s + j) - b;
+		error += (lanes)((mask)d & INT32_MAX);
+	}
+	for (size_t i = 0; i < width; i++)
+		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);
+	for (size_t j = 0; j < p->m; j++)
+		outside |= !(p->v[j] > low * p->b[j]) | !(p->v[j] < high * p->b[j]);
+	for (size_t i = 0; i < p->n; i++)
+		outside |= !(p->t[i] > low) | !(p->t[i] < high);
+	*residual = lane_sum(&error);
+	return !outside;
+}
+
+/* The potentials take in the scalings. */
+static void absorb(struct problem *p, bool both)
+{
+	for (size_t i = 0; i < p->n; i++)
+		p->f[i] += p->epsilon * (double)logf(p->u[i] / p->a[i]);
+	for (size_t j = 0; both && j < p->m; j++)
+		p->g[j] += p->epsilon * (double)logf(p->v[j] / p->b[j]);
+}
+
+/* The omega to go on with when the residual falls by `rate` an iteration at this one: the best
+ * there is, by Young's formula, for the rate that plain iterations would have (Thibault et al.
+ * 2021, sec. 4). Over-relaxed residuals may rise for a while before they fall; when they `rose`
+ * before, omega was too large. */
+static double relaxation(double omega, double rate, bool rose)
+{
+	if (rate >= 1)
+		return rose ? (1 + omega) / 2 : omega;
+	if (rate <= omega - 1)
+		return omega;
+	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
+	return fmin(2 / (1 + sqrt(1 - plain)), 1.98);
+}
+
+/* Iterates at p->epsilon, from the potentials, until the residual is at most tol or *iters is
+ * `last`. */
+static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *iters)
+{
+	float residual = 2, before = 0;
+	double omega = 1;
+	bool rose = false;
+
+	for (unsigned failed = !kernel(p); failed < 10; failed++) {
+		if (failed > 0)
+			log_step(p);
+		for (uint32_t k = 1; scale(p, (float)omega, &residual); k++) {
+			if (++*iters >= last || (double)residual <= tol)
+				return residual;
+			failed = 0;
+			if (k % WINDOW != 0)
+				continue;
+			if (k > WINDOW)
+				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW), rose);
+			rose = k > WINDOW && residual >= before;
+			before = residual;
+		}
+		absorb(p, false);
+	}
+	log_step(p);		/* no scalings will do; of this plan the rows' sums are right */
+	return 2;
+}
+
+/* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij -
+ * f_i), f being in x, -infinity beyond n. The plan is P = u K v after it was made feasible: rows
+ * and columns that sum to too much are scaled down, and what is then missing from a and b is
+ * carried from one to the other in proportion (Altschuler, Weed and Rigollet 2017, alg. 2). u, v
+ * and t are no more what they were. */
+MULTIVERSION
+static double feasible_cost(struct problem *p, double *lower)
+{
+	size_t width = p->ld / LANES;
+	const lanes *cost = (const lanes *)p->cost, *kernel = (const lanes *)p->kernel;
+	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, all = {0};
+	const lanes *f = (const lanes *)p->x;
+	float *missing = p->x;
+	double total = 0, carried = 0;
+
+	*lower = 0;
+	for (size_t i = 0; i < p->n; i++)
+		*lower += (double)p->a[i] * (double)p->x[i];
+	for (size_t i = 0; i < p->n; i++)
+		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);
+	for (size_t i = 0; i < width; i++)
+		t[i] = (lanes){0};
+	for (size_t j = 0; j < p->m; j++) {
+		lanes mass = {0}, work = {0}, least = cost[j * width] - f[0];
+		for (size_t i = 0; i < width; i++) {
+			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i], free = c - f[i];
+			mass += x;
+			work += x * c;
+			least = SMALLER(lanes, mask, free, least);
+		}
+		*lower += (double)p->b[j] * (double)lane_min(&least);
+		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
+		for (size_t i = 0; i < width; i++)
+			t[i] += kernel[j * width + i] * v;
+		total += (double)v * (double)lane_sum(&work);
+		p->v[j] = fmaxf(p->b[j] - v * sum, 0);		/* missing in this column */
+	}
+	for (size_t i = 0; i < p->ld; i++)
+		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
+	for (size_t i = 0; i < width; i++)
+		all += ((lanes *)missing)[i];
+	for (size_t j = 0; j < p->m; j++) {
+		lanes work = {0};
+		if (p->v[j] == 0)
+			continue;
+		for (size_t i = 0; i < width; i++)
+			work += ((lanes *)missing)[i] * cost[j * width + i];
+		carried += (double)p->v[j] * (double)lane_sum(&work);
+	}
+	return total + (carried > 0 ? carried / (double)lane_sum(&all) : 0);
+}
+
+size_t sinkhorn_workspace(size_t n, size_t m)
+{
+	/* doubles f, g; floats K, a, u, t, x, and b, v, s */
+	return n + m + ((m + ROWS) * padded(n) + 4 * padded(n) + 3 * padded(m)) / 2 + 8;
+}
+
+struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace)
+{
+	struct sinkhorn result = {0};
+	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;
+	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .epsilon = epsilon};
+	double slack = 4e-7 * largest, mass = 0;
+
+	p.f = workspace;
+	p.g = p.f + n;
+	p.kernel = (float *)(((uintptr_t)(p.g + m) + 63) & ~(uintptr_t)63);
+	p.a = p.kernel + rows * ld;
+	p.u = p.a + ld;
+	p.t = p.u + ld;
+	p.x = p.t + ld;
+	p.b = p.x + ld;
+	p.v = p.b + padded(m);
+	p.s = p.v + padded(m);
+	for (size_t k = 0; k < n + m; k++)
+		p.f[k] = largest / 4;			/* so that exponents lie on both sides of 0 */
+	memset(p.kernel + m * ld, 0, (size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
+	memcpy(p.a, a, n * sizeof *a);
+	memcpy(p.b, b, m * sizeof *b);
+	while (p.epsilon * 4 <= largest / 24)
+		p.epsilon *= 4;
+	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {
+		iterate(&p, 0.05, result.iters + STAGE, &result.iters);
+		absorb(&p, true);
+	}
+	p.epsilon = epsilon;
+	result.residual = iterate(&p, tol, max_iters, &result.iters);
+	for (size_t i = 0; i < n; i++)
+		mass += (double)(p.u[i] * p.t[i]);
+	absorb(&p, true);
+	for (size_t i = 0; i < n; i++)
+		result.dual += (double)a[i] * p.f[i];
+	for (size_t j = 0; j < m; j++)
+		result.dual += (double)b[j] * p.g[j];
+	result.dual -= epsilon * (mass - 1);
+	for (size_t i = 0; i < ld; i++)
+		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
+	memcpy(f, p.x, n * sizeof *f);
+	result.cost = feasible_cost(&p, &result.lower);
+	result.lower = fmax(result.lower - slack, 0);
+	result.upper = result.cost + slack;
+	return result;
+}

@@ -1,0 +1,31 @@
+/* Kernel: entropic optimal transport between weighted point sets. */
+#ifndef KERNEL_SINKHORN_H
+#define KERNEL_SINKHORN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sinkhorn {
+	double cost;		/* <P, C> of the plan made feasible */
+	double lower, upper;	/* of the exact transport cost, rounding included: by the potentials, and by that plan */
+	double dual;		/* min <P, C> + epsilon KL(P | a b'), by its dual */
+	uint32_t iters;
+	float residual;		/* L1 distance of the plan's marginals from a and b, before it was made feasible */
+};
+
+/* Entropic optimal transport (Cuturi 2013) between weights a (n) and b (m), positive and of sum 1,
+ * under cost (m, padded(n)), whose largest entry is `largest`: row j is column point j. Stops when
+ * the residual is at most tol, or after max_iters.
+ *
+ * Scaling iterations on P = u_i K_ij v_j, K = exp((f_i + g_j - C_ij) / epsilon), over-relaxed
+ * (Thibault et al. 2021); f and g take in u and v, exactly, whenever these leave the range of
+ * floats (Schmitzer 2019, alg. 2), so that any epsilon > 0 is stable; epsilon itself comes down to
+ * its value in steps of 4 (ibid., sec. 3.2).
+ *
+ * f (n): the row points' potentials, so that P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon) for
+ * some g. workspace: sinkhorn_workspace(n, m) doubles. */
+struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace);
+size_t sinkhorn_workspace(size_t n, size_t m);
+
+#endif

@@ -1,0 +1,30 @@
+/* Kernels: sparse matrices. */
+#ifndef KERNEL_SPARSE_H
+#define KERNEL_SPARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Row i has value[k] in column index[k], indptr[i] <= k < indptr[i + 1]; no column stands twice in
+ * a row. */
+struct sparse {
+	size_t *indptr;		/* (rows + 1) */
+	uint32_t *index;
+	float *value;
+};
+
+/* Of each column: how many entries, their sum, the sum of their squares; each (cols). */
+void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
+	size_t cols);
+
+/* Takes from[j] from the entries of column j. */
+void subtract_columns(struct sparse *x, const float *from, size_t rows);
+
+/* The columns of x as rows of y, which has room for them; entries ascend. */
+void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
+
+/* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same
+ * bits whichever of them is the vector. */
+void add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
+
+#endif

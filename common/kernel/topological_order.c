@@ -1,0 +1,54 @@
+#include "kernel/topological_order.h"
+
+#include <stdint.h>
+#include <string.h>
+
+void links_by_node(size_t *out, size_t *begin, const uint32_t *node, size_t nodes, size_t links)
+{
+	memset(begin, 0, (nodes + 1) * sizeof *begin);
+	for (size_t i = 0; i < links; i++)
+		begin[node[i]]++;
+	for (size_t k = 0, sum = 0; k <= nodes; k++)
+		begin[k] = sum += begin[k];
+	for (size_t i = links; i-- > 0;)
+		out[--begin[node[i]]] = i;
+}
+
+/* Every node that still has links into it has one from another such node: against these it is never far to a cycle. */
+static uint32_t node_of_cycle(const uint32_t *source, const uint32_t *target, const size_t *into, size_t *before,
+	size_t nodes, size_t links)
+{
+	uint32_t node = 0;
+
+	for (size_t i = 0; i < links; i++)
+		if (into[source[i]] > 0)
+			before[target[i]] = source[i];
+	while (into[node] == 0)
+		node++;
+	for (size_t i = 0; i < nodes; i++)
+		node = (uint32_t)before[node];
+	return node;
+}
+
+size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source, const uint32_t *target,
+	size_t *work, size_t nodes, size_t links)
+{
+	size_t *into = work, *begin = work + nodes, *out = begin + nodes + 1, n = 0, m = 0;
+
+	memset(into, 0, nodes * sizeof *into);
+	for (size_t i = 0; i < links; i++)
+		into[target[i]]++;
+	links_by_node(out, begin, source, nodes, links);
+	for (uint32_t i = 0; i < nodes; i++)
+		if (into[i] == 0)
+			order[n++] = i;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = begin[order[i]]; k < begin[order[i] + 1]; k++) {
+			link[m++] = out[k];
+			if (--into[target[out[k]]] == 0)
+				order[n++] = target[out[k]];
+		}
+	if (n < nodes)
+		order[n] = node_of_cycle(source, target, into, begin, nodes, links);
+	return n;
+}

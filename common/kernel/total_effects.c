@@ -1,0 +1,41 @@
+#include "kernel/total_effects.h"
+
+#include "base/simd.h"
+
+#include <math.h>
+#include <string.h>
+
+MULTIVERSION
+void total_effects(float *total, size_t first, size_t width, const uint32_t *source, const uint32_t *target,
+	const double *share, const size_t *link, size_t nodes, size_t links)
+{
+	for (size_t i = 0; i < nodes; i++)
+		memset(total + i * nodes + first, 0, width * sizeof *total);
+	for (size_t i = 0; i < links; i++) {
+		size_t s = source[link[i]];
+		float *to = total + target[link[i]] * nodes + first, part = (float)share[link[i]];
+		const float *from = total + s * nodes + first;
+		for (size_t k = 0; k < width; k++)
+			to[k] += part * from[k];
+		if (s >= first && s < first + width)
+			to[s - first] += part;
+	}
+}
+
+void effect_profile(float *profile, const float *total, size_t node, size_t nodes)
+{
+	double squares = 0;
+
+	profile[2 * nodes] = 0;
+	for (size_t i = 0; i < nodes; i++) {
+		profile[i] = total[node * nodes + i];
+		profile[nodes + i] = total[i * nodes + node];
+	}
+	for (size_t i = 0; i < 2 * nodes; i++)
+		squares += fabs((double)profile[i]);
+	if (squares == 0)
+		profile[2 * nodes] = 1;
+	for (size_t i = 0; i < 2 * nodes && squares > 0; i++)
+		profile[i] = copysignf((float)sqrt(fabs((double)profile[i]) / squares), profile[i]);
+}
+

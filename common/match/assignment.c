@@ -1,0 +1,199 @@
+#include "match/assignment.h"
+
+#include "base/die.h"
+#include "base/opt.h"
+#include "base/simd.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+enum { FIRST_LISTED = 32, MARGIN_LISTED = 512, STRIP = 16 };
+
+static void sift(struct candidate *heap, size_t n, size_t at)
+{
+	struct candidate x = heap[at];
+
+	for (size_t child; (child = 2 * at + 1) < n; at = child) {
+		child += child + 1 < n && heap[child + 1].key > heap[child].key;
+		if (heap[child].key <= x.key)
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = x;
+}
+
+/* The first column from j on, in steps of a strip, where one of a strip costs less than `limit`; or what is left. */
+MULTIVERSION
+static size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
+{
+	for (; j + STRIP <= end; j += STRIP) {
+		int any = 0;
+		for (size_t k = j; k < j + STRIP; k++)
+			any |= (double)cost[k] - v[k] < limit;
+		if (any)
+			break;
+	}
+	return j;
+}
+
+/* Lists the `count` columns of row i that cost least at prices v. Of equals those that come first from column i on
+ * cyclically, so that rows that like all columns alike list different ones. */
+static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v, size_t count)
+{
+	struct candidate *at = of->at = xrealloc(of->at, count, sizeof *at);
+	size_t n = 0, first = i % m;
+
+	cost += i * m;
+	for (int half = 0; half < 2; half++)
+		for (size_t j = half ? 0 : first, end = half ? first : m; j < end; ) {
+			if (n == count)
+				j = next_below(cost, v, j, end, at[0].key);
+			for (size_t stop = j + STRIP < end ? j + STRIP : end; j < stop; j++) {
+				double key = (double)cost[j] - v[j];
+				if (n == count && key < at[0].key) {
+					at[0] = (struct candidate){key, cost[j], (uint32_t)j};
+					sift(at, n, 0);
+				} else if (n < count && key < INFINITY) {
+					at[n++] = (struct candidate){key, cost[j], (uint32_t)j};
+					for (size_t l = n / 2; n == count && l-- > 0; )
+						sift(at, n, l);
+				}
+			}
+		}
+	of->beyond = count < m && n == count ? at[0].key : INFINITY;
+	for (size_t l = n / 2; n < count && l-- > 0; )
+		sift(at, n, l);
+	for (size_t left = n; left-- > 1; ) {		/* a heap sort: the dearest goes last */
+		struct candidate x = at[0];
+		at[0] = at[left];
+		at[left] = x;
+		sift(at, left, 0);
+	}
+	of->n = n;
+}
+
+static bool list_more(void *context, size_t i, const double *v)
+{
+	struct assignment *a = context;
+	struct candidates *of = &a->of[i];
+	double before = of->beyond;
+
+	while (of->beyond == before)
+		list_row(of, a->cost, i, a->m, v, 2 * of->n < a->m ? 2 * of->n : a->m);
+	return true;
+}
+
+static void list_rows(const struct assignment *a, size_t count)
+{
+	if (count > a->m)
+		count = a->m;
+	#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+	for (size_t i = 0; i < a->n; i++)
+		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
+}
+
+/* STRIP columns of the matrix, close together: (n, STRIP). */
+static void take_strip(float *strip, const struct assignment *a, size_t j, size_t count)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < count; k++)
+			strip[i * STRIP + k] = a->cost[i * a->m + j + k];
+}
+
+static void find_margins(struct optimum *o)
+{
+	const struct assignment *a = &o->a;
+	size_t n = a->n, m = a->m, done = 0, room = margin_workspace(n, m);
+	double *arrival = xalloc(n, sizeof *arrival), *workspace = xalloc(room, sizeof *workspace);
+
+	o->margin = xcalloc(n, sizeof *o->margin);
+	#pragma omp parallel for num_threads(threads)
+	for (size_t i = 0; i < n; i++)
+		margin_arcs(a, i);
+	margin_arrivals(arrival, a, workspace);
+	free(workspace);
+	#pragma omp parallel num_threads(threads)
+	{
+		double *own = xalloc(room, sizeof *own);
+		float *strip = a->cost ? xalloc(n, STRIP * sizeof *strip) : NULL;
+		#pragma omp for schedule(dynamic)
+		for (size_t j = 0; j < m; j += STRIP) {
+			size_t count = m - j < STRIP ? m - j : STRIP;
+			if (strip)
+				take_strip(strip, a, j, count);
+			for (size_t k = 0; k < count; k++) {
+				uint32_t i = a->row_of[j + k];
+				struct column column = {strip + k, STRIP};
+				if (i != UNASSIGNED)
+					o->margin[i] = assign_margin(a, i, strip ? &column : NULL, arrival, own);
+			}
+			#pragma omp critical
+			progress(done += count, m, "margins");
+		}
+		free(strip);
+		free(own);
+	}
+	free(arrival);
+}
+
+static struct assignment problem(size_t n, size_t m, double ceiling)
+{
+	return (struct assignment){
+		.n = n, .m = m, .ceiling = ceiling, .col_of = xalloc(n, sizeof(uint32_t)), .row_of = xalloc(m, sizeof(uint32_t)),
+		.paid = xalloc(n, sizeof(float)), .u = xalloc(n, sizeof(double)), .v = xcalloc(m, sizeof(double)),
+	};
+}
+
+static bool solve(const struct assignment *a)
+{
+	double *workspace = xalloc(assign_workspace(a->n, a->m), sizeof *workspace);
+	bool found = assign(a, workspace);
+
+	free(workspace);
+	return found;
+}
+
+bool optimum_of_matrix(struct optimum *o, const float *cost, size_t n, size_t m, double ceiling, bool margins)
+{
+	*o = (struct optimum){problem(n, m, ceiling), NULL};
+	o->a.cost = cost;
+	o->a.of = xcalloc(n, sizeof *o->a.of);
+	o->a.more = list_more;
+	o->a.context = &o->a;
+	list_rows(&o->a, FIRST_LISTED);
+	bool found = solve(&o->a);
+	if (found && margins) {
+		list_rows(&o->a, m < MARGIN_LISTED ? m : MARGIN_LISTED * MARGIN_LISTED / m + 64);
+		find_margins(o);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(o->a.of[i].at);
+	free(o->a.of);
+	o->a.of = NULL;
+	return found;
+}
+
+bool optimum_of_lists(struct optimum *o, struct candidates *of, size_t n, size_t m, double ceiling,
+	bool (*more)(void *context, size_t i, const double *v), void *context)
+{
+	*o = (struct optimum){problem(n, m, ceiling), NULL};
+	o->a.of = of;
+	o->a.more = more;
+	o->a.context = context;
+	bool found = solve(&o->a);
+	if (found)
+		find_margins(o);
+	return found;
+}
+
+void optimum_free(struct optimum *o)
+{
+	free(o->a.col_of);
+	free(o->a.row_of);
+	free(o->a.paid);
+	free(o->a.u);
+	free(o->a.v);
+	free(o->margin);
+	*o = (struct optimum){0};
+}

@@ -1,0 +1,164 @@
+#include "match/column_generation.h"
+
+#include "base/die.h"
+#include "distance/bounds.h"
+#include "distance/transport.h"
+#include "match/assignment_topk.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 8 };		/* pairs solved at once */
+
+struct completion {
+	const struct distances *d;
+	struct candidates *of;
+	bool flipped;			/* lists are of columns */
+	size_t m;			/* of a list's features, from which the others come */
+	struct set set[2];
+	struct entropic settings;
+	int p;
+	struct stage stage;
+	struct bounds bounds;		/* (lists, m) */
+	unsigned char *known;		/* (lists, m) bits */
+	size_t solved;
+};
+
+static bool known(const struct completion *c, size_t x, size_t y)
+{
+	return c->known[(x * c->m + y) / 8] >> (x * c->m + y) % 8 & 1;
+}
+
+static void make_known(struct completion *c, size_t x, size_t y)
+{
+	c->known[(x * c->m + y) / 8] |= (unsigned char)(1 << (x * c->m + y) % 8);
+}
+
+/* Less a little for what floats round. */
+static double lower_bound(const struct completion *c, size_t x, size_t y)
+{
+	double cost = (double)bounds_row(&c->bounds, x)[y] * c->bounds.unit;
+	double dist = (c->p == 1 ? cost : sqrt(cost)) * (1 - 1e-5);
+
+	return fmax(dist, least_unlisted(c->d, c->flipped ? y : x));
+}
+
+static double real(const struct sm_frame *header, const char *name)
+{
+	const struct sm_field *f = sm_find_field(header, name);
+
+	return f && f->kind == SM_REAL ? f->real : f && f->kind == SM_INTEGER ? (double)f->integer : NAN;
+}
+
+/* The solver that made the distances. */
+static struct solver solver_of(struct completion *c, const struct sm_frame *header)
+{
+	const char *metric = sm_get_string(header, "metric", "unknown");
+
+	c->p = real(header, "p") == 2 ? 2 : 1;
+	if (strcmp(metric, "emd") == 0)
+		return exact_solver();
+	if (strcmp(metric, "sinkhorn") != 0)
+		die("--complete: distances by %s are cheap to have in full; it completes those of emd and sinkhorn", metric);
+	c->settings = (struct entropic){.p = c->p, .epsilon = real(header, "epsilon"), .epsilon_abs = real(header, "epsilon_abs"),
+		.tol = real(header, "tol"), .max_iters = (size_t)real(header, "max_iters")};
+	if ((isnan(c->settings.epsilon) && isnan(c->settings.epsilon_abs)) || !(c->settings.tol >= 0)
+			|| !(real(header, "max_iters") >= 1))
+		die("--complete: the header of the distances does not say how sinkhorn was set");
+	return entropic_solver(&c->settings);
+}
+
+struct completion *completion_open(const struct distances *d, const struct sm_frame *header, char *const operand[2],
+	struct candidates *of, bool flipped)
+{
+	struct completion *c = xalloc(1, sizeof *c);
+
+	*c = (struct completion){.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
+	read_sets(operand, c->set);
+	const struct set *row = &c->set[0], *col = &c->set[1];
+	for (int side = 0; side < 2; side++)
+		if (!same_ids(side ? &d->col : &d->row, &c->set[side].ids))
+			die("%s: not the features of the distances' %s", c->set[side].name, side ? "columns" : "rows");
+	struct solver solver = solver_of(c, header);
+	c->stage = (struct stage){.row = row->ids, .col = col->ids, .chosen = true};
+	pairs_open(&c->stage, row, col, c->p, &solver);
+	c->bounds = flipped ? bounds_open(col, 0, col->ids.n, row, c->p) : bounds_open(row, 0, row->ids.n, col, c->p);
+	c->known = xcalloc(d->row.n / 8 + 1, d->col.n + 8);
+	for (size_t i = 0; i < d->row.n; i++)
+		for (size_t k = 0; k < d->k; k++) {
+			size_t j = d->at[i * d->k + k];
+			make_known(c, flipped ? j : i, flipped ? i : j);
+		}
+	return c;
+}
+
+/* The BATCH unsolved pairs of list x whose bounds less prices are least, and what the others exceed. */
+static size_t cheapest_bounds(const struct completion *c, size_t x, const double *v, struct candidate *best, double *beyond)
+{
+	size_t n = 0;
+
+	*beyond = INFINITY;
+	for (size_t y = 0; y < c->m; y++) {
+		if (known(c, x, y))
+			continue;
+		struct candidate next = {lower_bound(c, x, y) - v[y], 0, (uint32_t)y};
+		if (n == BATCH && next.key >= best[n - 1].key) {
+			*beyond = fmin(*beyond, next.key);
+			continue;
+		}
+		if (n == BATCH)
+			*beyond = fmin(*beyond, best[--n].key);
+		size_t at = n++;
+		for (; at > 0 && best[at - 1].key > next.key; at--)
+			best[at] = best[at - 1];
+		best[at] = next;
+	}
+	return n;
+}
+
+bool completion_more(void *context, size_t x, const double *v)
+{
+	struct completion *c = context;
+	struct candidates *of = &c->of[x];
+	struct candidate best[BATCH];
+	double beyond;
+	size_t n = cheapest_bounds(c, x, v, best, &beyond), kept = of->n;
+
+	if (n > 0 && best[0].key > of->beyond) {	/* bounds alone take the list's end farther */
+		of->beyond = best[0].key;
+		return true;
+	}
+	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	for (size_t k = 0; k < n; k++) {
+		uint32_t y = best[k].col, j = c->flipped ? (uint32_t)x : y;
+		struct entries out = {.dist = &best[k].cost};
+		c->stage.solve(c->stage.context, (size_t)omp_get_thread_num(), c->flipped ? y : x, &j, 1, &out);
+	}
+	of->at = xrealloc(of->at, kept + n, sizeof *of->at);
+	for (size_t k = 0; k < n; k++) {
+		make_known(c, x, best[k].col);
+		of->at[of->n++] = best[k];
+	}
+	for (size_t k = 0; k < of->n; k++)
+		of->at[k].key = (double)of->at[k].cost - v[of->at[k].col];
+	sort_candidates(of);
+	of->beyond = beyond;
+	c->solved += n;
+	progress(c->solved, c->d->row.n * c->d->col.n, "pairs, at most");
+	return true;
+}
+
+size_t completion_close(struct completion *c)
+{
+	size_t solved = c->solved;
+
+	pairs_close(c->stage.context);
+	bounds_free(&c->bounds);
+	free(c->known);
+	set_free(&c->set[0]);
+	set_free(&c->set[1]);
+	free(c);
+	return solved;
+}

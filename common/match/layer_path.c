@@ -1,0 +1,278 @@
+#include "match/layer_path.h"
+
+#include "base/die.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- Reading ------------------------------------------------------------------------------------ */
+
+/* The layer of the features on one side; NULL when there are none. */
+static const char *only_layer(const struct sm_reader *in, const struct ids *matched, const struct ids *rest)
+{
+	const char *layer = matched->n > 0 ? matched->layer[0] : rest->n > 0 ? rest->layer[0] : NULL;
+
+	for (size_t i = 0; i < matched->n + rest->n; i++) {
+		const char *other = i < matched->n ? matched->layer[i] : rest->layer[i - matched->n];
+		if (strcmp(layer, other) != 0)
+			sm_bad(in, "layers %s and %s on one side, where a matching leads from one layer to one other",
+				layer, other);
+	}
+	return layer;
+}
+
+/* False for a matching that names no features on one side, and so no layer. */
+static bool take_map(struct sm_reader *in, struct map *a)
+{
+	const struct matching *m = &a->match;
+
+	read_matching(in, &a->header, &a->match);
+	a->file = sm_reader_name(in);
+	a->nearest = strcmp(sm_get_string(&a->header, "method", ""), "nearest") == 0;
+	a->row_layer = only_layer(in, &m->row, &m->free_row);
+	a->col_layer = only_layer(in, &m->col, &m->free_col);
+	if (!a->row_layer || !a->col_layer)
+		return false;
+	if (strcmp(a->row_layer, a->col_layer) == 0)
+		sm_bad(in, "layer %s on both sides: act-dump --layer gives names that differ", a->row_layer);
+	return true;
+}
+
+static void map_free(struct map *a)
+{
+	sm_frame_free(&a->header);
+	matching_free(&a->match);
+	free(a->col_of);
+	free(a->pair);
+	free(a->rows);
+}
+
+static void take_all(struct path *p, const char *path)
+{
+	struct sm_reader *in = sm_reader_open(path);
+	struct map a = {0};
+
+	for (; sm_read_header(in, &a.header); a = (struct map){0}) {
+		if (take_map(in, &a)) {
+			p->map = xrealloc(p->map, p->maps + 1, sizeof *p->map);
+			p->map[p->maps++] = a;
+		} else {
+			note("%s: a matching without features on one side is left out", a.file);
+			map_free(&a);
+		}
+	}
+	sm_frame_free(&a.header);
+	sm_reader_close(in);
+}
+
+/* -- The path ----------------------------------------------------------------------------------- */
+
+size_t place(const struct path *p, const char *layer)
+{
+	size_t i = 0;
+
+	while (i < p->layers && strcmp(p->layer[i].name, layer) != 0)
+		i++;
+	return i;
+}
+
+static const struct map *link_from(const struct path *p, size_t layer)
+{
+	return p->one_to_one[layer * p->layers + layer + 1];
+}
+
+/* Does a one-to-one matching lead there from a layer that is not on the path yet? */
+static bool comes_later(const struct path *p, const char *layer)
+{
+	for (const struct map *a = p->map; a < p->map + p->maps; a++)
+		if (!a->nearest && strcmp(a->col_layer, layer) == 0 && place(p, a->row_layer) == p->layers)
+			return true;
+	return false;
+}
+
+static const char *next_layer(const struct path *p)
+{
+	for (const struct map *a = p->map; a < p->map + p->maps; a++)
+		for (int side = 0; side < 2; side++) {
+			const char *layer = side ? a->col_layer : a->row_layer;
+			if (!a->nearest && place(p, layer) == p->layers && !comes_later(p, layer))
+				return layer;
+		}
+	return NULL;
+}
+
+static void find_layers(struct path *p)
+{
+	for (const char *name; (name = next_layer(p)); p->layers++) {
+		p->layer = xrealloc(p->layer, p->layers + 1, sizeof *p->layer);
+		p->layer[p->layers] = (struct layer){.name = name};
+	}
+}
+
+static void place_maps(struct path *p)
+{
+	size_t l = p->layers;
+
+	p->one_to_one = xcalloc(l * l, sizeof *p->one_to_one);
+	p->nearest = xcalloc(l * l, sizeof *p->nearest);
+	for (const struct map *a = p->map; a < p->map + p->maps; a++) {
+		size_t from = place(p, a->row_layer), to = place(p, a->col_layer);
+		if (from == l || to == l)
+			die("%s: layer %s to %s: the one-to-one matchings make no path through layer %s", a->file,
+				a->row_layer, a->col_layer, from == l ? a->row_layer : a->col_layer);
+		const struct map **at = (a->nearest ? p->nearest : p->one_to_one) + from * l + to;
+		if (*at)
+			die("%s: layer %s to %s: a second %s matching", a->file, a->row_layer, a->col_layer,
+				a->nearest ? "nearest" : "one-to-one");
+		*at = a;
+	}
+	for (size_t k = 0; k + 1 < l; k++)
+		if (!link_from(p, k))
+			die("no one-to-one matching from layer %s to layer %s", p->layer[k].name, p->layer[k + 1].name);
+}
+
+/* -- Features by number ------------------------------------------------------------------------- */
+
+static int ascending(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void add_features(struct layer *l, const struct ids *ids)
+{
+	l->feature = xrealloc(l->feature, l->n + ids->n, sizeof *l->feature);
+	if (ids->n > 0)
+		memcpy(l->feature + l->n, ids->feature, ids->n * sizeof *l->feature);
+	l->n += ids->n;
+}
+
+static void sort_features(struct layer *l)
+{
+	size_t n = 0;
+
+	qsort(l->feature, l->n, sizeof *l->feature, ascending);
+	for (size_t i = 0; i < l->n; i++)
+		if (n == 0 || l->feature[i] != l->feature[n - 1])
+			l->feature[n++] = l->feature[i];
+	l->n = n;
+}
+
+static uint32_t number(const struct layer *l, uint32_t feature)
+{
+	return (uint32_t)((uint32_t *)bsearch(&feature, l->feature, l->n, sizeof feature, ascending) - l->feature);
+}
+
+static void number_pairs(struct map *a, const struct layer *row, const struct layer *col)
+{
+	const struct matching *m = &a->match;
+
+	a->col_of = xalloc(row->n, sizeof *a->col_of);
+	a->pair = xalloc(row->n, sizeof *a->pair);
+	a->rows = xcalloc(col->n, sizeof *a->rows);
+	for (size_t i = 0; i < row->n; i++)
+		a->col_of[i] = UNASSIGNED;
+	for (size_t k = 0; k < m->row.n; k++) {
+		uint32_t i = number(row, m->row.feature[k]), j = number(col, m->col.feature[k]);
+		if (a->col_of[i] != UNASSIGNED)
+			die("%s: layer %s to %s: row feature %u stands twice", a->file, row->name, col->name,
+				row->feature[i]);
+		if (a->rows[j]++ > 0 && !a->nearest)
+			die("%s: layer %s to %s: column feature %u stands twice", a->file, row->name, col->name,
+				col->feature[j]);
+		a->col_of[i] = j;
+		a->pair[i] = (uint32_t)k;
+	}
+}
+
+static void number_features(struct path *p)
+{
+	for (const struct map *a = p->map; a < p->map + p->maps; a++) {
+		struct layer *row = &p->layer[place(p, a->row_layer)], *col = &p->layer[place(p, a->col_layer)];
+		add_features(row, &a->match.row);
+		add_features(row, &a->match.free_row);
+		add_features(col, &a->match.col);
+		add_features(col, &a->match.free_col);
+	}
+	for (size_t l = 0; l < p->layers; l++)
+		sort_features(&p->layer[l]);
+	for (struct map *a = p->map; a < p->map + p->maps; a++)
+		number_pairs(a, &p->layer[place(p, a->row_layer)], &p->layer[place(p, a->col_layer)]);
+}
+
+void read_path(char *const *operand, struct path *p)
+{
+	*p = (struct path){0};
+	for (size_t i = 0; i == 0 || operand[i]; i++)
+		take_all(p, operand[i]);
+	find_layers(p);
+	place_maps(p);
+	number_features(p);
+}
+
+void path_free(struct path *p)
+{
+	for (size_t k = 0; k < p->maps; k++)
+		map_free(&p->map[k]);
+	for (size_t l = 0; l < p->layers; l++)
+		free(p->layer[l].feature);
+	free(p->map);
+	free(p->layer);
+	free(p->one_to_one);
+	free(p->nearest);
+}
+
+/* -- Following ---------------------------------------------------------------------------------- */
+
+bool partner_before(const struct path *p, size_t layer, size_t i)
+{
+	return layer > 0 && link_from(p, layer - 1)->rows[i] > 0;
+}
+
+bool partner_after(const struct path *p, size_t layer, size_t i)
+{
+	return layer + 1 < p->layers && link_from(p, layer)->col_of[i] != UNASSIGNED;
+}
+
+struct walk walk_from(size_t layer, size_t feature)
+{
+	return (struct walk){.layer = layer, .feature = (uint32_t)feature, .dearest = -INFINITY,
+		.weakest = INFINITY, .weakest_layer = layer, .certified = true};
+}
+
+bool step(const struct path *p, struct walk *w)
+{
+	w->cost = w->margin = INFINITY;
+	if (!partner_after(p, w->layer, w->feature))
+		return false;
+	const struct map *a = link_from(p, w->layer);
+	size_t k = a->pair[w->feature];
+	w->cost = a->match.cost[k];
+	w->margin = a->match.margin[k];
+	w->total += (double)w->cost;
+	w->dearest = fmaxf(w->dearest, w->cost);
+	if (w->margin < w->weakest) {
+		w->weakest = w->margin;
+		w->weakest_layer = w->layer;
+	}
+	w->certified &= a->match.certified && a->match.certified[k];
+	w->feature = a->col_of[w->feature];
+	w->layer++;
+	return true;
+}
+
+bool reach(const struct path *p, struct walk *w, size_t to)
+{
+	while (w->layer < to && step(p, w))
+		;
+	return w->layer == to;
+}
+
+bool verdicts(const struct path *p, size_t from, size_t to)
+{
+	while (from < to && link_from(p, from)->match.certified)
+		from++;
+	return from >= to;
+}

@@ -1,0 +1,120 @@
+#include "match/reconstruction.h"
+
+#include "base/die.h"
+#include "base/opt.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+static size_t blocks_of(size_t tokens)
+{
+	return tokens / REPLACED_TOKENS + (tokens % REPLACED_TOKENS > 0);
+}
+
+size_t replacement_blocks(const struct activity *a)
+{
+	return blocks_of(a->tokens);
+}
+
+/* Entry k of a stream as it was before means were taken. */
+static double activation(const struct activity *a, size_t k)
+{
+	return (double)a->by_token.value[k] + (double)a->taken[a->by_token.index[k]];
+}
+
+void replacement_scales(double *scale, const uint32_t *col, const struct activity *a, const struct activity *b)
+{
+	double *on_token = xcalloc(b->features, sizeof *on_token), *square = xcalloc(a->features, sizeof *square);
+
+	for (size_t i = 0; i < a->features; i++)
+		scale[i] = 0;
+	for (size_t t = 0; t < a->tokens; t++) {
+		for (size_t k = b->by_token.indptr[t]; k < b->by_token.indptr[t + 1]; k++)
+			on_token[b->by_token.index[k]] = activation(b, k);
+		for (size_t k = a->by_token.indptr[t]; k < a->by_token.indptr[t + 1]; k++) {
+			size_t i = a->by_token.index[k];
+			square[i] += activation(a, k) * activation(a, k);
+			if (col[i] != NO_COLUMN)
+				scale[i] += activation(a, k) * on_token[col[i]];
+		}
+		for (size_t k = b->by_token.indptr[t]; k < b->by_token.indptr[t + 1]; k++)
+			on_token[b->by_token.index[k]] = 0;
+	}
+	for (size_t i = 0; i < a->features; i++)
+		scale[i] = square[i] > 0 ? scale[i] / square[i] : 0;
+	free(square);
+	free(on_token);
+}
+
+/* y (d) is what the activations on token t decode to. */
+static void decode(double *y, const struct activity *a, size_t t, const uint32_t *col, const double *scale,
+	const struct sae *s)
+{
+	for (size_t c = 0; c < s->d; c++)
+		y[c] = (double)s->b_dec[c];
+	for (size_t k = a->by_token.indptr[t]; k < a->by_token.indptr[t + 1]; k++) {
+		size_t i = a->by_token.index[k];
+		if (col[i] == NO_COLUMN)
+			continue;
+		double v = activation(a, k) * (scale ? scale[i] : 1);
+		if (s->scale && s->scale[col[i]] > 0)	/* as the encoder multiplied */
+			v /= (double)s->scale[col[i]];
+		const float *row = s->w_dec + col[i] * s->d;
+		for (size_t c = 0; c < s->d; c++)
+			y[c] += v * (double)row[c];
+	}
+}
+
+static double distance2(const double *y, const float *x, size_t d)
+{
+	double sum = 0;
+
+	for (size_t c = 0; c < d; c++)
+		sum += ((double)x[c] - y[c]) * ((double)x[c] - y[c]);
+	return sum;
+}
+
+void replacement_errors(double *error, const struct activity *a, const uint32_t *col, const double *scale,
+	const uint32_t *token, const struct sae *s, const struct states *states)
+{
+	double *decoded = xalloc(threads * sizeof *decoded, s->d);
+	float *state = xalloc(threads * sizeof *state, s->d);
+
+	#pragma omp parallel for num_threads(threads)
+	for (size_t b = 0; b < blocks_of(a->tokens); b++) {
+		double *y = decoded + (size_t)omp_get_thread_num() * s->d;
+		float *x = state + (size_t)omp_get_thread_num() * s->d;
+		error[b] = 0;
+		for (size_t t = b * REPLACED_TOKENS; t < a->tokens && t < (b + 1) * REPLACED_TOKENS; t++) {
+			states_row(states, token[t], x);
+			decode(y, a, t, col, scale, s);
+			error[b] += distance2(y, x, s->d);
+		}
+	}
+	free(state);
+	free(decoded);
+}
+
+void states_spread(double *spread, const uint32_t *token, size_t tokens, const struct states *states)
+{
+	size_t d = states_d(states);
+	double *mean = xcalloc(d, sizeof *mean);
+	float *x = xalloc(d, sizeof *x);
+
+	for (size_t t = 0; t < tokens; t++) {
+		states_row(states, token[t], x);
+		states_check(states, token[t], x);
+		for (size_t c = 0; c < d; c++)
+			mean[c] += (double)x[c];
+	}
+	for (size_t c = 0; c < d && tokens > 0; c++)
+		mean[c] /= (double)tokens;
+	for (size_t t = 0; t < tokens; t++) {
+		states_row(states, token[t], x);
+		if (t % REPLACED_TOKENS == 0)
+			spread[t / REPLACED_TOKENS] = 0;
+		spread[t / REPLACED_TOKENS] += distance2(mean, x, d);
+	}
+	free(x);
+	free(mean);
+}

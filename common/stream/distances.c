@@ -1,0 +1,231 @@
+#include "stream/distances.h"
+
+#include "base/die.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool same_ids(const struct ids *a, const struct ids *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->feature[i] != b->feature[i] || strcmp(a->layer[i], b->layer[i]) != 0
+				|| (a->node && b->node && strcmp(a->node[i], b->node[i]) != 0))
+			return false;
+	return !a->node == !b->node;
+}
+
+void ids_free(struct ids *ids)
+{
+	free(ids->layer);
+	free((void *)(uintptr_t)ids->feature);
+	free(ids->node);
+}
+
+void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
+{
+	to->dist[k] = from->dist[j];
+	if (to->col && from->col)
+		to->col[k] = from->col[j];
+	if (to->error && from->error)
+		to->error[k] = from->error[j];
+	if (to->lower) {
+		to->lower[k] = from->lower[j];
+		to->upper[k] = from->upper[j];
+	}
+	if (to->iters) {
+		to->iters[k] = from->iters[j];
+		to->residual[k] = from->residual[j];
+	}
+}
+
+void set_ids(struct sm_frame *f, const char *layer, const char *feature, const struct ids *ids)
+{
+	sm_set_strings(f, layer, ids->n, ids->layer);
+	sm_set_tensor(f, feature, SM_U4, ids->feature, ids->n);
+}
+
+void write_distances_header(struct sm_writer *out, struct sm_frame *header, const struct ids *row,
+	const struct ids *col)
+{
+	struct sm_frame ids = {0};
+
+	sm_set_string(header, "kind", "distances");
+	sm_set_integer(header, "rows", (int64_t)row->n);
+	sm_set_integer(header, "cols", (int64_t)col->n);
+	sm_write_header(out, header);
+	set_ids(&ids, "row_layer", "row_feature", row);
+	set_ids(&ids, "col_layer", "col_feature", col);
+	if (row->node)
+		sm_set_strings(&ids, "row_node", row->n, row->node);
+	if (col->node)
+		sm_set_strings(&ids, "col_node", col->n, col->node);
+	sm_write_frame(out, &ids);
+	sm_frame_free(&ids);
+}
+
+void write_block(struct sm_writer *out, size_t row0, size_t n, size_t k, const struct entries *r)
+{
+	struct sm_frame block = {0};
+
+	sm_set_integer(&block, "row0", (int64_t)row0);
+	if (r->col)
+		sm_set_tensor(&block, "col", SM_U4, r->col, n, k);
+	sm_set_tensor(&block, "dist", SM_F4, r->dist, n, k);
+	if (r->error)
+		sm_set_tensor(&block, "error", SM_F4, r->error, n, k);
+	if (r->lower) {
+		sm_set_tensor(&block, "lower", SM_F4, r->lower, n, k);
+		sm_set_tensor(&block, "upper", SM_F4, r->upper, n, k);
+	}
+	if (r->iters) {
+		sm_set_tensor(&block, "iters", SM_U4, r->iters, n, k);
+		sm_set_tensor(&block, "residual", SM_F4, r->residual, n, k);
+	}
+	sm_write_frame(out, &block);
+	sm_frame_free(&block);
+}
+
+size_t block_rows(size_t k)
+{
+	size_t rows = (1 << 18) / (k ? k : 1);
+
+	return rows ? rows : 1;
+}
+
+struct ids want_ids(const struct sm_reader *in, const struct sm_frame *f, const char *layer, const char *feature)
+{
+	struct ids ids = {.n = SM_ANY};
+
+	ids.feature = sm_want(in, f, feature, SM_U4, &ids.n);
+	ids.layer = (const char **)(uintptr_t)sm_want_strings(in, f, layer, &ids.n).item;
+	return ids;
+}
+
+static const char **want_nodes(const struct sm_reader *in, const struct sm_frame *f, const char *name, size_t n)
+{
+	return sm_find_field(f, name) ? (const char **)(uintptr_t)sm_want_strings(in, f, name, &n).item : NULL;
+}
+
+/* A block's numbers, checked. */
+struct block {
+	size_t row0, rows, k;
+	const uint32_t *at;
+	const float *dist, *error;
+};
+
+static void check_columns(const struct sm_reader *in, const struct block *b, size_t m)
+{
+	size_t *seen = xcalloc(m, sizeof *seen);	/* by which row, plus one */
+
+	for (size_t i = 0; i < b->rows * b->k; i++) {
+		size_t row = b->row0 + i / b->k, j = b->at[i];
+		if (j >= m)
+			sm_bad(in, "row %zu has column %zu of %zu", row, j, m);
+		if (seen[j] == row + 1)
+			sm_bad(in, "row %zu has column %zu twice", row, j);
+		if (i % b->k > 0 && b->dist[i] < b->dist[i - 1])
+			sm_bad(in, "the columns of row %zu are not nearest first", row);
+		seen[j] = row + 1;
+	}
+	free(seen);
+}
+
+static struct block want_block(const struct sm_reader *in, const struct sm_frame *f, const struct distances *d, size_t next,
+	unsigned how)
+{
+	struct block b = {.row0 = sm_want_size(in, f, "row0"), .rows = SM_ANY, .k = d->k};
+	float forbidden = how & SIMILARITIES ? INFINITY : -INFINITY;
+
+	if (sm_find_field(f, "col")) {
+		if (!(how & NEAREST))
+			sm_bad(in, "k nearest distances, where the whole matrix is needed");
+		if (how & SIMILARITIES)
+			sm_bad(in, "k nearest by distance, where --maximize needs all");
+		b.k = SM_ANY;
+		b.at = sm_want(in, f, "col", SM_U4, &b.rows, &b.k);
+	}
+	if (next > 0 && !b.at != !d->at)
+		sm_bad(in, "columns in some blocks and not in others");
+	if (next > 0 && b.k != d->k)
+		sm_bad(in, "%zu nearest, where the block before has %zu", b.k, d->k);
+	b.dist = sm_want(in, f, "dist", SM_F4, &b.rows, &b.k);
+	b.error = sm_find_field(f, "error") ? sm_want(in, f, "error", SM_F4, &b.rows, &b.k) : NULL;
+	if (b.row0 != next || b.rows > d->row.n - next)
+		sm_bad(in, "rows %zu to %zu, where row %zu of %zu is next", b.row0, b.row0 + b.rows, next, d->row.n);
+	if (next > 0 && !b.error != !d->error)
+		sm_bad(in, "error in some blocks and not in others");
+	for (size_t i = 0; i < b.rows * b.k; i++) {
+		size_t row = next + i / b.k, col = b.at ? b.at[i] : i % b.k;
+		if (isnan(b.dist[i]) || b.dist[i] == forbidden)
+			sm_bad(in, "the distance of row %zu and column %zu is no number", row, col);
+		if (b.error && !(b.error[i] >= 0))
+			sm_bad(in, "the error of row %zu and column %zu is %g", row, col, (double)b.error[i]);
+	}
+	if (b.at)
+		check_columns(in, &b, d->col.n);
+	return b;
+}
+
+static void take(float *to, const float *from, const struct block *b, const struct distances *d, float sign)
+{
+	for (size_t i = 0; i < b->rows && !d->turned; i++)
+		for (size_t j = 0; j < b->k; j++)
+			to[(b->row0 + i) * b->k + j] = sign * from[i * b->k + j];
+	for (size_t j = 0; j < b->k && d->turned; j++)
+		for (size_t i = 0; i < b->rows; i++)
+			to[j * d->row.n + b->row0 + i] = sign * from[i * b->k + j];
+}
+
+void read_distances(struct sm_reader *in, const struct sm_frame *header, struct distances *d, unsigned how)
+{
+	struct sm_frame frame = {0};
+	size_t next = 0, room = 0;
+
+	*d = (struct distances){0};
+	sm_want_kind(in, header, "distances");
+	if (sm_find_field(header, "first_row"))
+		sm_bad(in, "a block of rows, where all are needed: framecat --merge joins blocks");
+	if (!sm_read_frame(in, &d->ids))		/* an empty stream: no rows, no columns */
+		return;
+	d->row = want_ids(in, &d->ids, "row_layer", "row_feature");
+	d->col = want_ids(in, &d->ids, "col_layer", "col_feature");
+	size_t n = d->row.n;
+	d->row.node = want_nodes(in, &d->ids, "row_node", n);
+	d->col.node = want_nodes(in, &d->ids, "col_node", d->col.n);
+	d->k = d->col.n;
+	while (sm_read_frame(in, &frame)) {
+		struct block b = want_block(in, &frame, d, next, how);
+		d->k = b.k;
+		d->turned = how & WIDE && !b.at && n > d->col.n;
+		if (next + b.rows > room) {	/* grows as rows arrive, so a lying header costs nothing; turned, at once */
+			room = 2 * room > next + b.rows ? 2 * room : next + b.rows;
+			room = room < n && !d->turned ? room : n;
+			d->dist = xrealloc(d->dist, room * sizeof(float), b.k);
+			if (b.error)
+				d->error = xrealloc(d->error, room * sizeof(float), b.k);
+			if (b.at)
+				d->at = xrealloc(d->at, room * sizeof *d->at, b.k);
+		}
+		take(d->dist, b.dist, &b, d, how & SIMILARITIES ? -1 : 1);
+		if (b.error)
+			take(d->error, b.error, &b, d, 1);
+		if (b.at && b.rows * b.k > 0)
+			memcpy(d->at + next * b.k, b.at, b.rows * b.k * sizeof *b.at);
+		next += b.rows;
+	}
+	if (next != n && d->k > 0)
+		sm_bad(in, "%zu rows of %zu", next, n);
+	sm_frame_free(&frame);
+}
+
+void distances_free(struct distances *d)
+{
+	free(d->dist);
+	free(d->at);
+	free(d->error);
+	sm_frame_free(&d->ids);
+	*d = (struct distances){0};
+}

@@ -1,0 +1,63 @@
+/* Streams of distances: one frame of ids, then blocks of rows. Distance stages write them through
+ * stage.h; what needs them all takes read_distances(). */
+#ifndef STREAM_DISTANCES_H
+#define STREAM_DISTANCES_H
+
+#include "stream/stream.h"
+
+/* Features by name: the layer as the user names it, the index in that layer's dictionary. */
+struct ids {
+	size_t n;
+	const char **layer;
+	const uint32_t *feature;
+	const char **node;		/* NULL, or the nodes of a graph: a feature may then stand several times */
+};
+
+bool same_ids(const struct ids *, const struct ids *);
+void ids_free(struct ids *);	/* of ids whose arrays are their own */
+/* Those that a frame holds in these two fields; they point into it. */
+struct ids want_ids(const struct sm_reader *, const struct sm_frame *, const char *layer, const char *feature);
+void set_ids(struct sm_frame *, const char *layer, const char *feature, const struct ids *);
+
+/* Rows of k distances each, and what may stand beside them. */
+struct entries {
+	uint32_t *col;			/* the columns, when not all are there */
+	float *dist;
+	float *error;			/* ERRORS: of sampling */
+	float *lower, *upper;		/* BOUNDS: of the exact distance */
+	uint32_t *iters;		/* ITERATIONS: how many, ... */
+	float *residual;		/* ... and how far the plan's marginals were off */
+};
+enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4 };
+
+/* Entry k of `to` becomes entry j of `from`, which holds as much; column and error too, where both have. */
+void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
+
+/* The header (its kind, rows and cols are set here) and the frame of ids. */
+void write_distances_header(struct sm_writer *, struct sm_frame *header, const struct ids *row, const struct ids *col);
+/* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */
+void write_block(struct sm_writer *, size_t row0, size_t n, size_t k, const struct entries *);
+/* How many rows of k a block should hold: about a megabyte of distances. */
+size_t block_rows(size_t k);
+
+struct distances {
+	struct ids row, col;
+	size_t k;		/* how many a row has: col.n, or its k nearest */
+	uint32_t *at;		/* (row.n, k): their columns, nearest first; NULL: all are there */
+	float *dist;		/* (row.n, k); no NaN; infinite: forbidden */
+	float *error;		/* (row.n, k), of sampling; infinite: unknown; NULL where the stream has none */
+	bool turned;		/* dist and error are (col.n, row.n) */
+	struct sm_frame ids;	/* what row and col point to */
+};
+
+enum {
+	NEAREST = 1,		/* k nearest columns will do, instead of all */
+	SIMILARITIES = 2,	/* the larger the nearer; dist is their negative */
+	WIDE = 4		/* more rows than columns are to be turned */
+};
+
+/* Reads the stream whose header was just read, up to its end mark; `how` joins the above. */
+void read_distances(struct sm_reader *, const struct sm_frame *header, struct distances *, unsigned how);
+void distances_free(struct distances *);
+
+#endif

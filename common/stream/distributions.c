@@ -1,0 +1,339 @@
+#include "stream/distributions.h"
+
+#include "base/die.h"
+#include "kernel/bottom_k.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Reading joins streams: rows and features of a later one follow those of the earlier. */
+struct building {
+	struct set *set;
+	bool points;			/* are they needed? */
+	size_t token_room, feature_room, point_room;
+};
+
+static void take_table(struct sm_reader *in, const struct sm_frame *f, struct building *b)
+{
+	struct set *s = b->set;
+	size_t n = SM_ANY, d = s->d ? s->d : SM_ANY;
+
+	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
+	if (!b->points) {
+		s->tokens += n;
+		return;
+	}
+	if (!sm_find_field(f, "point"))
+		sm_bad(in, "no points: refproj --lift gives them to a stream of act-dump --no-point");
+	const float *point = sm_want(in, f, "point", SM_F4, &n, &d);
+	if (d == 0)
+		sm_bad(in, "points of 0 dimensions");
+	for (size_t i = 0; i < n * d; i++)
+		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares of distances stay floats */
+			sm_bad(in, "point row %zu is not finite, or beyond 1e15", i / d);
+	s->d = d;
+	if (s->tokens + n > b->token_room) {
+		b->token_room = 2 * (s->tokens + n);
+		s->point = xrealloc(s->point, b->token_room * sizeof(float), d);
+		s->token = xrealloc(s->token, b->token_room, sizeof *s->token);
+	}
+	memcpy(s->point + s->tokens * d, point, n * d * sizeof *point);
+	memcpy(s->token + s->tokens, token, n * sizeof *token);
+	s->tokens += n;
+}
+
+static void take_features(struct sm_reader *in, const struct sm_frame *f, struct building *b,
+	const char *layer, size_t base)
+{
+	struct set *s = b->set;
+	size_t n = SM_ANY, nnz = SM_ANY;
+	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
+	size_t ends = n + 1;
+	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
+	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz);
+	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
+
+	if (s->ids.n + n + 1 > b->feature_room) {
+		b->feature_room = 2 * (s->ids.n + n + 1);
+		s->ids.layer = xrealloc(s->ids.layer, b->feature_room, sizeof *s->ids.layer);
+		s->ids.feature = xrealloc((void *)(uintptr_t)s->ids.feature, b->feature_room,
+			sizeof *s->ids.feature);
+		s->indptr = xrealloc(s->indptr, b->feature_room, sizeof *s->indptr);
+	}
+	size_t at = s->ids.n > 0 ? s->indptr[s->ids.n] : 0;
+	if (at + nnz > b->point_room) {
+		b->point_room = 2 * (at + nnz);
+		s->row = xrealloc(s->row, b->point_room, sizeof *s->row);
+		s->weight = xrealloc(s->weight, b->point_room, sizeof *s->weight);
+	}
+	if (indptr[0] != 0 || indptr[n] != nnz)
+		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
+	for (size_t i = 0; i < n; i++) {
+		double sum = 0;
+		size_t begin = at;
+		if (indptr[i + 1] < indptr[i] || indptr[i + 1] > nnz)
+			sm_bad(in, "indptr row %zu descends", i);
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
+			if (!(weight[k] >= 0) || !isfinite(weight[k]))
+				sm_bad(in, "weight row %zu holds %g", i, (double)weight[k]);
+			sum += (double)weight[k];
+		}
+		if (fabs(sum - 1) > 1e-3)
+			sm_bad(in, "weight row %zu sums to %.6g", i, sum);
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
+			float w = (float)((double)weight[k] / sum);
+			if (w < 1e-12f)		/* far below the rounding of the others */
+				continue;
+			if (row[k] + base > UINT32_MAX)
+				sm_bad(in, "row %u is outside the support table", row[k]);
+			s->row[at] = (uint32_t)(row[k] + base);	/* check_rows(), when the table is whole */
+			s->weight[at++] = w;
+		}
+		((uint32_t *)(uintptr_t)s->ids.feature)[s->ids.n] = feature[i];
+		s->ids.layer[s->ids.n] = layer;
+		s->indptr[s->ids.n++] = begin;
+		s->indptr[s->ids.n] = at;
+		if (at - begin > s->most)
+			s->most = at - begin;
+	}
+}
+
+static void check_rows(struct sm_reader *in, const struct set *s, size_t first_feature, size_t base)
+{
+	for (size_t i = first_feature; i < s->ids.n; i++)
+		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
+			if (s->row[k] >= s->tokens)
+				sm_bad(in, "feature %u uses row %zu, outside the support table of %zu",
+					s->ids.feature[i], s->row[k] - base, s->tokens - base);
+}
+
+static void check_space(struct sm_reader *in, const struct sm_frame *header, const struct set *other)
+{
+	const char *a = sm_get_string(&other->header[0], "space", ""), *b = sm_get_string(header, "space", "");
+
+	if (strcmp(a, b) != 0)
+		sm_bad(in, "space '%s', %s has '%s': give both through the same refproj, "
+			"such as refproj --lift REFERENCE.npy --whiten", b, other->name, a);
+}
+
+/* The stream whose header was just read joins the set, and the set keeps the header. */
+static void take_stream(struct sm_reader *in, struct sm_frame *header, struct building *b,
+	const struct set *other)
+{
+	struct set *s = b->set;
+	struct sm_frame frame = {0};
+	size_t first_feature = s->ids.n, base = s->tokens;
+
+	sm_want_kind(in, header, "distributions");
+	if (b->points && (s->streams > 0 || other))
+		check_space(in, header, s->streams > 0 ? s : other);
+	s->name = sm_reader_name(in);
+	s->header = xrealloc(s->header, s->streams + 1, sizeof *s->header);
+	s->first = xrealloc(s->first, s->streams + 1, sizeof *s->first);
+	s->first[s->streams] = first_feature;
+	s->header[s->streams++] = *header;
+	const char *layer = sm_get_string(header, "layer", "");
+	*header = (struct sm_frame){0};
+	while (sm_read_frame(in, &frame))
+		if (sm_find_field(&frame, "feature"))
+			take_features(in, &frame, b, layer, base);
+		else if (sm_find_field(&frame, "token"))
+			take_table(in, &frame, b);
+	check_rows(in, s, first_feature, base);
+	sm_frame_free(&frame);
+}
+
+/* What a set held when its second stream began. */
+struct boundary {
+	size_t tokens, features, points;
+};
+
+static struct boundary take_all(const char *path, struct set *s, const struct set *other, bool points)
+{
+	struct building b = {.set = s, .points = points};
+	struct boundary second = {0};
+	struct sm_reader *in = sm_reader_open(path);
+	struct sm_frame header = {0};
+
+	while (sm_read_header(in, &header)) {
+		if (s->streams == 1)
+			second = (struct boundary){s->tokens, s->ids.n, s->ids.n ? s->indptr[s->ids.n] : 0};
+		take_stream(in, &header, &b, other);
+	}
+	sm_frame_free(&header);
+	sm_reader_close(in);
+	return second;
+}
+
+static void *tail(const void *all, size_t from, size_t to, size_t size)
+{
+	void *part = xalloc(to - from, size);
+
+	return to > from ? memcpy(part, (const char *)all + from * size, (to - from) * size) : part;
+}
+
+static size_t most_points(const struct set *s)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < s->ids.n; i++)
+		if (s->indptr[i + 1] - s->indptr[i] > most)
+			most = s->indptr[i + 1] - s->indptr[i];
+	return most;
+}
+
+/* The second of two streams becomes a set of its own. */
+static void split(struct set set[2], struct boundary b)
+{
+	struct set *a = &set[0], *c = &set[1];
+	size_t points = a->ids.n ? a->indptr[a->ids.n] : 0;
+
+	c->name = a->name;
+	c->streams = a->streams = 1;
+	c->header = tail(a->header, 1, 2, sizeof *a->header);
+	c->first = xcalloc(1, sizeof *c->first);
+	c->d = a->d;
+	c->tokens = a->tokens - b.tokens;
+	c->token = a->token ? tail(a->token, b.tokens, a->tokens, sizeof *a->token) : NULL;
+	c->point = tail(a->point, b.tokens * a->d, a->tokens * a->d, sizeof *a->point);
+	c->ids.n = a->ids.n - b.features;
+	c->ids.layer = tail(a->ids.layer, b.features, a->ids.n, sizeof *a->ids.layer);
+	c->ids.feature = tail(a->ids.feature, b.features, a->ids.n, sizeof *a->ids.feature);
+	c->indptr = xcalloc(c->ids.n + 1, sizeof *c->indptr);
+	c->row = tail(a->row, b.points, points, sizeof *a->row);
+	c->weight = tail(a->weight, b.points, points, sizeof *a->weight);
+	for (size_t i = 0; c->ids.n > 0 && i <= c->ids.n; i++)
+		c->indptr[i] = a->indptr[b.features + i] - b.points;
+	for (size_t k = 0; k < points - b.points; k++)
+		c->row[k] -= (uint32_t)b.tokens;
+	a->tokens = b.tokens;
+	a->ids.n = b.features;
+	a->most = most_points(a);
+	c->most = most_points(c);
+}
+
+/* Leaves in the table the tokens that a feature uses. */
+static void drop_unused(struct set *s)
+{
+	uint32_t *place = xcalloc(s->tokens, sizeof *place);	/* 1 where used, then the new row */
+	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, kept = 0;
+
+	for (size_t k = 0; k < points; k++)
+		place[s->row[k]] = 1;
+	for (size_t i = 0; i < s->tokens; i++)
+		if (place[i]) {
+			s->token[kept] = s->token[i];
+			memmove(s->point + kept * s->d, s->point + i * s->d, s->d * sizeof *s->point);
+			place[i] = (uint32_t)kept++;
+		}
+	for (size_t k = 0; k < points; k++)
+		s->row[k] = place[s->row[k]];
+	s->tokens = kept;
+	free(place);
+}
+
+bool two_sets_in_one(char *const *operand, size_t streams)
+{
+	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
+
+	if (both && streams != 2)
+		die("stdin: %zu streams, where - - reads two", streams);
+	return both || (!operand[0] && streams == 2);
+}
+
+static size_t take_sets(char *const *operand, struct set set[2], bool points)
+{
+	size_t sets = 1;
+
+	set[0] = set[1] = (struct set){0};
+	struct boundary second = take_all(operand[0], &set[0], NULL, points);
+	if (two_sets_in_one(operand, set[0].streams)) {
+		split(set, second);
+		sets = 2;
+	} else if (operand[0] && operand[1]) {
+		take_all(operand[1], &set[1], &set[0], points);
+		sets = 2;
+	}
+	if (sets == 2 && set[1].d != set[0].d && set[1].tokens > 0 && set[0].tokens > 0)
+		die("%s: points of %zu dimensions, %s has %zu", set[1].name, set[1].d, set[0].name, set[0].d);
+	return sets;
+}
+
+size_t read_sets(char *const *operand, struct set set[2])
+{
+	size_t sets = take_sets(operand, set, true);
+
+	for (size_t i = 0; i < sets; i++)
+		drop_unused(&set[i]);
+	return sets;
+}
+
+size_t read_feature_sets(char *const *operand, struct set set[2])
+{
+	return take_sets(operand, set, false);
+}
+
+void sets_header(const struct set set[2], size_t sets, struct sm_frame *header)
+{
+	*header = (struct sm_frame){0};
+	for (size_t i = 0; i < sets; i++)
+		for (size_t k = 0; k < set[i].streams; k++)
+			sm_join_header(header, &set[i].header[k]);
+	static const char *const of_one_set[] = {"layer", "features", "tokens", "left_out", "sae", "d"};
+	for (size_t i = 0; i < sizeof of_one_set / sizeof *of_one_set; i++)
+		sm_drop_field(header, of_one_set[i]);
+}
+
+struct set half_of(const struct set *s, size_t halving, bool second, bool *undivided)
+{
+	struct set h = *s;
+	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, at = 0;
+
+	h.indptr = xcalloc(s->ids.n + 1, sizeof *h.indptr);
+	h.row = xalloc(points, sizeof *h.row);
+	h.weight = xalloc(points, sizeof *h.weight);
+	for (size_t i = 0; i < s->ids.n; i++, h.indptr[i] = at) {
+		size_t n = points_of(s, i);
+		double sum = 0;
+		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++) {
+			h.row[at] = s->row[k];
+			h.weight[at] = s->weight[k];
+			if ((token_uniform(halving, (uint64_t)1 << 63, s->token[s->row[k]]) > 0.5) == second)
+				sum += (double)h.weight[at++];
+		}
+		if (at == h.indptr[i] || at == h.indptr[i] + n) {
+			undivided[i] = true;
+			at = h.indptr[i] + n;
+			memcpy(h.row + h.indptr[i], s->row + s->indptr[i], n * sizeof *h.row);
+			memcpy(h.weight + h.indptr[i], s->weight + s->indptr[i], n * sizeof *h.weight);
+			sum = 1;
+		}
+		for (size_t k = h.indptr[i]; k < at; k++)
+			h.weight[k] = (float)((double)h.weight[k] / sum);
+	}
+	h.most = most_points(&h);
+	return h;
+}
+
+void half_free(struct set *h)
+{
+	free(h->indptr);
+	free(h->row);
+	free(h->weight);
+}
+
+void set_free(struct set *s)
+{
+	for (size_t i = 0; i < s->streams; i++)
+		sm_frame_free(&s->header[i]);
+	free(s->header);
+	free(s->first);
+	free(s->token);
+	free(s->point);
+	ids_free(&s->ids);
+	free(s->indptr);
+	free(s->row);
+	free(s->weight);
+	*s = (struct set){0};
+}
