@@ -1,7 +1,7 @@
 # semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a page.
 include config.mk
 
-B     := build$(if $(SAN),-san)
+B     := build$(if $(SAN),-san)$(if $(COV),-cov)
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
@@ -15,10 +15,11 @@ LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c 
 	liblz4 libxxhash openblas libzip jansson)$(LIBS)
 PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
 PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
-FLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon -fopenmp -fno-math-errno \
-	-Wall -Wextra -Wpedantic -Wshadow -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d $(PKG_C) \
+PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
+	-fopenmp -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow $(PKG_C)
+FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	$(if $(SAN),-DSANITIZE -O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
-	-fno-sanitize-recover=all)
+	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
 all: $(FILTERS:%=$(B)/bin/%)
@@ -53,11 +54,18 @@ demo: install-build
 	$(MAKE) all
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
 
-# SAN=1: under the address and undefined-behaviour sanitizers. TESTS=tests/x.bats: some of them.
+# TESTS=tests/x.bats: some of them. SAN=1: under the sanitizers of addresses, leaks and undefined
+# behaviour. COV=1: ends with the share of lines that the tests ran.
 TESTS = tests
 check: install-check
 	$(MAKE) all proofs
-	$(if $(SAN),SAN=1 ASAN_OPTIONS=detect_leaks=0) bats --print-output-on-failure $(TESTS)
+	$(if $(COV),find $(B) -name '*.gcda' -delete)
+	$(if $(SAN),SAN=1) $(if $(COV),COV=1) bats --print-output-on-failure $(TESTS)
+	$(if $(COV),sh tests/coverage.sh $(B))
+
+# What a reader of the code may rely on: its form, both compilers without a warning, the pages.
+lint: install-check
+	sh tests/lint.sh $(PLAIN)
 
 bench: install-check
 	$(MAKE) all
@@ -80,12 +88,26 @@ bench-groups: install-check
 
 proofs: $(PROOFS)
 
+# For editors and tools that read code as a compiler does.
+compile_commands.json: $(MAKEFILE_LIST)
+	@for file in $(wildcard common/*/*.c filters/*.c tests/*.c); do \
+		printf '%s\n' "{\"directory\": \"$(CURDIR)\", \"file\": \"$$file\"," \
+			"\"command\": \"$(CC) $(subst ",\\\",$(PLAIN)) -c $$file\"},"; \
+	done | sed '1s/^/[/; $$s/,$$/]/' >$@
+
+# The sources of a version: what its tag, vVERSION, holds.
+dist:
+	@[ "$$(git describe --exact-match --tags HEAD 2>/dev/null)" = v$(VERSION) ] || \
+		{ echo "dist: the tag of HEAD is not v$(VERSION), the VERSION of config.mk" >&2; exit 1; }
+	git archive --prefix=semot-$(VERSION)/ HEAD | gzip -n >semot-$(VERSION).tar.gz
+
 # -- What they need -----------------------------------------------------------------------------
 
 BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev libopenblas-dev libzip-dev \
 	libjansson-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
-	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time
+	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
+	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver python3-selenium
 
 install-build:
@@ -111,6 +133,6 @@ uninstall:
 	for page in $(PAGES); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
-	rm -rf build build-san demo bench/out
+	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check bench bench-certified bench-groups bench-quality proofs install-build install-check install uninstall clean
+.PHONY: all demo check lint dist bench bench-certified bench-groups bench-quality proofs install-build install-check install uninstall clean

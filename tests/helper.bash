@@ -1,19 +1,19 @@
 # What every test begins with: load helper
 #
-# A test runs in an empty directory of its own, with the programs of build/bin (of build-san/bin when
-# SAN is set) first on PATH.
+# A test runs in an empty directory of its own, with the programs of build/bin (build-san/bin when
+# SAN is set, build-cov/bin when COV is) first on PATH.
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 SAMPLE=$ROOT/examples/storyworld
 : "${DATA=$([ ! -d "$ROOT/../shared/data" ] || (cd "$ROOT/../shared/data" && pwd))}"
-BUILD=$ROOT/build${SAN:+-san}
+BUILD=$ROOT/build${SAN:+-san}${COV:+-cov}
 PY=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || exit
 }
 
 # oracle NAME ARGUMENT...: tests/oracle/NAME.py

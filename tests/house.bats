@@ -1,7 +1,7 @@
 load helper
 
 @test "make install puts programs, pages and pipelines in place, and uninstall takes them away" {
-	[ -z "$SAN" ] || skip "what is installed is the plain build"
+	[ "$BUILD" = "$ROOT/build" ] || skip "what is installed is the plain build"
 	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
 	for source in "$ROOT"/filters/*.c; do
 		name=$(basename "$source" .c)
@@ -32,15 +32,31 @@ load helper
 		"$ROOT"/common/kernel/*.c
 }
 
-@test "gcc and clang compile without a warning" {
-	for compiler in gcc clang; do
-		command -v $compiler >/dev/null || continue
-		for source in "$ROOT"/common/*/*.c "$ROOT"/filters/*.c; do
-			$compiler -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"x"' -I"$ROOT/common" \
-				-O1 -fopenmp -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only \
-				$(pkg-config --cflags openblas jansson libzip) "$source" || { echo "$compiler"; exit 1; }
-		done
-	done
+@test "lines, functions, files, layers, scripts and pages are as make lint wants them" {
+	[ -z "$SAN$COV" ] || skip "once is enough"
+	make -s -C "$ROOT" lint
+}
+
+@test "make compile_commands.json is JSON, and its commands compile" {
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,tests,man} .
+	make -s compile_commands.json
+	"$PY" -c 'import json
+for entry in json.load(open("compile_commands.json")):
+	if entry["file"] == "common/base/die.c":
+		print(entry["command"])' >command
+	bash -c "$(<command) -o die.o" && [ -s die.o ]
+}
+
+@test "make dist refuses a tag that is not the version" {
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man} .
+	git init -q && git add . && git -c user.name=x -c user.email=x@example.org commit -qm x
+	version=$(sed -n 's/^VERSION *= *//p' config.mk)
+	refute make -s dist 2>/dev/null
+	git tag v0.0.0
+	refute make -s dist 2>stderr
+	grep -q "the tag of HEAD is not v$version" stderr
+	git tag -d v0.0.0 >/dev/null && git tag "v$version" && make -s dist
+	tar tzf "semot-$version.tar.gz" | grep -qx "semot-$version/config.mk"
 }
 
 @test "no tracked file holds a path of one machine" {

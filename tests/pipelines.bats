@@ -12,7 +12,7 @@ fast() {
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"
-	[ -z "$SAN" ] || skip "the pipelines run the programs of build/bin"
+	[ "$BUILD" = "$ROOT/build" ] || skip "the pipelines run the programs of build/bin"
 }
 
 @test "matching leaves every stage and a table" {

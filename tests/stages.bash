@@ -1,4 +1,5 @@
 # What the tests of distance stages share; each takes a stage with its options. See oracle/stages.py.
+# shellcheck disable=SC2154
 
 # agrees COMMAND...: with numpy, on sets of all kinds
 agrees() {
