@@ -86,13 +86,12 @@ static double rank_of(uint64_t salt, uint32_t feature, uint32_t token, float act
 static struct activations take_frame(struct sm_reader *in, const struct sm_frame *f, struct table *t)
 {
 	struct activations a = {.n = SM_ANY, .nnz = SM_ANY};
-	size_t d = t->d ? t->d : SM_ANY, ends;
+	size_t d = t->d ? t->d : SM_ANY;
 
 	a.token = sm_want(in, f, "token", SM_U4, &a.n);
-	ends = a.n + 1;
-	a.indptr = sm_want(in, f, "indptr", SM_U4, &ends);
 	a.feature = sm_want(in, f, "feature", SM_U4, &a.nnz);
 	a.value = sm_want(in, f, "value", SM_F4, &a.nnz);
+	a.indptr = sm_want_indptr(in, f, "indptr", &a.n, a.nnz);
 	a.point = sm_find_field(f, "point") ? sm_want_floats(in, f, "point", &a.n, &d) : NULL;
 	a.vocab = sm_find_field(f, "vocab") ? sm_want(in, f, "vocab", SM_U4, &a.n) : NULL;
 	if (a.point && d == 0)
@@ -102,8 +101,6 @@ static struct activations take_frame(struct sm_reader *in, const struct sm_frame
 	t->begun = true;
 	t->d = a.point ? d : 0;
 	t->has_vocab = a.vocab;
-	if (a.indptr[0] != 0 || a.indptr[a.n] != a.nnz)
-		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", a.indptr[0], a.indptr[a.n], a.nnz);
 	return a;
 }
 
@@ -129,8 +126,6 @@ static void take_row(struct sm_reader *in, const struct activations *a, size_t r
 {
 	uint32_t token = a->token[row], slot = UINT32_MAX;
 
-	if (a->indptr[row + 1] < a->indptr[row] || a->indptr[row + 1] > a->nnz)
-		sm_bad(in, "indptr row %zu descends", row);
 	for (size_t i = a->indptr[row]; i < a->indptr[row + 1]; i++) {
 		uint32_t feature = a->feature[i];
 		float value = a->value[i];

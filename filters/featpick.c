@@ -113,31 +113,19 @@ static void *room_for(struct room *r, size_t i, size_t n, size_t size)
 	return r->part[i] = xrealloc(r->part[i], n, size);
 }
 
-static void check_indptr(struct sm_reader *in, const uint32_t *indptr, size_t n, size_t nnz)
-{
-	if (indptr[0] != 0 || indptr[n] != nnz)
-		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
-	for (size_t i = 0; i < n; i++)
-		if (indptr[i] > indptr[i + 1])
-			sm_bad(in, "indptr row %zu descends", i);
-}
-
 /* Of a frame of activations: the entries of the other features go. */
 static void pick_activations(struct sm_reader *in, struct sm_frame *f, const char *layer, const struct picks *p,
 	struct room *r)
 {
-	size_t ends = SM_ANY, nnz = SM_ANY, kept = 0;
-	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
+	size_t n = SM_ANY, nnz = SM_ANY, kept = 0;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &nnz);
 	const float *value = sm_want(in, f, "value", SM_F4, &nnz);
-	if (ends == 0)
-		sm_bad(in, "indptr is empty");
-	uint32_t *new_indptr = room_for(r, 0, ends, 4), *new_feature = room_for(r, 1, nnz, 4);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
+	uint32_t *new_indptr = room_for(r, 0, n + 1, 4), *new_feature = room_for(r, 1, nnz, 4);
 	float *new_value = room_for(r, 2, nnz, 4);
 
-	check_indptr(in, indptr, ends - 1, nnz);
 	new_indptr[0] = 0;
-	for (size_t t = 0; t + 1 < ends; t++) {
+	for (size_t t = 0; t < n; t++) {
 		for (size_t i = indptr[t]; i < indptr[t + 1]; i++)
 			if (picked(p, layer, feature[i])) {
 				new_feature[kept] = feature[i];
@@ -145,7 +133,7 @@ static void pick_activations(struct sm_reader *in, struct sm_frame *f, const cha
 			}
 		new_indptr[t + 1] = (uint32_t)kept;
 	}
-	sm_set_tensor(f, "indptr", SM_U4, new_indptr, ends);
+	sm_set_tensor(f, "indptr", SM_U4, new_indptr, n + 1);
 	sm_set_tensor(f, "feature", SM_U4, new_feature, kept);
 	sm_set_tensor(f, "value", SM_F4, new_value, kept);
 }
@@ -156,17 +144,15 @@ static void pick_distributions(struct sm_reader *in, struct sm_frame *f, const c
 {
 	size_t n = SM_ANY, nnz = SM_ANY, kept = 0, points = 0;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
-	size_t ends = n + 1;
-	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
 	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz), *count = sm_want(in, f, "count", SM_U4, &n);
 	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
 	const double *mass = sm_want(in, f, "mass", SM_F8, &n);
-	uint32_t *new_feature = room_for(r, 0, n, 4), *new_indptr = room_for(r, 1, ends, 4);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
+	uint32_t *new_feature = room_for(r, 0, n, 4), *new_indptr = room_for(r, 1, n + 1, 4);
 	uint32_t *new_row = room_for(r, 2, nnz, 4), *new_count = room_for(r, 3, n, 4);
 	float *new_weight = room_for(r, 4, nnz, 4);
 	double *new_mass = room_for(r, 5, n, 8);
 
-	check_indptr(in, indptr, n, nnz);
 	new_indptr[0] = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (!picked(p, layer, feature[i]))

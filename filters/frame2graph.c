@@ -236,12 +236,12 @@ static char *leader_json(const struct graph *g, const struct groups *x, size_t n
 static struct graph collapsed(const struct graph *g, struct groups *x)
 {
 	struct graph small = {.links = g->group_links};
-	const char **id = graph_keep(&small, xalloc(g->nodes, sizeof *id));
-	const char **json = graph_keep(&small, xalloc(g->nodes, sizeof *json));
-	const char **written = graph_keep(&small, xalloc(g->nodes, sizeof *written));
+	const char **id = pool_alloc(&small.pool, g->nodes, sizeof *id);
+	const char **json = pool_alloc(&small.pool, g->nodes, sizeof *json);
+	const char **written = pool_alloc(&small.pool, g->nodes, sizeof *written);
 	uint32_t *unit = xalloc(g->nodes, sizeof *unit), *number = xalloc(g->nodes, sizeof *number);
-	uint32_t *source = graph_keep(&small, xalloc(g->group_links, sizeof *source));
-	uint32_t *target = graph_keep(&small, xalloc(g->group_links, sizeof *target));
+	uint32_t *source = pool_alloc(&small.pool, g->group_links, sizeof *source);
+	uint32_t *target = pool_alloc(&small.pool, g->group_links, sizeof *target);
 	json_t *used = json_object();
 	size_t n = 0;
 
@@ -249,8 +249,8 @@ static struct graph collapsed(const struct graph *g, struct groups *x)
 	for (size_t i = 0; i < g->nodes; i++) {
 		if (x->leader[i] != i)
 			continue;
-		id[n] = written[i] = graph_keep(&small, unique_id(used, g->node_id[i]));
-		json[n] = graph_keep(&small, leader_json(g, x, i, id[n]));
+		id[n] = written[i] = pool_keep(&small.pool, unique_id(used, g->node_id[i]));
+		json[n] = pool_keep(&small.pool, leader_json(g, x, i, id[n]));
 		number[unit[i]] = (uint32_t)n++;
 	}
 	for (size_t i = 0; i < g->group_links; i++) {

@@ -163,16 +163,15 @@ static void unfold(struct sm_frame *pairs, struct table *t, const struct sm_read
 static void spell(struct sm_frame *chains, struct table *t, const struct sm_reader *in, const struct sm_frame *path, const struct sm_frame *f)
 {
 	static const char *const said[] = {"length", "weakest", "weakest_layer", "dearest", "certified"};
-	size_t layers = SM_ANY, ends = SM_ANY, entries = SM_ANY, size;
+	size_t layers = SM_ANY, n = SM_ANY, entries = SM_ANY, size;
 	const char *const *name = sm_want_strings(in, path, "layer", &layers).item;
-	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends), *layer = sm_want(in, f, "layer", SM_U4, &entries);
+	const uint32_t *layer = sm_want(in, f, "layer", SM_U4, &entries);
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, entries);
 
 	free(t->spelled);
 	FILE *text = open_memstream(&t->spelled, &size);
-	for (size_t i = 1; text && i < ends; i++) {
-		if (indptr[i] < indptr[i - 1] || indptr[i] > entries)
-			sm_bad(in, "indptr row %zu descends or is beyond %zu", i, entries);
+	for (size_t i = 1; text && i <= n; i++) {
 		for (size_t k = indptr[i - 1]; k < indptr[i]; k++) {
 			if (layer[k] >= layers)
 				sm_bad(in, "layer %u of %zu", layer[k], layers);
@@ -182,12 +181,12 @@ static void spell(struct sm_frame *chains, struct table *t, const struct sm_read
 	}
 	if (!text || fclose(text) != 0)
 		die("out of memory");
-	t->chain = xrealloc(t->chain, ends, sizeof *t->chain);
+	t->chain = xrealloc(t->chain, n, sizeof *t->chain);
 	char *at = t->spelled;
-	for (size_t i = 0; i + 1 < ends; i++, at += strlen(at) + 1)
+	for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
 		t->chain[i] = at;
 	sm_frame_free(chains);
-	sm_set_strings(chains, "chain", ends ? ends - 1 : 0, t->chain);
+	sm_set_strings(chains, "chain", n, t->chain);
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
 		const struct sm_field *x = sm_find_field(f, said[i]);
 		if (x && x->kind == SM_STRINGS)

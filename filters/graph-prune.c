@@ -211,8 +211,8 @@ static void cumulative_shares(float *share, const double *influence, size_t n)
 
 static void set_influence(struct graph *g, const struct pruning *p)
 {
-	float *share = graph_keep(g, xalloc(g->nodes, sizeof *share));
-	const char **json = graph_keep(g, xalloc(g->nodes, sizeof *json));
+	float *share = pool_alloc(&g->pool, g->nodes, sizeof *share);
+	const char **json = pool_alloc(&g->pool, g->nodes, sizeof *json);
 
 	cumulative_shares(share, p->influence, g->nodes);
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -223,7 +223,7 @@ static void set_influence(struct graph *g, const struct pruning *p)
 		} else if (p->node_kept[i]) {
 			char value[32];
 			snprintf(value, sizeof value, "%.9g", (double)share[i]);
-			json[i] = graph_keep(g, json_with(g->node_json[i], "influence", value));
+			json[i] = pool_keep(&g->pool, json_with(g->node_json[i], "influence", value));
 		}
 	}
 	graph_set(g, "influence", share);

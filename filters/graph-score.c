@@ -298,7 +298,7 @@ static struct groups groups_of(const char *name, struct graph *g)
 	x.document = graph_document(name, g);
 	read_named(&x.named, name, json_object_get(json_object_get(x.document, "qParams"), "supernodes"), g);
 	if (x.named.groups > 0) {
-		int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
+		int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
 		named_groups(group, g->nodes, &x.named);
 		x.group = group;
 		x.n = x.named.groups;

@@ -152,7 +152,7 @@ static struct kept kept_groups(const char *name, struct graph *g, const json_t *
 		note("%s: --keep: the graph has no groups", name);
 	k.name = xalloc(k.groups, sizeof *k.name);
 	for (size_t i = 0; i < k.groups; i++)
-		k.name[i] = graph_keep(g, xasprintf("%s", g->group ? g->group_name[i] : given.name[i]));
+		k.name[i] = pool_keep(&g->pool, xasprintf("%s", g->group ? g->group_name[i] : given.name[i]));
 	named_free(&given);
 	return k;
 }
@@ -453,8 +453,8 @@ static void group_nodes(const char *file, struct graph *g, const struct joined *
 		acyclic ? &(struct rule){may, united, &network} : NULL);
 	merges = cut(file, merge, merges, j, spread);
 	size_t labels = cluster_labels(label, merge, work, j->n, merges);
-	int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
-	const char **name = graph_keep(g, xcalloc(labels + g->nodes, sizeof *name));
+	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
+	const char **name = pool_calloc(&g->pool, labels + g->nodes, sizeof *name);
 	size_t groups = number_groups(group, name, g, j, kept, label, labels);
 	if (errors)
 		groups = group_errors(group, groups, g);

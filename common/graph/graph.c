@@ -95,21 +95,12 @@ static struct sm_frame *add_frame(struct graph *g)
 	return &g->frame[g->frames++];
 }
 
-void *graph_keep(struct graph *g, void *memory)
-{
-	if ((g->keeps & (g->keeps + 1)) == 0)		/* 0, 1, 3, 7, ...: full */
-		g->kept = xrealloc(g->kept, 2 * g->keeps + 1, sizeof *g->kept);
-	return g->kept[g->keeps++] = memory;
-}
-
 void graph_free(struct graph *g)
 {
 	while (g->frames > 0)
 		sm_frame_free(&g->frame[--g->frames]);
-	while (g->keeps > 0)
-		free(g->kept[--g->keeps]);
 	free(g->frame);
-	free(g->kept);
+	pool_free(&g->pool);
 	*g = (struct graph){0};
 }
 
@@ -292,11 +283,11 @@ static void sum_links(struct graph *g)
 
 	graph_units(unit, g);
 	struct unit_link *all = unit_links(unit, g->source, g->target, g->links, &n);
-	uint32_t *source = graph_keep(g, xalloc(n, sizeof *source));
-	uint32_t *target = graph_keep(g, xalloc(n, sizeof *target));
-	float *weight = graph_keep(g, xalloc(n, sizeof *weight));
-	float *absolute = graph_keep(g, xalloc(n, sizeof *absolute));
-	float *influence = flow ? graph_keep(g, xalloc(n, sizeof *influence)) : NULL;
+	uint32_t *source = pool_alloc(&g->pool, n, sizeof *source);
+	uint32_t *target = pool_alloc(&g->pool, n, sizeof *target);
+	float *weight = pool_alloc(&g->pool, n, sizeof *weight);
+	float *absolute = pool_alloc(&g->pool, n, sizeof *absolute);
+	float *influence = flow ? pool_alloc(&g->pool, n, sizeof *influence) : NULL;
 	for (size_t i = 0; i < n; sums++) {
 		double sum = 0, size = 0, flows = 0;
 		source[sums] = all[i].source;
@@ -350,7 +341,7 @@ static void keep_rows(struct graph *g, struct sm_field *f, const bool *kept, siz
 	size_t to = 0, size = 1;
 
 	if (f->kind == SM_STRINGS && f->strings.n == n) {
-		const char **item = graph_keep(g, xalloc(left, sizeof *item));
+		const char **item = pool_alloc(&g->pool, left, sizeof *item);
 		for (size_t i = 0; i < n; i++)
 			if (kept[i])
 				item[to++] = f->strings.item[i];
@@ -359,7 +350,7 @@ static void keep_rows(struct graph *g, struct sm_field *f, const bool *kept, siz
 		for (size_t k = 1; k < f->tensor.rank; k++)
 			size *= f->tensor.shape[k];
 		size *= sm_dtype_size(f->tensor.dtype);
-		char *data = graph_keep(g, xalloc(left, size));
+		char *data = pool_alloc(&g->pool, left, size);
 		for (size_t i = 0; i < n; i++)
 			if (kept[i])
 				memcpy(data + to++ * size, (const char *)f->tensor.data + i * size, size);
@@ -380,7 +371,7 @@ static void keep_part(struct graph *g, int frame, const bool *kept, size_t n, si
 
 static uint32_t *renumbered(struct graph *g, const uint32_t *node, const uint32_t *number)
 {
-	uint32_t *to = graph_keep(g, xalloc(g->links, sizeof *to));
+	uint32_t *to = pool_alloc(&g->pool, g->links, sizeof *to);
 
 	for (size_t i = 0; i < g->links; i++)
 		to[i] = number[node[i]];
@@ -390,10 +381,10 @@ static uint32_t *renumbered(struct graph *g, const uint32_t *node, const uint32_
 /* The groups of the n nodes that the graph had, without those that have none left. */
 static void keep_groups(struct graph *g, const bool *kept, size_t n)
 {
-	int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
+	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
 	int32_t *number = xalloc(g->groups, sizeof *number);
 	bool *any = xcalloc(g->groups, sizeof *any);
-	const char **name = graph_keep(g, xalloc(g->groups, sizeof *name));
+	const char **name = pool_alloc(&g->pool, g->groups, sizeof *name);
 	size_t groups = 0, nodes = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -401,7 +392,7 @@ static void keep_groups(struct graph *g, const bool *kept, size_t n)
 			any[g->group[i]] = true;
 	for (size_t i = 0; i < g->groups; i++)
 		if (any[i]) {
-			name[groups] = graph_keep(g, xasprintf("%s", g->group_name[i]));
+			name[groups] = pool_keep(&g->pool, xasprintf("%s", g->group_name[i]));
 			number[i] = (int32_t)groups++;
 		}
 	for (size_t i = 0; i < n; i++)

@@ -15,6 +15,7 @@
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
+#include "base/pool.h"
 #include "stream/stream.h"
 
 enum node_type { FEATURE_NODE, ERROR_NODE, EMBEDDING_NODE, LOGIT_NODE, OTHER_NODE, NODE_TYPES };
@@ -53,8 +54,7 @@ struct graph {
 
 	struct sm_frame *frame;		/* what the arrays point to, and unknown fields */
 	size_t frames;
-	void **kept;			/* what the frames point to when they were made here */
-	size_t keeps;
+	struct pool pool;		/* what the frames point to when they were made here */
 };
 
 /* Reads the stream whose header was just read, up to its end mark; a failure is sm_bad(). A stream
@@ -66,8 +66,6 @@ void graph_set_frames(struct graph *);
 void write_graph(struct sm_writer *, const struct graph *);
 void graph_free(struct graph *);
 double exact_weight(const struct graph *, size_t link);
-/* Memory to free() with the graph; returns it. */
-void *graph_keep(struct graph *, void *memory);
 
 /* Gives the graph groups in place of the ones it had, and sums its links between units. Both
  * arrays, (nodes) and (groups), have to stay as long as the graph. A graph without a document stays

@@ -145,17 +145,17 @@ static void read_nodes(struct graph *g, char *text, struct json j, size_t room)
 	struct span value[NODE_KEYS];
 	struct item x = {j, node_key, value};
 	size_t n = g->nodes = count_elements(j), i = 0;
-	const char **id = graph_keep(g, xalloc(n, sizeof *id));
-	const char **js_id = graph_keep(g, xalloc(n, sizeof *js_id));
-	const char **layer = graph_keep(g, xalloc(n, sizeof *layer));
-	const char **clerp = graph_keep(g, xalloc(n, sizeof *clerp));
-	const char **json = graph_keep(g, xalloc(n, sizeof *json));
-	uint64_t *feature = graph_keep(g, xalloc(n, sizeof *feature));
-	int32_t *ctx_idx = graph_keep(g, xalloc(n, sizeof *ctx_idx));
-	uint8_t *type = graph_keep(g, xalloc(n, sizeof *type));
-	float *influence = graph_keep(g, xalloc(n, sizeof *influence));
-	float *activation = graph_keep(g, xalloc(n, sizeof *activation));
-	char *to = graph_keep(g, xalloc(room, 1));
+	const char **id = pool_alloc(&g->pool, n, sizeof *id);
+	const char **js_id = pool_alloc(&g->pool, n, sizeof *js_id);
+	const char **layer = pool_alloc(&g->pool, n, sizeof *layer);
+	const char **clerp = pool_alloc(&g->pool, n, sizeof *clerp);
+	const char **json = pool_alloc(&g->pool, n, sizeof *json);
+	uint64_t *feature = pool_alloc(&g->pool, n, sizeof *feature);
+	int32_t *ctx_idx = pool_alloc(&g->pool, n, sizeof *ctx_idx);
+	uint8_t *type = pool_alloc(&g->pool, n, sizeof *type);
+	float *influence = pool_alloc(&g->pool, n, sizeof *influence);
+	float *activation = pool_alloc(&g->pool, n, sizeof *activation);
+	char *to = pool_alloc(&g->pool, room, 1);
 
 	x.j.kind = "node";
 	for (bool more = json_open(&x.j, '['); more; i++) {
@@ -165,7 +165,7 @@ static void read_nodes(struct graph *g, char *text, struct json j, size_t room)
 		size_t end = (size_t)(x.j.at - text);
 		id[i] = take_text(&x, NODE_ID, &to);
 		js_id[i] = is_null(value[JS_NODE_ID]) ? id[i] : take_text(&x, JS_NODE_ID, &to);
-		layer[i] = is_number(value[LAYER]) ? graph_keep(g, xasprintf("%jd",
+		layer[i] = is_number(value[LAYER]) ? pool_keep(&g->pool, xasprintf("%jd",
 			(intmax_t)take_integer(&x, LAYER))) : take_text(&x, LAYER, &to);
 		clerp[i] = is_null(value[CLERP]) ? "" : take_text(&x, CLERP, &to);
 		int64_t position = take_integer(&x, CTX_IDX);
@@ -281,11 +281,11 @@ static void read_links(struct graph *g, char *text, struct json j)
 	struct item x = {j, link_key, value};
 	struct names ids = names_of(g, g->node_id);
 	size_t n = g->links = count_elements(j), i = 0;
-	uint32_t *source = graph_keep(g, xalloc(n, sizeof *source));
-	uint32_t *target = graph_keep(g, xalloc(n, sizeof *target));
-	float *weight = graph_keep(g, xalloc(n, sizeof *weight));
-	double *exact = graph_keep(g, xalloc(n, sizeof *exact));
-	const char **json = graph_keep(g, xalloc(n, sizeof *json));
+	uint32_t *source = pool_alloc(&g->pool, n, sizeof *source);
+	uint32_t *target = pool_alloc(&g->pool, n, sizeof *target);
+	float *weight = pool_alloc(&g->pool, n, sizeof *weight);
+	double *exact = pool_alloc(&g->pool, n, sizeof *exact);
+	const char **json = pool_alloc(&g->pool, n, sizeof *json);
 	char *room = NULL;
 
 	x.j.kind = "link";
@@ -386,7 +386,7 @@ static void set_names(struct graph *g, struct sm_frame *header, struct json j, s
 
 	sm_set_string(header, "kind", "graph");
 	for (size_t k = 0; k < METADATA_KEYS; k++) {
-		char *to = graph_keep(g, xalloc(value[k].n, 1));
+		char *to = pool_alloc(&g->pool, value[k].n, 1);
 		sm_set_string(header, metadata_key[k], take_text(&x, k, &to));
 	}
 }
@@ -419,7 +419,7 @@ void graph_from_json(struct graph *g, struct sm_frame *header, const char *name,
 		json_wrong(&j, "byte %zu: a NUL in JSON", (size_t)(nul - text));
 	read_parts(j, part, metadata);
 	set_names(g, header, j, metadata);
-	g->document = graph_keep(g, outline(&j, part));
+	g->document = pool_keep(&g->pool, outline(&j, part));
 	read_nodes(g, text, at(j, part[NODES]), part[NODES].n);
 	read_links(g, text, at(j, part[LINKS]));
 	graph_set_frames(g);

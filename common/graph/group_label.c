@@ -239,7 +239,7 @@ void name_groups(const char **name, struct graph *g, const int32_t *group, size_
 		if (k < 0 || name[k])
 			continue;
 		char *plain = plain_name(g, &choice[k].phrase, node, size[k]), *place = place_of(g, group, k, node, tokens);
-		name[k] = graph_keep(g, unique_name(name, placed, groups, k, plain, place));
+		name[k] = pool_keep(&g->pool, unique_name(name, placed, groups, k, plain, place));
 		free(plain);
 		free(place);
 	}

@@ -77,9 +77,9 @@ static void take_supernodes(struct graph *g, const json_t *supernodes)
 {
 	struct calls calls = calls_in(supernodes, true);
 	size_t n = json_array_size(supernodes), groups = 0;
-	int32_t *group = graph_keep(g, xalloc(g->nodes, sizeof *group));
+	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
 	int32_t *number = xalloc(n, sizeof *number);
-	const char **name = graph_keep(g, xalloc(n, sizeof *name));
+	const char **name = pool_alloc(&g->pool, n, sizeof *name);
 
 	for (size_t i = 0; i < n; i++)
 		number[i] = -1;
@@ -91,7 +91,7 @@ static void take_supernodes(struct graph *g, const json_t *supernodes)
 		if (number[s] < 0) {
 			const json_t *supernode = json_array_get(supernodes, s);
 			const char *text = json_string_value(json_array_get(supernode, 0));
-			name[groups] = graph_keep(g, xasprintf("%s", text ? text : ""));
+			name[groups] = pool_keep(&g->pool, xasprintf("%s", text ? text : ""));
 			number[s] = (int32_t)groups++;
 		}
 		group[i] = number[s];

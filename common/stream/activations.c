@@ -34,21 +34,16 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 {
 	size_t n = SM_ANY, nnz = SM_ANY, at = s->by_token.indptr[s->tokens];
 	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
-	size_t ends = n + 1;
-	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &nnz);
 	const float *value = sm_want(in, f, "value", SM_F4, &nnz);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
 
-	if (indptr[0] != 0 || indptr[n] != nnz)
-		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
 	if (at + nnz > s->entry_room) {
 		s->entry_room = 2 * (at + nnz);
 		s->by_token.index = xrealloc(s->by_token.index, s->entry_room, sizeof *s->by_token.index);
 		s->by_token.value = xrealloc(s->by_token.value, s->entry_room, sizeof *s->by_token.value);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (indptr[i + 1] < indptr[i] || indptr[i + 1] > nnz)
-			sm_bad(in, "indptr row %zu descends", i);
 		take_token(in, s, first, token[i]);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (feature[k] >= s->features)

@@ -49,10 +49,9 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 	struct set *s = b->set;
 	size_t n = SM_ANY, nnz = SM_ANY;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
-	size_t ends = n + 1;
-	const uint32_t *indptr = sm_want(in, f, "indptr", SM_U4, &ends);
 	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz);
 	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
 
 	if (s->ids.n + n + 1 > b->feature_room) {
 		b->feature_room = 2 * (s->ids.n + n + 1);
@@ -67,13 +66,9 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 		s->row = xrealloc(s->row, b->point_room, sizeof *s->row);
 		s->weight = xrealloc(s->weight, b->point_room, sizeof *s->weight);
 	}
-	if (indptr[0] != 0 || indptr[n] != nnz)
-		sm_bad(in, "indptr runs from %u to %u, not from 0 to %zu", indptr[0], indptr[n], nnz);
 	for (size_t i = 0; i < n; i++) {
 		double sum = 0;
 		size_t begin = at;
-		if (indptr[i + 1] < indptr[i] || indptr[i + 1] > nnz)
-			sm_bad(in, "indptr row %zu descends", i);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (!(weight[k] >= 0) || !isfinite(weight[k]))
 				sm_bad(in, "weight row %zu holds %g", i, (double)weight[k]);

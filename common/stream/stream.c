@@ -2,6 +2,7 @@
 #include "stream/stream.h"
 
 #include "base/die.h"
+#include "base/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +24,7 @@ enum { FIRST_BYTES = 1 << 20 };			/* believed of a length before any byte has co
 struct memory {
 	char *payload, *packed;			/* the map's bytes; the LZ4 frame's, when it was one */
 	size_t payload_room, packed_room;
-	char **chunk;				/* strings, copies of misaligned tensors */
-	size_t chunks;
+	struct pool pool;			/* strings, copies of misaligned tensors */
 	msgpack_unpacked unpacked;
 };
 
@@ -38,12 +38,6 @@ static struct memory *memory_of(struct sm_frame *f)
 	return f->memory;
 }
 
-static void *keep(struct memory *m, size_t n)
-{
-	m->chunk = xrealloc(m->chunk, m->chunks + 1, sizeof *m->chunk);
-	return m->chunk[m->chunks++] = xalloc(n, 1);
-}
-
 static void forget(struct sm_frame *f)
 {
 	struct memory *m = f->memory;
@@ -53,8 +47,7 @@ static void forget(struct sm_frame *f)
 		return;
 	msgpack_unpacked_destroy(&m->unpacked);
 	msgpack_unpacked_init(&m->unpacked);
-	while (m->chunks > 0)
-		free(m->chunk[--m->chunks]);
+	pool_clear(&m->pool);
 }
 
 void sm_frame_free(struct sm_frame *f)
@@ -64,7 +57,7 @@ void sm_frame_free(struct sm_frame *f)
 	forget(f);
 	if (m) {
 		msgpack_unpacked_destroy(&m->unpacked);
-		free(m->chunk);
+		pool_free(&m->pool);
 		free(m->payload);
 		free(m->packed);
 		free(m);
@@ -426,7 +419,7 @@ static char *copy_text(char *to, const msgpack_object *o)
 
 static const char *text(struct memory *m, const msgpack_object *o)
 {
-	char *s = keep(m, (size_t)o->via.str.size + 1);
+	char *s = pool_alloc(&m->pool, (size_t)o->via.str.size + 1, 1);
 
 	copy_text(s, o);
 	return s;
@@ -468,7 +461,7 @@ static bool as_tensor(struct sm_reader *r, struct memory *m, struct sm_field *x,
 		sm_bad(r, "%s: %u bytes where its shape needs %zu", x->name, part[2].via.bin.size, bytes);
 	t->data = bytes > 0 ? part[2].via.bin.ptr : m->payload;
 	if ((uintptr_t)t->data % 8 != 0)
-		t->data = memcpy(keep(m, bytes), t->data, bytes);
+		t->data = memcpy(pool_alloc(&m->pool, bytes, 1), t->data, bytes);
 	x->kind = SM_TENSOR;
 	return true;
 }
@@ -482,7 +475,7 @@ static bool as_strings(struct memory *m, struct sm_field *x, const msgpack_objec
 			return false;
 		bytes += o->via.array.ptr[i].via.str.size + 1;
 	}
-	const char **item = keep(m, bytes);
+	const char **item = pool_alloc(&m->pool, bytes, 1);
 	char *p = (char *)(item + n);
 	for (size_t i = 0; i < n; i++) {
 		item[i] = p;
@@ -504,7 +497,7 @@ static void as_other(struct memory *m, struct sm_field *x, const msgpack_object 
 		die("out of memory");
 	x->kind = SM_OTHER;
 	x->other.n = buffer.size;
-	x->other.bytes = memcpy(keep(m, buffer.size), buffer.data, buffer.size);
+	x->other.bytes = memcpy(pool_alloc(&m->pool, buffer.size, 1), buffer.data, buffer.size);
 	msgpack_sbuffer_destroy(&buffer);
 }
 
@@ -691,6 +684,23 @@ const struct sm_tensor *sm_want_floats_shape(const struct sm_reader *r, const st
 		sm_bad(r, "%s is %s, not floating", name, sm_dtype_name(t->dtype));
 	check_shape(r, name, t, rank, length);
 	return t;
+}
+
+const uint32_t *sm_want_indptr(const struct sm_reader *r, const struct sm_frame *f, const char *name, size_t *n,
+	size_t entries)
+{
+	size_t ends = *n == SM_ANY ? SM_ANY : *n + 1;
+	const uint32_t *indptr = sm_want(r, f, name, SM_U4, &ends);
+
+	if (ends == 0)
+		sm_bad(r, "%s is empty", name);
+	*n = ends - 1;
+	if (indptr[0] != 0 || indptr[*n] != entries)
+		sm_bad(r, "%s runs from %u to %u, not from 0 to %zu", name, indptr[0], indptr[*n], entries);
+	for (size_t i = 0; i < *n; i++)
+		if (indptr[i] > indptr[i + 1])
+			sm_bad(r, "%s row %zu descends", name, i);
+	return indptr;
 }
 
 struct sm_strings sm_want_strings(const struct sm_reader *r, const struct sm_frame *f, const char *name, size_t *n)

@@ -120,6 +120,10 @@ const void *sm_want_shape(const struct sm_reader *, const struct sm_frame *, con
 	sm_want_floats_shape(reader, frame, name, SM_COUNT(size_t *, __VA_ARGS__), (size_t *[]){__VA_ARGS__})
 const struct sm_tensor *sm_want_floats_shape(const struct sm_reader *, const struct sm_frame *, const char *name,
 	size_t rank, size_t *const *length);
+/* The (n + 1) ends of n rows in tensors of `entries` numbers: they begin with 0, never descend and end with entries. n is
+ * SM_ANY or has to be equal. */
+const uint32_t *sm_want_indptr(const struct sm_reader *, const struct sm_frame *, const char *name, size_t *n,
+	size_t entries);
 struct sm_strings sm_want_strings(const struct sm_reader *, const struct sm_frame *, const char *name, size_t *n);
 const char *sm_want_string(const struct sm_reader *, const struct sm_frame *, const char *name);
 size_t sm_want_size(const struct sm_reader *, const struct sm_frame *, const char *name);
