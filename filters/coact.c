@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	struct stage stage = {.row = row.ids, .col = col->ids, .self = sets == 1, .context = coactivation,
 		.solve = likeness_row};
 	sets_header(set, sets, &header);
-	sm_drop_field(&header, "space");
+	sm_drop(&header, "space");
 	sm_set_integer(&header, "tokens", (int64_t)all.item[0].tokens);
 	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation", "1 - Jaccard index",
 		"1 - probability of firing together"}[metric]);

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 		stage.context = &cosines;
 	}
 	sets_header(set, sides, &header);
-	sm_drop_field(&header, "space");
+	sm_drop(&header, "space");
 	sm_set_string(&header, "metric", metric);
 	run_stage(out, &header, &stage);
 	vectors_close(cosines.halves.context);

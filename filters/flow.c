@@ -245,13 +245,9 @@ static void write_merges(struct sm_writer *out, const struct path *p)
 /* What the matchings' headers say, but for what is of one matching only. */
 static void join_headers(struct sm_frame *header, const struct path *p)
 {
-	static const char *const of_one[] = {"rows", "cols", "matched", "total", "method", "max_cost",
-		"certified", "open"};
-
 	for (size_t k = 0; k < p->maps; k++)
 		sm_join_header(header, &p->map[k].header);
-	for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
-		sm_drop_field(header, of_one[i]);
+	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified", "open");
 }
 
 static void write_flow(struct sm_writer *out, struct sm_frame *header, const struct path *p)

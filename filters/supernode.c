@@ -102,8 +102,7 @@ static struct squares open_squares(const char *operand)
 static void join_headers(struct sm_frame *header, struct squares *s)
 {
 	for (size_t k = 0; k < s->n; k++) {
-		sm_drop_field(&s->item[k].header, "rows");
-		sm_drop_field(&s->item[k].header, "cols");
+		sm_drop(&s->item[k].header, "rows", "cols");
 		sm_join_header(header, &s->item[k].header);
 	}
 }

@@ -275,9 +275,7 @@ void sets_header(const struct set set[2], size_t sets, struct sm_frame *header)
 	for (size_t i = 0; i < sets; i++)
 		for (size_t k = 0; k < set[i].streams; k++)
 			sm_join_header(header, &set[i].header[k]);
-	static const char *const of_one_set[] = {"layer", "features", "tokens", "left_out", "sae", "d"};
-	for (size_t i = 0; i < sizeof of_one_set / sizeof *of_one_set; i++)
-		sm_drop_field(header, of_one_set[i]);
+	sm_drop(header, "layer", "features", "tokens", "left_out", "sae", "d");		/* of one set only */
 }
 
 struct set half_of(const struct set *s, size_t halving, bool second, bool *undivided)

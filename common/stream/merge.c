@@ -104,7 +104,7 @@ static struct sm_reader *open_part(struct part *part, struct sm_frame *header, s
 	if (!sm_find_field(header, "first_row"))
 		sm_bad(in, "no block of rows: it was not written with --rows");
 	part->first_row = sm_want_size(in, header, "first_row");
-	sm_drop_field(header, "first_row");
+	sm_drop(header, "first_row");
 	if (!sm_read_frame(in, ids))
 		sm_bad(in, "no frame of ids");
 	return in;

@@ -79,13 +79,14 @@ struct sm_field *sm_find_field(const struct sm_frame *f, const char *name)
 	return NULL;
 }
 
-void sm_drop_field(struct sm_frame *f, const char *name)
+void sm_drop_all(struct sm_frame *f, size_t n, const char *const *name)
 {
-	struct sm_field *x = sm_find_field(f, name);
-
-	if (x) {
-		memmove(x, x + 1, (size_t)(f->field + f->n - x - 1) * sizeof *x);
-		f->n--;
+	for (size_t i = 0; i < n; i++) {
+		struct sm_field *x = sm_find_field(f, name[i]);
+		if (x) {
+			memmove(x, x + 1, (size_t)(f->field + f->n - x - 1) * sizeof *x);
+			f->n--;
+		}
 	}
 }
 

@@ -107,7 +107,10 @@ bool sm_begins_stream(char first);
 #define SM_COUNT(type, ...) (sizeof (type[]){__VA_ARGS__} / sizeof(type))
 
 struct sm_field *sm_find_field(const struct sm_frame *, const char *name);	/* NULL when absent */
-void sm_drop_field(struct sm_frame *, const char *name);
+/* Takes away the fields of these names, where there are any. */
+#define sm_drop(frame, ...) \
+	sm_drop_all(frame, SM_COUNT(const char *, __VA_ARGS__), (const char *[]){__VA_ARGS__})
+void sm_drop_all(struct sm_frame *, size_t n, const char *const *name);
 
 /* The data of a tensor that has to be there with this dtype and rank. For each dimension a size_t *
  * follows: SM_ANY takes the tensor's length, another value has to be equal to it. */
