@@ -6,10 +6,12 @@
 cd "$(dirname "$0")/.." || exit 1
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
+
+# listed PATTERN...: the sources whose paths match, outside of what make builds.
 listed() {
-	git ls-files -co --exclude-standard "$@" 2>/dev/null | while read -r file; do
-		[ ! -f "$file" ] || echo "$file"
-	done
+	for pattern; do
+		find . -path './build*' -prune -o -path ./.git -prune -o -type f -path "./$pattern" -print
+	done | sed 's|^\./||' | sort
 }
 
 # Tabs count up to the next multiple of 8.

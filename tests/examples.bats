@@ -1,0 +1,44 @@
+# Every command that the README and the EXAMPLES of the pages show runs, and prints what is shown.
+
+load helper
+
+# The files that the pages name, made of the sample: the layers 12, 20 and 25 of a model are its 2, 4
+# and 6, of which few points are kept; those of g.json are 1 to 6.
+setup_file() {
+	mkdir "$BATS_FILE_TMPDIR/place" && cd "$BATS_FILE_TMPDIR/place" || exit
+	mkdir -p saes gemma
+	for pair in 12:2 20:4 25:6; do
+		cp "$SAMPLE/hidden_L${pair#*:}.npy" "L${pair%:*}.npy"
+		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "saes/layer_${pair%:*}"
+		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
+	done
+	cp "$SAMPLE/graphs/add-three-four.json" g.json
+	graph2frame g.json >g.frames
+	for l in 12 20; do
+		act-dump --hidden L$l.npy --sae saes/layer_$l --layer $l >$l.act
+		featdist --quiet --support 16 $l.act | refproj --lift L25.npy --whiten >$l.dist
+	done
+	for l in 1 2 3 4 5 6; do
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l |
+			featpick --graph g.frames | featdist --quiet | refproj --lift L25.npy --whiten >$l.dist
+	done
+	cat [1-6].dist | featpick --graph g.frames | energy - >g.distances
+	centroid 12.dist 20.dist >12-20.distances
+	hungarian 12-20.distances >12-20.matching
+}
+
+
+@test "the README" {
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,examples,tests} .
+	oracle examples "$ROOT/README.md"
+}
+
+@test "the pages, each in a copy of that place" {
+	failed=
+	for page in "$ROOT"/man/*.[157]; do
+		rm -rf here && cp -R "$BATS_FILE_TMPDIR/place" here
+		(cd here && oracle examples "$page") || failed+=" $(basename "$page")"
+	done
+	echo "failed:$failed"
+	[ -z "$failed" ]
+}
