@@ -103,7 +103,7 @@ static void encode_chunk(struct chunk *c, struct block *block, const struct sae 
 {
 	size_t blocks = (c->n + ENCODE_TOKENS - 1) / ENCODE_TOKENS;
 
-	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < blocks; i++) {
 		struct block *b = &block[i];
 		size_t at = i * ENCODE_TOKENS, n = c->n - at < ENCODE_TOKENS ? c->n - at : ENCODE_TOKENS;

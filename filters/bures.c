@@ -37,7 +37,7 @@ static struct gaussians gaussians_of(const struct set *s, double *const *work)
 	for (size_t i = 0; i < n; i++)
 		g.begin[i + 1] = g.begin[i] + (points_of(s, i) < d ? points_of(s, i) : d);
 	g.factor = xalloc(g.begin[n] * sizeof(float), d);
-	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < n; i++) {
 		const uint32_t *row = s->row + s->indptr[i];
 		const float *weight = s->weight + s->indptr[i];
@@ -85,6 +85,7 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 
 static void open_full(struct stage *stage, const struct set *row, const struct set *col)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d, most = row->most > col->most ? row->most : col->most;
 	size_t rank = most < d ? most : d;
 	size_t factoring = covariance_factor_workspace(most, d), pairing = nuclear_norm_workspace(rank, rank, d);
@@ -102,6 +103,7 @@ static void open_full(struct stage *stage, const struct set *row, const struct s
 
 static void close_full(void *context)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct work *w = context;
 
 	gaussians_free(&w->row);

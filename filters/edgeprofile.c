@@ -47,7 +47,7 @@ static float *effects_of(const char *name, const struct graph *g)
 	float *total = xalloc(n * sizeof *total, n);
 	double *share = signed_shares(g);
 
-	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	#pragma omp parallel for schedule(dynamic)
 	for (size_t c = 0; c < n; c += STRIP)
 		total_effects(total, c, n - c < STRIP ? n - c : STRIP, g->source, g->target, share, link, n, g->links);
 	free(share);
@@ -127,7 +127,7 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 	struct stage stage = {.row = f.ids, .col = f.ids, .self = true, .context = &f, .solve = distances_of_row};
 	float *total = effects_of(name, g);
 
-	#pragma omp parallel for num_threads(threads)
+	#pragma omp parallel for
 	for (size_t i = 0; i < f.ids.n; i++)
 		effect_profile(profile.at + i * profile.d, total, f.node[i], g->nodes);
 	free(total);

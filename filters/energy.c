@@ -46,7 +46,7 @@ static double *within(const struct set *s, struct room *room)
 {
 	double *result = xalloc(s->ids.n, sizeof *result);
 
-	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < s->ids.n; i++) {
 		struct room *r = &room[omp_get_thread_num()];
 		spread(r, s, i, s, s->row + s->indptr[i], points_of(s, i));
@@ -96,6 +96,7 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 
 static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t most = padded(row->most > col->most ? row->most : col->most), d = row->d > col->d ? row->d : col->d;
 	size_t tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
 	struct work *w = xalloc(1, sizeof *w);
@@ -113,6 +114,7 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 
 static void close_stage(void *context)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct work *w = context;
 
 	for (size_t t = 0; t < threads; t++) {

@@ -109,7 +109,7 @@ static struct table table_of(const struct measure *by, const struct pairs *p)
 	for (size_t j = 0; j < p->m; j++)
 		t.cols += counts(by, 1, p->all[j]);
 	t.dist = xalloc(t.n * sizeof *t.dist, t.m);
-	#pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
+	#pragma omp parallel for schedule(dynamic, 8)
 	for (size_t k = 0; k < t.n; k++) {
 		struct entries row = {.dist = t.dist + k * t.m};
 		by->solve(by->context, (size_t)omp_get_thread_num(), p->row[t.pair[k]], p->all, t.m, &row);
@@ -156,6 +156,7 @@ static void best_columns(uint32_t *col, const struct table *t, bool repeat)
 
 static void estimate(struct score *s, const double *part, const double *whole, size_t n)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	double *drawn = xalloc(bootstrap, sizeof *drawn);
 
 	s->value = ratio(part, whole, n);

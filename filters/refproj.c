@@ -8,6 +8,7 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static bool next_rows(struct states *s, size_t *at, float *x, size_t *n)
 
 static void find_axes(struct projection *p, struct states *s)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = states_d(s), n, total = 0;
 	float *x = xalloc(PROJECT_ROWS * d, sizeof *x);
 	double *sum = xcalloc(d, sizeof *sum), *outer = xcalloc(d * d, sizeof *outer);
@@ -129,6 +131,7 @@ static void find_axes(struct projection *p, struct states *s)
 
 static void fit_map(struct projection *p, struct states *src, struct states *dst)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = states_d(src), e = states_d(dst), n, m, total = 0;
 	float *x = xalloc(PROJECT_ROWS * d, sizeof *x), *y = xalloc(PROJECT_ROWS * e, sizeof *y);
 	double *sum_x = xcalloc(d, 8), *sum_y = xcalloc(e, 8);
@@ -303,7 +306,7 @@ static void project_frame(const struct projection *p, struct sm_reader *in, stru
 		*y = xrealloc(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
-	#pragma omp parallel num_threads(threads)
+	#pragma omp parallel
 	{
 		float *x = xalloc(2 * PROJECT_ROWS * widest, sizeof *x);
 		#pragma omp for schedule(dynamic)

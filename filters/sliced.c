@@ -33,6 +33,7 @@ struct work {
 
 static struct slices slices_of(const struct set *s, size_t groups, const double *direction)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t n = s->ids.n, jumps = n ? s->indptr[n] - n : 0;
 	struct slices all = {xalloc(n * groups, sizeof *all.of), xalloc(n * groups, LANES * sizeof(double)),
 		xalloc(jumps * groups, LANES * sizeof(float)), xalloc(jumps * groups, LANES * sizeof(float))};
@@ -41,7 +42,7 @@ static struct slices slices_of(const struct set *s, size_t groups, const double 
 
 	for (size_t g = 0; g < groups; g++) {
 		project_points(at, s->point, s->tokens, s->d, direction + g * s->d * LANES);
-		#pragma omp parallel for num_threads(threads) schedule(dynamic)
+		#pragma omp parallel for schedule(dynamic)
 		for (size_t i = 0; i < n; i++) {
 			struct quantiles *q = &all.of[i * groups + g];
 			size_t place = ((s->indptr[i] - i) * groups + g * (points_of(s, i) - 1)) * LANES;
@@ -83,6 +84,7 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 
 static void open_stage(struct stage *stage, const struct set *row, const struct set *col)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d;
 	struct work *w = xalloc(1, sizeof *w);
 
@@ -100,6 +102,7 @@ static void open_stage(struct stage *stage, const struct set *row, const struct 
 
 static void close_stage(void *context)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct work *w = context;
 
 	for (size_t t = 0; t < threads; t++)

@@ -65,6 +65,14 @@ for line in sys.stdin: print(json.loads(line)["kind"])')" = $'matching\ngraph' ]
 	json2frame bad | fails 1 framecat --history
 }
 
+@test "a history can be run again, also where a file's name begins with a dash" {
+	stream activations >./-w
+	featdist --quiet --min-count 2 --seed=3 -- -w >first
+	framecat --history first | tail -n 1 >command
+	[ "$(<command)" = "featdist --min-count 2 --seed=3 -- -w" ]
+	sh ./command | cmp - first
+}
+
 @test "a file that is not there, two modes at once" {
 	fails 1 framecat nothing
 	[ "$line" = "framecat: nothing: No such file or directory" ]

@@ -230,6 +230,8 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 2 refproj d
 	fails 2 refproj --identity --whiten d
 	fails 2 refproj --lift few.npy --identity d
+	fails 2 refproj --fit few.npy few.npy --fit few.npy few.npy d
+	[[ $line == *"--fit is given twice"* ]]
 	fails 1 refproj --map nan.npy d
 	[[ $line == *"nan.npy: number 464 is not finite"* ]]
 	fails 1 refproj --map flat.npy --bias flat.npy d

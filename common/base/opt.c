@@ -11,178 +11,236 @@
 #include <time.h>
 #include <unistd.h>
 
-size_t threads = 1;
-double progress_every;
+static double progress_every;		/* --progress=SEC; 0: only on a terminal */
 
 static const char **history;
 static size_t history_n;
 
-static void help(const struct opt *options, const char *usage, const char *about)
+/* -- --help ------------------------------------------------------------------------------------- */
+
+/* The option's default, in brackets; nothing where it has none. */
+static void put_default(char *text, size_t room, const struct opt *o)
 {
+	const char *word = o->value;
+
+	*text = '\0';
+	switch (o->type) {
+	case OPT_SIZE:
+		if ((double)*(size_t *)o->target >= o->min)
+			snprintf(text, room, " (%zu)", *(size_t *)o->target);
+		break;
+	case OPT_REAL:
+		if (!isnan(*(double *)o->target))
+			snprintf(text, room, " (%g)", *(double *)o->target);
+		break;
+	case OPT_TEXT:
+		if (*(const char **)o->target)
+			snprintf(text, room, " (%s)", *(const char **)o->target);
+		break;
+	case OPT_CHOICE:
+		for (int i = *(int *)o->target; i > 0 && word; i--)
+			if ((word = strchr(word, '|')))
+				word++;
+		if (word)
+			snprintf(text, room, " (%.*s)", (int)strcspn(word, "|"), word);
+		break;
+	case OPT_THREAD_COUNT:
+		snprintf(text, room, " (%d)", omp_get_max_threads());
+		break;
+	case OPT_SECONDS:
+		snprintf(text, room, " (%g)", progress_every);
+		break;
+	default:
+		break;
+	}
+}
+
+_Noreturn static void help(const struct opt *options, const char *usage, const char *about)
+{
+	char left[64], right[64];
+
 	printf("usage: %s\n%s\n\n", usage, about);
 	for (const struct opt *o = options; o->name; o++) {
-		char left[64], fallback[64] = "";
-		const char *word = o->value;
-
 		snprintf(left, sizeof left, "--%s %s", o->name, o->value ? o->value : "");
-		switch (o->type) {
-		case OPT_SIZE:
-			if (*(size_t *)o->target >= o->min)
-				snprintf(fallback, sizeof fallback, " (%zu)", *(size_t *)o->target);
-			break;
-		case OPT_REAL:
-			if (!isnan(*(double *)o->target))
-				snprintf(fallback, sizeof fallback, " (%g)", *(double *)o->target);
-			break;
-		case OPT_TEXT:
-			if (*(const char **)o->target)
-				snprintf(fallback, sizeof fallback, " (%s)", *(const char **)o->target);
-			break;
-		case OPT_CHOICE:
-			for (int i = *(int *)o->target; i > 0 && word; i--)
-				if ((word = strchr(word, '|')))
-					word++;
-			if (word)
-				snprintf(fallback, sizeof fallback, " (%.*s)", (int)strcspn(word, "|"), word);
-			break;
-		default:
-			break;
-		}
-		printf("  %-28s %s%s\n", left, o->help, fallback);
+		put_default(right, sizeof right, o);
+		printf("  %-28s %s%s\n", left, o->help, right);
 	}
 	printf("  %-28s %s\n  %-28s %s\n  %-28s %s\n", "--quiet", "no notes on stderr", "--help",
 		"this text", "--version", "the version");
+	exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
-static void set(const struct opt *o, const char *value)
+_Noreturn static void version(void)
+{
+	printf("%s (semot) %s\n", program, VERSION);
+	exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+/* -- Values ------------------------------------------------------------------------------------- */
+
+static size_t whole(const struct opt *o, const char *value)
 {
 	char *end;
 
 	errno = 0;
+	unsigned long long x = strtoull(value, &end, 10);
+	if (errno || end == value || *end || *value == '-')
+		misuse("--%s: '%s' is not a whole number", o->name, value);
+	if ((double)x < o->min || (double)x > o->max)
+		misuse("--%s: %s is not within %.0f and %.0f", o->name, value, o->min, o->max);
+	return (size_t)x;
+}
+
+static double real(const struct opt *o, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	double x = strtod(value, &end);
+	if (errno || end == value || *end || isnan(x))
+		misuse("--%s: '%s' is not a number", o->name, value);
+	if (x < o->min || x > o->max)
+		misuse("--%s: %s is not within %g and %g", o->name, value, o->min, o->max);
+	return x;
+}
+
+static struct part part(const struct opt *o, const char *value)
+{
+	struct part p;
+	int used = 0;
+
+	if (sscanf(value, "%9zu/%9zu%n", &p.i, &p.n, &used) != 2 || value[used] || p.i < 1 || p.i > p.n)
+		misuse("--%s: '%s' is not I/N with I from 1 to N", o->name, value);
+	return p;
+}
+
+static int choice(const struct opt *o, const char *value)
+{
+	size_t n = strlen(value);
+	int i = 0;
+
+	for (const char *word = o->value; word; i++) {
+		if (strcspn(word, "|") == n && strncmp(word, value, n) == 0)
+			return i;
+		if ((word = strchr(word, '|')))
+			word++;
+	}
+	misuse("--%s: '%s' is none of %s", o->name, value, o->value);
+}
+
+static void append(struct list *list, const char *value)
+{
+	list->item = xrealloc(list->item, list->n + 1, sizeof *list->item);
+	list->item[list->n++] = value;
+}
+
+/* What the option is for takes its value; `second` is that of a pair. */
+static void set(const struct opt *o, const char *value, const char *second)
+{
+	const char **text = o->target;
+
 	switch (o->type) {
 	case OPT_FLAG:
 		*(bool *)o->target = true;
-		return;
+		break;
 	case OPT_TEXT:
-		*(const char **)o->target = value;
-		return;
+		*text = value;
+		break;
 	case OPT_PAIR:
-		((const char **)o->target)[((const char **)o->target)[0] != NULL] = value;
-		return;
-	case OPT_LIST: {
-		struct list *list = o->target;
-		list->item = xrealloc(list->item, list->n + 1, sizeof *list->item);
-		list->item[list->n++] = value;
-		return;
-	}
-	case OPT_SIZE: {
-		unsigned long long x = strtoull(value, &end, 10);
-		if (errno || end == value || *end || *value == '-')
-			misuse("--%s: '%s' is not a whole number", o->name, value);
-		if ((double)x < o->min || (double)x > o->max)
-			misuse("--%s: %s is not within %.0f and %.0f", o->name, value, o->min, o->max);
-		*(size_t *)o->target = (size_t)x;
-		return;
-	}
-	case OPT_REAL: {
-		double x = strtod(value, &end);
-		if (errno || end == value || *end || isnan(x))
-			misuse("--%s: '%s' is not a number", o->name, value);
-		if (x < o->min || x > o->max)
-			misuse("--%s: %s is not within %g and %g", o->name, value, o->min, o->max);
-		*(double *)o->target = x;
-		return;
-	}
-	case OPT_PART: {
-		struct part *part = o->target;
-		int used = 0;
-		if (sscanf(value, "%9zu/%9zu%n", &part->i, &part->n, &used) != 2 || value[used] || part->i < 1
-				|| part->i > part->n)
-			misuse("--%s: '%s' is not I/N with I from 1 to N", o->name, value);
-		return;
-	}
-	case OPT_CHOICE: {
-		size_t n = strlen(value);
-		int i = 0;
-		for (const char *word = o->value; word; i++) {
-			if (strcspn(word, "|") == n && strncmp(word, value, n) == 0) {
-				*(int *)o->target = i;
-				return;
-			}
-			if ((word = strchr(word, '|')))
-				word++;
-		}
-		misuse("--%s: '%s' is none of %s", o->name, value, o->value);
-	}
+		if (text[0])
+			misuse("--%s is given twice", o->name);
+		text[0] = value;
+		text[1] = second;
+		break;
+	case OPT_LIST:
+		append(o->target, value);
+		break;
+	case OPT_SIZE:
+		*(size_t *)o->target = whole(o, value);
+		break;
+	case OPT_REAL:
+		*(double *)o->target = real(o, value);
+		break;
+	case OPT_PART:
+		*(struct part *)o->target = part(o, value);
+		break;
+	case OPT_CHOICE:
+		*(int *)o->target = choice(o, value);
+		break;
+	case OPT_THREAD_COUNT:
+		omp_set_num_threads((int)whole(o, value));
+		break;
+	case OPT_SECONDS:
+		progress_every = real(o, value);
+		break;
 	}
 }
 
+/* -- The command line --------------------------------------------------------------------------- */
+
 static const struct opt *find(const struct opt *options, const char *name, size_t n)
 {
-	static const struct opt common[] = {
-		{"quiet", OPT_FLAG, &quiet, NULL, NULL, 0, 0}, OPT_END
-	};
+	static const struct opt common = {"quiet", OPT_FLAG, &quiet, NULL, NULL, 0, 0};
 
 	for (const struct opt *o = options; o->name; o++)
 		if (strlen(o->name) == n && strncmp(o->name, name, n) == 0)
 			return o;
-	return strlen("quiet") == n && strncmp("quiet", name, n) == 0 ? common : NULL;
+	return strlen(common.name) == n && strncmp(common.name, name, n) == 0 ? &common : NULL;
 }
 
-static bool remember(const struct opt *o)
+static bool in_history(const struct opt *o)
 {
-	return o->type != OPT_PART && o->target != &threads && o->target != &progress_every && o->target != &quiet;
+	return o->type != OPT_PART && o->type != OPT_THREAD_COUNT && o->type != OPT_SECONDS && o->target != &quiet;
+}
+
+/* Takes the option at `at` and its values; returns the last word of them. */
+static char **take_option(char **at, const struct opt *options)
+{
+	const char *name = *at + 2, *equals = strchr(name, '='), *value = NULL, *second = NULL;
+	const struct opt *o = find(options, name, equals ? (size_t)(equals - name) : strlen(name));
+	char **first = at;
+
+	if (!o)
+		misuse("unknown option %s", *at);
+	if (o->type == OPT_FLAG && equals)
+		misuse("--%s takes no value", o->name);
+	if (o->type != OPT_FLAG && !(value = equals ? equals + 1 : *++at))
+		misuse("--%s needs a value: %s", o->name, o->value);
+	if (o->type == OPT_PAIR && !(second = *++at))
+		misuse("--%s needs two values: %s", o->name, o->value);
+	set(o, value, second);
+	for (; in_history(o) && first <= at; first++)
+		history[history_n++] = *first;
+	return at;
 }
 
 char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage, const char *about,
 	size_t most)
 {
 	size_t n = 0;
-	bool words = true;
+	bool words = true;	/* until --: may an option come? */
 
 	program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
-	threads = (size_t)omp_get_num_procs();
+	omp_set_num_threads(omp_get_num_procs());
 	char **operand = xcalloc((size_t)argc + 1, sizeof *operand);
 	history = xcalloc((size_t)argc + 1, sizeof *history);
 	for (char **a = argv + 1; *a; a++) {
-		if (!words || strncmp(*a, "-", 1) != 0 || strcmp(*a, "-") == 0) {
-			operand[n++] = *a;
-			history[history_n++] = *a;
-			continue;
-		}
-		if (strcmp(*a, "--") == 0) {
-			words = false;
-			continue;
-		}
-		if (strncmp(*a, "--", 2) != 0)
+		bool operand_here = !words || **a != '-' || strcmp(*a, "-") == 0;
+		if (!operand_here && strncmp(*a, "--", 2) != 0)
 			misuse("unknown option %s", *a);
-		if (strcmp(*a, "--help") == 0) {
+		if (!operand_here && strcmp(*a, "--help") == 0)
 			help(options, usage, about);
-			exit(fflush(stdout) == 0 ? 0 : 1);
+		if (!operand_here && strcmp(*a, "--version") == 0)
+			version();
+		if (!operand_here && strcmp(*a, "--") != 0) {
+			a = take_option(a, options);
+			continue;
 		}
-		if (strcmp(*a, "--version") == 0) {
-			printf("%s (semot) %s\n", program, VERSION);
-			exit(fflush(stdout) == 0 ? 0 : 1);
-		}
-		const char *name = *a + 2, *equals = strchr(name, '=');
-		const struct opt *o = find(options, name, equals ? (size_t)(equals - name) : strlen(name));
-		if (!o)
-			misuse("unknown option %s", *a);
-		if (o->type == OPT_FLAG && equals)
-			misuse("--%s takes no value", o->name);
-		if (o->type != OPT_FLAG && !equals && !a[1])
-			misuse("--%s needs a value: %s", o->name, o->value);
-		if (remember(o))
-			history[history_n++] = *a;
-		const char *value = o->type == OPT_FLAG ? NULL : equals ? equals + 1 : *++a;
-		set(o, value);
-		if (remember(o) && value && !equals)
-			history[history_n++] = value;
-		if (o->type == OPT_PAIR) {
-			if (!a[1])
-				misuse("--%s needs two values: %s", o->name, o->value);
-			set(o, history[history_n++] = *++a);
-		}
+		history[history_n++] = *a;
+		if (operand_here)
+			operand[n++] = *a;
+		else
+			words = false;
 	}
 	if (n > most)
 		misuse("too many operands: %s", operand[most]);

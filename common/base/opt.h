@@ -19,10 +19,11 @@ enum opt_type {
 	OPT_SIZE,	/* size_t in [min, max] */
 	OPT_REAL,	/* double in [min, max] */
 	OPT_TEXT,	/* const char * */
-	OPT_PAIR,	/* const char *[2]: takes two words */
+	OPT_PAIR,	/* const char *[2], NULL at first: takes two words, once */
 	OPT_LIST,	/* struct list: may be given several times */
 	OPT_CHOICE,	/* int: index of a word in value, "a|b|c" */
-	OPT_PART	/* struct part */
+	OPT_PART,	/* struct part */
+	OPT_THREAD_COUNT, OPT_SECONDS	/* no target: see OPT_THREADS, OPT_PROGRESS */
 };
 
 /* Part i of n, 1 <= i <= n, written I/N. */
@@ -45,19 +46,18 @@ struct opt {
 
 #define OPT_END {0}
 
-extern size_t threads;		/* --threads, for the programs that list OPT_THREADS */
-extern double progress_every;	/* --progress=SEC; 0: only on a terminal */
+/* --threads: as many as OpenMP starts for a parallel region and omp_get_max_threads() tells; all CPUs unless given. */
+#define OPT_THREADS {"threads", OPT_THREAD_COUNT, NULL, "T", "threads; the output is the same for any", 1, 1024}
+/* --progress: how often progress() says something. */
+#define OPT_PROGRESS {"progress", OPT_SECONDS, NULL, "SEC", "say every SEC seconds how far it is", 0, 1e9}
 
-#define OPT_THREADS {"threads", OPT_SIZE, &threads, "T", "threads; the output is the same for any", 1, 1024}
-#define OPT_PROGRESS {"progress", OPT_REAL, &progress_every, "SEC", "say every SEC seconds how far it is", 0, 1e9}
-
-/* Sets the targets and returns the operands, NULL at the end, at most `most` of them. Handles --help,
+/* Sets the targets and returns the operands, to free(): NULL at the end, at most `most` of them. Handles --help,
  * --version and --quiet; a wrong command line is misuse(), and so is a terminal on stdin where the
  * program would read a stream from it (most >= 1 and no operand). */
 char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage, const char *about,
 	size_t most);
 
-/* The arguments that made the result, for the history: all but --threads, --progress, --quiet. NULL at
+/* The arguments that made the result, for the history: all but --threads, --progress, --quiet and --rows. NULL at
  * the end. */
 const char *const *opt_history(void);
 

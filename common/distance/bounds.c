@@ -108,7 +108,7 @@ static void portion_free(struct portion *p)
 static void take_nearest(uint16_t *nearest, const struct portion *x, const struct portion *y, int p,
 	double unit)
 {
-	#pragma omp parallel num_threads(threads)
+	#pragma omp parallel
 	{
 		tokens_line *memory = xalloc(y->tokens + 1, sizeof *memory);
 		uintptr_t end = (uintptr_t)memory + sizeof *memory - 1;
@@ -141,7 +141,7 @@ static void raise(uint16_t *of, const struct portion *x, size_t x_step, const st
 	uint16_t *nearest = xalloc(x->tokens * sizeof *nearest, y->n);
 
 	take_nearest(nearest, x, y, p, unit);
-	#pragma omp parallel num_threads(threads)
+	#pragma omp parallel
 	{
 		uint16_t *sum = xalloc(TILE * sizeof *sum, y->n);
 		#pragma omp for schedule(dynamic)

@@ -5,6 +5,7 @@
 #include "distance/bounds.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 
 enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
@@ -246,6 +247,7 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 
 void pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power, const struct solver *solver)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct pairs *p = xalloc(1, sizeof *p);
 	size_t first, end;
 
@@ -267,6 +269,7 @@ void pairs_open(struct stage *stage, const struct set *a, const struct set *b, i
 
 void pairs_close(void *pairs)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct pairs *p = pairs;
 	size_t solved = 0;
 

@@ -145,6 +145,7 @@ void stage_rows(const struct stage *s, size_t *first, size_t *end)
 
 void write_stage(struct sm_writer *out, struct sm_frame *header, const struct stage *s)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	size_t rows = s->row.n, cols = s->col.n, k = top_k && top_k < cols ? top_k : cols;
 	bool half = s->self && !top_k && !row_part.n, choose = top_k && !s->nearest;
 	size_t first, end;
@@ -168,7 +169,7 @@ void write_stage(struct sm_writer *out, struct sm_frame *header, const struct st
 		whole[t] = rows_for(1, cols, s->given, false);
 	for (size_t row0 = first; row0 < end && cols > 0; row0 += step) {
 		size_t n = end - row0 < step ? end - row0 : step, done = 0;
-		#pragma omp parallel for num_threads(threads) schedule(dynamic, together)
+		#pragma omp parallel for schedule(dynamic, together)
 		for (size_t r = 0; r < n; r++) {
 			size_t thread = (size_t)omp_get_thread_num(), from = half ? r : 0;
 			struct entries row = entries_from(&all, r * k + from);

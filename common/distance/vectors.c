@@ -5,6 +5,7 @@
 #include "kernel/cost.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,7 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 
 void vectors_open(struct stage *stage, const struct vectors *row, const struct vectors *col, int p, float scale)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct vector_stage *v = xalloc(1, sizeof *v);
 	float *part = xalloc(BLOCK * sizeof *part, DEPTH);
 
@@ -162,6 +164,7 @@ void moments_open(struct stage *stage, const struct set *row, const struct set *
 
 void vectors_close(void *context)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct vector_stage *v = context;
 
 	for (size_t t = 0; t < threads; t++) {

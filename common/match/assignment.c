@@ -88,7 +88,7 @@ static void list_rows(const struct assignment *a, size_t count)
 {
 	if (count > a->m)
 		count = a->m;
-	#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+	#pragma omp parallel for schedule(dynamic, 16)
 	for (size_t i = 0; i < a->n; i++)
 		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
 }
@@ -108,12 +108,12 @@ static void find_margins(struct optimum *o)
 	double *arrival = xalloc(n, sizeof *arrival), *workspace = xalloc(room, sizeof *workspace);
 
 	o->margin = xcalloc(n, sizeof *o->margin);
-	#pragma omp parallel for num_threads(threads)
+	#pragma omp parallel for
 	for (size_t i = 0; i < n; i++)
 		margin_arcs(a, i);
 	margin_arrivals(arrival, a, workspace);
 	free(workspace);
-	#pragma omp parallel num_threads(threads)
+	#pragma omp parallel
 	{
 		double *own = xalloc(room, sizeof *own);
 		float *strip = a->cost ? xalloc(n, STRIP * sizeof *strip) : NULL;

@@ -130,7 +130,7 @@ bool completion_more(void *context, size_t x, const double *v)
 		of->beyond = best[0].key;
 		return true;
 	}
-	#pragma omp parallel for num_threads(threads) schedule(dynamic)
+	#pragma omp parallel for schedule(dynamic)
 	for (size_t k = 0; k < n; k++) {
 		uint32_t y = best[k].col, j = c->flipped ? (uint32_t)x : y;
 		struct entries out = {.dist = &best[k].cost};

@@ -77,10 +77,11 @@ static double distance2(const double *y, const float *x, size_t d)
 void replacement_errors(double *error, const struct activity *a, const uint32_t *col, const double *scale,
 	const uint32_t *token, const struct sae *s, const struct states *states)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	double *decoded = xalloc(threads * sizeof *decoded, s->d);
 	float *state = xalloc(threads * sizeof *state, s->d);
 
-	#pragma omp parallel for num_threads(threads)
+	#pragma omp parallel for
 	for (size_t b = 0; b < blocks_of(a->tokens); b++) {
 		double *y = decoded + (size_t)omp_get_thread_num() * s->d;
 		float *x = state + (size_t)omp_get_thread_num() * s->d;

@@ -4,6 +4,7 @@
 #include "base/opt.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +198,7 @@ struct coactivation {
 struct coactivation *coactivation_open(enum likeness likeness, const struct dictionary *row,
 	const struct dictionary *col)
 {
+	size_t threads = (size_t)omp_get_max_threads();
 	struct coactivation *c = xalloc(1, sizeof *c);
 	size_t most = 0;
 
