@@ -237,42 +237,6 @@ states() {
 	frame2json out | grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
 }
 
-@test "a delphi cache is taken as it is" {
-	[ -n "$DATA" ] || skip "no data"
-	for layer in 0 1 2 3 4; do
-		act-dump --latents "$DATA/lm/bl361/delphi/layers.$layer" >out
-		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out
-		act-dump --latents "$DATA/lm/bl361/delphi/layers.$layer/" --skip 1 >out
-		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out --context 256 --skip 1
-		frame2json out | grep -q "\"layer\": *\"layers.$layer\""
-	done
-}
-
-@test "a delphi cache holds what TopK encodes, rounded to f2; with --hidden it carries the states" {
-	[ -n "$DATA" ] || skip "no data"
-	for layer in 1 2 3 4 5; do
-		act-dump --latents "$DATA/lm/bl361/delphi/layers.$((layer - 1))" --layer $layer \
-			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >cache
-		act-dump --sae "$DATA/lm/bl361/L${layer}_s0" --layer $layer --tokens "$DATA/lm/bl361/tokens.npy" \
-			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >encoded
-		"$PY" - <<-'E'
-		import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
-		import numpy as np
-		from act_dump import dense
-		from stream import read
-		(header, frames), (other, more) = read(open("cache", "rb"))[0], read(open("encoded", "rb"))[0]
-		assert header["space"] == other["space"]
-		tokens, cached = dense(header, frames)
-		same, encoded = dense(other, more)
-		assert (tokens == same).all()
-		assert ((cached > 0) == (encoded > 0)).all()
-		assert (np.abs(cached - encoded) <= 2.0**-11 * encoded + 1e-6).all()
-		points = [np.concatenate([frame["point"] for frame in stream]) for stream in (frames, more)]
-		assert (points[0] == points[1]).all()
-		E
-	done
-}
-
 # anonymous COMMAND...: runs it, and prints its largest private memory in MB; mapped files do not count
 anonymous() {
 	"$@" <&0 &
@@ -316,7 +280,6 @@ numpy() {
 	states x.npy
 	fails 2 act-dump
 	fails 2 act-dump --hidden x.npy
-	fails 2 act-dump --hidden x.npy --sae sae --latents sae
 	fails 2 act-dump --sae sae
 	fails 2 act-dump --hidden x.npy --sae sae --skip 1
 	fails 2 act-dump --hidden x.npy --sae sae --skip 3 --context 3
@@ -405,46 +368,4 @@ numpy() {
 		sae --cfg "$cfg"
 		refuses "sae/" act-dump --hidden x.npy --sae sae
 	done
-}
-
-# cache STATEMENTS: a small delphi cache in ./cache after a change to its file f
-cache() {
-	rm -rf cache && mkdir cache
-	"$PY" - "$1" <<-'E'
-	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
-	import numpy as np
-	import arrays
-	for first in (0, 2):
-	    f = {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]), "activations": np.array([1, 2, .5], "f2"),
-	         "tokens": np.arange(6).reshape(2, 3)}
-	    if first:
-	        exec(sys.argv[1])
-	    arrays.save(f"cache/{first}_{first + 1}.safetensors", f)
-	E
-}
-
-@test "a delphi cache that is not in order is refused" {
-	cache ''
-	act-dump --latents cache >out
-	oracle act_dump delphi cache out
-	states x.npy --rows 5
-	refuses "cache of 6 tokens, x.npy has 5" act-dump --latents cache --hidden x.npy
-	refuses "--skip 3" act-dump --latents cache --skip 3
-	cache 'f["activations"][:] = 1e-8, -1, 1'
-	act-dump --latents cache | frame2json | grep -q '"value": *\["<f4", *\[4\],'
-	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' 'f["locations"][2, 0] = 2' \
-		'f["locations"][0, 1] = 3' 'f["locations"][0, 2] = 2' 'f["locations"][0, 0] = -1' \
-		'f["locations"] = f["locations"].astype("f4"); f["locations"][1, 1] = np.nan' \
-		'f["activations"][1] = np.inf' 'f["activations"] = f["activations"][:2]' 'f["tokens"] = f["tokens"][:1]' \
-		'f["locations"] = f["locations"][:, :2].copy()' 'del f["locations"]' 'del f["activations"]' 'del f["tokens"]' \
-		'f["tokens"] = f["tokens"] - 5'; do
-		cache "$change"
-		refuses "cache" act-dump --latents cache
-	done
-	cache ''
-	mv cache/2_3.safetensors cache/3_4.safetensors
-	refuses "latents from 3 on, where 2 is next" act-dump --latents cache
-	rm cache/*
-	refuses "cache: holds no files" act-dump --latents cache
-	refuses "nowhere: No such file" act-dump --latents nowhere
 }

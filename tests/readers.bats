@@ -1,4 +1,4 @@
-# The readers of .npy, .npz, .safetensors, of SAEs and delphi caches, by way of act-dump, which reads them all.
+# The readers of .npy, .npz, .safetensors, of SAEs and delphi caches, by way of act-dump and act-import.
 
 load helper
 
@@ -232,7 +232,7 @@ python() {
 	mkdir cache
 	python 'arrays.save("cache/0_1.safetensors", {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]),
 	    "activations": np.array([1, 2, .5], "f2"), "tokens": np.arange(6).reshape(2, 3)})'
-	oracle mutate cache/0_1.safetensors act-dump --latents {/} --threads 1
+	oracle mutate cache/0_1.safetensors act-import {/}
 }
 
 @test "a map that was cut or changed: read or refused, never a crash" {

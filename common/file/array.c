@@ -52,10 +52,22 @@ float *array_floats(const struct array *a)
 	return x;
 }
 
-void refuse_fortran(const char *name, const struct array *a)
+void array_refuse_fortran(const char *name, const struct array *a)
 {
 	if (a->fortran)
 		die("%s: Fortran order: save it in C order (np.ascontiguousarray)", name);
+}
+
+char *array_base_name(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	size_t begin = n;
+	while (begin > 0 && path[begin - 1] != '/')
+		begin--;
+	return xasprintf("%.*s", (int)(n - begin), path + begin);
 }
 
 /* Bytes of the array, checked. */
@@ -83,7 +95,7 @@ static const char *entry(const char *name, const char *header, const char *key)
 	return p;
 }
 
-size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a)
+size_t array_npy_header(const char *name, const void *bytes, size_t n, struct array *a)
 {
 	const unsigned char *b = bytes;
 
@@ -125,7 +137,7 @@ size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a
 	}
 	a->fortran = a->rank > 1 && strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
 	if (a->rank > 2)
-		refuse_fortran(name, a);
+		array_refuse_fortran(name, a);
 	free(header);
 	array_bytes(name, a);
 	return fixed + length;
@@ -133,7 +145,7 @@ size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a
 
 static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 {
-	size_t at = npy_header(name, bytes, n, a);
+	size_t at = array_npy_header(name, bytes, n, a);
 
 	if (at == 0 || n - at < array_bytes(name, a))
 		die("%s: cut short: %zu bytes", name, n);
@@ -219,7 +231,7 @@ static int by_begin(const void *a, const void *b)
 
 /* The format's own rules: a header of at most 100 MB, no name twice, tensors that fill the file without
  * holes or overlaps. */
-static void sm_read_header(struct archive *f)
+static void read_safetensors_header(struct archive *f)
 {
 	uint64_t length;
 	json_error_t error;
@@ -333,7 +345,7 @@ struct archive *archive_open(const char *path)
 	if (memcmp(f->bytes, "PK", 2) == 0)
 		open_zip(f);
 	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0 && f->bytes[8] == '{')
-		sm_read_header(f);
+		read_safetensors_header(f);
 	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0)
 		die("%s: neither .npy, .npz nor .safetensors", path);
 	return f;
@@ -414,7 +426,7 @@ struct archive *array_open(const char *spec, struct array *a)
 	struct archive *f = archive_open(path);
 	if (!archive_find(f, colon ? colon + 1 : NULL, a))
 		die("%s: no array %s", path, colon ? colon + 1 : "");
-	refuse_fortran(spec, a);
+	array_refuse_fortran(spec, a);
 	free(path);
 	return f;
 }

@@ -17,7 +17,7 @@ struct split {
 	size_t at, token, latent;	/* the next entry, and what the one before is about */
 };
 
-struct latents {
+struct delphi {
 	struct split *split;
 	size_t splits, tokens, context;
 	struct array vocab;
@@ -41,7 +41,7 @@ static struct array required(struct split *s, const char *key, size_t rank)
 	return a;
 }
 
-static void open_split(struct latents *l, struct split *s)
+static void open_split(struct delphi *c, struct split *s)
 {
 	s->file = archive_open(s->path);
 	s->locations = required(s, "locations", 2);
@@ -50,18 +50,18 @@ static void open_split(struct latents *l, struct split *s)
 	if (s->locations.shape[1] != 3 || s->locations.shape[0] != s->activations.shape[0])
 		die("%s: %zu locations of %zu numbers and %zu activations", s->path, s->locations.shape[0],
 			s->locations.shape[1], s->activations.shape[0]);
-	if (s > l->split && (vocab.shape[1] != l->context || array_count(&vocab) != l->tokens))
-		die("%s: tokens of another shape than in %s", s->path, l->split[0].path);
-	l->vocab = vocab;
-	l->context = vocab.shape[1];
-	l->tokens = array_count(&vocab);
-	if (l->tokens > UINT32_MAX)
-		die("%s: %zu tokens: 4294967295 is the most", s->path, l->tokens);
+	if (s > c->split && (vocab.shape[1] != c->context || array_count(&vocab) != c->tokens))
+		die("%s: tokens of another shape than in %s", s->path, c->split[0].path);
+	c->vocab = vocab;
+	c->context = vocab.shape[1];
+	c->tokens = array_count(&vocab);
+	if (c->tokens > UINT32_MAX)
+		die("%s: %zu tokens: 4294967295 is the most", s->path, c->tokens);
 }
 
-struct latents *latents_open(const char *folder)
+struct delphi *delphi_open(const char *folder)
 {
-	struct latents *l = xcalloc(1, sizeof *l);
+	struct delphi *c = xcalloc(1, sizeof *c);
 	DIR *dir = opendir(folder);
 	size_t next = 0;
 
@@ -74,50 +74,50 @@ struct latents *latents_open(const char *folder)
 				|| end == 0 || e->d_name[end])
 			continue;
 		s.path = xasprintf("%s/%s", folder, e->d_name);
-		l->split = xrealloc(l->split, l->splits + 1, sizeof s);
-		l->split[l->splits++] = s;
+		c->split = xrealloc(c->split, c->splits + 1, sizeof s);
+		c->split[c->splits++] = s;
 	}
 	closedir(dir);
-	if (l->splits == 0)
+	if (c->splits == 0)
 		die("%s: holds no files A_B.safetensors of a delphi cache", folder);
-	qsort(l->split, l->splits, sizeof *l->split, by_first);
-	for (size_t i = 0; i < l->splits; next = l->split[i++].last + 1) {
-		if (l->split[i].first != next || l->split[i].last < next || l->split[i].last >= UINT32_MAX)
-			die("%s: latents from %zu on, where %zu is next", l->split[i].path, l->split[i].first,
+	qsort(c->split, c->splits, sizeof *c->split, by_first);
+	for (size_t i = 0; i < c->splits; next = c->split[i++].last + 1) {
+		if (c->split[i].first != next || c->split[i].last < next || c->split[i].last >= UINT32_MAX)
+			die("%s: latents from %zu on, where %zu is next", c->split[i].path, c->split[i].first,
 				next);
-		open_split(l, &l->split[i]);
+		open_split(c, &c->split[i]);
 	}
-	return l;
+	return c;
 }
 
-void latents_close(struct latents *l)
+void delphi_close(struct delphi *c)
 {
-	for (size_t i = 0; i < l->splits; i++) {
-		archive_close(l->split[i].file);
-		free(l->split[i].path);
+	for (size_t i = 0; i < c->splits; i++) {
+		archive_close(c->split[i].file);
+		free(c->split[i].path);
 	}
-	free(l->split);
-	free(l);
+	free(c->split);
+	free(c);
 }
 
-size_t latents_features(const struct latents *l)
+size_t delphi_features(const struct delphi *c)
 {
-	return l->split[l->splits - 1].last + 1;
+	return c->split[c->splits - 1].last + 1;
 }
 
-size_t latents_tokens(const struct latents *l)
+size_t delphi_tokens(const struct delphi *c)
 {
-	return l->tokens;
+	return c->tokens;
 }
 
-size_t latents_context(const struct latents *l)
+size_t delphi_context(const struct delphi *c)
 {
-	return l->context;
+	return c->context;
 }
 
-const struct array *latents_vocab(const struct latents *l)
+const struct array *delphi_vocab(const struct delphi *c)
 {
-	return &l->vocab;
+	return &c->vocab;
 }
 
 static size_t location(const struct split *s, size_t at, size_t column)
@@ -129,16 +129,16 @@ static size_t location(const struct split *s, size_t at, size_t column)
 	return (size_t)x;
 }
 
-void latents_token(struct latents *l, size_t token,
+void delphi_token(struct delphi *c, size_t token,
 	void (*hit)(uint32_t feature, float value, void *user), void *user)
 {
-	for (struct split *s = l->split; s < l->split + l->splits; s++) {
+	for (struct split *s = c->split; s < c->split + c->splits; s++) {
 		for (; s->at < s->locations.shape[0]; s->at++) {
 			size_t sequence = location(s, s->at, 0), position = location(s, s->at, 1);
 			size_t latent = s->first + location(s, s->at, 2);
-			if (position >= l->context || sequence >= l->tokens / l->context || latent > s->last)
+			if (position >= c->context || sequence >= c->tokens / c->context || latent > s->last)
 				die("%s: location %zu is out of range", s->path, s->at);
-			size_t t = sequence * l->context + position;
+			size_t t = sequence * c->context + position;
 			if (s->at > 0 && (t < s->token || (t == s->token && latent <= s->latent)))
 				die("%s: location %zu is out of order", s->path, s->at);
 			if (t > token)

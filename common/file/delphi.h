@@ -9,19 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct latents;
+struct delphi;
 
-struct latents *latents_open(const char *folder);
-void latents_close(struct latents *);
-size_t latents_features(const struct latents *);
-size_t latents_tokens(const struct latents *);
-size_t latents_context(const struct latents *);
+struct delphi *delphi_open(const char *folder);
+void delphi_close(struct delphi *);
+size_t delphi_features(const struct delphi *);
+size_t delphi_tokens(const struct delphi *);
+size_t delphi_context(const struct delphi *);
 /* The vocabulary ids of the tokens, (sequences, context). */
-const struct array *latents_vocab(const struct latents *);
+const struct array *delphi_vocab(const struct delphi *);
 
 /* Calls hit(feature, value, user) for each activation of the token, feature ascending. Tokens have to be
  * asked for in ascending order. */
-void latents_token(struct latents *, size_t token,
+void delphi_token(struct delphi *, size_t token,
 	void (*hit)(uint32_t feature, float value, void *user), void *user);
 
 #endif

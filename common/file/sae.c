@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *architecture_name(enum architecture a)
+const char *sae_architecture_name(enum sae_architecture a)
 {
 	return (const char *[]){"standard", "jumprelu", "topk"}[a];
 }
@@ -107,7 +107,7 @@ static void set_topk(struct sae *s, const char *file, double k)
 {
 	if (!(k >= 1 && k <= (double)s->features) || k != floor(k))
 		die("%s: k = %g of %zu features", file, k, s->features);
-	s->architecture = TOPK;
+	s->architecture = SAE_TOPK;
 	s->k = (size_t)k;
 }
 
@@ -116,7 +116,7 @@ static void gemma_scope(struct sae *s, struct archive *f)
 {
 	struct array k;
 
-	s->architecture = s->threshold ? JUMPRELU : STANDARD;
+	s->architecture = s->threshold ? SAE_JUMPRELU : SAE_STANDARD;
 	if (!archive_find(f, "k", &k))
 		return;
 	if (array_count(&k) != 1)
@@ -166,12 +166,12 @@ static void saelens(struct sae *s, const char *file)
 	if (strcmp(normalized, "none") != 0)
 		die("%s: normalize_activations '%s': give it states that are normalised so, and set it to "
 			"none", file, normalized);
-	s->architecture = strcmp(kind, "jumprelu") == 0 ? JUMPRELU : STANDARD;
+	s->architecture = strcmp(kind, "jumprelu") == 0 ? SAE_JUMPRELU : SAE_STANDARD;
 	if (json_is_number(k))
 		set_topk(s, file, json_number_value(k));
 	else if (strcmp(kind, "topk") == 0 || strcmp(function, "topk") == 0)
 		die("%s: TopK, and cfg.json has no k", file);
-	else if (s->architecture == JUMPRELU && !s->threshold)
+	else if (s->architecture == SAE_JUMPRELU && !s->threshold)
 		die("%s: architecture jumprelu, and no threshold", file);
 	if (!apply || json_is_true(apply))
 		centre(s);
@@ -186,7 +186,7 @@ struct sae *sae_open(const char *path)
 	char *file = weights_file(path), *folder = folder_of(file), *full = realpath(folder, NULL);
 	struct archive *f = archive_open(file);
 
-	s->name = xasprintf("%s", full && strrchr(full, '/') ? strrchr(full, '/') + 1 : folder);
+	s->name = array_base_name(full ? full : folder);
 	s->w_enc = required(weights(f, "W_enc", 2, &s->d, &s->features), f, "W_enc");
 	s->w_dec = required(weights(f, "W_dec", 2, &s->features, &s->d), f, "W_dec");
 	s->b_enc = required(weights(f, "b_enc", 1, &s->features, NULL), f, "b_enc");
@@ -213,4 +213,12 @@ void sae_close(struct sae *s)
 	free(s->b_dec);
 	free(s->scale);
 	free(s);
+}
+
+struct encoder sae_encoder(const struct sae *s)
+{
+	return (struct encoder){
+		.d = s->d, .features = s->features, .w_enc = s->w_enc, .b_enc = s->b_enc, .scale = s->scale,
+		.threshold = s->architecture == SAE_JUMPRELU ? s->threshold : NULL, .k = s->k,
+	};
 }

@@ -3,15 +3,17 @@
 #ifndef FILE_SAE_H
 #define FILE_SAE_H
 
+#include "kernel/encode.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
-enum architecture { STANDARD, JUMPRELU, TOPK };
+enum sae_architecture { SAE_STANDARD, SAE_JUMPRELU, SAE_TOPK };
 
 struct sae {
 	char *name;		/* of the folder that holds the file */
-	enum architecture architecture;
-	size_t d, features, k;
+	enum sae_architecture architecture;
+	size_t d, features, k;	/* k: of TopK, else 0 */
 	float *w_enc;		/* (d, features) */
 	float *b_enc;		/* (features), with what the input's centring adds: -b_dec W_enc */
 	float *threshold;	/* (features), NULL when the file has none */
@@ -20,11 +22,14 @@ struct sae {
 	float *scale;		/* (features) by which pre-activations are multiplied, or NULL */
 };
 
-const char *architecture_name(enum architecture);
+const char *sae_architecture_name(enum sae_architecture);
 
 /* Reads an SAE from a file or from the folder that holds it; what is wrong with it ends the program. */
 struct sae *sae_open(const char *path);
 void sae_close(struct sae *);
+
+/* What encodes with it; it points into the SAE. */
+struct encoder sae_encoder(const struct sae *);
 
 /* Does this path hold an SAE (a folder, .npz or .safetensors), rather than a stream? */
 bool sae_path(const char *path);

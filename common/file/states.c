@@ -36,7 +36,7 @@ static void npy_on_stdin(struct array *a)
 		if (fread(bytes + n++, 1, 1, stdin) != 1)
 			die("stdin: not a .npy array: %zu bytes", n - 1);
 		if (n >= 10)
-			at = npy_header("stdin", bytes, n, a);
+			at = array_npy_header("stdin", bytes, n, a);
 	}
 	free(bytes);
 }
@@ -67,7 +67,7 @@ struct states *states_open(const struct list *files)
 				die("stdin: cannot be one of several files of hidden states");
 			h->name = "stdin";
 			npy_on_stdin(&a);
-			refuse_fortran(h->name, &a);
+			array_refuse_fortran(h->name, &a);
 		} else {
 			h->file = array_open(h->name, &a);
 			h->data = a.data;

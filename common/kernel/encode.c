@@ -3,20 +3,36 @@
 #include "base/simd.h"
 
 #include <cblas.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { WIDTH = 16 };
 
-size_t encode_workspace(const struct sae *s)
+size_t encode_workspace(const struct encoder *e)
 {
-	return ENCODE_TOKENS * (ENCODE_TILE + 2 * (s->architecture == TOPK ? s->k : 0));
+	return ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
 }
 
-/* pre[i] = scale[i] (pre[i] + b_enc[i]) for the m features of a tile, and the largest of pre - threshold of
- * each run of WIDTH: where that is not positive, the run holds no activation. */
+/* -- A tile: the features f0 .. f0+m-1 of a token ------------------------------------------------ */
+
+struct tile {
+	size_t f0, m;
+	float *pre;			/* (m) */
+	const float *threshold;		/* (m), or NULL */
+	float excess[ENCODE_TILE / WIDTH];	/* of each run of WIDTH: where it is not positive, none fires */
+};
+
+/* pre (n, m) = x W_enc, for n tokens and the features from f0 on. */
+static void pre_activations(float *pre, const float *x, const struct encoder *e, size_t n, size_t f0, size_t m)
+{
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)m, (int)e->d, 1, x, (int)e->d,
+		e->w_enc + f0, (int)e->features, 0, pre, ENCODE_TILE);
+}
+
+/* pre[i] = scale[i] (pre[i] + b_enc[i]); excess[run] = the largest pre[i] - threshold[i], or pre[i] - floor. */
 MULTIVERSION
-static void finish(float *restrict pre, float *restrict excess, const float *restrict b_enc,
-	const float *scale, const float *threshold, float floor, size_t m)
+static void finish(float *restrict pre, float *restrict excess, const float *restrict b_enc, const float *scale,
+	const float *threshold, float floor, size_t m)
 {
 	for (size_t i = 0; i < m; i++)
 		pre[i] = (pre[i] + b_enc[i]) * (scale ? scale[i] : 1);
@@ -35,7 +51,21 @@ static void finish(float *restrict pre, float *restrict excess, const float *res
 	}
 }
 
-/* The k best of a token: a min-heap on (value, then the higher feature first to go). */
+/* The first feature from i on that fires: pre > threshold and pre > 0; m when there is none. */
+static size_t next_active(const struct tile *t, size_t i)
+{
+	for (; i < t->m; i++) {
+		while (i % WIDTH == 0 && i < t->m && !(t->excess[i / WIDTH] > 0))
+			i += WIDTH;
+		if (i < t->m && t->pre[i] > 0 && (!t->threshold || t->pre[i] > t->threshold[i]))
+			return i;
+	}
+	return t->m;
+}
+
+/* -- TopK: the k best of a token ----------------------------------------------------------------- */
+
+/* A min-heap on (value, then the higher feature first to go). */
 struct best {
 	float *value;
 	uint32_t *feature;
@@ -82,23 +112,10 @@ static void offer(struct best *b, size_t k, float value, uint32_t feature)
 	}
 }
 
-/* Hits in any order of features become CSR: counted, then placed, feature ascending in each token because
- * tiles and heaps are walked in that order or sorted here. */
-static void to_csr(uint32_t *indptr, uint32_t *feature, float *value, const uint32_t *token,
-	const uint32_t *hit, const float *v, size_t hits, size_t n)
+static void offer_tile(struct best *b, size_t k, const struct tile *t)
 {
-	memset(indptr, 0, (n + 1) * sizeof *indptr);
-	for (size_t i = 0; i < hits; i++)
-		indptr[token[i] + 1]++;
-	for (size_t t = 0; t < n; t++)
-		indptr[t + 1] += indptr[t];
-	for (size_t i = 0; i < hits; i++) {
-		uint32_t at = indptr[token[i]]++;
-		feature[at] = hit[i];
-		value[at] = v[i];
-	}
-	memmove(indptr + 1, indptr, n * sizeof *indptr);
-	indptr[0] = 0;
+	for (size_t i = next_active(t, 0); i < t->m; i = next_active(t, i + 1))
+		offer(b, k, t->pre[i], (uint32_t)(t->f0 + i));
 }
 
 static void sort_by_feature(uint32_t *feature, float *value, size_t n)
@@ -113,70 +130,88 @@ static void sort_by_feature(uint32_t *feature, float *value, size_t n)
 	}
 }
 
-static void pre_activations(float *pre, const float *x, const struct sae *s, size_t n, size_t f0, size_t m)
+static size_t best_to_csr(struct encoded *out, const struct best *best, size_t n)
 {
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)m, (int)s->d, 1, x, (int)s->d,
-		s->w_enc + f0, (int)s->features, 0, pre, ENCODE_TILE);
-}
+	size_t hits = 0;
 
-size_t encode(uint32_t *indptr, uint32_t *feature, float *value, size_t room, const float *x,
-	const struct sae *s, size_t n, float *workspace, uint32_t *scratch_token,
-	uint32_t *scratch_feature, float *scratch_value)
-{
-	float *pre = workspace, *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
-	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * s->k);
-	size_t hits = 0, held[ENCODE_TOKENS] = {0};
-	bool topk = s->architecture == TOPK;
-	const float *threshold = s->architecture == JUMPRELU ? s->threshold : NULL;
-	float excess[ENCODE_TILE / WIDTH];
-
-	for (size_t f0 = 0; f0 < s->features; f0 += ENCODE_TILE) {
-		size_t m = s->features - f0 < ENCODE_TILE ? s->features - f0 : ENCODE_TILE;
-		pre_activations(pre, x, s, n, f0, m);
-		for (size_t t = 0; t < n; t++) {
-			float *p = pre + t * ENCODE_TILE;
-			struct best best = {best_value + t * s->k, best_feature + t * s->k, held[t]};
-			float floor = 0;	/* activations below it need not be looked at */
-			if (topk)
-				floor = held[t] == s->k && best.value[0] > 0 ? best.value[0] : 0;
-			finish(p, excess, s->b_enc + f0, s->scale ? s->scale + f0 : NULL,
-				threshold ? threshold + f0 : NULL, floor, m);
-			for (size_t run = 0; run * WIDTH < m; run++) {
-				if (!(excess[run] > 0))
-					continue;
-				for (size_t i = run * WIDTH; i < m && i < (run + 1) * WIDTH; i++) {
-					if (!(p[i] > 0) || (threshold && !(p[i] > threshold[f0 + i])))
-						continue;
-					if (topk) {
-						offer(&best, s->k, p[i], (uint32_t)(f0 + i));
-						continue;
-					}
-					if (hits < room) {
-						scratch_token[hits] = (uint32_t)t;
-						scratch_feature[hits] = (uint32_t)(f0 + i);
-						scratch_value[hits] = p[i];
-					}
-					hits++;
-				}
-			}
-			held[t] = best.n;
-		}
-	}
-	if (!topk) {
-		if (hits <= room)
-			to_csr(indptr, feature, value, scratch_token, scratch_feature, scratch_value, hits,
-				n);
-		return hits;
-	}
 	for (size_t t = 0; t < n; t++)
-		hits += held[t];
-	for (size_t t = 0, at = 0; t < n && hits <= room; t++) {
-		indptr[t] = (uint32_t)at;
-		memcpy(feature + at, best_feature + t * s->k, held[t] * sizeof *feature);
-		memcpy(value + at, best_value + t * s->k, held[t] * sizeof *value);
-		sort_by_feature(feature + at, value + at, held[t]);
-		at += held[t];
-		indptr[t + 1] = (uint32_t)at;
+		hits += best[t].n;
+	if (hits > out->room)
+		return hits;
+	out->indptr[0] = 0;
+	for (size_t t = 0; t < n; t++) {
+		size_t at = out->indptr[t];
+		memcpy(out->feature + at, best[t].feature, best[t].n * sizeof *out->feature);
+		memcpy(out->value + at, best[t].value, best[t].n * sizeof *out->value);
+		sort_by_feature(out->feature + at, out->value + at, best[t].n);
+		out->indptr[t + 1] = (uint32_t)(at + best[t].n);
 	}
 	return hits;
+}
+
+/* -- All others: every activation is a hit ------------------------------------------------------- */
+
+/* Appends those of token t to the hits: how many there are then. */
+static size_t append_tile(struct encoded *out, size_t hits, size_t token, const struct tile *t)
+{
+	for (size_t i = next_active(t, 0); i < t->m; i = next_active(t, i + 1), hits++) {
+		if (hits >= out->room)
+			continue;
+		out->hit_token[hits] = (uint32_t)token;
+		out->hit_feature[hits] = (uint32_t)(t->f0 + i);
+		out->hit_value[hits] = t->pre[i];
+	}
+	return hits;
+}
+
+/* A counting sort by token. It keeps the order of tiles, so that features ascend within a token. */
+static size_t hits_to_csr(struct encoded *out, size_t hits, size_t n)
+{
+	uint32_t *indptr = out->indptr;
+
+	if (hits > out->room)
+		return hits;
+	memset(indptr, 0, (n + 1) * sizeof *indptr);
+	for (size_t i = 0; i < hits; i++)
+		indptr[out->hit_token[i] + 1]++;
+	for (size_t t = 0; t < n; t++)
+		indptr[t + 1] += indptr[t];
+	for (size_t i = 0; i < hits; i++) {
+		uint32_t at = indptr[out->hit_token[i]]++;
+		out->feature[at] = out->hit_feature[i];
+		out->value[at] = out->hit_value[i];
+	}
+	memmove(indptr + 1, indptr, n * sizeof *indptr);	/* each had become the next */
+	indptr[0] = 0;
+	return hits;
+}
+
+size_t encode(struct encoded *out, const float *x, const struct encoder *e, size_t n, float *workspace)
+{
+	float *pre = workspace, *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
+	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * e->k);
+	struct best best[ENCODE_TOKENS];
+	struct tile tile;
+	size_t hits = 0;
+
+	for (size_t t = 0; t < n; t++)
+		best[t] = (struct best){best_value + t * e->k, best_feature + t * e->k, 0};
+	for (size_t f0 = 0; f0 < e->features; f0 += ENCODE_TILE) {
+		tile.f0 = f0;
+		tile.m = e->features - f0 < ENCODE_TILE ? e->features - f0 : ENCODE_TILE;
+		tile.threshold = e->threshold ? e->threshold + f0 : NULL;
+		pre_activations(pre, x, e, n, f0, tile.m);
+		for (size_t t = 0; t < n; t++) {
+			/* with k of them, what is not above the least of the k best need not be looked at */
+			float floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;
+			tile.pre = pre + t * ENCODE_TILE;
+			finish(tile.pre, tile.excess, e->b_enc + f0, e->scale ? e->scale + f0 : NULL,
+				tile.threshold, floor, tile.m);
+			if (e->k > 0)
+				offer_tile(&best[t], e->k, &tile);
+			else
+				hits = append_tile(out, hits, t, &tile);
+		}
+	}
+	return e->k > 0 ? best_to_csr(out, best, n) : hits_to_csr(out, hits, n);
 }

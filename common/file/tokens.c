@@ -1,0 +1,210 @@
+#include "file/tokens.h"
+
+#include "base/die.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- All tokens ---------------------------------------------------------------------------------- */
+
+void tokens_open_states(struct tokens *t, const struct list *files)
+{
+	t->states = states_open(files);
+	t->n = states_rows(t->states);
+	t->d = states_d(t->states);
+}
+
+void tokens_open_vocab(struct tokens *t, const char *file)
+{
+	t->vocab_file = array_open(file, &t->vocab);
+	t->vocab_name = file;
+	if (array_count(&t->vocab) != t->n)
+		die("%s: %zu vocabulary ids, where there are %zu tokens", file, array_count(&t->vocab), t->n);
+}
+
+void tokens_close(struct tokens *t)
+{
+	if (t->vocab_file)
+		archive_close(t->vocab_file);
+	if (t->states)
+		states_close(t->states);
+}
+
+void tokens_write_header(const struct tokens *t, const struct feature_source *from, struct sm_writer *out)
+{
+	struct sm_frame header = {0};
+	char *space = xasprintf("layer %s%s%s", from->layer, from->model ? " of " : "", from->model ? from->model : "");
+
+	sm_set_string(&header, "kind", "activations");
+	if (from->model)
+		sm_set_string(&header, "model", from->model);
+	sm_set_string(&header, "layer", from->layer);
+	sm_set_string(&header, "space", space);
+	if (t->states)
+		sm_set_integer(&header, "d", (int64_t)t->d);
+	sm_set_integer(&header, "features", (int64_t)from->features);
+	sm_set_integer(&header, "tokens", (int64_t)t->n);
+	sm_set_string(&header, "arch", from->arch);
+	if (from->sae)
+		sm_set_string(&header, "sae", from->sae);
+	sm_write_header(out, &header);
+	sm_frame_free(&header);
+	free(space);
+}
+
+/* -- A chunk of them ----------------------------------------------------------------------------- */
+
+/* What ENCODE_TOKENS of them activate; its room grows when it is short. */
+struct chunk_block {
+	struct encoded out;
+	size_t hits;
+	float *workspace;
+};
+
+static void chunk_room(struct chunk *c, size_t room)
+{
+	if (room <= c->room)
+		return;
+	c->room = 2 * room;
+	c->feature = xrealloc(c->feature, c->room, sizeof *c->feature);
+	c->value = xrealloc(c->value, c->room, sizeof *c->value);
+}
+
+struct chunk *chunk_new(const struct tokens *t)
+{
+	struct chunk *c = xcalloc(1, sizeof *c);
+
+	c->point = xalloc(CHUNK_TOKENS * t->d, sizeof(float));
+	c->x = xalloc(CHUNK_TOKENS * t->d, sizeof(float));
+	c->block = xcalloc(CHUNK_BLOCKS, sizeof *c->block);
+	chunk_room(c, CHUNK_TOKENS);
+	return c;
+}
+
+void chunk_free(struct chunk *c)
+{
+	for (size_t i = 0; i < CHUNK_BLOCKS; i++) {
+		struct chunk_block *b = &c->block[i];
+		free(b->workspace);
+		free(b->out.indptr);
+		free(b->out.feature);
+		free(b->out.value);
+		free(b->out.hit_token);
+		free(b->out.hit_feature);
+		free(b->out.hit_value);
+	}
+	free(c->block);
+	free(c->point);
+	free(c->x);
+	free(c->feature);
+	free(c->value);
+	free(c);
+}
+
+static uint32_t vocab_id(const struct tokens *t, size_t token)
+{
+	double id = sm_to_double(t->vocab.data, t->vocab.dtype, token);
+
+	if (!(id >= 0 && id <= UINT32_MAX))
+		die("%s: token %zu has the id %g", t->vocab_name, token, id);
+	return (uint32_t)id;
+}
+
+bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
+{
+	size_t size = t->states ? t->d * sm_dtype_size(states_dtype(t->states)) : 0;
+	const void *rows = NULL;
+
+	for (c->n = 0; c->n < CHUNK_TOKENS && *at < t->n; ) {
+		size_t n = CHUNK_TOKENS - c->n < t->n - *at ? CHUNK_TOKENS - c->n : t->n - *at;
+		if (t->states)
+			n = states_read(t->states, *at, n, &rows);
+		for (size_t i = 0; i < n; i++) {
+			size_t token = *at + i;
+			if (t->skip > 0 && token % t->context < t->skip)
+				continue;
+			if (t->vocab.data)
+				c->vocab[c->n] = vocab_id(t, token);
+			if (t->states)
+				memcpy(c->point + c->n * size, (const char *)rows + i * size, size);
+			c->token[c->n++] = (uint32_t)token;
+		}
+		*at += n;
+	}
+	if (t->states)
+		sm_to_float(c->x, c->point, states_dtype(t->states), c->n * t->d);
+	for (size_t i = 0; t->states && i < c->n; i++)
+		states_check(t->states, c->token[i], c->x + i * t->d);
+	return c->n > 0;
+}
+
+void chunk_write(const struct chunk *c, const struct tokens *t, bool points, struct sm_writer *out)
+{
+	struct sm_frame frame = {0};
+
+	sm_set_tensor(&frame, "token", SM_U4, c->token, c->n);
+	if (t->vocab.data)
+		sm_set_tensor(&frame, "vocab", SM_U4, c->vocab, c->n);
+	if (t->states && points)
+		sm_set_tensor(&frame, "point", states_dtype(t->states), c->point, c->n, t->d);
+	sm_set_tensor(&frame, "indptr", SM_U4, c->indptr, c->n + 1);
+	sm_set_tensor(&frame, "feature", SM_U4, c->feature, c->nnz);
+	sm_set_tensor(&frame, "value", SM_F4, c->value, c->nnz);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
+}
+
+/* -- What fires on them -------------------------------------------------------------------------- */
+
+void chunk_append(struct chunk *c, uint32_t feature, float value)
+{
+	chunk_room(c, c->nnz + 1);
+	c->feature[c->nnz] = feature;
+	c->value[c->nnz++] = value;
+}
+
+static void block_room(struct encoded *e, size_t room)
+{
+	e->room = room;
+	e->feature = xrealloc(e->feature, room, sizeof *e->feature);
+	e->value = xrealloc(e->value, room, sizeof *e->value);
+	e->hit_token = xrealloc(e->hit_token, room, sizeof *e->hit_token);
+	e->hit_feature = xrealloc(e->hit_feature, room, sizeof *e->hit_feature);
+	e->hit_value = xrealloc(e->hit_value, room, sizeof *e->hit_value);
+}
+
+static void encode_block(struct chunk_block *b, const float *x, const struct encoder *e, size_t n)
+{
+	if (!b->workspace) {
+		b->workspace = xalloc(encode_workspace(e), sizeof *b->workspace);
+		b->out.indptr = xalloc(ENCODE_TOKENS + 1, sizeof *b->out.indptr);
+		block_room(&b->out, 64 * ENCODE_TOKENS);
+	}
+	while ((b->hits = encode(&b->out, x, e, n, b->workspace)) > b->out.room)
+		block_room(&b->out, b->hits);
+}
+
+static void append_block(struct chunk *c, const struct chunk_block *b, size_t at, size_t n)
+{
+	chunk_room(c, c->nnz + b->hits);
+	memcpy(c->feature + c->nnz, b->out.feature, b->hits * sizeof *c->feature);
+	memcpy(c->value + c->nnz, b->out.value, b->hits * sizeof *c->value);
+	for (size_t t = 0; t <= n; t++)
+		c->indptr[at + t] = (uint32_t)c->nnz + b->out.indptr[t];
+	c->nnz += b->hits;
+}
+
+static size_t tokens_of_block(const struct chunk *c, size_t at)
+{
+	return c->n - at < ENCODE_TOKENS ? c->n - at : ENCODE_TOKENS;
+}
+
+void chunk_encode(struct chunk *c, const struct encoder *e)
+{
+	#pragma omp parallel for schedule(dynamic)
+	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
+		encode_block(&c->block[at / ENCODE_TOKENS], c->x + at * e->d, e, tokens_of_block(c, at));
+	c->nnz = 0;
+	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
+		append_block(c, &c->block[at / ENCODE_TOKENS], at, tokens_of_block(c, at));
+}

@@ -1,0 +1,63 @@
+/* The tokens of a stream of activations, a frame's worth at a time: their hidden states, their vocabulary ids, and
+ * what fires on them. */
+#ifndef FILE_TOKENS_H
+#define FILE_TOKENS_H
+
+#include "file/array.h"
+#include "file/states.h"
+#include "kernel/encode.h"
+#include "stream/stream.h"
+
+/* All tokens. Of each sequence of `context` tokens the first `skip` are left out. */
+struct tokens {
+	size_t n, context, skip;
+	struct states *states;		/* of n rows, or NULL */
+	size_t d;			/* of the states */
+	struct array vocab;		/* (n) vocabulary ids, or no data */
+	struct archive *vocab_file;	/* where the ids are from, when tokens_read_vocab() read them ... */
+	const char *vocab_name;		/* ... and its name for error lines */
+};
+
+/* Takes the states of these files: sets states, d and n. */
+void tokens_open_states(struct tokens *, const struct list *files);
+/* Takes the ids of this file, which has to hold n. */
+void tokens_open_vocab(struct tokens *, const char *file);
+void tokens_close(struct tokens *);
+
+/* What a header says of the features: where they are from. NULL: nothing. */
+struct feature_source {
+	const char *model, *layer, *arch, *sae;
+	size_t features;
+};
+
+void tokens_write_header(const struct tokens *, const struct feature_source *, struct sm_writer *);
+
+enum { CHUNK_BLOCKS = 8, CHUNK_TOKENS = CHUNK_BLOCKS * ENCODE_TOKENS };
+
+/* One frame's worth of tokens, and what fires on them in CSR. */
+struct chunk {
+	size_t n;
+	uint32_t token[CHUNK_TOKENS], vocab[CHUNK_TOKENS], indptr[CHUNK_TOKENS + 1];
+	char *point;			/* (n, d) as stored ... */
+	float *x;			/* ... and as floats */
+	size_t nnz, room;
+	uint32_t *feature;		/* (nnz) */
+	float *value;			/* (nnz) */
+	struct chunk_block *block;	/* (CHUNK_BLOCKS) the workspace of chunk_encode() */
+};
+
+struct chunk *chunk_new(const struct tokens *);
+void chunk_free(struct chunk *);
+
+/* The next tokens from *at on, which moves on; false at the end. A state that is not finite ends the program. */
+bool chunk_read(struct chunk *, const struct tokens *, size_t *at);
+
+/* What an SAE makes of the states ... */
+void chunk_encode(struct chunk *, const struct encoder *);
+/* ... or one activation after the other: features of a token ascending, nnz = 0 and indptr[0] = 0 at first. */
+void chunk_append(struct chunk *, uint32_t feature, float value);
+
+/* Writes the frame, its states only with `points`. */
+void chunk_write(const struct chunk *, const struct tokens *, bool points, struct sm_writer *);
+
+#endif

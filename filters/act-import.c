@@ -1,0 +1,91 @@
+/* Ready-made activations, of a delphi cache, to a stream of activations. */
+#include "base/die.h"
+#include "base/opt.h"
+#include "stream/stream.h"
+#include "file/delphi.h"
+#include "file/tokens.h"
+
+#include <stdlib.h>
+
+static struct list hidden;
+static const char *layer, *model, *vocab;
+static size_t context, skip;
+static bool no_point;
+
+static const struct opt options[] = {
+	{"hidden", OPT_LIST, &hidden, "FILE", "the tokens' hidden states (tokens, d), carried along; again: shards",
+		0, 0},
+	{"layer", OPT_TEXT, &layer, "L", "the layer's name; the folder's unless given", 0, 0},
+	{"model", OPT_TEXT, &model, "NAME", "the model's name, for the header", 0, 0},
+	{"tokens", OPT_TEXT, &vocab, "FILE", "vocabulary ids of the tokens; the cache's unless given", 0, 0},
+	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip; the cache's unless given", 0,
+		UINT32_MAX},
+	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0, UINT32_MAX},
+	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
+	OPT_PROGRESS, OPT_END
+};
+
+static struct tokens open_tokens(const char *folder, const struct delphi *cache)
+{
+	struct tokens t = {.n = delphi_tokens(cache), .skip = skip, .vocab = *delphi_vocab(cache), .vocab_name = folder};
+
+	t.context = context ? context : delphi_context(cache);
+	if (skip > 0 && skip >= t.context)
+		die("%s: --skip %zu leaves out whole sequences of %zu", folder, skip, t.context);
+	if (hidden.n > 0)
+		tokens_open_states(&t, &hidden);
+	if (t.n != delphi_tokens(cache))
+		die("%s: a cache of %zu tokens, %s has %zu", folder, delphi_tokens(cache), states_name(t.states), t.n);
+	if (vocab)
+		tokens_open_vocab(&t, vocab);
+	return t;
+}
+
+static void append(uint32_t feature, float value, void *chunk)
+{
+	if (value > 0)			/* f2 rounds some to 0 */
+		chunk_append(chunk, feature, value);
+}
+
+/* What the cache holds of the chunk's tokens. */
+static void look_up(struct chunk *c, struct delphi *cache)
+{
+	c->nnz = 0;
+	c->indptr[0] = 0;
+	for (size_t t = 0; t < c->n; t++) {
+		delphi_token(cache, c->token[t], append, c);
+		c->indptr[t + 1] = (uint32_t)c->nnz;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char **operand = opt_parse(argc, argv, options, "act-import [OPTION]... DIR",
+		"Writes the activations of a delphi cache, files A_B.safetensors in DIR, as a stream.", 1);
+	if (!operand[0])
+		misuse("the folder of a cache is needed");
+	if (skip > 0 && context > 0 && skip >= context)
+		misuse("--skip %zu leaves out whole sequences of %zu", skip, context);
+
+	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct delphi *cache = delphi_open(operand[0]);
+	struct tokens tokens = open_tokens(operand[0], cache);
+	struct chunk *chunk = chunk_new(&tokens);
+	char *folder = array_base_name(operand[0]);
+
+	tokens_write_header(&tokens, &(struct feature_source){
+		.model = model, .layer = layer ? layer : folder, .features = delphi_features(cache), .arch = "delphi"}, out);
+	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress(at, tokens.n, "tokens")) {
+		look_up(chunk, cache);
+		chunk_write(chunk, &tokens, !no_point, out);
+	}
+	sm_write_end(out);
+	sm_writer_close(out);
+	free(folder);
+	chunk_free(chunk);
+	tokens_close(&tokens);
+	delphi_close(cache);
+	free(hidden.item);
+	free(operand);
+	return 0;
+}
