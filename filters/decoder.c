@@ -1,27 +1,33 @@
-/* Distances between features by the weights of their SAEs. */
+/* Distances between features by the weights of their SAEs: 1 - cos(v_i, v_j) or |v_i - v_j|^2, where
+ * v_i are the weights that sae_vectors.h describes. */
 #include "base/die.h"
-#include "stream/distributions.h"
+#include "base/opt.h"
 #include "distance/sae_vectors.h"
+#include "distance/stage.h"
 #include "distance/vectors.h"
+#include "file/sae.h"
+#include "stream/distributions.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static bool squared;
-static struct parameters which = {.weights = -1};
+static struct sae_vectors which = {.weights = -1};
+static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both", "which take part; both when --folded", 0, 0},
 	{"bias", OPT_FLAG, &which.bias, NULL, "the encoder's bias takes part too", 0, 0},
 	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &which.folded, NULL, "SAE Match: squared difference of the folded weights", 0, 0},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* One side of the comparison: a vector for every feature. */
 struct side {
-	struct set set;			/* from a stream; empty from an SAE */
+	struct distributions stream;	/* empty when the features are all of an SAE */
 	struct ids ids;
 	size_t d;			/* of the SAEs */
 	struct vectors vectors;
@@ -47,35 +53,35 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 	const uint32_t *feature, size_t n)
 {
 	struct vectors *v = &side->vectors;
-	size_t d = parameters_d(&which, s);
+	size_t d = sae_vectors_d(&which, s);
 
 	if (v->at && s->d != side->d)
 		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d);
 	side->d = s->d;
 	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
 	side->zero = xrealloc(side->zero, at + n, sizeof *side->zero);
-	take_parameters(v->at + at * d, &which, s, path, feature, n);
+	sae_vectors_take(v->at + at * d, &which, s, path, feature, n);
 	for (size_t i = at; i < at + n; i++)
 		side->zero[i] = !squared && !normalise(v->at + i * d, d);
 }
 
 /* The features of a stream, from the SAEs that its headers name. */
-static void side_of_set(struct side *side)
+static void side_of_stream(struct side *side)
 {
-	const struct set *set = &side->set;
+	const struct distributions *in = &side->stream;
 
-	side->ids = set->ids;
-	side->name = set->name;
-	for (size_t k = 0; k < set->streams; k++) {
-		size_t first = set->first[k], end = k + 1 < set->streams ? set->first[k + 1] : set->ids.n;
-		const char *path = sm_get_string(&set->header[k], "sae", NULL);
+	side->ids = in->ids;
+	side->name = in->name;
+	for (size_t k = 0; k < in->streams; k++) {
+		size_t first = in->first[k], end = k + 1 < in->streams ? in->first[k + 1] : in->ids.n;
+		const char *path = sm_get_string(&in->header[k], "sae", NULL);
 		if (!path)
-			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", set->name);
+			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", in->name);
 		if (access(path, F_OK) != 0)
-			die("%s: its header names the SAE '%s', which is not here: run this where act-dump "
-				"ran", set->name, path);
+			die("%s: its header names the SAE '%s', which is not here: run this where act-dump ran",
+				in->name, path);
 		struct sae *s = sae_open(path);
-		add_vectors(side, s, path, first, set->ids.feature + first, end - first);
+		add_vectors(side, s, path, first, in->ids.feature + first, end - first);
 		sae_close(s);
 	}
 }
@@ -100,7 +106,7 @@ static void side_of_sae(struct side *side, const char *path)
 /* The sides that the operands name: SAEs, or streams as any distance stage reads them. */
 static size_t read_sides(char *const *operand, struct side side[2])
 {
-	struct set set[2];
+	struct distributions input[2];
 	size_t n = 0;
 
 	side[0] = side[1] = (struct side){0};
@@ -111,10 +117,10 @@ static size_t read_sides(char *const *operand, struct side side[2])
 		for (size_t k = 0; k < n; k++)
 			side_of_sae(&side[k], operand[k]);
 	} else {
-		n = read_feature_sets(operand, set);
+		n = read_distribution_ids(operand, input);
 		for (size_t k = 0; k < n; k++) {
-			side[k].set = set[k];
-			side_of_set(&side[k]);
+			side[k].stream = input[k];
+			side_of_stream(&side[k]);
 		}
 	}
 	if (side[n - 1].d != side[0].d && side[n - 1].ids.n > 0 && side[0].ids.n > 0)
@@ -129,23 +135,49 @@ static void side_free(struct side *s)
 	free(s->layer);
 	free(s->vectors.at);
 	free(s->zero);
-	set_free(&s->set);
+	distributions_free(&s->stream);
 }
 
+/* Of unit vectors |u - v|^2 / 2 = 1 - cos(u, v). */
 struct cosines {
-	struct stage halves;		/* of squared distances of unit vectors: 1 - cosine */
+	struct stage unit;
 	const struct side *row, *col;
 };
 
 /* A feature without a direction is at distance 1 from all but itself. */
-static void cosine_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+static void cosine_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
 {
 	const struct cosines *c = context;
 
-	c->halves.solve(c->halves.context, thread, i, col, k, out);
+	c->unit.solve(c->unit.context, thread, i, col, k, out);
 	for (size_t n = 0; n < k; n++)
 		if (c->row->zero[i] || c->col->zero[col[n]])
 			out->dist[n] = c->row != c->col || i != col[n];
+}
+
+static struct sm_frame header_of(const struct side side[2], size_t sides)
+{
+	static const char *const weights[] = {"decoder", "encoder", "decoder and encoder"};
+	struct sm_frame header = {0};
+	static char metric[80];
+
+	for (size_t k = 0; k < sides; k++)
+		stage_join_headers(&header, side[k].stream.header, side[k].stream.streams);
+	sm_drop(&header, "space");
+	snprintf(metric, sizeof metric, "%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
+		weights[which.weights], which.bias ? " and bias" : "", squared ? ", squared difference" : " cosine");
+	sm_set_string(&header, "metric", metric);
+	return header;
+}
+
+static void check_command_line(void)
+{
+	if (which.weights < 0)
+		which.weights = which.folded ? SAE_BOTH : SAE_DECODER;
+	if (which.bias && which.weights == SAE_DECODER)
+		misuse("--bias is the encoder's: --weights encoder or both");
+	squared |= which.folded;
 }
 
 int main(int argc, char **argv)
@@ -153,37 +185,26 @@ int main(int argc, char **argv)
 	char **operand = opt_parse(argc, argv, options, "decoder [OPTION]... [A [B]]",
 		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
 		"name them.", 2);
-	if (which.weights < 0)
-		which.weights = which.folded ? BOTH : DECODER;
-	if (which.bias && which.weights == DECODER)
-		misuse("--bias is the encoder's: --weights encoder or both");
-	squared |= which.folded;
+	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct side side[2];
 	size_t sides = read_sides(operand, side);
 	const struct side *row = &side[0], *col = &side[sides - 1];
-	struct stage stage = {.row = row->ids, .col = col->ids, .self = sides == 1};
+	struct stage stage = {.row = row->ids, .col = col->ids, .symmetric = sides == 1, .asked = asked};
+	struct sm_frame header = header_of(side, sides);
+
 	vectors_open(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
 	struct cosines cosines = {stage, row, col};
-	struct set set[2] = {side[0].set, side[1].set};
-	struct sm_frame header;
-	char *metric = xasprintf("%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
-		(const char *[]){"decoder", "encoder", "decoder and encoder"}[which.weights], which.bias ? " and bias" : "",
-		squared ? ", squared difference" : " cosine");
-
 	if (!squared) {
 		stage.solve = cosine_row;
 		stage.context = &cosines;
 	}
-	sets_header(set, sides, &header);
-	sm_drop(&header, "space");
-	sm_set_string(&header, "metric", metric);
-	run_stage(out, &header, &stage);
-	vectors_close(cosines.halves.context);
+	stage_write(out, &header, &stage);
+	sm_writer_close(out);
+	cosines.unit.close(&cosines.unit);
 	sm_frame_free(&header);
 	side_free(&side[0]);
 	side_free(&side[1]);
-	free(metric);
 	free(operand);
 	return 0;
 }

@@ -11,11 +11,12 @@
 #include <string.h>
 
 static double position = .3, depth;
+static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"position", OPT_REAL, &position, "W", "weight of the distance in the prompt", 0, 1e6},
 	{"layer", OPT_REAL, &depth, "W", "weight of the distance in layers", 0, 1e6},
-	OPT_TOP, OPT_ROWS, OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* -- Total effects ----------------------------------------------------------------------------- */
@@ -124,7 +125,8 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 {
 	struct features f = features_of(name, g);
 	struct vectors profile = {f.ids.n, 2 * g->nodes + 1, xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
-	struct stage stage = {.row = f.ids, .col = f.ids, .self = true, .context = &f, .solve = distances_of_row};
+	struct stage stage = {.row = f.ids, .col = f.ids, .symmetric = true, .asked = asked, .context = &f,
+		.solve = distances_of_row};
 	float *total = effects_of(name, g);
 
 	#pragma omp parallel for
@@ -132,9 +134,9 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 		effect_profile(profile.at + i * profile.d, total, f.node[i], g->nodes);
 	free(total);
 	vectors_open(&f.profiles, &profile, &profile, 2, .5f);
-	stage.together = f.profiles.together;
-	write_stage(out, header, &stage);
-	vectors_close(f.profiles.context);
+	stage.rows_per_task = f.profiles.rows_per_task;
+	stage_write(out, header, &stage);
+	f.profiles.close(&f.profiles);
 	free(profile.at);
 	features_free(&f);
 }

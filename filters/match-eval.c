@@ -3,9 +3,9 @@
 #include "kernel/bootstrap.h"
 #include "kernel/bottom_k.h"
 #include "stream/activations.h"
-#include "stream/distributions.h"
 #include "stream/matching.h"
 #include "file/labels.h"
+#include "distance/coactivation.h"
 #include "distance/sae_vectors.h"
 #include "distance/vectors.h"
 #include "match/assignment.h"
@@ -45,17 +45,16 @@ struct measure {
 
 /* What all matchings are measured with; rows are side 0, columns side 1. */
 struct data {
-	struct activities all;
+	struct activation_streams all;
 	size_t first;			/* of the second side's streams */
 	struct dictionary side[2];
 	uint32_t *label[2];		/* numbers, 0 for none; NULL: not given */
 	struct sae *sae[2];
 	struct states *states;
-	struct coactivation *firing[2];
 	struct vectors folded[2];
-	void *folding;			/* of measure_folded(); NULL: none */
 	size_t measures;
 	struct measure measure[MEASURES];
+	struct stage stage[MEASURES];	/* of the measures that have one */
 };
 
 /* A matching by places in the two dictionaries. */
@@ -213,7 +212,7 @@ static void measure_pairs(struct scores *to, float *each, const struct measure *
 /* Puts the matched rows' activations in place of those of columns among all[]; part = spread - error, of each block. */
 static void explain(double *part, const double *spread, const struct data *d, const struct pairs *p, const uint32_t *at)
 {
-	const struct activity *a = &d->all.item[0], *b = &d->all.item[1];
+	const struct activations *a = &d->all.item[0], *b = &d->all.item[1];
 	uint32_t *col = xalloc(a->features, sizeof *col);
 	double *scale = xalloc(a->features, sizeof *scale);
 
@@ -243,7 +242,7 @@ static void shuffle(uint32_t *at, size_t m, size_t n, size_t salt)
 
 static void measure_explained(struct scores *to, const struct data *d, const struct pairs *p)
 {
-	const struct activity *a = &d->all.item[0], *b = &d->all.item[1];
+	const struct activations *a = &d->all.item[0], *b = &d->all.item[1];
 	size_t blocks = replacement_blocks(a);
 	double *spread = xalloc(blocks, sizeof *spread), *part = xalloc(blocks, sizeof *part);
 	uint32_t *itself = xalloc(b->features, sizeof *itself), *at = xalloc(p->m, sizeof *at);
@@ -295,7 +294,7 @@ static struct sae *open_sae(const struct data *d, int side, size_t streams)
 
 static void open_states(struct data *d)
 {
-	const struct activity *a = &d->all.item[0];
+	const struct activations *a = &d->all.item[0];
 
 	d->states = states_open(&hidden);
 	if (states_d(d->states) != d->sae[1]->d)
@@ -307,12 +306,12 @@ static void open_states(struct data *d)
 				a->token[t]);
 }
 
-static void measure_firing(struct data *d, const char *name, enum likeness likeness)
+static void measure_firing(struct data *d, const char *name, enum coactivation metric)
 {
-	struct coactivation *c = coactivation_open(likeness, &d->side[0], &d->side[1]);
+	struct stage *s = &d->stage[d->measures];
 
-	d->firing[d->measures] = c;
-	d->measure[d->measures++] = (struct measure){.name = name, .context = c, .solve = likeness_row};
+	coactivation_open(s, metric, &d->side[0], &d->side[1]);
+	d->measure[d->measures++] = (struct measure){.name = name, .context = s->context, .solve = s->solve};
 }
 
 static void measure_labels(struct data *d)
@@ -327,33 +326,32 @@ static void measure_labels(struct data *d)
 /* The squared difference that decoder --folded has. */
 static void measure_folded(struct data *d)
 {
-	static const struct parameters folded = {.weights = BOTH, .folded = true};
-	struct stage stage = {0};
+	static const struct sae_vectors folded = {.weights = SAE_BOTH, .folded = true};
+	struct stage *s = &d->stage[d->measures];
 
 	for (int k = 0; k < 2; k++) {
-		size_t n = d->sae[k]->features, width = parameters_d(&folded, d->sae[k]);
+		size_t n = d->sae[k]->features, width = sae_vectors_d(&folded, d->sae[k]);
 		d->folded[k] = (struct vectors){n, width, xalloc(n * sizeof(float), width)};
-		take_parameters(d->folded[k].at, &folded, d->sae[k], sae_file[k], d->side[k].ids.feature, n);
+		sae_vectors_take(d->folded[k].at, &folded, d->sae[k], sae_file[k], d->side[k].ids.feature, n);
 	}
 	if (d->folded[0].d != d->folded[1].d)
 		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], d->sae[0]->d, sae_file[1], d->sae[1]->d);
-	vectors_open(&stage, &d->folded[0], &d->folded[1], 2, 1);
-	d->folding = stage.context;
-	d->measure[d->measures++] = (struct measure){"folded_mse", true, stage.context, stage.solve, NULL};
+	vectors_open(s, &d->folded[0], &d->folded[1], 2, 1);
+	d->measure[d->measures++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL};
 }
 
 static void open_data(struct data *d)
 {
 	*d = (struct data){0};
-	read_activities(file[0], &d->all);
+	read_activations(file[0], &d->all);
 	d->first = d->all.n;
-	read_activities(file[1], &d->all);
+	read_activations(file[1], &d->all);
 	d->side[0] = dictionary_of(&d->all, 0, d->first);
 	d->side[1] = dictionary_of(&d->all, d->first, d->all.n);
 	for (size_t k = 0; k < d->first; k++)
-		turn_activity(&d->all.item[k], true);
-	measure_firing(d, "correlation", PEARSON);
-	measure_firing(d, "joint", JOINT);
+		activations_transpose(&d->all.item[k], true);
+	measure_firing(d, "correlation", COACT_PEARSON);
+	measure_firing(d, "joint", COACT_JOINT);
 	if (label_files.n > 0)
 		measure_labels(d);
 	for (int k = 0; k < 2 && sae_file[0]; k++)
@@ -368,10 +366,10 @@ static void open_data(struct data *d)
 
 static void close_data(struct data *d)
 {
-	if (d->folding)
-		vectors_close(d->folding);
+	for (size_t k = 0; k < d->measures; k++)
+		if (d->stage[k].close)
+			d->stage[k].close(&d->stage[k]);
 	for (int k = 0; k < 2; k++) {
-		coactivation_free(d->firing[k]);
 		free(d->folded[k].at);
 		dictionary_free(&d->side[k]);
 		free(d->label[k]);
@@ -380,7 +378,7 @@ static void close_data(struct data *d)
 	}
 	if (d->states)
 		states_close(d->states);
-	activities_free(&d->all);
+	activation_streams_free(&d->all);
 }
 
 /* -- Streams --------------------------------------------------------------------------------------- */
@@ -390,7 +388,7 @@ static uint32_t *places(const struct sm_reader *in, const struct data *d, int si
 	uint32_t *place = xalloc(ids->n, sizeof *place);
 
 	for (size_t i = 0; i < ids->n; i++) {
-		size_t at = find_feature(&d->side[side], ids->layer[i], ids->feature[i]);
+		size_t at = dictionary_find(&d->side[side], ids->layer[i], ids->feature[i]);
 		if (at == SIZE_MAX)
 			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i], ids->layer[i], file[side]);
 		place[i] = (uint32_t)at;
@@ -474,9 +472,7 @@ static void write_pairs(struct sm_writer *out, const struct scores *s, const str
 
 static void one_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header, const struct data *d)
 {
-	struct set set[2] = {{.streams = d->first, .header = d->all.header},
-		{.streams = d->all.n - d->first, .header = d->all.header + d->first}};
-	struct sm_frame sides;
+	struct sm_frame sides = {0};
 	struct matching match;
 	struct scores scores = {0};
 
@@ -490,7 +486,8 @@ static void one_stream(struct sm_reader *in, struct sm_writer *out, struct sm_fr
 		note("%s: columns repeat: no explained_variance", sm_reader_name(in));
 	else if (d->states && pairs.n > 0)
 		measure_explained(&scores, d, &pairs);
-	sets_header(set, 2, &sides);
+	stage_join_headers(&sides, d->all.header, d->first);
+	stage_join_headers(&sides, d->all.header + d->first, d->all.n - d->first);
 	sm_join_header(header, &sides);
 	sm_set_string(header, "kind", "scores");
 	sm_set_integer(header, "tokens", (int64_t)d->all.item[0].tokens);

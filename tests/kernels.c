@@ -639,9 +639,9 @@ static void near_the_optimum(void)
 enum { SET_TOKENS = 300, SET_FEATURES = 70, SET_POINTS = 12, SET_D = 5 };
 
 /* Features of 1 to SET_POINTS of its tokens each, all of which may be used by many. */
-static void random_set(struct set *s, float *point, size_t *indptr, uint32_t *row, float *weight, size_t features, double offset)
+static void random_set(struct distributions *s, float *point, size_t *indptr, uint32_t *row, float *weight, size_t features, double offset)
 {
-	*s = (struct set){.d = SET_D, .tokens = SET_TOKENS, .point = point, .ids.n = features, .indptr = indptr, .row = row,
+	*s = (struct distributions){.d = SET_D, .tokens = SET_TOKENS, .point = point, .ids.n = features, .indptr = indptr, .row = row,
 		.weight = weight};
 	random_points(point, SET_TOKENS, SET_D, offset);
 	for (size_t t = 0; t + 1 < SET_TOKENS; t += 5)		/* some at one place */
@@ -652,12 +652,12 @@ static void random_set(struct set *s, float *point, size_t *indptr, uint32_t *ro
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++)
 			row[k] = (uint32_t)below(SET_TOKENS);
 		wide_weights(weight + indptr[i], n);
-		s->most = n > s->most ? n : s->most;
+		s->max_points = n > s->max_points ? n : s->max_points;
 	}
 }
 
 /* What the points of feature i of x pay to their nearest of feature j of y. */
-static double one_way(const struct set *x, size_t i, const struct set *y, size_t j, int p)
+static double one_way(const struct distributions *x, size_t i, const struct distributions *y, size_t j, int p)
 {
 	double total = 0;
 
@@ -684,13 +684,13 @@ static void relaxed_bounds(void)
 	static float lane[(SET_POINTS + LANES) * SET_D], cost[SET_POINTS * (SET_POINTS + LANES)], v[SET_POINTS + LANES];
 
 	for (size_t trial = 0; trial < 12; trial++) {
-		struct set set[2];
-		const struct set *a = &set[0], *b = &set[trial % 3 > 0];
+		struct distributions input[2];
+		const struct distributions *a = &input[0], *b = &input[trial % 3 > 0];
 		int p = 1 + (int)(trial % 2);
 		double offset = trial % 4 == 3 ? 1e3 : 0;
 
 		for (size_t s = 0; s < 2; s++)
-			random_set(&set[s], point[s], indptr[s], row[s], weight[s], trial % 5 ? SET_FEATURES : 1 + below(9),
+			random_set(&input[s], point[s], indptr[s], row[s], weight[s], trial % 5 ? SET_FEATURES : 1 + below(9),
 				offset);
 		size_t first = trial % 2 ? below(a->ids.n) : 0, end = first + 1 + below(a->ids.n - first);
 		struct bounds r = bounds_open(a, first, end, b, p);

@@ -22,7 +22,7 @@ typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t
 /* Features first .. first+n-1 of a set: the tokens they use, and which of these each of their
  * points is. */
 struct portion {
-	const struct set *set;
+	const struct distributions *set;
 	const size_t *indptr;		/* (n+1), of the set */
 	size_t first, n, tokens;
 	uint32_t *token, *place;	/* (tokens), (points) */
@@ -78,7 +78,7 @@ static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t
 	}
 }
 
-static struct portion take_portion(const struct set *s, size_t first, size_t n)
+static struct portion take_portion(const struct distributions *s, size_t first, size_t n)
 {
 	struct portion p = {s, s->indptr + first, first, n, 0, NULL, NULL};
 	const uint32_t *row = s->row + p.indptr[0];
@@ -178,12 +178,12 @@ static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const
 }
 
 /* No point of either set is farther from another than the two farthest are from the first. */
-static double diameter(const struct set *a, const struct set *b)
+static double diameter(const struct distributions *a, const struct distributions *b)
 {
 	double most[2] = {0, 0};
 
 	for (size_t s = 0; s < 2; s++) {
-		const struct set *set = s ? b : a;
+		const struct distributions *set = s ? b : a;
 		for (size_t t = 0; t < set->tokens; t++) {
 			double square = 0;
 			for (size_t k = 0; k < set->d; k++) {
@@ -196,7 +196,7 @@ static double diameter(const struct set *a, const struct set *b)
 	return sqrt(most[0]) + sqrt(most[1]);
 }
 
-struct bounds bounds_open(const struct set *a, size_t first, size_t end, const struct set *b, int p)
+struct bounds bounds_open(const struct distributions *a, size_t first, size_t end, const struct distributions *b, int p)
 {
 	struct bounds r = {first, end - first, b->ids.n, NULL, 0};
 

@@ -17,7 +17,7 @@ struct bounds {
  *
  * From every token of one set to every feature of the other the nearest distance is taken once; a
  * feature's bound is the weighted mean of its tokens' distances. Runs on all threads. */
-struct bounds bounds_open(const struct set *a, size_t first, size_t end, const struct set *b, int p);
+struct bounds bounds_open(const struct distributions *a, size_t first, size_t end, const struct distributions *b, int p);
 void bounds_free(struct bounds *);
 
 static inline const uint16_t *bounds_row(const struct bounds *b, size_t i)

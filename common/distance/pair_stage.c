@@ -1,8 +1,8 @@
 #include "distance/pair_stage.h"
 
 #include "base/die.h"
-#include "kernel/cost.h"
 #include "distance/bounds.h"
+#include "kernel/cost.h"
 
 #include <math.h>
 #include <omp.h>
@@ -17,41 +17,41 @@ struct scratch {
 	float *table;			/* (tokens of B, ld): costs to the first `known` of ... */
 	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if it does */
 	size_t known;
-	uint32_t *slot;			/* (most): a pair's rows of the table */
-	float *cost, *turned;		/* (most, ld): of a pair; the same transposed */
+	uint32_t *slot;			/* (max points): a pair's rows of the table */
+	float *cost, *transposed;	/* (max points, ld): of a pair */
 	float *dual;			/* (DUALS, ld): potentials of the row's points */
-	float *far;			/* (ld): of the column's points */
+	float *col_dual;		/* (ld): potentials of the column's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
 	size_t solved;
+	struct stage_totals totals;
 };
 
-struct pairs {
-	const struct set *a, *b;
-	bool self;
-	int p;
-	struct solver solver;
+struct pair_stage {
+	const struct distributions *a, *b;
+	bool symmetric;
+	struct transport transport;
 	struct scratch *scratch;	/* (threads) */
 	struct bounds bounds;		/* with --top */
 };
 
-static struct scratch scratch_for(const struct pairs *p)
+static struct scratch scratch_for(const struct pair_stage *p)
 {
-	const struct set *a = p->a, *b = p->b;
-	size_t n = a->most > b->most ? a->most : b->most, ld = padded(n);
+	const struct distributions *a = p->a, *b = p->b;
+	size_t n = a->max_points > b->max_points ? a->max_points : b->max_points, ld = padded(n);
 
 	return (struct scratch){
 		.row = SIZE_MAX,
 		.x = xalloc(ld * sizeof(float), a->d),
-		.table = xalloc(b->tokens * sizeof(float), padded(a->most)),
+		.table = xalloc(b->tokens * sizeof(float), padded(a->max_points)),
 		.token = xalloc(b->tokens, sizeof(uint32_t)),
 		.place = xcalloc(b->tokens, sizeof(uint32_t)),
 		.slot = xalloc(n, sizeof(uint32_t)),
 		.cost = xalloc(n * sizeof(float), ld),
-		.turned = xalloc(n * sizeof(float), ld),
+		.transposed = xalloc(n * sizeof(float), ld),
 		.dual = xalloc(DUALS * sizeof(float), ld),
-		.far = xalloc(ld, sizeof(float)),
-		.workspace = xalloc(p->solver.workspace(p->solver.settings, n, n, a->d), sizeof(double)),
+		.col_dual = xalloc(ld, sizeof(float)),
+		.workspace = xalloc(transport_workspace(&p->transport, n, n, a->d), sizeof(double)),
 		.heap = p->bounds.of ? xalloc(b->ids.n, sizeof(uint64_t)) : NULL,
 	};
 }
@@ -64,28 +64,28 @@ static void scratch_free(struct scratch *w)
 	free(w->place);
 	free(w->slot);
 	free(w->cost);
-	free(w->turned);
+	free(w->transposed);
 	free(w->dual);
-	free(w->far);
+	free(w->col_dual);
 	free(w->workspace);
 	free(w->heap);
 }
 
-static void take_row(const struct pairs *p, struct scratch *w, size_t i)
+static void take_row(const struct pair_stage *p, struct scratch *w, size_t i)
 {
-	const struct set *a = p->a;
+	const struct distributions *a = p->a;
 
 	if (w->row == i)
 		return;
 	w->row = i;
 	w->known = 0;
-	lay_points(w->x, a->point, a->row + a->indptr[i], points_of(a, i), a->d);
+	lay_points(w->x, a->point, rows_of(a, i), points_of(a, i), a->d);
 }
 
-/* Costs from the points of k columns to the row's. */
-static void take_costs(const struct pairs *p, struct scratch *w, const uint32_t *col, size_t k)
+/* Costs from the points of k columns to the row's; a token that many columns use has them once. */
+static void take_costs(const struct pair_stage *p, struct scratch *w, const uint32_t *col, size_t k)
 {
-	const struct set *b = p->b;
+	const struct distributions *b = p->b;
 	size_t first = w->known, n = points_of(p->a, w->row);
 
 	for (size_t j = 0; j < k; j++)
@@ -96,60 +96,80 @@ static void take_costs(const struct pairs *p, struct scratch *w, const uint32_t 
 				w->token[w->known++] = t;
 			}
 		}
-	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first, w->x, n, b->d, p->p);
+	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first, w->x, n, b->d,
+		p->transport.p);
 }
 
 /* The problem of the row and column j, in w->cost. */
-static struct pair take_pair(const struct pairs *p, struct scratch *w, uint32_t j)
+static struct transport_problem take_pair(const struct pair_stage *p, struct scratch *w, uint32_t j)
 {
-	const struct set *a = p->a, *b = p->b;
-	const uint32_t *row = b->row + b->indptr[j];
-	struct pair pair = {points_of(a, w->row), points_of(b, j), a->weight + a->indptr[w->row],
-		b->weight + b->indptr[j], w->cost, 0, 0};
+	const struct distributions *a = p->a, *b = p->b;
+	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j, .n = points_of(a, w->row),
+		.m = points_of(b, j), .cost = w->cost};
 
 	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
-		w->slot[k] = w->place[row[k]];
+		w->slot[k] = w->place[rows_of(b, j)[k]];
 	struct costs costs = gather_costs(w->cost, w->table, w->slot, pair.n, pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;
 }
 
-/* Solves a pair; `dual` (padded(n)) becomes potentials of the row's points, -infinity beyond n. Of a
- * set with itself, the pair's lower feature is the row of the problem, so that both orders give the
- * same bits. */
-static struct solution solve_pair(const struct pairs *p, struct scratch *w, size_t j,
-	const struct pair *pair, float *dual)
+/* The problem of the column and the row, in w->transposed. */
+static struct transport_problem transpose_pair(const struct transport_problem *pair, struct scratch *w)
 {
-	struct solution s = {0};
-	size_t n = pair->n, m = pair->m, ld = padded(n), turned_ld = padded(m);
+	size_t n = pair->n, m = pair->m, ld = padded(n), transposed_ld = padded(m);
 
-	w->solved++;
-	for (size_t i = n; i < ld; i++)
-		dual[i] = -INFINITY;
-	if (!p->self || j >= w->row) {
-		p->solver.solve(p->solver.settings, p->a, w->row, p->b, j, pair, dual, w->workspace, &s);
-		return s;
-	}
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < turned_ld; k++)
-			w->turned[i * turned_ld + k] = k < m ? w->cost[k * ld + i] : 0;
-	struct costs costs = summarise_costs(w->turned, m, n);
-	struct pair turned = {m, n, pair->b, pair->a, w->turned, costs.mean, costs.largest};
-	for (size_t k = m; k < turned_ld; k++)
-		w->far[k] = -INFINITY;
-	p->solver.solve(p->solver.settings, p->b, j, p->a, w->row, &turned, w->far, w->workspace, &s);
-	largest_potentials(dual, w->turned, w->far, m, n);
+		for (size_t k = 0; k < transposed_ld; k++)
+			w->transposed[i * transposed_ld + k] = k < m ? w->cost[k * ld + i] : 0;
+	struct costs costs = summarise_costs(w->transposed, m, n);
+
+	return (struct transport_problem){.a = pair->b, .b = pair->a, .i = pair->j, .j = pair->i, .n = m, .m = n,
+		.cost = w->transposed, .mean = costs.mean, .largest = costs.largest};
+}
+
+static void fill_infinity(float *potential, size_t n)
+{
+	for (size_t i = n; i < padded(n); i++)
+		potential[i] = -INFINITY;
+}
+
+/* Solves a pair; `dual` (padded(n)) becomes potentials of the row's points, -infinity beyond n. Of
+ * features with themselves, the pair's lower feature is the row of the problem, so that both orders
+ * give the same bits. */
+static struct transport_solution solve_pair(const struct pair_stage *p, struct scratch *w,
+	const struct transport_problem *pair, float *dual)
+{
+	struct transport_solution s;
+
+	fill_infinity(dual, pair->n);
+	if (!p->symmetric || pair->j >= pair->i) {
+		s = transport_solve(&p->transport, pair, dual, w->workspace);
+	} else {
+		struct transport_problem transposed = transpose_pair(pair, w);
+		fill_infinity(w->col_dual, pair->m);
+		s = transport_solve(&p->transport, &transposed, w->col_dual, w->workspace);
+		largest_potentials(dual, transposed.cost, w->col_dual, pair->m, pair->n);
+	}
+	w->solved++;
+	if ((double)s.residual > p->transport.tol) {
+		w->totals.unconverged++;
+		w->totals.residual = fmaxf(w->totals.residual, s.residual);
+	}
 	return s;
 }
 
-static double root(const struct pairs *p, double cost)
+/* W_p from W_p^p. */
+static double root(const struct pair_stage *p, double cost)
 {
-	return p->p == 1 ? fmax(cost, 0) : sqrt(fmax(cost, 0));
+	return p->transport.p == 1 ? fmax(cost, 0) : sqrt(fmax(cost, 0));
 }
 
-static void put(const struct pairs *p, struct entries *out, size_t k, const struct solution *s)
+/* The bounds are rounded outwards. */
+static void put_entry(const struct pair_stage *p, struct entries *out, size_t k,
+	const struct transport_solution *s)
 {
 	out->dist[k] = (float)root(p, s->cost);
 	if (out->lower) {
@@ -166,19 +186,22 @@ static void put(const struct pairs *p, struct entries *out, size_t k, const stru
 	}
 }
 
-static void solve_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+static void solve_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
 {
-	const struct pairs *p = context;
+	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
 
 	take_row(p, w, i);
 	take_costs(p, w, col, k);		/* at once, which is quicker than pair by pair */
 	for (size_t n = 0; n < k; n++) {
-		struct pair pair = take_pair(p, w, col[n]);
-		struct solution s = solve_pair(p, w, col[n], &pair, w->dual);
-		put(p, out, n, &s);
+		struct transport_problem pair = take_pair(p, w, col[n]);
+		struct transport_solution s = solve_pair(p, w, &pair, w->dual);
+		put_entry(p, out, n, &s);
 	}
 }
+
+/* -- The nearest columns ----------------------------------------------------------------------- */
 
 static void sift(uint64_t *heap, size_t n, size_t at)
 {
@@ -193,10 +216,21 @@ static void sift(uint64_t *heap, size_t n, size_t at)
 	heap[at] = x;
 }
 
+/* All columns, the one of the least bound on top. */
+static void make_heap(const struct pair_stage *p, struct scratch *w)
+{
+	size_t cols = p->b->ids.n;
+
+	for (size_t j = 0; j < cols; j++)
+		w->heap[j] = (uint64_t)bounds_row(&p->bounds, w->row)[j] << 32 | j;
+	for (size_t at = cols / 2; at-- > 0; )
+		sift(w->heap, cols, at);
+}
+
 /* Puts column j among the `found` nearest so far, if it belongs there; returns how many there are
  * then. */
-static size_t insert(const struct pairs *p, struct entries *out, size_t found, size_t k, uint32_t j,
-	const struct solution *s)
+static size_t insert(const struct pair_stage *p, struct entries *out, size_t found, size_t k, uint32_t j,
+	const struct transport_solution *s)
 {
 	float dist = (float)root(p, s->cost);
 	size_t at = found;
@@ -208,74 +242,62 @@ static size_t insert(const struct pairs *p, struct entries *out, size_t found, s
 	for (size_t i = found < k ? found : k - 1; i > at; i--)
 		copy_entry(out, i, out, i - 1);
 	out->col[at] = j;
-	put(p, out, at, s);
+	put_entry(p, out, at, s);
 	return found < k ? found + 1 : k;
 }
 
-/* Columns in the order of their bounds, until no bound that is left allows another to be among the
- * k nearest. Potentials of the pairs just solved are bounds for the others, too (by what they allow
- * the column's to be). */
+/* Is the pair's cost above the limit? Yes when n potentials of the row's points prove it: with the
+ * largest potentials of the column's points that they allow, they are a feasible dual solution. */
+static bool excluded(const struct transport_problem *pair, const float *dual, size_t n, double limit)
+{
+	const float *a = weights_of(pair->a, pair->i), *b = weights_of(pair->b, pair->j);
+
+	for (size_t q = 0; q < n; q++)
+		if (dual_cost(pair->cost, a, b, dual + q * padded(pair->n), pair->n, pair->m)
+				> limit + 1e-6 * pair->largest)
+			return true;
+	return false;
+}
+
+/* Columns are solved in the order of their bounds, until the least bound that is left exceeds the
+ * k-th nearest cost found. Potentials of the DUALS pairs solved last exclude more. */
 static void solve_nearest(void *context, size_t thread, size_t i, size_t k, struct entries *out)
 {
-	const struct pairs *p = context;
+	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
-	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0, ld = padded(points_of(p->a, i));
+	size_t left = p->b->ids.n, found = 0, duals = 0, ld = padded(points_of(p->a, i));
 	double limit = INFINITY;		/* what a bound has to exceed */
 
 	take_row(p, w, i);
-	for (size_t j = 0; j < cols; j++)
-		w->heap[j] = (uint64_t)bounds_row(&p->bounds, i)[j] << 32 | j;
-	for (size_t at = left / 2; at-- > 0; )
-		sift(w->heap, left, at);
+	make_heap(p, w);
 	for (; left > 0; w->heap[0] = w->heap[--left], sift(w->heap, left, 0)) {
 		uint32_t j = (uint32_t)w->heap[0];
 		if ((double)(w->heap[0] >> 32) * p->bounds.unit > limit)
 			break;
-		struct pair pair = take_pair(p, w, j);
-		bool near = true;
-		for (size_t q = 0; q < duals && q < DUALS && near; q++)
-			near = dual_cost(pair.cost, pair.a, pair.b, w->dual + q * ld, pair.n, pair.m)
-				<= limit + 1e-6 * pair.largest;
-		if (!near)
+		struct transport_problem pair = take_pair(p, w, j);
+		if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit))
 			continue;
-		struct solution s = solve_pair(p, w, j, &pair, w->dual + duals++ % DUALS * ld);
+		struct transport_solution s = solve_pair(p, w, &pair, w->dual + duals++ % DUALS * ld);
 		found = insert(p, out, found, k, j, &s);
 		if (found == k)
-			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->p);
+			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->transport.p);
 	}
 }
 
-void pairs_open(struct stage *stage, const struct set *a, const struct set *b, int power, const struct solver *solver)
+/* -- The stage --------------------------------------------------------------------------------- */
+
+static void close_pairs(struct stage *stage)
 {
 	size_t threads = (size_t)omp_get_max_threads();
-	struct pairs *p = xalloc(1, sizeof *p);
-	size_t first, end;
-
-	for (const struct set *s = a; s; s = s == a && b != a ? b : NULL)
-		if (s->most > solver->most)
-			die("%s: a feature of %zu points, where %zu are the most", s->name, s->most, solver->most);
-	*p = (struct pairs){.a = a, .b = b, .self = stage->self, .p = power, .solver = *solver};
-	stage->context = p;
-	stage->solve = solve_row;
-	if (top_k && !stage->chosen && solver->above_exact) {
-		stage->nearest = solve_nearest;
-		stage_rows(stage, &first, &end);
-		p->bounds = bounds_open(a, first, end, b, power);
-	}
-	p->scratch = xalloc(threads, sizeof *p->scratch);
-	for (size_t t = 0; t < threads; t++)
-		p->scratch[t] = scratch_for(p);
-}
-
-void pairs_close(void *pairs)
-{
-	size_t threads = (size_t)omp_get_max_threads();
-	struct pairs *p = pairs;
+	struct pair_stage *p = stage->context;
 	size_t solved = 0;
 
 	for (size_t t = 0; t < threads; t++) {
-		solved += p->scratch[t].solved;
-		scratch_free(&p->scratch[t]);
+		struct scratch *w = &p->scratch[t];
+		solved += w->solved;
+		stage->totals.unconverged += w->totals.unconverged;
+		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);
+		scratch_free(w);
 	}
 	if (p->bounds.of)
 		note("%zu of %zu pairs solved, the others excluded by bounds", solved,
@@ -283,4 +305,31 @@ void pairs_close(void *pairs)
 	bounds_free(&p->bounds);
 	free(p->scratch);
 	free(p);
+}
+
+void pair_stage_open(struct stage *stage, const struct distributions *a, const struct distributions *b,
+	const struct transport *transport)
+{
+	size_t threads = (size_t)omp_get_max_threads();
+	struct pair_stage *p = xalloc(1, sizeof *p);
+	const struct distributions *input[] = {a, b};
+	size_t most = transport_max_points(transport), first, end;
+
+	for (int k = 0; k < 2; k++)
+		if (input[k]->max_points > most)
+			die("%s: a feature of %zu points, where %zu are the most", input[k]->name,
+				input[k]->max_points, most);
+	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric, .transport = *transport};
+	if (stage->asked.top && !transport->debias) {
+		stage->nearest = solve_nearest;
+		stage_rows(stage, &first, &end);
+		p->bounds = bounds_open(a, first, end, b, transport->p);
+	}
+	p->scratch = xalloc(threads, sizeof *p->scratch);
+	for (size_t t = 0; t < threads; t++)
+		p->scratch[t] = scratch_for(p);
+	stage->context = p;
+	stage->extras = BOUNDS | (transport->entropic ? ITERATIONS : 0);
+	stage->solve = solve_row;
+	stage->close = close_pairs;
 }

@@ -4,25 +4,25 @@
 
 #include <math.h>
 
-size_t parameters_d(const struct parameters *p, const struct sae *s)
+size_t sae_vectors_d(const struct sae_vectors *p, const struct sae *s)
 {
-	return (p->weights == BOTH ? 2 : 1) * s->d + p->bias;
+	return (p->weights == SAE_BOTH ? 2 : 1) * s->d + p->bias;
 }
 
-static void assemble(float *y, const struct parameters *p, const struct sae *s, size_t i, float theta)
+static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t i, float theta)
 {
-	for (size_t k = 0; p->weights != ENCODER && k < s->d; k++)
+	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d; k++)
 		*y++ = theta * s->w_dec[i * s->d + k];
-	for (size_t k = 0; p->weights != DECODER && k < s->d; k++)
+	for (size_t k = 0; p->weights != SAE_DECODER && k < s->d; k++)
 		*y++ = s->w_enc[k * s->features + i] / theta;
 	if (p->bias)
 		*y = s->b_enc[i] / theta;
 }
 
-void take_parameters(float *y, const struct parameters *p, const struct sae *s, const char *path,
+void sae_vectors_take(float *y, const struct sae_vectors *p, const struct sae *s, const char *path,
 	const uint32_t *feature, size_t n)
 {
-	size_t d = parameters_d(p, s), unfoldable = 0;
+	size_t d = sae_vectors_d(p, s), unfoldable = 0;
 
 	if (p->folded && !s->threshold)
 		die("%s: no threshold: only a JumpReLU SAE can be folded", path);

@@ -6,20 +6,20 @@
 
 #include <stdint.h>
 
-enum { DECODER, ENCODER, BOTH };
+enum { SAE_DECODER, SAE_ENCODER, SAE_BOTH };
 
 /* Which weights take part. Folding leaves the SAE's output as it is: theta W_dec, W_enc / theta and
  * b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
-struct parameters {
+struct sae_vectors {
 	int weights;
 	bool bias, folded;
 };
 
-size_t parameters_d(const struct parameters *, const struct sae *);
+size_t sae_vectors_d(const struct sae_vectors *, const struct sae *);
 
 /* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has no such feature, a
  * weight is beyond 1e15, or there is no threshold to fold. */
-void take_parameters(float *y, const struct parameters *, const struct sae *, const char *path,
+void sae_vectors_take(float *y, const struct sae_vectors *, const struct sae *, const char *path,
 	const uint32_t *feature, size_t n);
 
 #endif

@@ -7,23 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t top_k;
-struct part row_part;
+/* -- Entries ----------------------------------------------------------------------------------- */
 
 /* Room for n rows of k. */
-static struct entries rows_for(size_t n, size_t k, unsigned given, bool cols)
+static struct entries entries_for(size_t n, size_t k, unsigned extras, bool cols)
 {
 	struct entries r = {.dist = xalloc(n * sizeof(float), k)};
 
 	if (cols)
 		r.col = xalloc(n * sizeof *r.col, k);
-	if (given & ERRORS)
+	if (extras & ERRORS)
 		r.error = xalloc(n * sizeof(float), k);
-	if (given & BOUNDS) {
+	if (extras & BOUNDS) {
 		r.lower = xalloc(n * sizeof(float), k);
 		r.upper = xalloc(n * sizeof(float), k);
 	}
-	if (given & ITERATIONS) {
+	if (extras & ITERATIONS) {
 		r.iters = xalloc(n * sizeof *r.iters, k);
 		r.residual = xalloc(n * sizeof(float), k);
 	}
@@ -50,7 +49,7 @@ static struct entries entries_from(const struct entries *all, size_t k)
 	return r;
 }
 
-static void rows_free(struct entries *r)
+static void entries_free(struct entries *r)
 {
 	free(r->col);
 	free(r->dist);
@@ -69,6 +68,8 @@ static void mirror(struct entries *all, size_t n)
 			copy_entry(all, i * n + j, all, j * n + i);
 }
 
+/* -- The nearest of a whole row ---------------------------------------------------------------- */
+
 /* Is the entry (dist, col) a farther one than entry a of the heap? */
 static bool farther(const struct entries *heap, size_t a, float dist, uint32_t col)
 {
@@ -78,12 +79,13 @@ static bool farther(const struct entries *heap, size_t a, float dist, uint32_t c
 /* Column j, at `dist`, takes the place of the farthest in a heap of k. */
 static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 {
+	struct entries entry = {.dist = &dist, .col = &col};
 	size_t at = 0;
 
 	for (size_t child; (child = 2 * at + 1) < k; at = child) {
 		if (child + 1 < k && farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
 			child++;
-		if (!farther(&(struct entries){.dist = &dist, .col = &col}, 0, heap->dist[child], heap->col[child]))
+		if (!farther(&entry, 0, heap->dist[child], heap->col[child]))
 			break;
 		heap->dist[at] = heap->dist[child];
 		heap->col[at] = heap->col[child];
@@ -92,7 +94,6 @@ static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 	heap->col[at] = col;
 }
 
-/* The k nearest of a whole row. */
 static void select_nearest(struct entries *out, const struct entries *whole, size_t cols, size_t k)
 {
 	for (size_t i = 0; i < k; i++) {
@@ -113,18 +114,143 @@ static void select_nearest(struct entries *out, const struct entries *whole, siz
 		copy_entry(out, i, whole, out->col[i]);
 }
 
-/* dist: (halves, k). */
-static void take_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k, float *error, float *dist)
+/* -- Writing ----------------------------------------------------------------------------------- */
+
+/* A stage while it is written. */
+struct run {
+	const struct stage *stage;
+	size_t first, end, cols;	/* the rows asked for, all columns */
+	size_t k, step;			/* columns written of a row, rows solved at a time */
+	bool upper;			/* the upper half is solved and mirrored */
+	bool select;			/* whole rows are solved and the nearest selected */
+	struct entries block;		/* (step, k) */
+	struct entries *whole;		/* (threads) of (cols), to select from */
+	uint32_t *every;		/* (cols): 0, 1, 2, ... */
+	float *half_dist;		/* (threads, half stages, k) */
+	bool failed;			/* a pair has no distance: ... */
+	size_t failed_row, failed_col;	/* ... the first of them */
+};
+
+void stage_rows(const struct stage *s, size_t *first, size_t *end)
 {
-	for (size_t h = 0; h < s->halves; h++)
-		s->half[h].solve(s->half[h].context, thread, i, col, k, &(struct entries){.dist = dist + h * k});
+	const struct part *rows = &s->asked.rows;
+
+	*first = rows->n ? s->row.n * (rows->i - 1) / rows->n : 0;
+	*end = rows->n ? s->row.n * rows->i / rows->n : s->row.n;
+}
+
+static struct run run_open(const struct stage *s)
+{
+	size_t threads = (size_t)omp_get_max_threads();
+	size_t top = s->asked.top, cols = s->col.n;
+	struct run r = {.stage = s, .cols = cols, .k = top && top < cols ? top : cols,
+		.upper = s->symmetric && !top && !s->asked.rows.n, .select = top && !s->nearest};
+
+	stage_rows(s, &r.first, &r.end);
+	r.step = r.upper ? s->row.n : 4 * block_rows(r.k);
+	r.step = r.step < r.end - r.first ? r.step : r.end - r.first;
+	r.block = entries_for(r.step, r.k, s->extras | (s->half_stages ? ERRORS : 0), top);
+	r.whole = xalloc(threads, sizeof *r.whole);
+	for (size_t t = 0; t < threads && r.select; t++)
+		r.whole[t] = entries_for(1, cols, s->extras, false);
+	r.every = xalloc(cols, sizeof *r.every);
+	for (size_t j = 0; j < cols; j++)
+		r.every[j] = (uint32_t)j;
+	r.half_dist = xalloc(threads * s->half_stages * sizeof(float), r.k);
+	return r;
+}
+
+static void run_close(struct run *r)
+{
+	size_t threads = (size_t)omp_get_max_threads();
+	for (size_t t = 0; t < threads && r->select; t++)
+		entries_free(&r->whole[t]);
+	free(r->whole);
+	free(r->every);
+	free(r->half_dist);
+	entries_free(&r->block);
+}
+
+/* False, and the pair is noted, where one of these pairs of row i has a NaN. */
+static bool check_row(struct run *r, size_t i, const uint32_t *col, const float *x, size_t k)
+{
+	unsigned nans = 0;
+
+	for (size_t n = 0; n < k; n++)
+		nans += isnan(x[n]);
+	if (nans == 0)
+		return true;
+	while (!isnan(*x))
+		x++, col++;
+	#pragma omp critical
+	if (!r->failed || i < r->failed_row || (i == r->failed_row && *col < r->failed_col)) {
+		r->failed = true;
+		r->failed_row = i;
+		r->failed_col = *col;
+	}
+	return false;
+}
+
+/* error[n] of row i and column col[n]; dist (half stages, k). */
+static void solve_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k,
+	float *error, float *dist)
+{
+	for (size_t h = 0; h < s->half_stages; h++)
+		s->half_stage[h].solve(s->half_stage[h].context, thread, i, col, k,
+			&(struct entries){.dist = dist + h * k});
 	for (size_t n = 0; n < k; n++) {
-		double sum = 0;
-		for (size_t h = 0; h < s->halves; h += 2)
+		double sum = 0;		/* of (D_r1 - D_r2)^2, over the half_stages / 2 halvings r */
+		for (size_t h = 0; h < s->half_stages; h += 2)
 			sum += pow((double)dist[h * k + n] - (double)dist[(h + 1) * k + n], 2);
 		error[n] = s->row_undivided[i] || s->col_undivided[col[n]] ? INFINITY
-			: (float)sqrt(sum / (double)(2 * s->halves));
+			: (float)sqrt(sum / (double)(2 * s->half_stages));
 	}
+}
+
+/* Row i, as row `at` of the block. */
+static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
+{
+	const struct stage *s = r->stage;
+	size_t from = r->upper ? at : 0, k = r->k - from;
+	struct entries row = entries_from(&r->block, at * r->k + from);
+	const uint32_t *col = s->asked.top ? row.col : r->every + from;
+
+	if (r->select) {
+		s->solve(s->context, thread, i, r->every, r->cols, &r->whole[thread]);
+		if (!check_row(r, i, r->every, r->whole[thread].dist, r->cols))
+			return;
+		select_nearest(&row, &r->whole[thread], r->cols, k);
+	} else if (s->asked.top) {
+		s->nearest(s->context, thread, i, k, &row);
+	} else {
+		s->solve(s->context, thread, i, col, k, &row);
+		check_row(r, i, col, row.dist, k);
+	}
+	if (s->half_stages) {
+		solve_errors(s, thread, i, col, k, row.error, r->half_dist + thread * s->half_stages * r->k);
+		check_row(r, i, col, row.error, k);
+	}
+}
+
+/* n rows from row0 on. */
+static void solve_block(struct run *r, size_t row0, size_t n)
+{
+	const struct stage *s = r->stage;
+	int rows_per_task = s->rows_per_task ? (int)s->rows_per_task : 1;
+	size_t done = row0 - r->first;
+
+	#pragma omp parallel for schedule(dynamic, rows_per_task)
+	for (size_t at = 0; at < n; at++) {
+		solve_row(r, (size_t)omp_get_thread_num(), row0 + at, at);
+		#pragma omp critical
+		progress(++done, r->end - r->first, "rows");
+	}
+	if (r->failed)
+		die("feature %u of layer %s and feature %u of layer %s: no distance was found",
+			s->row.feature[r->failed_row], s->row.layer[r->failed_row],
+			s->col.feature[r->failed_col], s->col.layer[r->failed_col]);
+	if (r->upper)
+		mirror(&r->block, s->row.n);
 }
 
 static void write_rows(struct sm_writer *out, const struct entries *all, size_t row0, size_t rows, size_t k)
@@ -137,71 +263,91 @@ static void write_rows(struct sm_writer *out, const struct entries *all, size_t 
 	}
 }
 
-void stage_rows(const struct stage *s, size_t *first, size_t *end)
+void stage_write(struct sm_writer *out, struct sm_frame *header, const struct stage *s)
 {
-	*first = row_part.n ? s->row.n * (row_part.i - 1) / row_part.n : 0;
-	*end = row_part.n ? s->row.n * row_part.i / row_part.n : s->row.n;
-}
+	struct run r = run_open(s);
 
-void write_stage(struct sm_writer *out, struct sm_frame *header, const struct stage *s)
-{
-	size_t threads = (size_t)omp_get_max_threads();
-	size_t rows = s->row.n, cols = s->col.n, k = top_k && top_k < cols ? top_k : cols;
-	bool half = s->self && !top_k && !row_part.n, choose = top_k && !s->nearest;
-	size_t first, end;
-
-	stage_rows(s, &first, &end);
-	size_t step = half ? rows : 4 * block_rows(k);
-	int together = s->together ? (int)s->together : 1;
-
-	if (top_k)
-		sm_set_integer(header, "top", (int64_t)k);
-	if (row_part.n)
-		sm_set_integer(header, "first_row", (int64_t)first);
+	if (s->asked.top)
+		sm_set_integer(header, "top", (int64_t)r.k);
+	if (s->asked.rows.n)
+		sm_set_integer(header, "first_row", (int64_t)r.first);
 	write_distances_header(out, header, &s->row, &s->col);
-	step = step < end - first ? step : end - first;
-	struct entries all = rows_for(step, k, s->given | (s->halves ? ERRORS : 0), top_k), *whole = xalloc(threads, sizeof *whole);
-	float *apart = xalloc(threads * s->halves * sizeof *apart, k);
-	uint32_t *every = xalloc(cols, sizeof *every);
-	for (size_t j = 0; j < cols; j++)
-		every[j] = (uint32_t)j;
-	for (size_t t = 0; t < threads && choose; t++)
-		whole[t] = rows_for(1, cols, s->given, false);
-	for (size_t row0 = first; row0 < end && cols > 0; row0 += step) {
-		size_t n = end - row0 < step ? end - row0 : step, done = 0;
-		#pragma omp parallel for schedule(dynamic, together)
-		for (size_t r = 0; r < n; r++) {
-			size_t thread = (size_t)omp_get_thread_num(), from = half ? r : 0;
-			struct entries row = entries_from(&all, r * k + from);
-			const uint32_t *col = top_k ? row.col : every + from;
-			if (choose) {
-				s->solve(s->context, thread, row0 + r, every, cols, &whole[thread]);
-				select_nearest(&row, &whole[thread], cols, k);
-			} else if (top_k) {
-				s->nearest(s->context, thread, row0 + r, k, &row);
-			} else {
-				s->solve(s->context, thread, row0 + r, col, k - from, &row);
-			}
-			if (s->halves)
-				take_errors(s, thread, row0 + r, col, k - from, row.error, apart + thread * s->halves * k);
-			#pragma omp critical
-			progress(row0 - first + ++done, end - first, "rows");
-		}
-		if (half)
-			mirror(&all, rows);
-		write_rows(out, &all, row0, n, k);
+	for (size_t row0 = r.first; row0 < r.end && r.cols > 0; row0 += r.step) {
+		size_t n = r.end - row0 < r.step ? r.end - row0 : r.step;
+		solve_block(&r, row0, n);
+		write_rows(out, &r.block, row0, n, r.k);
 	}
-	for (size_t t = 0; t < threads && choose; t++)
-		rows_free(&whole[t]);
-	free(whole);
-	free(every);
-	free(apart);
-	rows_free(&all);
 	sm_write_end(out);
+	run_close(&r);
 }
 
-void run_stage(struct sm_writer *out, struct sm_frame *header, const struct stage *s)
+void stage_join_headers(struct sm_frame *to, const struct sm_frame *header, size_t n)
 {
-	write_stage(out, header, s);
-	sm_writer_close(out);
+	for (size_t k = 0; k < n; k++)
+		sm_join_header(to, &header[k]);
+	sm_drop(to, "layer", "features", "tokens", "left_out", "sae", "d");
+}
+
+/* -- Stages between distributions -------------------------------------------------------------- */
+
+struct comparison comparison_open(char *const *operand, const char *metric)
+{
+	struct comparison c = {.out = sm_writer_open(program, VERSION, opt_history())};
+
+	c.inputs = read_distributions(operand, c.input);
+	for (size_t k = 0; k < c.inputs; k++)
+		stage_join_headers(&c.header, c.input[k].header, c.input[k].streams);
+	sm_set_string(&c.header, "metric", metric);
+	return c;
+}
+
+static struct stage open_between(const struct distributions input[2], size_t inputs,
+	const struct stage_options *asked, stage_open *open)
+{
+	const struct distributions *row = &input[0], *col = &input[inputs - 1];
+	struct stage s = {.row = row->ids, .col = col->ids, .symmetric = inputs == 1, .asked = *asked};
+
+	open(&s, row, col);
+	return s;
+}
+
+struct stage_totals comparison_write(struct comparison *c, const struct stage_options *asked, stage_open *open)
+{
+	size_t halves = 2 * asked->halvings;
+	struct stage *half_stage = xalloc(halves, sizeof *half_stage);
+	struct distributions (*half)[2] = xalloc(halves, sizeof *half);
+	bool *undivided[2] = {xcalloc(c->input[0].ids.n, sizeof(bool)), xcalloc(c->input[1].ids.n, sizeof(bool))};
+
+	for (size_t h = 0; h < halves; h++) {
+		for (size_t k = 0; k < c->inputs; k++)
+			half[h][k] = distributions_half(&c->input[k], h / 2, h % 2, undivided[k]);
+		half_stage[h] = open_between(half[h], c->inputs, &(struct stage_options){0}, open);
+	}
+	struct stage whole = open_between(c->input, c->inputs, asked, open);
+	whole.half_stages = halves;
+	whole.half_stage = half_stage;
+	whole.row_undivided = undivided[0];
+	whole.col_undivided = undivided[c->inputs - 1];
+	if (halves)
+		sm_set_integer(&c->header, "halvings", (int64_t)asked->halvings);
+	stage_write(c->out, &c->header, &whole);
+	sm_writer_close(c->out);
+	whole.close(&whole);
+	for (size_t h = 0; h < halves; h++) {
+		half_stage[h].close(&half_stage[h]);
+		for (size_t k = 0; k < c->inputs; k++)
+			distributions_half_free(&half[h][k]);
+	}
+	free(half_stage);
+	free(half);
+	free(undivided[0]);
+	free(undivided[1]);
+	return whole.totals;
+}
+
+void comparison_close(struct comparison *c)
+{
+	sm_frame_free(&c->header);
+	distributions_free(&c->input[0]);
+	distributions_free(&c->input[1]);
 }

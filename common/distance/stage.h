@@ -1,43 +1,89 @@
-/* What all distance stages share: which rows, the nearest columns, threads, blocks, the stream. */
+/* What all distance stages share: the options, which rows and columns are solved, threads, sampling
+ * errors, and the stream that is written. */
 #ifndef DISTANCE_STAGE_H
 #define DISTANCE_STAGE_H
 
 #include "base/opt.h"
 #include "stream/distances.h"
+#include "stream/distributions.h"
 
-extern size_t top_k;		/* --top; 0: all columns */
-extern struct part row_part;	/* --rows; n is 0 without it */
+/* What a user may ask of any stage; {0} asks for all distances. */
+struct stage_options {
+	size_t top;		/* --top: only the nearest columns of each row; 0: all columns */
+	struct part rows;	/* --rows: only a block of the rows; n is 0: all rows */
+	size_t halvings;	/* --error: halvings that sampling errors are from; 0: no errors */
+};
 
-#define OPT_TOP {"top", OPT_SIZE, &top_k, "K", "only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
-#define OPT_ROWS {"rows", OPT_PART, &row_part, "I/N", "block I of N of the rows; framecat --merge joins them", 0, 0}
+#define OPT_TOP(o) {"top", OPT_SIZE, &(o)->top, "K", \
+	"only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
+#define OPT_ROWS(o) {"rows", OPT_PART, &(o)->rows, "I/N", \
+	"block I of N of the rows; framecat --merge joins them", 0, 0}
+#define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
+	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", 1, 1024}
 
+/* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended with. */
+struct stage_totals {
+	size_t unconverged;
+	float residual;
+};
+
+/* Distances between row features and column features. */
 struct stage {
 	struct ids row, col;
-	bool self;		/* of a set with itself: rows and columns are the same, distances symmetric */
-	bool chosen;		/* solve() is all that will be asked of it */
-	unsigned given;		/* beside dist: BOUNDS, ITERATIONS */
-	size_t together;	/* rows that one thread should solve in turn; 0: one */
-	void *context;
-	/* Writes row i at k columns: out->dist[0 .. k), ... and what else is given, of col[0], ... The same pair has
-	 * the same bits in any row, among any columns, in any thread < threads. */
-	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out);
-	/* The k nearest columns of row i, sorted, the lower column first of equals: out->col[0 .. k), out->dist[0 .. k),
-	 * ... NULL: they are chosen from the whole row. */
+	bool symmetric;		/* rows and columns are the same features, and D(i,j) = D(j,i) */
+	struct stage_options asked;
+	unsigned extras;	/* what solve() gives beside dist: BOUNDS, ITERATIONS */
+	size_t rows_per_task;	/* rows that one thread should solve in turn; 0: one */
+	void *context;		/* the stage's own */
+	/* Writes the distances of row i from columns col[0 .. k): out->dist[0 .. k), and the extras. A
+	 * pair has the same bits in any row, among any columns, in any thread < threads. A NaN ends
+	 * the program, after the threads are joined, with a line that names the pair. */
+	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+		struct entries *out);
+	/* Writes the k nearest columns of row i, sorted, the lower column first of equals:
+	 * out->col[0 .. k), out->dist[0 .. k), and the extras. NULL: solve() all and select. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
-	/* The sampling error of every entry is told by how far apart it is in two stages, those of the same rows and
-	 * columns between the halves of their tokens, as a root mean square over all halvings: sqrt(mean of (D1 -
-	 * D2)^2 / 4) (McCarthy 1969). It is infinite for features that some halving left undivided. */
-	size_t halves;		/* 0, or two for every halving */
-	const struct stage *half;
+	void (*close)(struct stage *);		/* frees the context, fills the totals */
+	struct stage_totals totals;
+	/* Stages of the same rows and columns, two for each halving of the tokens. The sampling error
+	 * of a distance D is (McCarthy 1969), over the R halvings r,
+	 *	error^2 = 1/R sum_r (D_r1 - D_r2)^2 / 4
+	 * It is infinite for features that some halving left undivided. */
+	size_t half_stages;
+	struct stage *half_stage;
 	const bool *row_undivided, *col_undivided;
 };
 
 /* The rows that --rows asks for: first .. end-1. */
 void stage_rows(const struct stage *, size_t *first, size_t *end);
 
-/* Writes a whole stream of what --rows and --top ask for; kind, rows, cols, top and first_row join the header. */
-void write_stage(struct sm_writer *, struct sm_frame *header, const struct stage *);
-/* The same, and nothing after it. */
-void run_stage(struct sm_writer *, struct sm_frame *header, const struct stage *);
+/* Writes a whole stream of what was asked for; kind, rows, cols, top and first_row join the header. */
+void stage_write(struct sm_writer *, struct sm_frame *header, const struct stage *);
+
+/* Adds the headers of one input's n streams to the header of what compares it, but for the fields
+ * that describe one input only. They have to stay until `to` was written. */
+void stage_join_headers(struct sm_frame *to, const struct sm_frame *header, size_t n);
+
+/* -- Stages between distributions -------------------------------------------------------------- */
+
+struct comparison {
+	struct sm_writer *out;
+	struct distributions input[2];
+	size_t inputs;		/* 1: its features are compared with themselves */
+	struct sm_frame header;	/* whatever else describes the distances may be set in it */
+};
+
+/* Reads the operands as read_distributions() does, and begins a stream of distances. */
+struct comparison comparison_open(char *const *operand, const char *metric);
+
+/* Names the functions of a stage between two inputs, which outlive it: its context, solve() and
+ * close(). They are one input when the stage is symmetric. */
+typedef void stage_open(struct stage *, const struct distributions *row, const struct distributions *col);
+
+/* Writes all distances that are asked for. With --error it opens a stage for every half of every
+ * halving, too, all at once. */
+struct stage_totals comparison_write(struct comparison *, const struct stage_options *, stage_open *);
+
+void comparison_close(struct comparison *);
 
 #endif

@@ -1,13 +1,13 @@
-/* The two solvers of pairs.h: emd's and sinkhorn's. */
+/* Optimal transport between two features: emd's solver and sinkhorn's. */
 #ifndef DISTANCE_TRANSPORT_H
 #define DISTANCE_TRANSPORT_H
 
-#include "distance/pair_stage.h"
+#include "stream/distributions.h"
 
-struct solver exact_solver(void);
-
-struct entropic {
-	int p;
+/* The cost of moving mass is |x - y|^p. */
+struct transport {
+	int p;				/* 1 or 2 */
+	bool entropic;			/* sinkhorn's solver, by what follows; otherwise emd's */
 	double epsilon;			/* regularisation, as a fraction of a pair's mean cost, ... */
 	double epsilon_abs;		/* ... or, unless this is NaN, in units of the cost */
 	double tol;			/* on the marginals, L1 */
@@ -15,7 +15,28 @@ struct entropic {
 	bool debias;			/* the Sinkhorn divergence */
 };
 
-/* The settings have to outlive it. */
-struct solver entropic_solver(const struct entropic *);
+/* Feature i of a, with n points, and feature j of b, with m. */
+struct transport_problem {
+	const struct distributions *a, *b;
+	size_t i, j, n, m;
+	const float *cost;		/* (m, padded(n)) */
+	double mean, largest;		/* of the costs */
+};
+
+struct transport_solution {
+	double cost;			/* W_p^p, or what stands for it */
+	double lower, upper;		/* of the exact one */
+	uint32_t iters;
+	float residual;
+};
+
+/* potential (n) becomes potentials of a's points; workspace: transport_workspace(t, n, m, d) doubles
+ * for the largest n and m. */
+struct transport_solution transport_solve(const struct transport *, const struct transport_problem *,
+	float *potential, double *workspace);
+size_t transport_workspace(const struct transport *, size_t n, size_t m, size_t d);
+
+/* The points of a feature that it can take. */
+size_t transport_max_points(const struct transport *);
 
 #endif

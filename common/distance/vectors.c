@@ -17,15 +17,15 @@ enum { FEW = 8, MANY = 64, BLOCK = 256, DEPTH = 1024 };
 struct ahead {
 	size_t first, n;
 	bool *known;		/* (blocks): which columns are */
-	float *dist;		/* (together, cols) */
-	float *block;		/* (together, BLOCK) */
-	float *part;		/* (together, DEPTH): coordinates of the rows */
+	float *dist;		/* (rows_per_task, cols) */
+	float *block;		/* (rows_per_task, BLOCK) */
+	float *part;		/* (rows_per_task, DEPTH): coordinates of the rows */
 };
 
 /* The mean of every feature, less the first point of `about`, for what is far from 0 to keep its
  * digits; and then, with deviations, the standard deviation of every coordinate: (n, d) or (n, 2
  * d), at is to be freed. */
-static struct vectors moments_of(const struct set *s, const struct set *about, bool deviations)
+static struct vectors moments_of(const struct distributions *s, const struct distributions *about, bool deviations)
 {
 	size_t d = s->d, width = deviations ? 2 * d : d;
 	struct vectors v = {s->ids.n, width, xalloc(s->ids.n * sizeof(float), width)};
@@ -33,8 +33,8 @@ static struct vectors moments_of(const struct set *s, const struct set *about, b
 
 	for (size_t i = 0; i < v.n; i++) {
 		float *at = v.at + i * width;
-		weighted_moments(mean, deviations ? variance : NULL, s->point, s->row + s->indptr[i],
-			s->weight + s->indptr[i], points_of(s, i), d);
+		weighted_moments(mean, deviations ? variance : NULL, s->point, rows_of(s, i),
+			weights_of(s, i), points_of(s, i), d);
 		for (size_t c = 0; c < d; c++)
 			at[c] = (float)(mean[c] - (about->tokens > 0 ? (double)about->point[c] : 0));
 		for (size_t c = d; c < width; c++)
@@ -48,7 +48,7 @@ static struct vectors moments_of(const struct set *s, const struct set *about, b
 struct vector_stage {
 	struct vectors row;
 	float *own;		/* the rows, if it is to free them */
-	size_t cols, together;
+	size_t cols, rows_per_task;
 	float *col;		/* blocks of (d, padded(columns)); within one, blocks of DEPTH coordinates */
 	struct ahead *ahead;	/* of each thread */
 	int p;
@@ -68,7 +68,7 @@ static size_t block_at(const struct vector_stage *v, size_t c)
 static void take_rows(const struct vector_stage *v, struct ahead *a, size_t i)
 {
 	a->first = i;
-	a->n = v->row.n - i < v->together ? v->row.n - i : v->together;
+	a->n = v->row.n - i < v->rows_per_task ? v->row.n - i : v->rows_per_task;
 	memset(a->known, 0, blocks(v) * sizeof *a->known);
 }
 
@@ -115,7 +115,8 @@ static void lay_block(const struct vector_stage *v, const struct vectors *col, s
 	}
 }
 
-static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
 {
 	const struct vector_stage *v = context;
 	struct ahead *a = &v->ahead[thread];
@@ -128,6 +129,23 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 			work_out(v, a, col[n] / BLOCK * BLOCK);
 		out->dist[n] = dist[col[n]];
 	}
+}
+
+static void close_vectors(struct stage *stage)
+{
+	size_t threads = (size_t)omp_get_max_threads();
+	struct vector_stage *v = stage->context;
+
+	for (size_t t = 0; t < threads; t++) {
+		free(v->ahead[t].known);
+		free(v->ahead[t].dist);
+		free(v->ahead[t].block);
+		free(v->ahead[t].part);
+	}
+	free(v->ahead);
+	free(v->own);
+	free(v->col);
+	free(v);
 }
 
 void vectors_open(struct stage *stage, const struct vectors *row, const struct vectors *col, int p, float scale)
@@ -144,37 +162,22 @@ void vectors_open(struct stage *stage, const struct vectors *row, const struct v
 	for (size_t t = 0; t < threads; t++) {
 		struct ahead *a = &v->ahead[t];
 		a->known = xalloc(blocks(v), sizeof *a->known);
-		a->dist = xalloc(v->together * sizeof(float), col->n);
-		a->block = xalloc(v->together * sizeof(float), BLOCK);
-		a->part = xalloc(v->together * sizeof(float), DEPTH);
+		a->dist = xalloc(v->rows_per_task * sizeof(float), col->n);
+		a->block = xalloc(v->rows_per_task * sizeof(float), BLOCK);
+		a->part = xalloc(v->rows_per_task * sizeof(float), DEPTH);
 	}
 	stage->context = v;
 	stage->solve = distances_of_row;
-	stage->together = v->together;
+	stage->rows_per_task = v->rows_per_task;
+	stage->close = close_vectors;
 }
 
-void moments_open(struct stage *stage, const struct set *row, const struct set *col, bool deviations)
+void moments_open(struct stage *stage, const struct distributions *row, const struct distributions *col,
+	bool deviations)
 {
 	struct vectors a = moments_of(row, row, deviations), b = moments_of(col, row, deviations);
 
 	vectors_open(stage, &a, &b, 1, 1);
 	((struct vector_stage *)stage->context)->own = a.at;
 	free(b.at);
-}
-
-void vectors_close(void *context)
-{
-	size_t threads = (size_t)omp_get_max_threads();
-	struct vector_stage *v = context;
-
-	for (size_t t = 0; t < threads; t++) {
-		free(v->ahead[t].known);
-		free(v->ahead[t].dist);
-		free(v->ahead[t].block);
-		free(v->ahead[t].part);
-	}
-	free(v->ahead);
-	free(v->own);
-	free(v->col);
-	free(v);
 }

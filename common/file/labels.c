@@ -78,7 +78,7 @@ static void take_line(const struct labels *l, size_t sides, char *line, const si
 	if (*cell[FEATURE] < '0' || *cell[FEATURE] > '9' || *end)
 		die("%s: line %zu: '%s' is no feature's index", path, number, cell[FEATURE]);
 	for (; sides-- > 0; l++) {
-		size_t at = feature > UINT32_MAX ? SIZE_MAX : find_feature(l->features, cell[LAYER], (uint32_t)feature);
+		size_t at = feature > UINT32_MAX ? SIZE_MAX : dictionary_find(l->features, cell[LAYER], (uint32_t)feature);
 		if (at == SIZE_MAX || !*cell[LABEL])
 			continue;
 		if (l->of[at])

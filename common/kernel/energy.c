@@ -32,7 +32,7 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 	}
 }
 
-double expectation(const double *mean, const uint32_t *row, const float *weight, size_t n)
+double energy_expectation(const double *mean, const uint32_t *row, const float *weight, size_t n)
 {
 	double sum = 0;
 

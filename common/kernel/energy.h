@@ -12,6 +12,6 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 size_t mean_distances_workspace(size_t n);
 
 /* sum_k weight_k mean[row[k]] */
-double expectation(const double *mean, const uint32_t *row, const float *weight, size_t n);
+double energy_expectation(const double *mean, const uint32_t *row, const float *weight, size_t n);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
+void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
 	size_t cols)
 {
 	memset(count, 0, cols * sizeof *count);
@@ -17,13 +17,13 @@ void column_moments(size_t *count, double *sum, double *square, const struct spa
 	}
 }
 
-void subtract_columns(struct sparse *x, const float *from, size_t rows)
+void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows)
 {
 	for (size_t k = 0; k < x->indptr[rows]; k++)
 		x->value[k] -= from[x->index[k]];
 }
 
-void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols)
+void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols)
 {
 	size_t *end = y->indptr + 1;		/* of each row of y, as far as it is filled */
 
@@ -41,7 +41,7 @@ void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t col
 		}
 }
 
-void add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x)
+void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x)
 {
 	for (size_t i = 0; i < n; i++) {
 		double v = (double)value[i];

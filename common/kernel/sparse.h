@@ -14,17 +14,17 @@ struct sparse {
 };
 
 /* Of each column: how many entries, their sum, the sum of their squares; each (cols). */
-void column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
+void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
 	size_t cols);
 
 /* Takes from[j] from the entries of column j. */
-void subtract_columns(struct sparse *x, const float *from, size_t rows);
+void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 
 /* The columns of x as rows of y, which has room for them; entries ascend. */
-void transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
+void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
 /* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same
  * bits whichever of them is the vector. */
-void add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
+void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "distance/bounds.h"
+#include "distance/pair_stage.h"
 #include "distance/transport.h"
 #include "match/assignment_topk.h"
 
@@ -17,9 +18,8 @@ struct completion {
 	struct candidates *of;
 	bool flipped;			/* lists are of columns */
 	size_t m;			/* of a list's features, from which the others come */
-	struct set set[2];
-	struct entropic settings;
-	int p;
+	struct distributions input[2];
+	struct transport transport;		/* that made the distances */
 	struct stage stage;
 	struct bounds bounds;		/* (lists, m) */
 	unsigned char *known;		/* (lists, m) bits */
@@ -40,7 +40,7 @@ static void make_known(struct completion *c, size_t x, size_t y)
 static double lower_bound(const struct completion *c, size_t x, size_t y)
 {
 	double cost = (double)bounds_row(&c->bounds, x)[y] * c->bounds.unit;
-	double dist = (c->p == 1 ? cost : sqrt(cost)) * (1 - 1e-5);
+	double dist = (c->transport.p == 1 ? cost : sqrt(cost)) * (1 - 1e-5);
 
 	return fmax(dist, least_unlisted(c->d, c->flipped ? y : x));
 }
@@ -52,22 +52,23 @@ static double real(const struct sm_frame *header, const char *name)
 	return f && f->kind == SM_REAL ? f->real : f && f->kind == SM_INTEGER ? (double)f->integer : NAN;
 }
 
-/* The solver that made the distances. */
-static struct solver solver_of(struct completion *c, const struct sm_frame *header)
+/* The solver that made the distances, and its settings. */
+static struct transport transport_of(const struct sm_frame *header)
 {
 	const char *metric = sm_get_string(header, "metric", "unknown");
+	int p = real(header, "p") == 2 ? 2 : 1;
 
-	c->p = real(header, "p") == 2 ? 2 : 1;
 	if (strcmp(metric, "emd") == 0)
-		return exact_solver();
+		return (struct transport){.p = p};
 	if (strcmp(metric, "sinkhorn") != 0)
-		die("--complete: distances by %s are cheap to have in full; it completes those of emd and sinkhorn", metric);
-	c->settings = (struct entropic){.p = c->p, .epsilon = real(header, "epsilon"), .epsilon_abs = real(header, "epsilon_abs"),
-		.tol = real(header, "tol"), .max_iters = (size_t)real(header, "max_iters")};
-	if ((isnan(c->settings.epsilon) && isnan(c->settings.epsilon_abs)) || !(c->settings.tol >= 0)
-			|| !(real(header, "max_iters") >= 1))
+		die("--complete: distances by %s are cheap to have in full; it completes those of emd and sinkhorn",
+			metric);
+	struct transport t = {.p = p, .entropic = true, .epsilon = real(header, "epsilon"),
+		.epsilon_abs = real(header, "epsilon_abs"), .tol = real(header, "tol"),
+		.max_iters = (size_t)real(header, "max_iters")};
+	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0) || !(real(header, "max_iters") >= 1))
 		die("--complete: the header of the distances does not say how sinkhorn was set");
-	return entropic_solver(&c->settings);
+	return t;
 }
 
 struct completion *completion_open(const struct distances *d, const struct sm_frame *header, char *const operand[2],
@@ -76,15 +77,16 @@ struct completion *completion_open(const struct distances *d, const struct sm_fr
 	struct completion *c = xalloc(1, sizeof *c);
 
 	*c = (struct completion){.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
-	read_sets(operand, c->set);
-	const struct set *row = &c->set[0], *col = &c->set[1];
+	read_distributions(operand, c->input);
+	const struct distributions *row = &c->input[0], *col = &c->input[1];
 	for (int side = 0; side < 2; side++)
-		if (!same_ids(side ? &d->col : &d->row, &c->set[side].ids))
-			die("%s: not the features of the distances' %s", c->set[side].name, side ? "columns" : "rows");
-	struct solver solver = solver_of(c, header);
-	c->stage = (struct stage){.row = row->ids, .col = col->ids, .chosen = true};
-	pairs_open(&c->stage, row, col, c->p, &solver);
-	c->bounds = flipped ? bounds_open(col, 0, col->ids.n, row, c->p) : bounds_open(row, 0, row->ids.n, col, c->p);
+		if (!same_ids(side ? &d->col : &d->row, &c->input[side].ids))
+			die("%s: not the features of the distances' %s", c->input[side].name, side ? "columns" : "rows");
+	c->transport = transport_of(header);
+	c->stage = (struct stage){.row = row->ids, .col = col->ids};
+	pair_stage_open(&c->stage, row, col, &c->transport);
+	c->bounds = flipped ? bounds_open(col, 0, col->ids.n, row, c->transport.p)
+		: bounds_open(row, 0, row->ids.n, col, c->transport.p);
 	c->known = xcalloc(d->row.n / 8 + 1, d->col.n + 8);
 	for (size_t i = 0; i < d->row.n; i++)
 		for (size_t k = 0; k < d->k; k++) {
@@ -154,11 +156,11 @@ size_t completion_close(struct completion *c)
 {
 	size_t solved = c->solved;
 
-	pairs_close(c->stage.context);
+	c->stage.close(&c->stage);
 	bounds_free(&c->bounds);
 	free(c->known);
-	set_free(&c->set[0]);
-	set_free(&c->set[1]);
+	distributions_free(&c->input[0]);
+	distributions_free(&c->input[1]);
 	free(c);
 	return solved;
 }

@@ -11,18 +11,18 @@ static size_t blocks_of(size_t tokens)
 	return tokens / REPLACED_TOKENS + (tokens % REPLACED_TOKENS > 0);
 }
 
-size_t replacement_blocks(const struct activity *a)
+size_t replacement_blocks(const struct activations *a)
 {
 	return blocks_of(a->tokens);
 }
 
 /* Entry k of a stream as it was before means were taken. */
-static double activation(const struct activity *a, size_t k)
+static double activation(const struct activations *a, size_t k)
 {
-	return (double)a->by_token.value[k] + (double)a->taken[a->by_token.index[k]];
+	return (double)a->by_token.value[k] + (double)a->mean_removed[a->by_token.index[k]];
 }
 
-void replacement_scales(double *scale, const uint32_t *col, const struct activity *a, const struct activity *b)
+void replacement_scales(double *scale, const uint32_t *col, const struct activations *a, const struct activations *b)
 {
 	double *on_token = xcalloc(b->features, sizeof *on_token), *square = xcalloc(a->features, sizeof *square);
 
@@ -47,7 +47,7 @@ void replacement_scales(double *scale, const uint32_t *col, const struct activit
 }
 
 /* y (d) is what the activations on token t decode to. */
-static void decode(double *y, const struct activity *a, size_t t, const uint32_t *col, const double *scale,
+static void decode(double *y, const struct activations *a, size_t t, const uint32_t *col, const double *scale,
 	const struct sae *s)
 {
 	for (size_t c = 0; c < s->d; c++)
@@ -74,7 +74,7 @@ static double distance2(const double *y, const float *x, size_t d)
 	return sum;
 }
 
-void replacement_errors(double *error, const struct activity *a, const uint32_t *col, const double *scale,
+void replacement_errors(double *error, const struct activations *a, const uint32_t *col, const double *scale,
 	const uint32_t *token, const struct sae *s, const struct states *states)
 {
 	size_t threads = (size_t)omp_get_max_threads();

@@ -4,14 +4,13 @@
 #include "base/opt.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FEATURES_MOST = 1 << 24 };
 
 /* All streams are over the same tokens: those of the first. */
-static void take_token(struct sm_reader *in, struct activity *s, const struct activity *first, uint32_t token)
+static void take_token(struct sm_reader *in, struct activations *s, const struct activations *first, uint32_t token)
 {
 	if (s->tokens == UINT32_MAX)
 		sm_bad(in, "more than %u tokens", UINT32_MAX);
@@ -31,7 +30,7 @@ static void take_token(struct sm_reader *in, struct activity *s, const struct ac
 	s->tokens++;
 }
 
-static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activity *s, const struct activity *first)
+static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activations *s, const struct activations *first)
 {
 	size_t n = SM_ANY, nnz = SM_ANY, at = s->by_token.indptr[s->tokens];
 	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
@@ -63,28 +62,28 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 	}
 }
 
-static void take_moments(struct activity *s)
+static void take_moments(struct activations *s)
 {
-	s->taken = xalloc(s->features, sizeof *s->taken);
+	s->mean_removed = xalloc(s->features, sizeof *s->mean_removed);
 	s->count = xalloc(s->features, sizeof *s->count);
 	s->sum = xalloc(s->features, sizeof *s->sum);
 	s->variance = xalloc(s->features, sizeof *s->variance);
-	column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
+	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
 	for (size_t i = 0; i < s->features; i++)
-		s->taken[i] = s->count[i] == s->tokens && s->tokens > 0 ? (float)(s->sum[i] / (double)s->tokens) : 0;
-	subtract_columns(&s->by_token, s->taken, s->tokens);
-	column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
+		s->mean_removed[i] = s->count[i] == s->tokens && s->tokens > 0 ? (float)(s->sum[i] / (double)s->tokens) : 0;
+	sparse_subtract_columns(&s->by_token, s->mean_removed, s->tokens);
+	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
 	for (size_t i = 0; i < s->features; i++)
 		s->variance[i] = fmax(0, s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
 }
 
-static void take_stream(struct sm_reader *in, const struct sm_frame *header, struct activity *s,
-	const struct activity *first)
+static void take_stream(struct sm_reader *in, const struct sm_frame *header, struct activations *s,
+	const struct activations *first)
 {
 	struct sm_frame frame = {0};
 
 	sm_want_kind(in, header, "activations");
-	*s = (struct activity){.name = sm_reader_name(in), .features = sm_want_size(in, header, "features")};
+	*s = (struct activations){.name = sm_reader_name(in), .features = sm_want_size(in, header, "features")};
 	if (s->features > FEATURES_MOST)
 		sm_bad(in, "%zu features: %d is the most", s->features, FEATURES_MOST);
 	s->seen = xcalloc(s->features, sizeof *s->seen);
@@ -101,7 +100,7 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 	take_moments(s);
 }
 
-void read_activities(const char *path, struct activities *all)
+void read_activations(const char *path, struct activation_streams *all)
 {
 	struct sm_reader *in = sm_reader_open(path);
 	struct sm_frame header = {0};
@@ -117,7 +116,7 @@ void read_activities(const char *path, struct activities *all)
 	sm_reader_close(in);
 }
 
-struct dictionary dictionary_of(const struct activities *all, size_t from, size_t to)
+struct dictionary dictionary_of(const struct activation_streams *all, size_t from, size_t to)
 {
 	struct dictionary d = {.stream = all->item + from, .streams = to - from};
 	size_t n = 0;
@@ -137,7 +136,7 @@ struct dictionary dictionary_of(const struct activities *all, size_t from, size_
 	return d;
 }
 
-size_t find_feature(const struct dictionary *d, const char *layer, uint32_t feature)
+size_t dictionary_find(const struct dictionary *d, const char *layer, uint32_t feature)
 {
 	size_t first = 0;
 
@@ -161,23 +160,23 @@ static void sparse_free(struct sparse *x)
 	*x = (struct sparse){0};
 }
 
-void turn_activity(struct activity *s, bool keep)
+void activations_transpose(struct activations *s, bool keep)
 {
 	s->by_feature = (struct sparse){xalloc(s->features + 1, sizeof(size_t)), xalloc(s->entries, sizeof(uint32_t)),
 		xalloc(s->entries, sizeof(float))};
-	transpose(&s->by_feature, &s->by_token, s->tokens, s->features);
+	sparse_transpose(&s->by_feature, &s->by_token, s->tokens, s->features);
 	if (!keep)
 		sparse_free(&s->by_token);
 }
 
-void activities_free(struct activities *all)
+void activation_streams_free(struct activation_streams *all)
 {
 	for (size_t k = 0; k < all->n; k++) {
-		struct activity *s = &all->item[k];
+		struct activations *s = &all->item[k];
 		sparse_free(&s->by_token);
 		sparse_free(&s->by_feature);
 		free(s->token);
-		free(s->taken);
+		free(s->mean_removed);
 		free(s->count);
 		free(s->sum);
 		free(s->variance);
@@ -185,83 +184,4 @@ void activities_free(struct activities *all)
 	}
 	free(all->item);
 	free(all->header);
-}
-
-struct coactivation {
-	enum likeness likeness;
-	const struct dictionary *row, *col;
-	float *ones;			/* in place of all activations, where only firing counts */
-	double **product;		/* of each thread, (columns) */
-	size_t threads;
-};
-
-struct coactivation *coactivation_open(enum likeness likeness, const struct dictionary *row,
-	const struct dictionary *col)
-{
-	size_t threads = (size_t)omp_get_max_threads();
-	struct coactivation *c = xalloc(1, sizeof *c);
-	size_t most = 0;
-
-	*c = (struct coactivation){likeness, row, col, NULL, xalloc(threads, sizeof *c->product), threads};
-	for (size_t t = 0; t < threads; t++)
-		c->product[t] = xalloc(col->ids.n, sizeof **c->product);
-	if (likeness == PEARSON)
-		return c;
-	for (size_t k = 0; k < row->streams; k++)
-		most = row->stream[k].entries > most ? row->stream[k].entries : most;
-	for (size_t k = 0; k < col->streams; k++)
-		most = col->stream[k].entries > most ? col->stream[k].entries : most;
-	c->ones = xalloc(most, sizeof *c->ones);
-	for (size_t k = 0; k < most; k++)
-		c->ones[k] = 1;
-	return c;
-}
-
-void coactivation_free(struct coactivation *c)
-{
-	for (size_t t = 0; t < c->threads; t++)
-		free(c->product[t]);
-	free(c->product);
-	free(c->ones);
-	free(c);
-}
-
-/* Of feature i of a and feature j of b, whose activations multiply to `product`, summed over the
- * tokens. */
-static double likeness_of(enum likeness likeness, const struct activity *a, size_t i, const struct activity *b, size_t j,
-	double product)
-{
-	double m = (double)a->count[i], n = (double)b->count[j];
-
-	if (m == 0 || n == 0)
-		return 0;
-	if (likeness == JACCARD)
-		return product / (m + n - product);
-	if (likeness == JOINT)
-		return product / fmax(m, n);
-	double spread = sqrt(a->variance[i] * b->variance[j]);
-	double r = spread > 0 ? (product - a->sum[i] * b->sum[j] / (double)a->tokens) / spread : 0;
-	return fmax(-1, fmin(1, r));
-}
-
-void likeness_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
-{
-	const struct coactivation *c = context;
-	const struct dictionary *row = c->row, *other = c->col;
-	const struct activity *a = row->of[i];
-	size_t feature = row->ids.feature[i], begin = a->by_feature.indptr[feature];
-	size_t n = a->by_feature.indptr[feature + 1] - begin;
-	double *product = c->product[thread], *part = product;
-
-	memset(product, 0, other->ids.n * sizeof *product);
-	for (size_t s = 0; s < other->streams; part += other->stream[s++].features) {
-		struct sparse x = other->stream[s].by_token;
-		x.value = c->ones ? c->ones : x.value;
-		add_product(part, a->by_feature.index + begin, c->ones ? c->ones : a->by_feature.value + begin, n, &x);
-	}
-	for (size_t e = 0; e < k; e++) {
-		size_t j = col[e];
-		double like = likeness_of(c->likeness, a, feature, other->of[j], other->ids.feature[j], product[j]);
-		out->dist[e] = row == other && i == j ? 0 : (float)(1 - like);
-	}
 }

@@ -9,14 +9,14 @@
 
 /* Reading joins streams: rows and features of a later one follow those of the earlier. */
 struct building {
-	struct set *set;
+	struct distributions *to;
 	bool points;			/* are they needed? */
 	size_t token_room, feature_room, point_room;
 };
 
 static void take_table(struct sm_reader *in, const struct sm_frame *f, struct building *b)
 {
-	struct set *s = b->set;
+	struct distributions *s = b->to;
 	size_t n = SM_ANY, d = s->d ? s->d : SM_ANY;
 
 	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
@@ -46,7 +46,7 @@ static void take_table(struct sm_reader *in, const struct sm_frame *f, struct bu
 static void take_features(struct sm_reader *in, const struct sm_frame *f, struct building *b,
 	const char *layer, size_t base)
 {
-	struct set *s = b->set;
+	struct distributions *s = b->to;
 	size_t n = SM_ANY, nnz = SM_ANY;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
 	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz);
@@ -89,12 +89,12 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 		s->ids.layer[s->ids.n] = layer;
 		s->indptr[s->ids.n++] = begin;
 		s->indptr[s->ids.n] = at;
-		if (at - begin > s->most)
-			s->most = at - begin;
+		if (at - begin > s->max_points)
+			s->max_points = at - begin;
 	}
 }
 
-static void check_rows(struct sm_reader *in, const struct set *s, size_t first_feature, size_t base)
+static void check_rows(struct sm_reader *in, const struct distributions *s, size_t first_feature, size_t base)
 {
 	for (size_t i = first_feature; i < s->ids.n; i++)
 		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
@@ -103,7 +103,7 @@ static void check_rows(struct sm_reader *in, const struct set *s, size_t first_f
 					s->ids.feature[i], s->row[k] - base, s->tokens - base);
 }
 
-static void check_space(struct sm_reader *in, const struct sm_frame *header, const struct set *other)
+static void check_space(struct sm_reader *in, const struct sm_frame *header, const struct distributions *other)
 {
 	const char *a = sm_get_string(&other->header[0], "space", ""), *b = sm_get_string(header, "space", "");
 
@@ -112,11 +112,11 @@ static void check_space(struct sm_reader *in, const struct sm_frame *header, con
 			"such as refproj --lift REFERENCE.npy --whiten", b, other->name, a);
 }
 
-/* The stream whose header was just read joins the set, and the set keeps the header. */
+/* The stream whose header was just read joins s, which keeps the header. */
 static void take_stream(struct sm_reader *in, struct sm_frame *header, struct building *b,
-	const struct set *other)
+	const struct distributions *other)
 {
-	struct set *s = b->set;
+	struct distributions *s = b->to;
 	struct sm_frame frame = {0};
 	size_t first_feature = s->ids.n, base = s->tokens;
 
@@ -139,14 +139,14 @@ static void take_stream(struct sm_reader *in, struct sm_frame *header, struct bu
 	sm_frame_free(&frame);
 }
 
-/* What a set held when its second stream began. */
+/* What an input held when its second stream began. */
 struct boundary {
 	size_t tokens, features, points;
 };
 
-static struct boundary take_all(const char *path, struct set *s, const struct set *other, bool points)
+static struct boundary take_all(const char *path, struct distributions *s, const struct distributions *other, bool points)
 {
-	struct building b = {.set = s, .points = points};
+	struct building b = {.to = s, .points = points};
 	struct boundary second = {0};
 	struct sm_reader *in = sm_reader_open(path);
 	struct sm_frame header = {0};
@@ -168,7 +168,7 @@ static void *tail(const void *all, size_t from, size_t to, size_t size)
 	return to > from ? memcpy(part, (const char *)all + from * size, (to - from) * size) : part;
 }
 
-static size_t most_points(const struct set *s)
+static size_t most_points(const struct distributions *s)
 {
 	size_t most = 0;
 
@@ -178,10 +178,10 @@ static size_t most_points(const struct set *s)
 	return most;
 }
 
-/* The second of two streams becomes a set of its own. */
-static void split(struct set set[2], struct boundary b)
+/* The second of two streams becomes an input of its own. */
+static void split(struct distributions input[2], struct boundary b)
 {
-	struct set *a = &set[0], *c = &set[1];
+	struct distributions *a = &input[0], *c = &input[1];
 	size_t points = a->ids.n ? a->indptr[a->ids.n] : 0;
 
 	c->name = a->name;
@@ -204,12 +204,12 @@ static void split(struct set set[2], struct boundary b)
 		c->row[k] -= (uint32_t)b.tokens;
 	a->tokens = b.tokens;
 	a->ids.n = b.features;
-	a->most = most_points(a);
-	c->most = most_points(c);
+	a->max_points = most_points(a);
+	c->max_points = most_points(c);
 }
 
 /* Leaves in the table the tokens that a feature uses. */
-static void drop_unused(struct set *s)
+static void drop_unused(struct distributions *s)
 {
 	uint32_t *place = xcalloc(s->tokens, sizeof *place);	/* 1 where used, then the new row */
 	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, kept = 0;
@@ -228,7 +228,7 @@ static void drop_unused(struct set *s)
 	free(place);
 }
 
-bool two_sets_in_one(char *const *operand, size_t streams)
+bool stdin_holds_both(char *const *operand, size_t streams)
 {
 	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
 
@@ -237,50 +237,41 @@ bool two_sets_in_one(char *const *operand, size_t streams)
 	return both || (!operand[0] && streams == 2);
 }
 
-static size_t take_sets(char *const *operand, struct set set[2], bool points)
+static size_t read_inputs(char *const *operand, struct distributions input[2], bool points)
 {
-	size_t sets = 1;
+	size_t inputs = 1;
 
-	set[0] = set[1] = (struct set){0};
-	struct boundary second = take_all(operand[0], &set[0], NULL, points);
-	if (two_sets_in_one(operand, set[0].streams)) {
-		split(set, second);
-		sets = 2;
+	input[0] = input[1] = (struct distributions){0};
+	struct boundary second = take_all(operand[0], &input[0], NULL, points);
+	if (stdin_holds_both(operand, input[0].streams)) {
+		split(input, second);
+		inputs = 2;
 	} else if (operand[0] && operand[1]) {
-		take_all(operand[1], &set[1], &set[0], points);
-		sets = 2;
+		take_all(operand[1], &input[1], &input[0], points);
+		inputs = 2;
 	}
-	if (sets == 2 && set[1].d != set[0].d && set[1].tokens > 0 && set[0].tokens > 0)
-		die("%s: points of %zu dimensions, %s has %zu", set[1].name, set[1].d, set[0].name, set[0].d);
-	return sets;
+	if (inputs == 2 && input[1].d != input[0].d && input[1].tokens > 0 && input[0].tokens > 0)
+		die("%s: points of %zu dimensions, %s has %zu", input[1].name, input[1].d, input[0].name, input[0].d);
+	return inputs;
 }
 
-size_t read_sets(char *const *operand, struct set set[2])
+size_t read_distributions(char *const *operand, struct distributions input[2])
 {
-	size_t sets = take_sets(operand, set, true);
+	size_t inputs = read_inputs(operand, input, true);
 
-	for (size_t i = 0; i < sets; i++)
-		drop_unused(&set[i]);
-	return sets;
+	for (size_t i = 0; i < inputs; i++)
+		drop_unused(&input[i]);
+	return inputs;
 }
 
-size_t read_feature_sets(char *const *operand, struct set set[2])
+size_t read_distribution_ids(char *const *operand, struct distributions input[2])
 {
-	return take_sets(operand, set, false);
+	return read_inputs(operand, input, false);
 }
 
-void sets_header(const struct set set[2], size_t sets, struct sm_frame *header)
+struct distributions distributions_half(const struct distributions *s, size_t halving, bool second, bool *undivided)
 {
-	*header = (struct sm_frame){0};
-	for (size_t i = 0; i < sets; i++)
-		for (size_t k = 0; k < set[i].streams; k++)
-			sm_join_header(header, &set[i].header[k]);
-	sm_drop(header, "layer", "features", "tokens", "left_out", "sae", "d");		/* of one set only */
-}
-
-struct set half_of(const struct set *s, size_t halving, bool second, bool *undivided)
-{
-	struct set h = *s;
+	struct distributions h = *s;
 	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, at = 0;
 
 	h.indptr = xcalloc(s->ids.n + 1, sizeof *h.indptr);
@@ -305,18 +296,18 @@ struct set half_of(const struct set *s, size_t halving, bool second, bool *undiv
 		for (size_t k = h.indptr[i]; k < at; k++)
 			h.weight[k] = (float)((double)h.weight[k] / sum);
 	}
-	h.most = most_points(&h);
+	h.max_points = most_points(&h);
 	return h;
 }
 
-void half_free(struct set *h)
+void distributions_half_free(struct distributions *h)
 {
 	free(h->indptr);
 	free(h->row);
 	free(h->weight);
 }
 
-void set_free(struct set *s)
+void distributions_free(struct distributions *s)
 {
 	for (size_t i = 0; i < s->streams; i++)
 		sm_frame_free(&s->header[i]);
@@ -328,5 +319,5 @@ void set_free(struct set *s)
 	free(s->indptr);
 	free(s->row);
 	free(s->weight);
-	*s = (struct set){0};
+	*s = (struct distributions){0};
 }
