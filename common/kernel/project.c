@@ -12,8 +12,8 @@ void dsyevd_(const char *job, const char *half, const int *n, double *a, const i
 void dpotrf_(const char *half, const int *n, double *a, const int *lda, int *info);
 
 /* Tiles of the result go to threads whole, so that every number is summed in the same order. */
-void add_moments(double *sum, double *outer, const float *x, const float *y, size_t n, size_t d,
-	size_t e, size_t threads, double *work)
+void project_add_moments(double *sum, double *outer, const float *x, const float *y, size_t n,
+	size_t d, size_t e, size_t threads, double *work)
 {
 	double *u = work, *v = work + n * d;
 	size_t across = (e + TILE - 1) / TILE, tiles = (d + TILE - 1) / TILE * across;
@@ -30,18 +30,20 @@ void add_moments(double *sum, double *outer, const float *x, const float *y, siz
 	#pragma omp parallel for num_threads(threads) schedule(dynamic)
 	for (size_t t = 0; t < tiles; t++) {
 		size_t i = t / across * TILE, j = t % across * TILE;
-		int rows = (int)(d - i < TILE ? d - i : TILE), cols = (int)(e - j < TILE ? e - j : TILE);
-		cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, cols, (int)n, 1, u + i, (int)d,
-			v + j, (int)e, 1, outer + i * e + j, (int)e);
+		int rows = (int)(d - i < TILE ? d - i : TILE);
+		int cols = (int)(e - j < TILE ? e - j : TILE);
+		cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, cols, (int)n, 1, u + i,
+			(int)d, v + j, (int)e, 1, outer + i * e + j, (int)e);
 	}
 }
 
-size_t principal_axes_workspace(size_t d)
+size_t project_axes_workspace(size_t d)
 {
-	return 1 + 7 * d + 2 * d * d + (3 + 5 * d);	/* eigenvalues, dsyevd's work and its integers */
+	/* eigenvalues, dsyevd's work and its integers */
+	return 1 + 7 * d + 2 * d * d + (3 + 5 * d);
 }
 
-size_t principal_axes(float *map, float *mean, const double *sum, double *outer, size_t n, size_t d,
+size_t project_axes(float *map, float *mean, const double *sum, double *outer, size_t n, size_t d,
 	size_t dims, int whiten, double *work)
 {
 	double *variance = work, *rest = work + d;
@@ -49,14 +51,17 @@ size_t principal_axes(float *map, float *mean, const double *sum, double *outer,
 
 	for (size_t i = 0; i < d; i++)
 		mean[i] = (float)(sum[i] / (double)n);
+	/* C = X'X / n - m m', the covariance */
 	for (size_t i = 0; i < d; i++)
 		for (size_t j = 0; j < d; j++)
-			outer[i * d + j] = (outer[i * d + j] - sum[i] * sum[j] / (double)n) / (double)n;
-	dsyevd_("V", "U", &order, outer, &order, variance, rest, &lwork, (int *)(rest + lwork), &liwork,
-		&info);
+			outer[i * d + j] = (outer[i * d + j] - sum[i] * sum[j] / (double)n)
+				/ (double)n;
+	/* C = V diag(v) V'; v ascends, and eigenvector k becomes row k of outer */
+	dsyevd_("V", "U", &order, outer, &order, variance, rest, &lwork, (int *)(rest + lwork),
+		&liwork, &info);
 	if (info != 0)
 		return 0;
-	double most = variance[d - 1], square = 0;	/* ascending; eigenvector k is row k of outer */
+	double most = variance[d - 1], square = 0;
 	for (size_t i = 0; i < d; i++)
 		square += (double)mean[i] * (double)mean[i];
 	if (!(most > 1e-14 * square))
@@ -64,6 +69,7 @@ size_t principal_axes(float *map, float *mean, const double *sum, double *outer,
 	size_t r = 0, limit = dims && dims < d ? dims : d;
 	while (r < limit && (!whiten || variance[d - 1 - r] > 1e-6 * most))
 		r++;
+	/* map = V diag(1 / sqrt(v)) of the r largest, or V */
 	for (size_t k = 0; k < r; k++) {
 		double *axis = outer + (d - 1 - k) * d;
 		double scale = whiten ? 1 / sqrt(variance[d - 1 - k]) : 1;
@@ -73,11 +79,12 @@ size_t principal_axes(float *map, float *mean, const double *sum, double *outer,
 	return r;
 }
 
-int ridge_map(float *map, float *bias, double *xx, double *xy, const double *sum_x,
+int project_ridge(float *map, float *bias, double *xx, double *xy, const double *sum_x,
 	const double *sum_y, size_t n, size_t d, size_t e, double ridge)
 {
 	int order = (int)d, right = (int)e, info;
 
+	/* of the states less their means: X'X + ridge I and X'Y */
 	for (size_t i = 0; i < d; i++) {
 		for (size_t j = 0; j < d; j++)
 			xx[i * d + j] -= sum_x[i] * sum_x[j] / (double)n;
@@ -85,16 +92,18 @@ int ridge_map(float *map, float *bias, double *xx, double *xy, const double *sum
 			xy[i * e + j] -= sum_x[i] * sum_y[j] / (double)n;
 		xx[i * d + i] += ridge;
 	}
-	/* LAPACK's upper factor is, row-major, the lower one: xx = L L' */
+	/* X'X + ridge I = L L'; LAPACK's upper factor is, row-major, the lower one */
 	dpotrf_("U", &order, xx, &order, &info);
 	if (info != 0)
 		return 0;
-	cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order, right, 1, xx,
-		order, xy, right);
-	cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, order, right, 1, xx,
-		order, xy, right);
+	/* L L' map = X'Y */
+	cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order, right,
+		1, xx, order, xy, right);
+	cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, order, right, 1,
+		xx, order, xy, right);
 	for (size_t i = 0; i < d * e; i++)
 		map[i] = (float)xy[i];
+	/* bias = mean(y) - mean(x) map */
 	for (size_t j = 0; j < e; j++) {
 		double b = sum_y[j];
 		for (size_t i = 0; i < d; i++)
@@ -104,23 +113,24 @@ int ridge_map(float *map, float *bias, double *xx, double *xy, const double *sum
 	return 1;
 }
 
-void affine(float *y, float *x, const float *map, const float *mean, const float *bias, size_t n,
-	size_t d, size_t r)
+void project_affine(float *y, float *x, const float *map, const float *mean, const float *bias,
+	size_t n, size_t d, size_t r)
 {
-	if (mean)
+	if (mean)				/* x -= mean */
 		for (size_t i = 0; i < n; i++)
 			for (size_t k = 0; k < d; k++)
 				x[i * d + k] -= mean[k];
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)		/* y = bias */
 		if (bias)
 			memcpy(y + i * r, bias, r * sizeof *y);
 		else
 			memset(y + i * r, 0, r * sizeof *y);
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)r, (int)d, 1, x, (int)d, map,
-		(int)r, 1, y, (int)r);
+	/* y += x map */
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)r, (int)d, 1, x, (int)d,
+		map, (int)r, 1, y, (int)r);
 }
 
-void unit_rows(float *x, size_t n, size_t d)
+void project_unit_rows(float *x, size_t n, size_t d)
 {
 	for (size_t i = 0; i < n; i++) {
 		double sum = 0;

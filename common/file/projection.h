@@ -1,0 +1,43 @@
+/* Moves points into a shared reference space:
+ *
+ *	point -> [the token's row of states | point map + bias] -> (. - mean) axes -> unit length */
+#ifndef FILE_PROJECTION_H
+#define FILE_PROJECTION_H
+
+#include "base/opt.h"
+#include "stream/stream.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where points go. */
+struct projection_options {
+	struct list lift;		/* to the rows of these states, ... */
+	const char *map, *bias;		/* ... by this map, with or without a bias, ... */
+	const char *fit[2];		/* ... by the map fitted from these states to those, ... */
+	double ridge;			/* ... with this penalty; or nowhere */
+	struct list reference;		/* the reference states where lift and fit name none */
+	const char *space;		/* what the map leads to; NULL: it is named after the map */
+	bool whiten, unit;
+	size_t dims;			/* directions that are kept; 0: all */
+	size_t context, skip;		/* the first `skip` of `context` states are left out */
+};
+
+struct projection;
+
+/* Reads and estimates what is needed. The options have to stay until the projection is closed. What
+ * is wrong with a file ends the program. */
+struct projection *projection_open(const struct projection_options *);
+void projection_close(struct projection *);
+
+/* The name of the space that points of the space `own` are in afterwards, to free(): equal names,
+ * equal spaces. And their dimensions there; 0: as before. */
+char *projection_space(const struct projection *, const char *own);
+size_t projection_d(const struct projection *);
+
+/* Replaces the frame's points. They are in *y until its next use, which grows as needed: NULL and
+ * *room 0 at first, to free(). */
+void projection_move(const struct projection *, const struct sm_reader *, struct sm_frame *,
+	float **y, size_t *room);
+
+#endif
