@@ -1,74 +1,25 @@
-/* Keeps the features of a list, or those that a graph has nodes for, and drops the others. */
+/* Keeps the features that are named, in a list or in a graph, and drops the others. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "stream/stream.h"
+#include "file/feature_list.h"
 #include "graph/graph.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *graph_file, *list_file;
 
 static const struct opt options[] = {
 	{"graph", OPT_TEXT, &graph_file, "G", "the feature nodes of a graph stream", 0, 0},
-	{"list", OPT_TEXT, &list_file, "TSV", "lines of a layer and a feature, separated by a tab", 0, 0},
+	{"list", OPT_TEXT, &list_file, "TSV",
+		"lines of a layer and a feature, separated by a tab", 0, 0},
 	OPT_END
 };
 
-struct pick {
-	char *layer;
-	uint32_t feature;
-};
-
-struct picks {
-	struct pick *pick;
-	size_t n, room;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	const struct pick *x = a, *y = b;
-	int order = strcmp(x->layer, y->layer);
-
-	return order ? order : (x->feature > y->feature) - (x->feature < y->feature);
-}
-
-static void add(struct picks *p, const char *layer, uint64_t feature)
-{
-	if (feature > UINT32_MAX)
-		return;				/* no stream holds such a feature */
-	if (p->n == p->room) {
-		p->room = p->room ? 2 * p->room : 256;
-		p->pick = xrealloc(p->pick, p->room, sizeof *p->pick);
-	}
-	p->pick[p->n++] = (struct pick){xasprintf("%s", layer), (uint32_t)feature};
-}
-
-static void read_list(struct picks *p)
-{
-	FILE *f = fopen(list_file, "r");
-	char line[4096], layer[4096];
-	size_t number = 0;
-
-	if (!f)
-		die("%s: %s", list_file, strerror(errno));
-	while (fgets(line, sizeof line, f)) {
-		unsigned long long feature;
-		int end = 0;
-		number++;
-		if (sscanf(line, "%4095[^\t\n]\t%llu%n", layer, &feature, &end) != 2
-				|| (line[end] && !strchr("\t\r\n", line[end])))
-			die("%s: line %zu: no layer and feature with a tab between them", list_file, number);
-		add(p, layer, feature);
-	}
-	if (ferror(f))
-		die("%s: %s", list_file, strerror(errno));
-	fclose(f);
-}
-
-static void read_graph_features(struct picks *p)
+/* The features that a graph has nodes for. An index beyond 32 bits is in no stream. */
+static void add_graph(struct feature_list *l)
 {
 	struct sm_reader *in = sm_reader_open(graph_file);
 	struct sm_frame header = {0};
@@ -77,30 +28,26 @@ static void read_graph_features(struct picks *p)
 		struct graph g;
 		read_graph(in, &header, &g);
 		for (size_t i = 0; i < g.nodes; i++)
-			if (g.type[i] == FEATURE_NODE)
-				add(p, g.layer[i], g.feature[i]);
+			if (g.type[i] == FEATURE_NODE && g.feature[i] <= UINT32_MAX)
+				feature_list_add(l, g.layer[i], (uint32_t)g.feature[i]);
 		graph_free(&g);
 	}
 	sm_frame_free(&header);
 	sm_reader_close(in);
 }
 
-static bool picked(const struct picks *p, const char *layer, uint32_t feature)
+static struct feature_list read_picks(const char *words)
 {
-	struct pick key = {(char *)(uintptr_t)layer, feature};
+	struct feature_list l = {0};
 
-	return bsearch(&key, p->pick, p->n, sizeof key, by_name) != NULL;
-}
-
-/* Different features of a layer in the list, which is sorted. */
-static size_t count_of(const struct picks *p, const char *layer)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		n += strcmp(p->pick[i].layer, layer) == 0
-			&& (i == 0 || by_name(&p->pick[i - 1], &p->pick[i]) != 0);
-	return n;
+	if (words)
+		feature_list_add_words(&l, words);
+	else if (list_file)
+		feature_list_add_table(&l, list_file);
+	else
+		add_graph(&l);
+	feature_list_sort(&l);
+	return l;
 }
 
 /* Room for copies of a frame's arrays, reused from frame to frame. */
@@ -113,8 +60,14 @@ static void *room_for(struct room *r, size_t i, size_t n, size_t size)
 	return r->part[i] = xrealloc(r->part[i], n, size);
 }
 
+static void room_free(struct room *r)
+{
+	for (size_t i = 0; i < sizeof r->part / sizeof *r->part; i++)
+		free(r->part[i]);
+}
+
 /* Of a frame of activations: the entries of the other features go. */
-static void pick_activations(struct sm_reader *in, struct sm_frame *f, const char *layer, const struct picks *p,
+static void pick_activations(struct sm_reader *in, struct sm_frame *f, struct feature_list *picked,
 	struct room *r)
 {
 	size_t n = SM_ANY, nnz = SM_ANY, kept = 0;
@@ -127,7 +80,7 @@ static void pick_activations(struct sm_reader *in, struct sm_frame *f, const cha
 	new_indptr[0] = 0;
 	for (size_t t = 0; t < n; t++) {
 		for (size_t i = indptr[t]; i < indptr[t + 1]; i++)
-			if (picked(p, layer, feature[i])) {
+			if (feature_list_find(picked, feature[i])) {
 				new_feature[kept] = feature[i];
 				new_value[kept++] = value[i];
 			}
@@ -139,12 +92,13 @@ static void pick_activations(struct sm_reader *in, struct sm_frame *f, const cha
 }
 
 /* Of a batch of distributions: the other features go; the support table stays as it is. */
-static void pick_distributions(struct sm_reader *in, struct sm_frame *f, const char *layer, const struct picks *p,
-	struct room *r)
+static void pick_distributions(struct sm_reader *in, struct sm_frame *f,
+	struct feature_list *picked, struct room *r)
 {
 	size_t n = SM_ANY, nnz = SM_ANY, kept = 0, points = 0;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
-	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz), *count = sm_want(in, f, "count", SM_U4, &n);
+	const uint32_t *count = sm_want(in, f, "count", SM_U4, &n);
+	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz);
 	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
 	const double *mass = sm_want(in, f, "mass", SM_F8, &n);
 	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
@@ -155,7 +109,7 @@ static void pick_distributions(struct sm_reader *in, struct sm_frame *f, const c
 
 	new_indptr[0] = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!picked(p, layer, feature[i]))
+		if (!feature_list_find(picked, feature[i]))
 			continue;
 		size_t k = indptr[i + 1] - indptr[i];
 		memcpy(new_row + points, row + indptr[i], k * sizeof *row);
@@ -174,51 +128,72 @@ static void pick_distributions(struct sm_reader *in, struct sm_frame *f, const c
 	sm_set_tensor(f, "count", SM_U4, new_count, kept);
 }
 
+/* Writes a stream but for its end mark. */
+static void pick_stream(struct sm_reader *in, struct sm_frame *header,
+	struct feature_list *all, bool named, struct room *room, struct sm_writer *out)
+{
+	bool activations = sm_want_kind(in, header, "distributions", "activations") == 1;
+	const char *layer = sm_get_string(header, "layer", "");
+	struct feature_list its = feature_list_layer(all, layer);
+	struct sm_frame frame = {0};
+
+	if (its.n == 0 && !named)
+		note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
+			sm_reader_name(in), layer, graph_file ? graph_file : list_file);
+	sm_set_integer(header, "picked", (int64_t)its.n);
+	sm_write_header(out, header);
+	while (sm_read_frame(in, &frame)) {
+		if (activations)
+			pick_activations(in, &frame, &its, room);
+		else if (sm_find_field(&frame, "feature"))
+			pick_distributions(in, &frame, &its, room);
+		sm_write_frame(out, &frame);
+	}
+	sm_frame_free(&frame);
+}
+
+/* The operand that names features, NULL where --graph or --list does; *file becomes the next. */
+static const char *named_features(char *const *operand, const char **file)
+{
+	bool named = !graph_file && !list_file;
+
+	if (graph_file && list_file)
+		misuse("--graph and --list cannot be given together");
+	if (named && !operand[0])
+		misuse("name the features as LAYER:FEATURE, or give --graph or --list");
+	if (!named && operand[0] && operand[1])
+		misuse("too many operands: %s", operand[1]);
+	*file = operand[named];
+	if (named && !*file && isatty(STDIN_FILENO))
+		misuse("stdin is a terminal: name a FILE, or pipe into it");
+	return named ? operand[0] : NULL;
+}
+
 int main(int argc, char **argv)
 {
-	char **operand = opt_parse(argc, argv, options, "featpick --graph G | --list TSV [FILE]",
-		"Keeps the features of a list, or those that a graph has nodes for, of activations or distributions.",
-		1);
-	if (!graph_file == !list_file)
-		misuse("exactly one of --graph and --list is needed");
-	struct sm_reader *in = sm_reader_open(operand[0]);
+	char **operand = opt_parse(argc, argv, options,
+		"featpick LAYER:FEATURE[,LAYER:FEATURE]... | --graph G | --list TSV [FILE]",
+		"Keeps some features of activations or distributions, and drops the others.", 2);
+	const char *file, *words = named_features(operand, &file);
+	struct feature_list picks = read_picks(words);
+
+	struct sm_reader *in = sm_reader_open(file);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
-	struct sm_frame header = {0}, frame = {0};
-	struct picks picks = {0};
+	struct sm_frame header = {0};
 	struct room room = {0};
 
-	if (graph_file)
-		read_graph_features(&picks);
-	else
-		read_list(&picks);
-	qsort(picks.pick, picks.n, sizeof *picks.pick, by_name);
-	while (sm_read_header(in, &header)) {
-		bool activations = sm_want_kind(in, &header, "distributions", "activations") == 1;
-		const char *layer = sm_get_string(&header, "layer", "");
-		size_t listed = count_of(&picks, layer);
-		if (listed == 0)
-			note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
-				sm_reader_name(in), layer, graph_file ? graph_file : list_file);
-		sm_set_integer(&header, "picked", (int64_t)listed);
-		sm_write_header(out, &header);
-		while (sm_read_frame(in, &frame)) {
-			if (activations)
-				pick_activations(in, &frame, layer, &picks, &room);
-			else if (sm_find_field(&frame, "feature"))
-				pick_distributions(in, &frame, layer, &picks, &room);
-			sm_write_frame(out, &frame);
-		}
+	for (bool more = sm_read_header(in, &header); more; ) {
+		pick_stream(in, &header, &picks, words, &room, out);
+		more = sm_read_header(in, &header);
+		if (!more && words)	/* before the last end mark: who reads it fails as well */
+			feature_list_check_found(&picks, sm_reader_name(in));
 		sm_write_end(out);
 	}
 	sm_writer_close(out);
 	sm_reader_close(in);
-	for (size_t i = 0; i < picks.n; i++)
-		free(picks.pick[i].layer);
-	free(picks.pick);
-	for (size_t i = 0; i < sizeof room.part / sizeof *room.part; i++)
-		free(room.part[i]);
-	sm_frame_free(&frame);
 	sm_frame_free(&header);
+	room_free(&room);
+	feature_list_free(&picks);
 	free(operand);
 	return 0;
 }

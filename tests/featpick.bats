@@ -53,14 +53,90 @@ features() {
 	diff nodes picked
 }
 
+@test "features that are named by the operand stay, as those of a list" {
+	stream distributions >all
+	printf '3\t%d\n' 1 4 7 >list
+	featpick --list list all >some
+	for words in 3:1,3:4,3:7 3:7,3:4,3:1,3:4; do
+		featpick $words all >named
+		oracle same some named
+		featpick $words <all | oracle same some /dev/stdin
+	done
+	stream activations >all
+	featpick --list list all >some
+	featpick 3:1,3:4,3:7 all | oracle same some /dev/stdin
+	framecat --history some | grep -q 'featpick --list list all'
+	featpick 3:1,3:4,3:7 all | framecat --history | grep -q 'featpick 3:1,3:4,3:7 all'
+}
+
+@test "features of several layers are named at once; a layer's name may hold colons" {
+	stream distributions | frame2json | sed '1s/"layer":"3"/"layer":"a:b"/' | json2frame >one
+	stream distributions | frame2json | sed '1s/"layer":"3"/"layer":"4"/' | json2frame >two
+	cat one two | featpick 4:2,a:b:5 | frame2tsv --columns feature | sed 1d | paste -s -d ' ' >picked
+	[ "$(<picked)" = "5 2" ]
+}
+
+@test "a file of any name can be read, also one that looks like a feature" {
+	stream distributions >3:1
+	printf '3\t1\n' >list
+	featpick --list list 3:1 | features | diff - <(echo 1)
+	featpick 3:1 3:1 | features | diff - <(echo 1)
+}
+
+@test "a named feature that the input does not hold is an error, and the last end mark is not written" {
+	stream distributions >all
+	fails 1 featpick 3:1,3:9999 all
+	[ "$line" = "featpick: all: layer '3' holds no feature 9999" ]
+	fails 1 frame2json stdout
+	fails 1 featpick 12:1 all
+	[ "$line" = "featpick: all: no stream of layer '12' (act-dump --layer names it)" ]
+	fails 1 frame2json stdout
+	cat all all >twice
+	fails 1 featpick 3:9999 twice
+	stream activations >all
+	fails 1 featpick 3:9999 all
+}
+
+@test "words that are no features are refused" {
+	stream distributions >all
+	for words in all 3 3: 3:x 3:-1 3:1, ,3:1 3:1,,3:2 3:4294967296 3:1.5 ""; do
+		fails 2 featpick "$words" all
+	done
+	fails 2 featpick
+	fails 2 featpick 3:1 all all
+}
+
+@test "an empty list keeps nothing" {
+	stream distributions >all
+	: >list
+	featpick --list list all 2>notes | features >left
+	[ ! -s left ]
+	grep -q "layer '3' has no features in list" notes
+}
+
+@test "the features of layer 4 that are nearest to one of layer 2, in one line" {
+	for l in 2 4; do
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point |
+			featdist --quiet | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.projected
+	done
+	featpick 2:215 2.projected | emd --quiet --top 5 - 4.projected | frame2tsv >nearest
+	emd --quiet --top 5 2.projected 4.projected | frame2tsv | awk 'NR == 1 || $2 == 215' | diff nearest -
+	[ "$(wc -l <nearest)" -eq 6 ]
+}
+
 @test "a list that is none is refused with its line" {
 	printf '3\t1\n3 2\n' >list
 	stream activations >all
 	fails 1 featpick --list list all
 	[[ $line == *"line 2"* ]]
 	fails 1 featpick --list nowhere all
-	fails 2 featpick all
+	for feature in -1 4294967296 100000000000000000000000 1.5 "" x "1 "; do
+		printf '3\t1\n\n3\t%s\n' "$feature" >list
+		fails 1 featpick --list list all
+		[[ $line == "featpick: list: line 3: '$feature' is no feature's index" ]]
+	done
 	fails 2 featpick --list list --graph g all
+	fails 2 featpick --list list all all
 	stream distances >d
 	fails 1 featpick --list "$ROOT/tests/golden/picks.tsv" d
 }

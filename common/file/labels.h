@@ -1,13 +1,14 @@
-/* What people call features: tables with tabs between columns, and a first line that names them, at least layer,
- * feature and label. */
+/* What people call features: a table (file/table.h) whose first line names its columns, at least
+ * layer, feature and label. */
 #ifndef FILE_LABELS_H
 #define FILE_LABELS_H
 
 #include "base/opt.h"
 #include "stream/activations.h"
 
-/* Two sides, labelled by one file or by one each. number[k][i] is that of the label of feature i of side k, the same
- * for the same text, and 0 where there is none. Features that neither side has are passed over. */
+/* Two sides, labelled by one file or by one each. number[k][i] is that of the label of feature i of
+ * side k: the same for the same text, and 0 where there is none. Features that neither side has are
+ * passed over. */
 void read_labels(uint32_t *number[2], const struct dictionary side[2], const struct list *files);
 
 #endif

@@ -1,0 +1,79 @@
+#include "file/table.h"
+
+#include "base/die.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct table table_open(const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	struct table t = {.path = path};
+	size_t room = 0;
+
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	ssize_t n = getdelim(&t.text, &room, '\0', f);
+	if (ferror(f))
+		die("%s: %s", path, strerror(errno));
+	if (n > 0 && strlen(t.text) < (size_t)n)
+		die("%s: a zero byte, where a table is text", path);
+	if (f != stdin)
+		fclose(f);
+	t.rest = n > 0 ? t.text : NULL;
+	return t;
+}
+
+void table_close(struct table *t)
+{
+	free(t->text);
+	free(t->cell);
+}
+
+bool table_read(struct table *t)
+{
+	char *line;
+
+	do {
+		if (!(line = strsep(&t->rest, "\n")))
+			return false;
+		t->line++;
+		line[strcspn(line, "\r")] = '\0';
+	} while (!*line);
+	t->cells = 0;
+	for (char *cell; (cell = strsep(&line, "\t")); t->cell[t->cells++] = cell)
+		if (t->cells == t->room) {
+			t->room = t->room ? 2 * t->room : 16;
+			t->cell = xrealloc(t->cell, t->room, sizeof *t->cell);
+		}
+	return true;
+}
+
+const char *table_text(const struct table *t, size_t cell)
+{
+	if (cell >= t->cells)
+		die("%s: line %zu: fewer cells than columns", t->path, t->line);
+	return t->cell[cell];
+}
+
+uint32_t table_feature(const struct table *t, size_t cell)
+{
+	uint32_t feature;
+
+	if (!table_index(table_text(t, cell), &feature))
+		die("%s: line %zu: '%s' is no feature's index", t->path, t->line, t->cell[cell]);
+	return feature;
+}
+
+bool table_index(const char *text, uint32_t *index)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long long x = strtoull(text, &end, 10);
+	*index = (uint32_t)x;
+	return isdigit((unsigned char)*text) && !*end && errno == 0 && x <= UINT32_MAX;
+}
