@@ -9,26 +9,27 @@
 #include <stdlib.h>
 
 static struct list hidden;
-static const char *sae_path_given, *layer, *model, *vocab;
+static const char *sae_file, *layer, *model, *vocab;
 static size_t context, skip;
 static bool no_point;
 
 static const struct opt options[] = {
-	{"hidden", OPT_LIST, &hidden, "FILE", "hidden states (tokens, d), again: shards; -: a .npy on stdin",
-		0, 0},
-	{"sae", OPT_TEXT, &sae_path_given, "PATH", "the SAE: its file or folder", 0, 0},
+	{"hidden", OPT_LIST, &hidden, "FILE",
+		"hidden states (tokens, d), again: shards; -: a .npy on stdin", 0, 0},
+	{"sae", OPT_TEXT, &sae_file, "PATH", "the SAE: its file or folder", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L", "the layer's name; the SAE's folder unless given", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "the model's name, for the header", 0, 0},
 	{"tokens", OPT_TEXT, &vocab, "FILE", "vocabulary ids of the tokens, carried along", 0, 0},
 	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0, UINT32_MAX},
+	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0,
+		UINT32_MAX},
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 static void check_command_line(void)
 {
-	if (!sae_path_given || hidden.n == 0)
+	if (!sae_file || hidden.n == 0)
 		misuse("--hidden and --sae are needed: the states, and what encodes them");
 	if (skip > 0 && context == 0)
 		misuse("--skip needs --context: the length of a sequence");
@@ -48,10 +49,10 @@ static struct tokens open_tokens(void)
 
 static struct sae *open_sae(const struct tokens *t)
 {
-	struct sae *s = sae_open(sae_path_given);
+	struct sae *s = sae_open(sae_file);
 
 	if (s->d != t->d)
-		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_path_given, s->d,
+		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, s->d,
 			states_name(t->states), t->d);
 	return s;
 }
@@ -59,7 +60,8 @@ static struct sae *open_sae(const struct tokens *t)
 int main(int argc, char **argv)
 {
 	free(opt_parse(argc, argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
-		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.", 0));
+		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.",
+		0));
 	check_command_line();
 	openblas_set_num_threads(1);
 
@@ -71,7 +73,7 @@ int main(int argc, char **argv)
 
 	tokens_write_header(&tokens, &(struct feature_source){
 		.model = model, .layer = layer ? layer : sae->name, .features = sae->features,
-		.arch = sae_architecture_name(sae->architecture), .sae = sae_path_given}, out);
+		.arch = sae_architecture_name(sae->architecture), .sae = sae_file}, out);
 	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress(at, tokens.n, "tokens")) {
 		chunk_encode(chunk, &encoder);
 		chunk_write(chunk, &tokens, !no_point, out);

@@ -13,21 +13,26 @@ static size_t context, skip;
 static bool no_point;
 
 static const struct opt options[] = {
-	{"hidden", OPT_LIST, &hidden, "FILE", "the tokens' hidden states (tokens, d), carried along; again: shards",
-		0, 0},
+	{"hidden", OPT_LIST, &hidden, "FILE",
+		"the tokens' hidden states (tokens, d), carried along; again: shards", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L", "the layer's name; the folder's unless given", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "the model's name, for the header", 0, 0},
-	{"tokens", OPT_TEXT, &vocab, "FILE", "vocabulary ids of the tokens; the cache's unless given", 0, 0},
-	{"context", OPT_SIZE, &context, "N", "tokens of a sequence, for --skip; the cache's unless given", 0,
-		UINT32_MAX},
-	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0, UINT32_MAX},
+	{"tokens", OPT_TEXT, &vocab, "FILE",
+		"vocabulary ids of the tokens; the cache's unless given", 0, 0},
+	{"context", OPT_SIZE, &context, "N",
+		"tokens of a sequence, for --skip; the cache's unless given", 0, UINT32_MAX},
+	{"skip", OPT_SIZE, &skip, "K",
+		"leave out the first K tokens of every sequence", 0, UINT32_MAX},
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_PROGRESS, OPT_END
 };
 
 static struct tokens open_tokens(const char *folder, const struct delphi *cache)
 {
-	struct tokens t = {.n = delphi_tokens(cache), .skip = skip, .vocab = *delphi_vocab(cache), .vocab_name = folder};
+	struct tokens t = {
+		.n = delphi_tokens(cache), .skip = skip,
+		.vocab = *delphi_vocab(cache), .vocab_name = folder,
+	};
 
 	t.context = context ? context : delphi_context(cache);
 	if (skip > 0 && skip >= t.context)
@@ -35,7 +40,8 @@ static struct tokens open_tokens(const char *folder, const struct delphi *cache)
 	if (hidden.n > 0)
 		tokens_open_states(&t, &hidden);
 	if (t.n != delphi_tokens(cache))
-		die("%s: a cache of %zu tokens, %s has %zu", folder, delphi_tokens(cache), states_name(t.states), t.n);
+		die("%s: a cache of %zu tokens, %s has %zu", folder, delphi_tokens(cache),
+			states_name(t.states), t.n);
 	if (vocab)
 		tokens_open_vocab(&t, vocab);
 	return t;
@@ -61,7 +67,7 @@ static void look_up(struct chunk *c, struct delphi *cache)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "act-import [OPTION]... DIR",
-		"Writes the activations of a delphi cache, files A_B.safetensors in DIR, as a stream.", 1);
+		"Writes the activations of a delphi cache in the folder DIR as a stream.", 1);
 	if (!operand[0])
 		misuse("the folder of a cache is needed");
 	if (skip > 0 && context > 0 && skip >= context)
@@ -74,7 +80,8 @@ int main(int argc, char **argv)
 	char *folder = array_base_name(operand[0]);
 
 	tokens_write_header(&tokens, &(struct feature_source){
-		.model = model, .layer = layer ? layer : folder, .features = delphi_features(cache), .arch = "delphi"}, out);
+		.model = model, .layer = layer ? layer : folder,
+		.features = delphi_features(cache), .arch = "delphi"}, out);
 	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress(at, tokens.n, "tokens")) {
 		look_up(chunk, cache);
 		chunk_write(chunk, &tokens, !no_point, out);

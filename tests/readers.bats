@@ -210,6 +210,26 @@ python() {
 	oracle same out same
 }
 
+@test "a file that becomes shorter while it is read ends the program with a line" {
+	sae
+	for file in x.npy x.safetensors; do
+		oracle arrays random $file --rows 200000
+		mkfifo out
+		act-dump --hidden $file --sae sae >out 2>stderr &
+		exec {pipe}<out
+		head -c 1 <&$pipe >/dev/null	# it has mapped the file, and cannot write all of it
+		truncate -s 4096 $file
+		cat <&$pipe >rest
+		status=0
+		wait $! || status=$?
+		exec {pipe}<&-
+		[ "$status" -eq 1 ]
+		[ "$(<stderr)" = "act-dump: $file: became shorter while it was read" ]
+		fails 1 frame2json rest
+		rm out
+	done
+}
+
 @test "hidden states that were cut or changed: read or refused, never a crash" {
 	sae
 	oracle arrays random x.npy x.npz x.safetensors --rows 40

@@ -1,26 +1,20 @@
 #include "file/array.h"
 
 #include "base/die.h"
+#include "file/mapping.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
 
 enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header; .npy's is far below */
 
 struct archive {
-	char *name;
-	char *bytes;			/* of the file: mapped, or read when it is a pipe */
-	size_t n;
-	bool mapped;
+	struct mapping file;
 	zip_t *zip;			/* an .npz ... */
 	json_t *header;			/* ... or a .safetensors, whose data begin at `data` ... */
 	size_t data;
@@ -48,7 +42,8 @@ float *array_floats(const struct array *a)
 	}
 	for (size_t i = 0; i < a->shape[0]; i++)
 		for (size_t j = 0; j < a->shape[1]; j++)
-			x[i * a->shape[1] + j] = (float)sm_to_double(a->data, a->dtype, i + j * a->shape[0]);
+			x[i * a->shape[1] + j] = (float)sm_to_double(a->data, a->dtype,
+				i + j * a->shape[0]);
 	return x;
 }
 
@@ -81,7 +76,7 @@ static size_t array_bytes(const char *name, const struct array *a)
 	return bytes;
 }
 
-/* -- .npy ------------------------------------------------------------------------------------- */
+/* -- .npy -------------------------------------------------------------------------------------- */
 
 /* The text after 'key': in the header's dictionary. */
 static const char *entry(const char *name, const char *header, const char *key)
@@ -123,8 +118,8 @@ size_t array_npy_header(const char *name, const void *bytes, size_t n, struct ar
 		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
 	a->dtype = sm_dtype_named(dtype);
 	if (a->dtype == SM_DTYPES)
-		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 i4 u4 i8, little-endian, can)", name,
-			dtype);
+		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 u1 u2 u4 u8 i2 i4 i8, "
+			"little-endian, can)", name, dtype);
 	if (*p++ != '(')
 		die("%s: the .npy header has no shape", name);
 	for (a->rank = 0; *p != ')'; a->rank++) {
@@ -135,7 +130,8 @@ size_t array_npy_header(const char *name, const void *bytes, size_t n, struct ar
 		for (p = end; *p == ',' || *p == ' '; p++)
 			;
 	}
-	a->fortran = a->rank > 1 && strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
+	a->fortran = a->rank > 1
+		&& strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
 	if (a->rank > 2)
 		array_refuse_fortran(name, a);
 	free(header);
@@ -154,11 +150,11 @@ static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 	a->data = bytes + at;
 }
 
-/* -- .npz ------------------------------------------------------------------------------------- */
+/* -- .npz -------------------------------------------------------------------------------------- */
 
 static bool find_member(struct archive *f, const char *key, struct array *a)
 {
-	char *member = xasprintf("%s.npy", key), *name = xasprintf("%s:%s", f->name, key);
+	char *member = xasprintf("%s.npy", key), *name = xasprintf("%s:%s", f->file.name, key);
 	zip_stat_t stat;
 
 	if (zip_stat(f->zip, member, 0, &stat) != 0) {
@@ -190,12 +186,13 @@ static bool find_member(struct archive *f, const char *key, struct array *a)
 	return true;
 }
 
-/* -- .safetensors ----------------------------------------------------------------------------- */
+/* -- .safetensors ------------------------------------------------------------------------------ */
 
 static enum sm_dtype safetensors_dtype(const char *name)
 {
 	static const struct { const char *name; enum sm_dtype dtype; } table[] = {
-		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8}, {"U8", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
+		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8},
+		{"U8", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
 		{"U64", SM_U8}, {"I16", SM_I2}, {"I32", SM_I4}, {"I64", SM_I8},
 	};
 
@@ -229,35 +226,37 @@ static int by_begin(const void *a, const void *b)
 		: (x->end > y->end) - (x->end < y->end);
 }
 
-/* The format's own rules: a header of at most 100 MB, no name twice, tensors that fill the file without
- * holes or overlaps. */
+/* The format's own rules: a header of at most 100 MB, no name twice, tensors that fill the file
+ * without holes or overlaps. */
 static void read_safetensors_header(struct archive *f)
 {
 	uint64_t length;
 	json_error_t error;
 
-	memcpy(&length, f->bytes, 8);
-	if (length > HEADER_MOST || length > f->n - 8)
-		die("%s: a safetensors header of %llu bytes in a file of %zu", f->name,
-			(unsigned long long)length, f->n);
+	memcpy(&length, f->file.bytes, 8);
+	if (length > HEADER_MOST || length > f->file.n - 8)
+		die("%s: a safetensors header of %llu bytes in a file of %zu", f->file.name,
+			(unsigned long long)length, f->file.n);
 	f->data = 8 + length;
-	f->header = json_loadb(f->bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
+	f->header = json_loadb(f->file.bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
 	if (!f->header)
-		die("%s: safetensors header: %s", f->name, error.text);
+		die("%s: safetensors header: %s", f->file.name, error.text);
 	size_t n = 0, room = json_object_size(f->header);
 	struct extent *x = xalloc(room, sizeof *x);
 	const char *key;
 	json_t *tensor;
 	json_object_foreach(f->header, key, tensor)
 		if (strcmp(key, "__metadata__") != 0 && !extent_of(tensor, &x[n++]))
-			die("%s:%s: data_offsets that are none", f->name, key);
+			die("%s:%s: data_offsets that are none", f->file.name, key);
 	qsort(x, n, sizeof *x, by_begin);
 	json_int_t at = 0;
 	for (size_t i = 0; i < n; at = x[i++].end)
 		if (x[i].begin != at)
-			die("%s: tensors leave a hole or overlap at byte %lld", f->name, (long long)at);
-	if ((uint64_t)at != f->n - f->data)
-		die("%s: the tensors end at byte %lld of %zu", f->name, (long long)at, f->n - f->data);
+			die("%s: tensors leave a hole or overlap at byte %lld", f->file.name,
+				(long long)at);
+	if ((uint64_t)at != f->file.n - f->data)
+		die("%s: the tensors end at byte %lld of %zu", f->file.name, (long long)at,
+			f->file.n - f->data);
 	free(x);
 }
 
@@ -273,80 +272,51 @@ static bool find_tensor(struct archive *f, const char *key, struct array *a)
 	a->fortran = false;
 	a->dtype = safetensors_dtype(dtype);
 	if (a->dtype == SM_DTYPES)
-		die("%s:%s: numbers of type %s cannot be read", f->name, key, dtype ? dtype : "?");
+		die("%s:%s: numbers of type %s cannot be read", f->file.name, key,
+			dtype ? dtype : "?");
 	a->rank = json_array_size(shape);
 	if (!json_is_array(shape) || a->rank > ARRAY_RANK)
-		die("%s:%s: a shape that cannot be read", f->name, key);
+		die("%s:%s: a shape that cannot be read", f->file.name, key);
 	for (size_t i = 0; i < a->rank; i++) {
 		json_int_t d = json_integer_value(json_array_get(shape, i));
 		if (d < 0 || !json_is_integer(json_array_get(shape, i)))
-			die("%s:%s: a shape that cannot be read", f->name, key);
+			die("%s:%s: a shape that cannot be read", f->file.name, key);
 		a->shape[i] = (size_t)d;
 	}
 	extent_of(tensor, &x);
-	if (array_bytes(f->name, a) != (size_t)(x.end - x.begin))
-		die("%s:%s: %lld bytes where the shape needs %zu", f->name, key, (long long)(x.end - x.begin),
-			array_bytes(f->name, a));
-	a->data = f->bytes + f->data + x.begin;
+	if (array_bytes(f->file.name, a) != (size_t)(x.end - x.begin))
+		die("%s:%s: %lld bytes where the shape needs %zu", f->file.name, key,
+			(long long)(x.end - x.begin), array_bytes(f->file.name, a));
+	a->data = f->file.bytes + f->data + x.begin;
 	return true;
 }
 
-/* -- All of them ------------------------------------------------------------------------------ */
-
-static void take_pipe(struct archive *f, int fd)
-{
-	size_t room = 0;
-	ssize_t k = 1;
-
-	while (k != 0) {
-		if (f->n == room) {
-			room = room ? 2 * room : 1 << 16;
-			f->bytes = xrealloc(f->bytes, room, 1);
-		}
-		k = read(fd, f->bytes + f->n, room - f->n);
-		if (k < 0 && errno != EINTR)
-			die("%s: %s", f->name, strerror(errno));
-		f->n += k > 0 ? (size_t)k : 0;
-	}
-}
+/* -- All of them ------------------------------------------------------------------------------- */
 
 static void open_zip(struct archive *f)
 {
-	zip_source_t *source = zip_source_buffer_create(f->bytes, f->n, 0, NULL);
+	zip_source_t *source = zip_source_buffer_create(f->file.bytes, f->file.n, 0, NULL);
 
 	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
 	if (!f->zip) {
 		zip_source_free(source);
-		die("%s: a zip archive that cannot be read (cut short?)", f->name);
+		die("%s: a zip archive that cannot be read (cut short?)", f->file.name);
 	}
 }
 
 struct archive *archive_open(const char *path)
 {
 	struct archive *f = xcalloc(1, sizeof *f);
-	struct stat stat;
-	int fd = open(path, O_RDONLY);
 
-	f->name = xasprintf("%s", path);
-	if (fd < 0 || fstat(fd, &stat) != 0)
-		die("%s: %s", path, strerror(errno));
-	f->mapped = S_ISREG(stat.st_mode) && stat.st_size > 0;
-	if (f->mapped) {
-		f->n = (size_t)stat.st_size;
-		f->bytes = mmap(NULL, f->n, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (f->bytes == MAP_FAILED)
-			die("%s: %s", path, strerror(errno));
-	} else {
-		take_pipe(f, fd);
-	}
-	close(fd);
-	if (f->n < 10)
-		die("%s: cut short: %zu bytes", path, f->n);
-	if (memcmp(f->bytes, "PK", 2) == 0)
+	mapping_open(&f->file, path);
+	const char *bytes = f->file.bytes;
+	if (f->file.n < 10)
+		die("%s: cut short: %zu bytes", path, f->file.n);
+	if (memcmp(bytes, "PK", 2) == 0)
 		open_zip(f);
-	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0 && f->bytes[8] == '{')
+	else if (memcmp(bytes, "\x93NUMPY", 6) != 0 && bytes[8] == '{')
 		read_safetensors_header(f);
-	else if (memcmp(f->bytes, "\x93NUMPY", 6) != 0)
+	else if (memcmp(bytes, "\x93NUMPY", 6) != 0)
 		die("%s: neither .npy, .npz nor .safetensors", path);
 	return f;
 }
@@ -359,17 +329,13 @@ void archive_close(struct archive *f)
 	if (f->zip)
 		zip_discard(f->zip);
 	json_decref(f->header);
-	if (f->mapped)
-		munmap(f->bytes, f->n);
-	else
-		free(f->bytes);
-	free(f->name);
+	mapping_close(&f->file);
 	free(f);
 }
 
 const char *archive_name(const struct archive *f)
 {
-	return f->name;
+	return f->file.name;
 }
 
 bool archive_zipped(const struct archive *f)
@@ -392,9 +358,9 @@ static char *only_key(struct archive *f)
 		if (strcmp(key, "__metadata__") != 0)
 			only = key, n++;
 	if (n == 0)
-		die("%s: holds no array", f->name);
+		die("%s: holds no array", f->file.name);
 	if (n > 1)
-		die("%s: several arrays: say which, as %s:KEY", f->name, f->name);
+		die("%s: several arrays: say which, as %s:KEY", f->file.name, f->file.name);
 	size_t length = strlen(only);
 	if (f->zip && length > 4 && strcmp(only + length - 4, ".npy") == 0)
 		length -= 4;
@@ -405,11 +371,12 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 {
 	if (!f->zip && !f->header) {
 		if (!key)
-			npy(f->name, f->bytes, f->n, a);
+			npy(f->file.name, f->file.bytes, f->file.n, a);
 		return !key;
 	}
 	char *only = key ? NULL : only_key(f);
-	bool found = f->zip ? find_member(f, key ? key : only, a) : find_tensor(f, key ? key : only, a);
+	const char *name = key ? key : only;
+	bool found = f->zip ? find_member(f, name, a) : find_tensor(f, name, a);
 	free(only);
 	return found;
 }

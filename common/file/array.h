@@ -43,8 +43,8 @@ void array_refuse_fortran(const char *name, const struct array *);
 /* The last part of a path, without slashes at its end, to free(). */
 char *array_base_name(const char *path);
 
-/* A .npy's header at the beginning of n bytes: sets *a but its data, and returns where they begin; 0 when
- * more bytes are needed. `name` is for the error line. */
+/* A .npy's header at the beginning of n bytes: sets *a but its data, and returns where they begin;
+ * 0 when more bytes are needed. `name` is for the error line. */
 size_t array_npy_header(const char *name, const void *bytes, size_t n, struct array *a);
 
 #endif

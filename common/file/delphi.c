@@ -48,8 +48,8 @@ static void open_split(struct delphi *c, struct split *s)
 	s->activations = required(s, "activations", 1);
 	struct array vocab = required(s, "tokens", 2);
 	if (s->locations.shape[1] != 3 || s->locations.shape[0] != s->activations.shape[0])
-		die("%s: %zu locations of %zu numbers and %zu activations", s->path, s->locations.shape[0],
-			s->locations.shape[1], s->activations.shape[0]);
+		die("%s: %zu locations of %zu numbers and %zu activations", s->path,
+			s->locations.shape[0], s->locations.shape[1], s->activations.shape[0]);
 	if (s > c->split && (vocab.shape[1] != c->context || array_count(&vocab) != c->tokens))
 		die("%s: tokens of another shape than in %s", s->path, c->split[0].path);
 	c->vocab = vocab;
@@ -82,9 +82,10 @@ struct delphi *delphi_open(const char *folder)
 		die("%s: holds no files A_B.safetensors of a delphi cache", folder);
 	qsort(c->split, c->splits, sizeof *c->split, by_first);
 	for (size_t i = 0; i < c->splits; next = c->split[i++].last + 1) {
-		if (c->split[i].first != next || c->split[i].last < next || c->split[i].last >= UINT32_MAX)
-			die("%s: latents from %zu on, where %zu is next", c->split[i].path, c->split[i].first,
-				next);
+		if (c->split[i].first != next || c->split[i].last < next
+			|| c->split[i].last >= UINT32_MAX)
+			die("%s: latents from %zu on, where %zu is next", c->split[i].path,
+				c->split[i].first, next);
 		open_split(c, &c->split[i]);
 	}
 	return c;
@@ -136,7 +137,8 @@ void delphi_token(struct delphi *c, size_t token,
 		for (; s->at < s->locations.shape[0]; s->at++) {
 			size_t sequence = location(s, s->at, 0), position = location(s, s->at, 1);
 			size_t latent = s->first + location(s, s->at, 2);
-			if (position >= c->context || sequence >= c->tokens / c->context || latent > s->last)
+			if (position >= c->context || sequence >= c->tokens / c->context
+				|| latent > s->last)
 				die("%s: location %zu is out of range", s->path, s->at);
 			size_t t = sequence * c->context + position;
 			if (s->at > 0 && (t < s->token || (t == s->token && latent <= s->latent)))
@@ -145,7 +147,8 @@ void delphi_token(struct delphi *c, size_t token,
 				break;
 			s->token = t;
 			s->latent = latent;
-			float value = (float)sm_to_double(s->activations.data, s->activations.dtype, s->at);
+			float value = (float)sm_to_double(s->activations.data,
+				s->activations.dtype, s->at);
 			if (!isfinite(value))
 				die("%s: activation %zu is not finite", s->path, s->at);
 			if (t == token)

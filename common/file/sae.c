@@ -58,13 +58,14 @@ static float *weights(struct archive *f, const char *key, size_t rank, size_t *d
 	if (!archive_find(f, key, &a))
 		return NULL;
 	if (a.rank != rank)
-		die("%s:%s: %zu dimensions where an SAE has %zu", archive_name(f), key, a.rank, rank);
+		die("%s:%s: %zu dimensions where an SAE has %zu", archive_name(f), key, a.rank,
+			rank);
 	for (size_t i = 0; i < rank; i++) {
 		if (*want[i] == 0)
 			*want[i] = a.shape[i];
 		if (a.shape[i] == 0 || a.shape[i] != *want[i])
-			die("%s:%s: dimension %zu is %zu, not %zu", archive_name(f), key, i, a.shape[i],
-				*want[i]);
+			die("%s:%s: dimension %zu is %zu, not %zu", archive_name(f), key, i,
+				a.shape[i], *want[i]);
 	}
 	float *x = array_floats(&a);
 	for (size_t i = 0, n = array_count(&a); i < n; i++)
@@ -148,24 +149,26 @@ static void decoder_norms(struct sae *s)
 	}
 }
 
-/* SAELens: what cfg.json says; without one, JumpReLU where there is a threshold. A k makes it TopK. */
+/* SAELens: what cfg.json says; without one, JumpReLU if there is a threshold. k makes it TopK. */
 static void saelens(struct sae *s, const char *file)
 {
 	json_t *cfg = configuration(file);
 	const char *kind = text(cfg, "architecture", s->threshold ? "jumprelu" : "standard");
 	const char *normalized = text(cfg, "normalize_activations", "none");
 	const char *function = text(cfg, "activation_fn_str", text(cfg, "activation_fn", "relu"));
-	json_t *k = json_object_get(cfg, "k"), *apply = json_object_get(cfg, "apply_b_dec_to_input");
+	json_t *k = json_object_get(cfg, "k");
+	json_t *apply = json_object_get(cfg, "apply_b_dec_to_input");
 
 	if (!k)
 		k = json_object_get(json_object_get(cfg, "activation_fn_kwargs"), "k");
-	if (strcmp(kind, "standard") != 0 && strcmp(kind, "jumprelu") != 0 && strcmp(kind, "topk") != 0)
+	if (strcmp(kind, "standard") != 0 && strcmp(kind, "jumprelu") != 0
+		&& strcmp(kind, "topk") != 0)
 		die("%s: architecture '%s': standard, jumprelu and topk are known", file, kind);
 	if (strcmp(function, "relu") != 0 && strcmp(function, "topk") != 0)
 		die("%s: activation function '%s': relu and topk are known", file, function);
 	if (strcmp(normalized, "none") != 0)
-		die("%s: normalize_activations '%s': give it states that are normalised so, and set it to "
-			"none", file, normalized);
+		die("%s: normalize_activations '%s': give it states that are normalised so, and "
+			"set it to none", file, normalized);
 	s->architecture = strcmp(kind, "jumprelu") == 0 ? SAE_JUMPRELU : SAE_STANDARD;
 	if (json_is_number(k))
 		set_topk(s, file, json_number_value(k));
@@ -218,7 +221,8 @@ void sae_close(struct sae *s)
 struct encoder sae_encoder(const struct sae *s)
 {
 	return (struct encoder){
-		.d = s->d, .features = s->features, .w_enc = s->w_enc, .b_enc = s->b_enc, .scale = s->scale,
+		.d = s->d, .features = s->features,
+		.w_enc = s->w_enc, .b_enc = s->b_enc, .scale = s->scale,
 		.threshold = s->architecture == SAE_JUMPRELU ? s->threshold : NULL, .k = s->k,
 	};
 }

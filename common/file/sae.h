@@ -24,7 +24,8 @@ struct sae {
 
 const char *sae_architecture_name(enum sae_architecture);
 
-/* Reads an SAE from a file or from the folder that holds it; what is wrong with it ends the program. */
+/* Reads an SAE from a file or from the folder that holds it; what is wrong with it ends the
+ * program. */
 struct sae *sae_open(const char *path);
 void sae_close(struct sae *);
 

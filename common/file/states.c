@@ -44,7 +44,8 @@ static void npy_on_stdin(struct array *a)
 static size_t flat_rows(const char *name, const struct array *a, size_t *d)
 {
 	if (a->rank < 2)
-		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name, a->rank);
+		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name,
+			a->rank);
 	*d = a->shape[a->rank - 1];
 	if (*d == 0 || *d > D_MOST)
 		die("%s: hidden states of %zu dimensions: 1 to %d are read", name, *d, D_MOST);

@@ -1,6 +1,6 @@
-/* Hidden states: a matrix (rows, d) in one file or in several read in order as one, row = token. An array
- * of more dimensions counts as (everything before the last, d). Mapped, so larger than memory is fine;
- * "-" is a .npy on stdin, which can be read in order only. */
+/* Hidden states: a matrix (rows, d) in one file or in several read in order as one, row = token. An
+ * array of more dimensions counts as (everything before the last, d). Mapped, so larger than memory
+ * is fine; "-" is a .npy on stdin, which can be read in order only. */
 #ifndef FILE_STATES_H
 #define FILE_STATES_H
 
@@ -20,8 +20,8 @@ const char *states_name(const struct states *);	/* of the first file */
 /* Ends the program unless the numbers x (d) of row i are finite; names the file and its row. */
 void states_check(const struct states *, size_t i, const float *x);
 
-/* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows until the
- * next call. From stdin, `at` has to be where the last call ended. */
+/* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows
+ * until the next call. From stdin, `at` has to be where the last call ended. */
 size_t states_read(struct states *, size_t at, size_t n, const void **rows);
 
 /* Row i as floats (d); any thread, not from stdin. */

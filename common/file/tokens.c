@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- All tokens ---------------------------------------------------------------------------------- */
+/* -- All tokens -------------------------------------------------------------------------------- */
 
 void tokens_open_states(struct tokens *t, const struct list *files)
 {
@@ -19,7 +19,8 @@ void tokens_open_vocab(struct tokens *t, const char *file)
 	t->vocab_file = array_open(file, &t->vocab);
 	t->vocab_name = file;
 	if (array_count(&t->vocab) != t->n)
-		die("%s: %zu vocabulary ids, where there are %zu tokens", file, array_count(&t->vocab), t->n);
+		die("%s: %zu vocabulary ids, where there are %zu tokens", file,
+			array_count(&t->vocab), t->n);
 }
 
 void tokens_close(struct tokens *t)
@@ -30,10 +31,12 @@ void tokens_close(struct tokens *t)
 		states_close(t->states);
 }
 
-void tokens_write_header(const struct tokens *t, const struct feature_source *from, struct sm_writer *out)
+void tokens_write_header(const struct tokens *t, const struct feature_source *from,
+	struct sm_writer *out)
 {
 	struct sm_frame header = {0};
-	char *space = xasprintf("layer %s%s%s", from->layer, from->model ? " of " : "", from->model ? from->model : "");
+	char *space = from->model ? xasprintf("layer %s of %s", from->layer, from->model)
+		: xasprintf("layer %s", from->layer);
 
 	sm_set_string(&header, "kind", "activations");
 	if (from->model)
@@ -52,7 +55,7 @@ void tokens_write_header(const struct tokens *t, const struct feature_source *fr
 	free(space);
 }
 
-/* -- A chunk of them ----------------------------------------------------------------------------- */
+/* -- A chunk of them --------------------------------------------------------------------------- */
 
 /* What ENCODE_TOKENS of them activate; its room grows when it is short. */
 struct chunk_block {
@@ -154,7 +157,7 @@ void chunk_write(const struct chunk *c, const struct tokens *t, bool points, str
 	sm_frame_free(&frame);
 }
 
-/* -- What fires on them -------------------------------------------------------------------------- */
+/* -- What fires on them ------------------------------------------------------------------------ */
 
 void chunk_append(struct chunk *c, uint32_t feature, float value)
 {
@@ -203,7 +206,8 @@ void chunk_encode(struct chunk *c, const struct encoder *e)
 {
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
-		encode_block(&c->block[at / ENCODE_TOKENS], c->x + at * e->d, e, tokens_of_block(c, at));
+		encode_block(&c->block[at / ENCODE_TOKENS], c->x + at * e->d, e,
+			tokens_of_block(c, at));
 	c->nnz = 0;
 	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
 		append_block(c, &c->block[at / ENCODE_TOKENS], at, tokens_of_block(c, at));

@@ -1,5 +1,5 @@
-/* The tokens of a stream of activations, a frame's worth at a time: their hidden states, their vocabulary ids, and
- * what fires on them. */
+/* The tokens of a stream of activations, a frame's worth at a time: their hidden states, their
+ * vocabulary ids, and what fires on them. */
 #ifndef FILE_TOKENS_H
 #define FILE_TOKENS_H
 
@@ -14,8 +14,8 @@ struct tokens {
 	struct states *states;		/* of n rows, or NULL */
 	size_t d;			/* of the states */
 	struct array vocab;		/* (n) vocabulary ids, or no data */
-	struct archive *vocab_file;	/* where the ids are from, when tokens_read_vocab() read them ... */
-	const char *vocab_name;		/* ... and its name for error lines */
+	struct archive *vocab_file;	/* of tokens_open_vocab(), or NULL */
+	const char *vocab_name;		/* where the ids are from, for error lines */
 };
 
 /* Takes the states of these files: sets states, d and n. */
@@ -49,12 +49,14 @@ struct chunk {
 struct chunk *chunk_new(const struct tokens *);
 void chunk_free(struct chunk *);
 
-/* The next tokens from *at on, which moves on; false at the end. A state that is not finite ends the program. */
+/* The next tokens from *at on, which moves on; false at the end. A state that is not finite ends
+ * the program. */
 bool chunk_read(struct chunk *, const struct tokens *, size_t *at);
 
 /* What an SAE makes of the states ... */
 void chunk_encode(struct chunk *, const struct encoder *);
-/* ... or one activation after the other: features of a token ascending, nnz = 0 and indptr[0] = 0 at first. */
+/* ... or one activation after the other: features of a token ascending, nnz = 0 and indptr[0] = 0
+ * at first. */
 void chunk_append(struct chunk *, uint32_t feature, float value);
 
 /* Writes the frame, its states only with `points`. */

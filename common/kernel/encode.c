@@ -13,26 +13,28 @@ size_t encode_workspace(const struct encoder *e)
 	return ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
 }
 
-/* -- A tile: the features f0 .. f0+m-1 of a token ------------------------------------------------ */
+/* -- A tile: the features f0 .. f0+m-1 of a token ---------------------------------------------- */
 
 struct tile {
 	size_t f0, m;
 	float *pre;			/* (m) */
 	const float *threshold;		/* (m), or NULL */
-	float excess[ENCODE_TILE / WIDTH];	/* of each run of WIDTH: where it is not positive, none fires */
+	float excess[ENCODE_TILE / WIDTH];	/* of runs of WIDTH: if not positive, none fires */
 };
 
 /* pre (n, m) = x W_enc, for n tokens and the features from f0 on. */
-static void pre_activations(float *pre, const float *x, const struct encoder *e, size_t n, size_t f0, size_t m)
+static void pre_activations(float *pre, const float *x, const struct encoder *e, size_t n,
+	size_t f0, size_t m)
 {
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)m, (int)e->d, 1, x, (int)e->d,
-		e->w_enc + f0, (int)e->features, 0, pre, ENCODE_TILE);
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)m, (int)e->d, 1, x,
+		(int)e->d, e->w_enc + f0, (int)e->features, 0, pre, ENCODE_TILE);
 }
 
-/* pre[i] = scale[i] (pre[i] + b_enc[i]); excess[run] = the largest pre[i] - threshold[i], or pre[i] - floor. */
+/* pre[i] = scale[i] (pre[i] + b_enc[i])
+ * excess[run] = max over its i of pre[i] - threshold[i], without thresholds of pre[i] - floor */
 MULTIVERSION
-static void finish(float *restrict pre, float *restrict excess, const float *restrict b_enc, const float *scale,
-	const float *threshold, float floor, size_t m)
+static void finish(float *restrict pre, float *restrict excess, const float *restrict b_enc,
+	const float *scale, const float *threshold, float floor, size_t m)
 {
 	for (size_t i = 0; i < m; i++)
 		pre[i] = (pre[i] + b_enc[i]) * (scale ? scale[i] : 1);
@@ -63,7 +65,7 @@ static size_t next_active(const struct tile *t, size_t i)
 	return t->m;
 }
 
-/* -- TopK: the k best of a token ----------------------------------------------------------------- */
+/* -- TopK: the k best of a token --------------------------------------------------------------- */
 
 /* A min-heap on (value, then the higher feature first to go). */
 struct best {
@@ -74,7 +76,8 @@ struct best {
 
 static bool worse(const struct best *b, size_t i, size_t j)
 {
-	return b->value[i] < b->value[j] || (b->value[i] == b->value[j] && b->feature[i] > b->feature[j]);
+	return b->value[i] < b->value[j]
+		|| (b->value[i] == b->value[j] && b->feature[i] > b->feature[j]);
 }
 
 static void swap(struct best *b, size_t i, size_t j)
@@ -97,7 +100,7 @@ static void offer(struct best *b, size_t k, float value, uint32_t feature)
 			swap(b, i, (i - 1) / 2);
 		return;
 	}
-	if (!(value > b->value[0]))		/* features come in order, so an equal one is higher */
+	if (!(value > b->value[0]))	/* an equal one is of a higher feature, as they ascend */
 		return;
 	b->value[0] = value, b->feature[0] = feature;
 	for (;;) {
@@ -149,7 +152,7 @@ static size_t best_to_csr(struct encoded *out, const struct best *best, size_t n
 	return hits;
 }
 
-/* -- All others: every activation is a hit ------------------------------------------------------- */
+/* -- All others: every activation is a hit ----------------------------------------------------- */
 
 /* Appends those of token t to the hits: how many there are then. */
 static size_t append_tile(struct encoded *out, size_t hits, size_t token, const struct tile *t)
@@ -186,7 +189,8 @@ static size_t hits_to_csr(struct encoded *out, size_t hits, size_t n)
 	return hits;
 }
 
-size_t encode(struct encoded *out, const float *x, const struct encoder *e, size_t n, float *workspace)
+size_t encode(struct encoded *out, const float *x, const struct encoder *e, size_t n,
+	float *workspace)
 {
 	float *pre = workspace, *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
 	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * e->k);
@@ -200,13 +204,14 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 		tile.f0 = f0;
 		tile.m = e->features - f0 < ENCODE_TILE ? e->features - f0 : ENCODE_TILE;
 		tile.threshold = e->threshold ? e->threshold + f0 : NULL;
+		const float *scale = e->scale ? e->scale + f0 : NULL;
 		pre_activations(pre, x, e, n, f0, tile.m);
 		for (size_t t = 0; t < n; t++) {
-			/* with k of them, what is not above the least of the k best need not be looked at */
+			/* nothing below the least of the k best so far can be one of them */
 			float floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;
 			tile.pre = pre + t * ENCODE_TILE;
-			finish(tile.pre, tile.excess, e->b_enc + f0, e->scale ? e->scale + f0 : NULL,
-				tile.threshold, floor, tile.m);
+			finish(tile.pre, tile.excess, e->b_enc + f0, scale, tile.threshold, floor,
+				tile.m);
 			if (e->k > 0)
 				offer_tile(&best[t], e->k, &tile);
 			else

@@ -1,5 +1,5 @@
-/* Kernel: activations of an SAE on hidden states, by SGEMM over tiles of features; no dense (tokens,
- * features) array is made. */
+/* Kernel: activations of an SAE on hidden states, by SGEMM over tiles of features; no dense
+ * (tokens, features) array is made. */
 #ifndef KERNEL_ENCODE_H
 #define KERNEL_ENCODE_H
 
@@ -11,9 +11,10 @@ enum { ENCODE_TOKENS = 256, ENCODE_TILE = 1024 };
 /* What an SAE does to a state x (d):
  *
  *	pre = scale (x W_enc + b_enc)
- *	a   = max(pre, 0)                                         Bricken et al. 2023
- *	a   = pre where pre > threshold and pre > 0, 0 elsewhere  Rajamanoharan et al. 2024, eq. 3 (JumpReLU)
- *	a   = max(pre, 0) for the k largest pre, 0 elsewhere      Gao et al. 2024, eq. 2 (TopK)
+ *
+ *	ReLU      a = max(pre, 0)                                Bricken et al. 2023
+ *	JumpReLU  a = pre where pre > threshold and pre > 0      Rajamanoharan et al. 2024, eq. 3
+ *	TopK      a = max(pre, 0) for the k largest pre          Gao et al. 2024, eq. 2
  *
  * Of equal pre-activations at TopK's edge, those of the lower features are kept. */
 struct encoder {
@@ -39,8 +40,10 @@ struct encoded {
 /* Floats of workspace: a tile of pre-activations, and for TopK the k best of every token. */
 size_t encode_workspace(const struct encoder *);
 
-/* The activations a > 0 of n <= ENCODE_TOKENS states x (n, d), n >= 1, in CSR. Returns how many there are;
- * when that exceeds the room, nothing in *out is of use, and a call with so much room succeeds. */
-size_t encode(struct encoded *out, const float *x, const struct encoder *, size_t n, float *workspace);
+/* The activations a > 0 of n <= ENCODE_TOKENS states x (n, d), n >= 1, in CSR. Returns how many
+ * there are; when that exceeds the room, nothing in *out is of use, and a call with so much room
+ * succeeds. */
+size_t encode(struct encoded *out, const float *x, const struct encoder *, size_t n,
+	float *workspace);
 
 #endif

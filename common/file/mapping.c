@@ -1,0 +1,104 @@
+#include "file/mapping.h"
+
+#include "base/die.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct mapping *all;		/* that are mapped, for the signal's handler */
+
+/* Appends what fits of a text; control characters become '?', as in die(). */
+static size_t append(char *line, size_t n, size_t room, const char *text)
+{
+	for (; *text && n < room; text++)
+		line[n++] = (unsigned char)*text < ' ' || *text == 127 ? '?' : *text;
+	return n;
+}
+
+/* Calls nothing but what a handler may call. */
+static void say_shorter(int number, siginfo_t *info, void *context)
+{
+	const char *at = info->si_addr;
+	char line[1024];
+
+	(void)context;
+	for (const struct mapping *m = all; m; m = m->next) {
+		if (at < m->bytes || at >= m->bytes + m->n)
+			continue;
+		size_t n = append(line, 0, 900, program);
+		n = append(line, n, 900, ": ");
+		n = append(line, n, 900, m->name);
+		n = append(line, n, sizeof line - 1, ": became shorter while it was read");
+		line[n++] = '\n';
+		(void)!write(STDERR_FILENO, line, n);
+		_exit(1);
+	}
+	signal(number, SIG_DFL);	/* of something else: it is raised again, and kills */
+}
+
+static void map(struct mapping *m, int fd, size_t n)
+{
+	struct sigaction shorter = {.sa_sigaction = say_shorter, .sa_flags = SA_SIGINFO};
+
+	m->n = n;
+	m->bytes = mmap(NULL, m->n, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (m->bytes == MAP_FAILED)
+		die("%s: %s", m->name, strerror(errno));
+	m->mapped = true;
+	m->next = all;
+	all = m;
+	sigemptyset(&shorter.sa_mask);
+	sigaction(SIGBUS, &shorter, NULL);
+}
+
+static void read_all(struct mapping *m, int fd)
+{
+	size_t room = 0;
+	ssize_t k = 1;
+
+	while (k != 0) {
+		if (m->n == room) {
+			room = room ? 2 * room : 1 << 16;
+			m->bytes = xrealloc(m->bytes, room, 1);
+		}
+		k = read(fd, m->bytes + m->n, room - m->n);
+		if (k < 0 && errno != EINTR)
+			die("%s: %s", m->name, strerror(errno));
+		m->n += k > 0 ? (size_t)k : 0;
+	}
+}
+
+void mapping_open(struct mapping *m, const char *path)
+{
+	struct stat stat;
+	int fd = open(path, O_RDONLY);
+
+	*m = (struct mapping){.name = xasprintf("%s", path)};
+	if (fd < 0 || fstat(fd, &stat) != 0)
+		die("%s: %s", path, strerror(errno));
+	if (S_ISREG(stat.st_mode) && stat.st_size > 0)
+		map(m, fd, (size_t)stat.st_size);
+	else
+		read_all(m, fd);
+	close(fd);
+}
+
+void mapping_close(struct mapping *m)
+{
+	for (struct mapping **at = &all; *at; )
+		if (*at == m)
+			*at = m->next;
+		else
+			at = &(*at)->next;
+	if (m->mapped)
+		munmap(m->bytes, m->n);
+	else
+		free(m->bytes);
+	free(m->name);
+}
