@@ -17,7 +17,7 @@ import tempfile
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
 from attribution import ERROR, EMBEDDING, FEATURE, KINDS, LOGIT
 
 LAYERS, POSITIONS = 26, 12

@@ -22,8 +22,8 @@ import tempfile
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
-import stream
+sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
+from semot import read
 from graph_score import agreement
 
 OUT = ROOT / "bench" / "out"
@@ -71,7 +71,7 @@ class Graph:
     def score(self, distances, options):
         with tempfile.NamedTemporaryFile() as g, tempfile.NamedTemporaryFile() as d:
             g.write(self.frames), d.write(distances), g.flush(), d.flush()
-            header, frames = stream.read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))[0]
+            [(header, frames)] = read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))
         group = dict(zip(frames[0]["node_id"], frames[3]["group"]))
         found = numbers([group[node] for node in self.true])
         return dict(agreement(found, list(self.true.values())))["adjusted_rand"], header["groups"], header["acyclic"]
@@ -144,7 +144,7 @@ def on_sample():
 
 def spread(graph, distances):
     """The root mean square distance of the features that are to be grouped, which supernode's cut is a multiple of."""
-    (_, (ids, *blocks)), = stream.read(io.BytesIO(distances))
+    (_, (ids, *blocks)), = read(io.BytesIO(distances))
     at = [i for i, node in enumerate(ids["row_node"]) if node in graph.true]
     dist = np.concatenate([b["dist"] for b in blocks]).astype(float)[np.ix_(at, at)]
     return np.sqrt((dist ** 2).sum() / (len(at) * (len(at) - 1)))

@@ -25,8 +25,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
-import stream
+sys.path.insert(0, str(ROOT / "examples"))
+import semot
 
 OUT = ROOT / "bench" / "out"
 SHARED = ROOT / ".." / "shared"
@@ -122,7 +122,7 @@ class UnseenSample(Sample):
 
 def read(data):
     import io
-    (header, frames), = stream.read(io.BytesIO(data))
+    [(header, frames)] = semot.read(io.BytesIO(data))
     return header, frames
 
 

@@ -5,12 +5,11 @@ Adjacent layers: what match-eval makes of matchings by weights, folded or not, o
 farther apart: correlation of direct matchings and of those that flow composes of adjacent ones, and how many partners are the
 same. Of features that fire, on tokens not used for matching; means over the pairs that a matching has. Appends JSON lines to
 bench/out/quality.jsonl. The programs have to be on PATH."""
-import io
 import json
 import os
 import tempfile
 
-from quality import DEFAULT, OUT, SHARED, LanguageModel, UnseenSample, run, side, stream
+from quality import DEFAULT, OUT, SHARED, LanguageModel, UnseenSample, read, run, side
 
 WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --folded",
         "folded decoder alone": "decoder --folded --weights decoder",
@@ -35,7 +34,7 @@ def links(model, way, a, b, folder):
 
 def frame_with(column, command):
     """The frame of what a command writes that has this column."""
-    (_, frames), = stream.read(io.BytesIO(run(command)))
+    _, frames = read(run(command))
     return next(frame for frame in frames if column in frame)
 
 

@@ -214,10 +214,10 @@ states() {
 	act-dump --hidden "$SAMPLE/hidden_L1.npy" --sae "$SAMPLE/sae_L1_s0" --tokens "$SAMPLE/tokens.npy" \
 		--no-point --context 64 --skip 2 >out
 	"$PY" - <<-'E'
-	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+	import os
 	import numpy as np
-	from stream import read
-	(header, frames), = read(open("out", "rb"))
+	from semot import read
+	(header, frames), = read("out")
 	ids = np.load(os.environ["SAMPLE"] + "/tokens.npy")[:, 2:]
 	assert (np.concatenate([frame["vocab"] for frame in frames]) == ids.ravel()).all()
 	assert not any("point" in frame for frame in frames)
@@ -324,7 +324,7 @@ numpy() {
 		for kind in --npz --threshold; do
 			sae $kind
 			"$PY" - "$key" <<-'E'
-			import glob, os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+			import glob, os, sys
 			import arrays
 			path, = glob.glob("sae/*")
 			sae = dict(arrays.load_all(path))

@@ -134,12 +134,12 @@ z = dict(np.load("sae/params.npz")); z["threshold"][[3, 7]] = 0, -1; np.savez("s
 	for option in "" --folded; do
 		decoder --quiet $option "$SAMPLE/sae_L2_s0" >d
 		"$PY" -c '
-import sys; sys.path.insert(0, sys.argv[1])
 import numpy as np
-from stream import read
-d = np.concatenate([f["dist"] for f in read(open("d", "rb"))[0][1][1:]])
+from semot import read
+[(header, (ids, *blocks))] = read("d")
+d = np.concatenate([b["dist"] for b in blocks])
 assert d.shape == (512, 512) and (np.diag(d) == 0).all(), np.diag(d).max()
-assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()' "$ROOT/tests/oracle"
+assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()'
 	done
 }
 

@@ -209,12 +209,12 @@ assert (upper - lower <= 3e-7 * dist).all(), ((upper - lower) / dist).max()"
 @test "weights of any size end, and give numbers" {
 	"$PY" - <<-'E'
 	import numpy as np
-	from sinkhorn import pack
+	import sinkhorn
 	rng = np.random.default_rng(1)
 	for name in "ab":
 	    counts = np.array([1, 3, 20, 33, 16, 8])
 	    weight = 10 ** rng.uniform(-37, 0, counts.sum())
-	    open(name, "wb").write(pack(rng.integers(0, 3, (counts.sum(), 2)), weight, np.arange(counts.sum()), counts))
+	    sinkhorn.write(name, rng.integers(0, 3, (counts.sum(), 2)), weight, np.arange(counts.sum()), counts)
 	E
 	for p in 1 2; do
 		timeout 20 emd --p $p a b >out

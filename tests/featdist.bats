@@ -15,17 +15,15 @@ agrees() {
 # weights: feature, token and weight of every point of the distributions on stdin
 weights() {
 	"$PY" -c '
-import sys
-sys.path.insert(0, sys.argv[1])
-from stream import read
+from semot import read
 import numpy as np
-for header, frames in read(sys.stdin.buffer):
+for header, frames in read("-"):
     table = np.concatenate([f["token"] for f in frames if "token" in f])
     for f in frames:
         for i, feature in enumerate(f.get("feature", [])):
             for k in range(f["indptr"][i], f["indptr"][i + 1]):
                 print(feature, table[f["row"][k]], f["weight"][k])
-' "$ROOT/tests/oracle"
+'
 }
 
 # scaled FACTOR: the activations of ./a times a factor
@@ -82,16 +80,15 @@ for line in sys.stdin:
 @test "how the tokens are cut into frames does not matter" {
 	acts 1 >a
 	"$PY" - <<-'PYTHON' >b
-	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
-	from stream import read, pack
-	header, frames = read(open('a', 'rb'))[0]
+	from semot import read, write
+	[(header, frames)] = read('a')
 	small = []
 	for f in frames:
 	    for t in range(0, len(f['token']), 100):
 	        ends = f['indptr'][t:t + 101]
 	        small.append({'token': f['token'][t:t + 100], 'indptr': ends - ends[0],
 	                      'feature': f['feature'][ends[0]:ends[-1]], 'value': f['value'][ends[0]:ends[-1]]})
-	sys.stdout.buffer.write(pack(header, small))
+	write("-", header, small)
 	PYTHON
 	cmp <(featdist --quiet <a) <(featdist --quiet <b)
 }
@@ -105,15 +102,15 @@ for line in sys.stdin:
 
 @test "points of f2, bf16 and f8 become f4" {
 	"$PY" - <<-'PYTHON'
-	import io, sys
+	import io
 	import numpy as np
 	import make_stream
-	from stream import bf16, pack, read
+	from semot import bf16, read, write
 	(header, frames), = read(io.BytesIO(make_stream.make("activations")))
 	point = frames[0]["point"].astype("f2")
 	point = (point.astype("f4").view("u4") & 0xffff0000).view("f4")		# that all can hold
 	for name, given in ("f4", point), ("f2", point.astype("f2")), ("f8", point.astype("f8")), ("bf16", bf16(point)):
-	    open(name, "wb").write(pack(header, [{**frames[0], "point": given}]))
+	    write(name, header, [{**frames[0], "point": given}])
 	PYTHON
 	for dtype in f2 bf16 f8; do cmp <(featdist --min-count 1 <f4) <(featdist --min-count 1 <$dtype); done
 }
@@ -133,14 +130,13 @@ for line in sys.stdin:
 @test "memory does not grow with the tokens: 60 MB of points in 20 MB" {
 	[ -z "$SAN" ] || skip "the sanitizers need more"
 	"$PY" - <<-'PYTHON' >a
-	import sys
 	import numpy as np
-	from stream import pack
+	from semot import write
 	rng, n = np.random.default_rng(0), 1000
-	sys.stdout.buffer.write(pack({"kind": "activations", "layer": "1", "features": 50}, [{
+	write("-", {"kind": "activations", "layer": "1", "features": 50}, [{
 	    "token": np.arange(i * n, (i + 1) * n, dtype="<u4"), "point": rng.standard_normal((n, 128)).astype("<f4"),
 	    "indptr": np.arange(n + 1, dtype="<u4"), "feature": rng.integers(0, 50, n).astype("<u4"),
-	    "value": rng.exponential(1, n).astype("<f4")} for i in range(120)], checksum=False))
+	    "value": rng.exponential(1, n).astype("<f4")} for i in range(120)], checksum=False)
 	PYTHON
 	oracle memory 20 featdist --quiet a
 }
@@ -148,13 +144,13 @@ for line in sys.stdin:
 # refused PYTHON: what is wrong with the activations once this was done to header, f
 refused() {
 	"$PY" - "$1" <<-'PYTHON' >broken
-	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
+	import sys
 	import numpy as np
-	from stream import read, pack
-	header, frames = read(open('a', 'rb'))[0]
-	f = frames[0] = {k: v.copy() for k, v in frames[0].items()}
+	from semot import read, write
+	[(header, frames)] = read('a')
+	f = frames[0]
 	exec(sys.argv[1])
-	sys.stdout.buffer.write(pack(header, frames))
+	write("-", header, frames)
 	PYTHON
 	fails 1 featdist broken
 	echo "$line"
@@ -180,13 +176,12 @@ refused() {
 @test "a value that is not positive is no firing" {
 	stream activations >a
 	"$PY" - <<-'PYTHON' >b
-	import os, sys; sys.path.insert(0, os.environ['ROOT'] + '/tests/oracle')
-	from stream import read, pack
-	header, frames = read(open('a', 'rb'))[0]
-	f = frames[0] = {k: v.copy() for k, v in frames[0].items()}
+	from semot import read, write
+	[(header, frames)] = read('a')
+	f = frames[0]
 	f['value'][:20] *= -1
 	f['value'][20:30] = 0
-	sys.stdout.buffer.write(pack(header, frames))
+	write("-", header, frames)
 	PYTHON
 	mv b a
 	agrees --min-count 1 --support 5

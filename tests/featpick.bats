@@ -12,10 +12,9 @@ features() {
 	featpick --list list all >some
 	printf '%d\n' 1 4 7 | diff - <(features <some)
 	"$PY" - <<-'PYTHON'
-	import sys; sys.path.insert(0, __import__('os').environ['ROOT'] + '/tests/oracle')
-	from stream import read
+	from semot import read
 	def features(path):
-	    frames = read(open(path, 'rb'))[0][1]
+	    [(header, frames)] = read(path)
 	    return {int(i): (f['row'][f['indptr'][k]:f['indptr'][k + 1]].tolist(),
 	                     f['weight'][f['indptr'][k]:f['indptr'][k + 1]].tolist(), f['mass'][k], f['count'][k])
 	            for f in frames if 'feature' in f for k, i in enumerate(f['feature'])}

@@ -21,7 +21,7 @@ given() {
 	"$PY" - "$1" <<-'E'
 	import sys
 	import numpy as np
-	from stream import pack
+	from semot import write
 	def matching(a, b, col):
 	    n = len(col)
 	    return [{"row_layer": [a] * n, "row_feature": np.arange(n, dtype="<u4"), "col_layer": [b] * n,
@@ -32,7 +32,7 @@ given() {
 	ab, bc, method = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2]), ["assignment"] * 2
 	exec(sys.argv[1])
 	for frames, how in zip((ab, bc), method):
-	    sys.stdout.buffer.write(pack({"kind": "matching", "method": how, "stray": 1}, frames))
+	    write("-", {"kind": "matching", "method": how, "stray": 1}, frames)
 	E
 }
 
@@ -40,8 +40,8 @@ given() {
 values() {
 	"$PY" -c "
 import numpy as np
-from stream import read
-(header, frames), = read(open('out', 'rb'))
+from semot import read
+(header, frames), = read('out')
 $1"
 }
 
@@ -81,10 +81,10 @@ assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header[
 		flow --compose $1 $2 in >part
 		"$PY" - "$1" "$2" >rest <<-'E'
 		import sys
-		from stream import pack, read
-		for header, frames in read(open("in", "rb")):
+		from semot import read, write
+		for header, frames in read("in"):
 		    if sys.argv[1] not in frames[0]["row_layer"] and sys.argv[2] not in frames[0]["col_layer"]:
-		        sys.stdout.buffer.write(pack(header, frames))
+		        write("-", header, frames)
 		E
 		flow --compose 1 4 part rest | frame2tsv --columns row_feature,col_feature,margin >"$1"
 	done
@@ -97,7 +97,6 @@ assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header[
 	oracle flow make 1 2 3 --share .5 >in
 	flow in >out
 	values "
-from stream import read
 layers, pairs, chains = frames
 composed = dict(zip(zip(pairs['row_layer'], pairs['col_layer']), pairs['composed']))
 for l in 1, 2:
@@ -110,9 +109,9 @@ assert len(set(zip(chains['layer'], chains['feature']))) == len(chains['feature'
 @test "the order of the matchings does not matter, nor in how many files they are" {
 	oracle flow make one two three four --direct >in
 	"$PY" -c "
-from stream import pack, read
-for k, (header, frames) in enumerate(sorted(read(open('in', 'rb')), key=str)):
-    open(f'part{k}', 'wb').write(pack(header, frames))"
+from semot import read, write
+for k, (header, frames) in enumerate(sorted(read('in'), key=str)):
+    write(f'part{k}', header, frames)"
 	flow in >out
 	flow part? >sorted
 	oracle same out sorted history
@@ -132,12 +131,11 @@ for k, (header, frames) in enumerate(sorted(read(open('in', 'rb')), key=str)):
 	for bend in "frames[2]['indptr'] = frames[2]['indptr'][::-1]" "frames[2]['indptr'] = frames[2]['indptr'] * 2" \
 			"frames[2]['layer'] = frames[2]['layer'] + 1"; do
 		"$PY" -c "
-import sys
 import numpy as np
-from stream import pack, read
-(header, frames), = read(open('f', 'rb'))
+from semot import read, write
+(header, frames), = read('f')
 $bend
-sys.stdout.buffer.write(pack(header, frames))" >bent
+write('-', header, frames)" >bent
 		fails 1 frame2tsv bent
 	done
 	[ "$line" = "frame2tsv: bent: frame 3: layer 3 of 3" ]

@@ -4,16 +4,15 @@ load helper
 
 @test "a small stream, to the letter" {
 	"$PY" - >s <<-'END'
-	import sys
 	import numpy as np
-	import stream
-	sys.stdout.buffer.write(stream.pack(
+	from semot import bf16, write
+	write("-",
 	    {"kind": "x", "p": 1, "epsilon": 0.02, "one": 1.0, "nan": float("nan"), "history": [["a", "1", ["--b"]]]},
 	    [{"f": np.array([[1, -0.0, 0.1], [np.inf, -np.inf, np.nan]], "<f4"), "d": np.array([0.1, 1e300, 1 / 3])},
 	     {"u": np.array([0, 2**53 + 1, 2**64 - 1], "<u8"), "i": np.array([-2**31], "<i4"),
-	      "b": np.array([[255]], "|u1"), "h": np.array([0.1], "<f2"), "n": stream.bf16([0.1]),
+	      "b": np.array([[255]], "|u1"), "h": np.array([0.1], "<f2"), "n": bf16([0.1]),
 	      "none": np.zeros((0, 3), "<u4"), "point": np.array(7, "<u4"), "names": ["a\tb", "é", ""], "empty": [],
-	      "big": 2**64 - 1}, {}]))
+	      "big": 2**64 - 1}, {}])
 	END
 	frame2json s >out
 	cat >expected <<-'END'
@@ -28,11 +27,10 @@ load helper
 
 @test "what JSON lacks is marked" {
 	"$PY" - >s <<-'END'
-	import sys
 	import msgpack
-	import stream
-	sys.stdout.buffer.write(stream.pack({"a": [None, True, b"\0\xff", msgpack.ExtType(5, b"x")], "b": {1: 2, "k": []},
-	    "c": {"$x": 1}, "d": ["<f4", [1], [2]], "e": {"x y": {"z": -1.5}}, "f": "a\0b"}, []))
+	from semot import write
+	write("-", {"a": [None, True, b"\0\xff", msgpack.ExtType(5, b"x")], "b": {1: 2, "k": []},
+	    "c": {"$x": 1}, "d": ["<f4", [1], [2]], "e": {"x y": {"z": -1.5}}, "f": "a\0b"}, [])
 	END
 	frame2json s | head -n 1 >out
 	cat >expected <<-'END'
@@ -57,14 +55,13 @@ load helper
 
 @test "all numbers of 16 bits and many of 32 and 64 keep their bits" {
 	"$PY" - >s <<-'END'
-	import sys
 	import numpy as np
-	import stream
+	from semot import write
 	all16, bits = np.arange(65536, dtype="<u2"), np.random.default_rng(1).bytes(80000)
 	f2 = np.where(np.isnan(all16.view("<f2")), 0, all16.view("<f2")).astype("<f2")
 	bf16 = np.where((all16 & 0x7fff) > 0x7f80, 0, all16).astype("<u2")
 	f4, f8 = (np.nan_to_num(np.frombuffer(bits, d), nan=0, posinf=1, neginf=2) for d in ("<f4", "<f8"))
-	sys.stdout.buffer.write(stream.pack({}, [{"f2": f2, "bf16": ["bf16", [65536], bf16.tobytes()], "f4": f4, "f8": f8}]))
+	write("-", {}, [{"f2": f2, "bf16": ["bf16", [65536], bf16.tobytes()], "f4": f4, "f8": f8}])
 	END
 	frame2json s | json2frame | cmp - <(framecat s)
 }

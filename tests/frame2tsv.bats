@@ -50,8 +50,8 @@ table() {
 	frame2tsv s >t
 	"$PY" - <<-'END'
 	import numpy as np
-	import stream
-	(_, (frame,)), = stream.read(open("s", "rb"))
+	from semot import read
+	(_, (frame,)), = read("s")
 	names, *rows = (line.rstrip("\n").split("\t") for line in open("t"))
 	assert names == list(frame)
 	for name, column in zip(names, zip(*rows)):

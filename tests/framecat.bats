@@ -130,20 +130,20 @@ parts() {
 	framecat --merge --compress 1 3 packed | framecat | cmp - whole
 	"$PY" -c '
 import numpy as np
-from stream import pack, read
+from semot import read, write
 for name in "123":
-    (header, (ids, *blocks)), = read(open(name, "rb"))
+    (header, (ids, *blocks)), = read(name)
     rows = [{"row0": b["row0"] + i, "dist": b["dist"][i:i + 1]} for b in blocks for i in range(len(b["dist"]))]
-    open("cut" + name, "wb").write(pack(header, [ids] + rows, checksum=False))
+    write("cut" + name, header, [ids] + rows, checksum=False)
     for r in rows:
         r["more"] = np.full((1, 2, 2), r["row0"], "<i4")
-    open("more" + name, "wb").write(pack(header, [ids] + rows, checksum=False))'
+    write("more" + name, header, [ids] + rows, checksum=False)'
 	framecat --merge cut3 cut1 cut2 | cmp - whole
 	framecat --merge more3 more1 more2 >more
 	"$PY" -c '
 import numpy as np
-from stream import read
-(_, (_, *blocks)), = read(open("more", "rb"))
+from semot import read
+(_, (_, *blocks)), = read("more")
 more = np.concatenate([b["more"] for b in blocks])
 assert (more == np.arange(300)[:, None, None]).all() and more.shape == (300, 2, 2) and len(blocks) == 3'
 	fails 1 framecat --merge more1 cut2 cut3
@@ -177,10 +177,10 @@ assert (more == np.arange(300)[:, None, None]).all() and more.shape == (300, 2, 
 	(cd c && ln -s ../a a && decoder --rows 2/3 a b >../other)	# the same command, but elsewhere
 	framecat --merge 1 other 3 >/dev/null
 	"$PY" -c '
-from stream import pack, read
-(header, frames), = read(open("2", "rb"))
+from semot import read, write
+(header, frames), = read("2")
 frames[0]["col_feature"] = frames[0]["col_feature"][::-1]
-open("other", "wb").write(pack(header, frames, checksum=False))'
+write("other", header, frames, checksum=False)'
 	fails 1 framecat --merge 1 other 3
 	[ "$line" = "framecat: other: not the rows and columns of 1: another col_feature" ]
 	decoder a b >whole
@@ -217,13 +217,13 @@ open("other", "wb").write(pack(header, frames, checksum=False))'
 @test "--merge holds a block, whatever the size of the parts" {
 	"$PY" -c '
 import numpy as np
-from stream import pack
+from semot import write
 ids = {side + "_" + what: ["3"] * n if what == "layer" else np.arange(n, dtype="<u4")
        for side, n in (("row", 20000), ("col", 1000)) for what in ("layer", "feature")}
 for part in 0, 1:
     rows = range(10000 * part, 10000 * (part + 1), 250)
     header = {"kind": "distances", "rows": 20000, "cols": 1000, "first_row": rows[0], "history": []}
     blocks = [{"row0": i, "dist": np.full((250, 1000), i, "<f4")} for i in rows]
-    open(str(part), "wb").write(pack(header, [ids] + blocks, checksum=False))'
+    write(str(part), header, [ids] + blocks, checksum=False)'
 	oracle memory ${SAN:+4}20 framecat --merge 1 0
 }

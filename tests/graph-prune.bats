@@ -95,13 +95,13 @@ prunes() {
 	"$PY" - <<-'E'
 	import numpy as np
 	from attribution import one
-	from stream import pack
+	from semot import write
 	header, (nodes, link, document) = one("graph")
 	a, b = np.flatnonzero(nodes["type"] == 0)[:2]
 	logit = np.flatnonzero(nodes["type"] == 3)[0]
 	link.update(source=np.array([a, b, a], "<u4"), target=np.array([b, a, logit], "<u4"), weight=np.ones(3, "<f4"),
 	            weight_exact=np.ones(3), mine=np.arange(3, dtype="<u4"))
-	open("round", "wb").write(pack(header, [nodes, link, document], checksum=False))
+	write("round", header, [nodes, link, document], checksum=False)
 	E
 	graph-prune round 2>notes >out
 	[ "$(grep -c "^graph-prune: round: influence goes round a cycle of links and does not settle" notes)" -eq 1 ]

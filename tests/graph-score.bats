@@ -1,6 +1,5 @@
 # contract: graph graph-score
 load helper
-export PYTHONPATH=$ROOT/tests/oracle
 
 graphs() {
 	ls "$SAMPLE"/graphs/*.json
@@ -88,13 +87,13 @@ is() {
 	"$PY" - <<-'E'
 	from attribution import FEATURE, one
 	import numpy as np
-	from stream import pack
+	from semot import write
 	header, frames = one("plain")
 	none = np.zeros(0)
-	open("graph", "wb").write(pack(header, frames + [{
+	write("graph", header, frames + [{
 	    "group": np.where(frames[0]["type"] == FEATURE, 0, -1).astype("<i4"), "group_name": ["all"],
 	    "group_link_source": none.astype("<u4"), "group_link_target": none.astype("<u4"),
-	    "group_link_weight": none.astype("<f4"), "group_link_abs": none.astype("<f4")}], checksum=False))
+	    "group_link_weight": none.astype("<f4"), "group_link_abs": none.astype("<f4")}], checksum=False)
 	E
 	scored
 	is balance 1.0 acyclic 1.0 units "$(score units)"
@@ -238,10 +237,10 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	oracle graph_prune random --features 60 >with
 	"$PY" - <<-'E'
 	from attribution import one
-	from stream import pack
+	from semot import write
 	header, (nodes, *rest) = one("with")
 	nodes["node_json"] = ["" if t == 3 else j for t, j in zip(nodes["type"], nodes["node_json"])]
-	open("graph", "wb").write(pack(header, [nodes, *rest]))
+	write("graph", header, [nodes, *rest])
 	E
 	for program in graph-score graph-prune; do
 		fails 1 $program graph

@@ -1,6 +1,5 @@
 # contract: none graph2frame {sample}/graphs/add-three-four.json
 load helper
-export PYTHONPATH=$ROOT/tests/oracle
 
 graphs() {
 	ls "$SAMPLE"/graphs/*.json

@@ -9,7 +9,7 @@ SAMPLE=$ROOT/examples/storyworld
 BUILD=$ROOT/build${SAN:+-san}${COV:+-cov}
 PY=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 PATH=$BUILD/bin:$PATH
-PYTHONPATH=$ROOT/tests/oracle
+PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 
 setup() {

@@ -19,14 +19,14 @@ bent() {
 	"$PY" - "$1" <<-'E'
 	import sys
 	import numpy as np
-	from stream import pack
+	from semot import write
 	header = {"kind": "distances", "rows": 6, "cols": 5, "metric": "toy"}
 	ids = {"row_layer": ["3"] * 6, "row_feature": np.arange(6, dtype="<u4"),
 	       "col_layer": ["4"] * 5, "col_feature": np.arange(5, dtype="<u4")}
 	dist = np.random.default_rng(0).random((6, 5)).astype("<f4")
 	blocks = [{"row0": 0, "dist": dist[:4]}, {"row0": 4, "dist": dist[4:]}]
 	exec(sys.argv[1])
-	sys.stdout.buffer.write(pack(header, [ids, *blocks]))
+	write("-", header, [ids, *blocks])
 	E
 }
 
@@ -34,8 +34,8 @@ bent() {
 values() {
 	"$PY" -c "
 import numpy as np
-from stream import read
-out = read(open('out', 'rb'))
+from semot import read
+out = list(read('out'))
 $1"
 }
 
@@ -86,8 +86,8 @@ $1"
 		oracle hungarian make $kind --count 25 | hungarian >one
 		oracle hungarian make $kind --count 25 --transpose | hungarian >two
 		"$PY" -c "
-from stream import read
-for (one, _), (two, _) in zip(read(open('one', 'rb')), read(open('two', 'rb'))):
+from semot import read
+for (one, _), (two, _) in zip(read('one'), read('two')):
     assert one['matched'] == two['matched'] and abs(one['total'] - two['total']) < 1e-9"
 	done
 }
@@ -178,18 +178,17 @@ ${3-}"
 @test "--maximize takes the numbers for similarities" {
 	oracle hungarian make signed --count 25 >in
 	"$PY" -c "
-import sys
-from stream import read, pack
-for header, frames in read(open('in', 'rb')):
+from semot import read, write
+for header, frames in read('in'):
     frames[1]['dist'] = -frames[1]['dist']
-    sys.stdout.buffer.write(pack(header, frames))" >negative
+    write('-', header, frames)" >negative
 	for cost in "" "--max-cost 2000"; do
 		hungarian --maximize $cost in >out
 		hungarian ${cost/ / -} negative >plain
 		"$PY" -c "
 import numpy as np
-from stream import read
-for (a, (x, _)), (b, (y, _)) in zip(read(open('out', 'rb')), read(open('plain', 'rb')), strict=True):
+from semot import read
+for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
     assert a['total'] == -b['total'] and np.array_equal(x['col'], y['col']) and np.array_equal(x['cost'], -y['cost'])
     assert a.get('max_cost', 0) == -b.get('max_cost', 0) and np.array_equal(x['margin'], y['margin'])"
 	done
@@ -201,8 +200,8 @@ for (a, (x, _)), (b, (y, _)) in zip(read(open('out', 'rb')), read(open('plain', 
 	for method in "" --nearest --mutual "--max-cost .1"; do
 		oracle hungarian make uniform --count 9 | hungarian $method >out
 		"$PY" -c "
-from stream import read
-for header, (pairs, rest) in read(open('out', 'rb')):
+from semot import read
+for header, (pairs, rest) in read('out'):
     for side, count, first in ('row', header['rows'], 100), ('col', header['cols'], 200):
         all = sorted({*pairs[f'{side}_feature']} | {*rest[f'free_{side}_feature']})
         assert all == list(range(first, first + count)) and not {*pairs[f'{side}_feature']} & {*rest[f'free_{side}_feature']}

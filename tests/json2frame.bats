@@ -22,8 +22,8 @@ header='{"semot":1,"kind":"x"}'
 	json2frame lines >s
 	"$PY" - <<-'END'
 	import numpy as np
-	import stream
-	(header, (frame,)), = stream.read(open("s", "rb"))
+	from semot import read
+	(header, (frame,)), = read("s")
 	assert header == {"semot": 1, "kind": "x", "note": {"by": "hand", "n": [1, 2.5]}, "history": []}
 	assert frame["weight"].dtype == "<f4" and np.array_equal(frame["weight"], [[1, 0.5], [-3, np.nan]], True)
 	assert frame["names"] == ["a", "b"] and frame["row0"] == 0
@@ -50,12 +50,12 @@ header='{"semot":1,"kind":"x"}'
 	json2frame lines >s
 	"$PY" - <<-'END'
 	import numpy as np
-	import stream
-	(_, (frame,)), = stream.read(open("s", "rb"))
+	from semot import bf16, from_field, read
+	(_, (frame,)), = read("s")
 	x = np.load("x.npy")
 	for dtype in "<f2", "<f4", "<f8":
 	    assert np.array_equal(frame[dtype], x.astype(dtype)), dtype
-	expected = stream.from_field(stream.bf16(x))
+	expected = from_field("x", bf16(x))
 	assert np.array_equal(frame["bf16"], expected), np.nonzero(frame["bf16"] != expected)
 	END
 }

@@ -22,9 +22,9 @@ completed() {
 	hungarian --quiet in >out
 	oracle partial solved out in
 	"$PY" - <<-'E'
-	from stream import read, pack
-	for k, (header, frames) in enumerate(read(open("in.none", "rb"))):
-	    open(f"none.{k}", "wb").write(pack(header, frames))
+	from semot import read, write
+	for k, (header, frames) in enumerate(read("in.none")):
+	    write(f"none.{k}", header, frames)
 	E
 	for file in none.*; do
 		fails 1 hungarian "$file"
@@ -54,8 +54,8 @@ completed() {
 	hungarian --nearest all >whole
 	"$PY" - <<-'E'
 	import numpy as np
-	from stream import read
-	for (_, (a, _)), (_, (b, _)) in zip(read(open("out", "rb")), read(open("whole", "rb")), strict=True):
+	from semot import read
+	for (_, (a, _)), (_, (b, _)) in zip(read("out"), read("whole"), strict=True):
 	    assert all(np.array_equal(a[x], b[x]) for x in ("row", "col", "cost"))
 	    assert (a["margin"] <= b["margin"]).all() and (a["margin"] >= 0).all()
 	E
@@ -86,8 +86,8 @@ completed() {
 	oracle partial complete out whole
 	cmp <(hungarian --quiet --threads 3 --complete 2.dist 4.dist top) out
 	"$PY" -c "
-from stream import read
-(header, _), = read(open('out', 'rb'))
+from semot import read
+(header, _), = read('out')
 total = header['rows'] * header['cols']
 assert header['open'] == 0 and header['rows'] * 8 < header['pairs'] < total / 4, header
 assert f\"{header['pairs'] - header['rows'] * 8} pairs solved besides the {header['rows'] * 8} given, of {total}\" in open('words').read()"

@@ -23,8 +23,7 @@ takes() {
 # python STATEMENTS: lines after the first are indented by one tab; with numpy as np, x (300, 6) in f4, and arrays from the oracles
 python() {
 	"$PY" - "$1" <<-'E'
-	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
-	import io, json, struct, zipfile
+	import io, json, struct, sys, zipfile
 	import numpy as np
 	import arrays
 	x = arrays.random(300, 6)

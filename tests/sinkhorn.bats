@@ -7,14 +7,14 @@ bent() {
 	"$PY" - "$1" <<-'E'
 	import sys
 	import numpy as np
-	from stream import pack
+	from semot import write
 	header = {"kind": "distributions", "layer": "3", "space": "reference", "d": 2}
 	table = {"token": np.arange(3, dtype="<u4"), "point": np.eye(3, 2).astype("<f4")}
 	features = {"feature": np.array([7], "<u4"), "indptr": np.array([0, 3], "<u4"),
 	            "row": np.arange(3, dtype="<u4"), "weight": np.array([.5, .25, .25], "<f4"),
 	            "mass": np.ones(1), "count": np.array([3], "<u4")}
 	exec(sys.argv[1])
-	sys.stdout.buffer.write(pack(header, [table, features]))
+	write("-", header, [table, features])
 	E
 }
 
@@ -213,8 +213,8 @@ assert np.allclose(dist, result('two')[1], atol=1e-4 * dist.max())"
 	oracle sinkhorn make --features 2 --seed 3 --layer blocks.5 >c
 	cat a b c | sinkhorn >out
 	"$PY" -c "
-from stream import read
-(header, (ids, *_)), = read(open('out', 'rb'))
+from semot import read
+(header, (ids, *_)), = read('out')
 names = ['3'] * 3 + ['4'] * 3 + ['blocks.5'] * 2
 assert ids['row_layer'] == names == ids['col_layer']
 assert ids['row_feature'].tolist() == [0, 1, 2, 0, 1, 2, 0, 1] == ids['col_feature'].tolist()"

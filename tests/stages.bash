@@ -84,12 +84,11 @@ scales() {
 scaled_activations() {
 	stream activations --seed 5 >once
 	"$PY" -c "
-import sys
-from stream import pack, read
-(header, frames), = read(open('once', 'rb'))
+from semot import read, write
+(header, frames), = read('once')
 for f in frames:
     f['value'] = f['value'] * (1 + f['feature']).astype('f4')
-sys.stdout.buffer.write(pack(header, frames))" >scaled
+write('-', header, frames)" >scaled
 }
 
 # ignores_mass COMMAND...: activations that are all times a constant change nothing
@@ -140,11 +139,10 @@ two() {
 # rounding leaves has the same bits in the rows of both
 nears_zero() {
 	"$PY" -c "
-import sys
 import numpy as np, sinkhorn
 rng = np.random.default_rng(0)
 point = np.concatenate([rng.permutation(np.eye(16)) for _ in range(12)]) + 1e-7 * rng.standard_normal((192, 16))
-sys.stdout.buffer.write(sinkhorn.pack(point, np.ones(192), np.arange(192), [16] * 12))" >a
+sinkhorn.write('-', point, np.ones(192), np.arange(192), [16] * 12)" >a
 	"${@:2}" a >whole
 	"${@:2}" --top 12 a >top
 	"${@:2}" --rows 1/1 a >rows

@@ -1,6 +1,5 @@
 # contract: graph supernode --graph - {distances}
 load helper
-export PYTHONPATH=$ROOT/tests/oracle
 
 # graph OPTION...: a small random graph in ./g.json and ./graph, and its distances in ./dist
 graph() {
@@ -344,8 +343,8 @@ print(found["group_name"][found["group"][node]])'
 	supernode --quiet --graph graph dist >out
 	"$PY" - <<-'E'
 	import numpy as np
-	from stream import read
-	(before, frames), (after, more) = read(open("graph", "rb"))[0], read(open("out", "rb"))[0]
+	from semot import read
+	[(before, frames)], [(after, more)] = read("graph"), read("out")
 	assert [entry[0] for entry in after["history"]] == ["make_stream", "toy", "supernode"]
 	assert after["unknown_field"] == before["unknown_field"] and after["metric"] == "toy"
 	for old, new in zip(frames, more):
@@ -369,13 +368,12 @@ print(found["group_name"][found["group"][node]])'
 @test "distances of other layers are refused" {
 	graph
 	"$PY" - <<-'E' >other
-	import sys
 	from attribution import one
-	from stream import pack
+	from semot import write
 	header, frames = one("dist")
 	for side in "row", "col":
 	    frames[0][f"{side}_layer"] = ["blocks." + layer for layer in frames[0][f"{side}_layer"]]
-	sys.stdout.buffer.write(pack(header, frames))
+	write("-", header, frames)
 	E
 	fails 1 supernode --graph graph other
 	[[ $line == *"the graph has feature "*" of layer "*", the distances feature "*" of layer blocks."* ]]
@@ -395,12 +393,12 @@ print(found["group_name"][found["group"][node]])'
 	"$PY" - <<-'E' >long.json
 	import json, sys
 	import numpy as np
-	from stream import pack
+	from semot import write
 	n = 3000
 	nodes = [dict(node_id=f"n{i}", layer="1", feature=i, ctx_idx=0, feature_type="transcoder") for i in range(n)]
 	print(json.dumps(dict(metadata=dict(slug="", scan=""), qParams={}, nodes=nodes, links=[])))
 	ids = {f"{side}_{key}": value for side in ("row", "col") for key, value in (("layer", n * ["1"]), ("feature", np.arange(n, dtype="<u4")))}
-	open("equal", "wb").write(pack(dict(kind="distances", rows=n, cols=n), [ids, dict(row0=0, dist=np.zeros((n, n), "<f4"))], checksum=False))
+	write("equal", dict(kind="distances", rows=n, cols=n), [ids, dict(row0=0, dist=np.zeros((n, n), "<f4"))], checksum=False)
 	E
 	graph2frame long.json | timeout 10 supernode --quiet --acyclic --graph - --groups 7 equal | framecat --header | grep -q '"groups":'
 }
@@ -422,11 +420,11 @@ print(found["group_name"][found["group"][node]])'
 	"$PY" - <<-'E'
 	import numpy as np
 	from attribution import one
-	from stream import pack
+	from semot import write
 	header, (ids, *blocks) = one("dist")
 	for name, less in ("negative", -9), ("zero", 0):
 	    near = [dict(b, dist=np.where(b["dist"] < .5, less, b["dist"]).astype("<f4")) for b in blocks]
-	    open(name, "wb").write(pack(header, [ids, *near], checksum=False))
+	    write(name, header, [ids, *near], checksum=False)
 	E
 	for option in "--to 70%" "--at 0 --linkage average" "--groups 60 --linkage complete" ""; do
 		for d in negative zero; do supernode --quiet --graph graph $option $d | frame2graph >$d.json; done

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 import arrays
-from stream import read
+from semot import read
 
 
 def load_sae(path):
@@ -75,7 +75,7 @@ def kept(tokens, given):
 
 def check(given):
     sae, x = load_sae(given.sae), np.concatenate([arrays.load(spec) for spec in given.hidden.split(",")])
-    (header, frames), = read(open(given.stream, "rb"))
+    (header, frames), = read(given.stream)
     x = x.reshape(-1, x.shape[-1])
     rows = kept(len(x), given)
     assert (header["kind"], header["features"], header["d"], header["tokens"], header["arch"]) == \
@@ -104,7 +104,7 @@ def check(given):
 
 
 def delphi(given):
-    (header, frames), = read(open(given.stream, "rb"))
+    (header, frames), = read(given.stream)
     tokens, found = dense(header, frames)
     files = sorted(glob.glob(f"{given.folder}/*.safetensors"), key=lambda f: int(os.path.basename(f).split("_")[0]))
     wanted = None

@@ -12,7 +12,7 @@ import struct
 
 import numpy as np
 
-from stream import bf16
+from semot import bf16
 
 SAFE = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "U8": "|u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
         "I16": "<i2", "I32": "<i4", "I64": "<i8", "BF16": "<u2"}

@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import make_stream
-import stream
+from semot import objects, read
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "bin"
@@ -70,7 +70,7 @@ def end_marks(out):
         return sum(line.startswith(b'{"end":') for line in out.splitlines())
     marks = 0
     try:
-        for fields, _ in stream.objects(out):
+        for fields, _ in objects(io.BytesIO(out)):
             marks += "end" in fields
     except ValueError:
         pass
@@ -97,7 +97,7 @@ def streams_of(result):
     """What was written as streams, checked; None when it is text."""
     if result.stdout[:1] not in (b"\xc7", b"\xc8", b"\xc9"):
         return None
-    return stream.read(io.BytesIO(result.stdout))
+    return list(read(io.BytesIO(result.stdout)))
 
 
 # -- The rules: each yields what is wrong ---------------------------------------------------------
@@ -152,7 +152,7 @@ def garbage(program):
     noise = np.random.default_rng(0).bytes(10000)
     for what, bad in {"empty input": b"", "noise": noise, "text": b"no stream\n" * 99, "zeros": bytes(9999),
                       "a NumPy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}",
-                      "no header": data[len(next(stream.objects(data))[1]):]}.items():
+                      "no header": data[len(next(objects(io.BytesIO(data)))[1]):]}.items():
         yield from refused(program, program.run(bad), what)
     yield from refused(program, program.run(data + noise), "noise behind a stream", ends=1)
 
@@ -199,7 +199,7 @@ def unknown(program):
     if not out or result.returncode != 0:
         return
     header, frames = out[0]
-    given, given_frames = stream.read(io.BytesIO(data))[0]
+    [(given, given_frames)] = read(io.BytesIO(data))
     if header.get("unknown_field") != given["unknown_field"]:
         yield f"unknown_field became {header.get('unknown_field')}"
     history = header["history"]
@@ -216,7 +216,7 @@ def unknown(program):
 
 def lz4(program):
     """writes the same for plain and for LZ4 input"""
-    plain, packed = (program.run(program.make(lz4_frame=packed)) for packed in (False, True))
+    plain, packed = (program.run(program.make(compress=packed)) for packed in (False, True))
     yield from accepted(packed, "LZ4")
     if plain.stdout != packed.stdout:
         yield "LZ4 input makes another output"
@@ -246,7 +246,7 @@ def stages(program):
 
 
 def tensors(program, data, *options):
-    (header, frames), = stream.read(io.BytesIO(program.run(data, *options).stdout))
+    (header, frames), = read(io.BytesIO(program.run(data, *options).stdout))
     header.pop("history")
     return header, {name: np.concatenate([f[name] for f in frames[1:]]) for name in frames[1] if name != "row0"}
 

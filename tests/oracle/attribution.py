@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from stream import objects, pack
+from semot import objects, write
 
 KINDS = ("cross layer transcoder", "mlp reconstruction error", "embedding", "logit")
 FEATURE, ERROR, EMBEDDING, LOGIT = range(4)
@@ -59,11 +59,10 @@ def distances(graph, seed, skip, forbid, one_way, two_sets):
     if one_way:
         dist += rng.random(dist.shape)
     columns = names[:-1] if two_sets else names
-    sys.stdout.buffer.write(pack(
-        {"kind": "distances", "metric": "toy", "rows": len(names), "cols": len(columns),
-         "history": [["toy", "1", []]]},
-        [{**ids("row", names), **ids("col", columns)}, {"row0": 0, "dist": dist[:, :len(columns)].astype("<f4")}],
-        checksum=False))
+    write("-",
+          {"kind": "distances", "metric": "toy", "rows": len(names), "cols": len(columns), "history": [["toy", "1", []]]},
+          [{**ids("row", names), **ids("col", columns)}, {"row0": 0, "dist": dist[:, :len(columns)].astype("<f4")}],
+          checksum=False)
 
 
 def ids(side, names):
@@ -90,7 +89,7 @@ def load(path, exact=False):
 def one(path):
     """The header and frames of a file with one stream; its checksum is not looked at, which takes long."""
     with open(path, "rb") as file:
-        header, *frames, end = [fields for fields, _ in objects(file.read())]
+        header, *frames, end = [fields for fields, _ in objects(file)]
     assert end["end"] == len(frames)
     return header, frames
 

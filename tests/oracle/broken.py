@@ -2,6 +2,7 @@
 
     broken.py NAME                writes that one to stdout
     broken.py mutate SEED KIND    writes a stream of a kind with a few bytes of its maps changed"""
+import io
 import random
 import struct
 import sys
@@ -10,11 +11,18 @@ import lz4.frame
 import msgpack
 
 import make_stream
-from stream import LZ4, PLAIN, ext, objects, pack
+from semot import LZ4, PLAIN, objects
 
 HEADER = {"semot": 1, "kind": "x"}
 SMALL = msgpack.packb({"a": 1})
 ZEROS = msgpack.packb({"a": ["|u1", [1 << 20], bytes(1 << 20)]})
+
+
+def ext(payload, compress=False):
+    """An ext object of the shortest form."""
+    if compress:
+        payload = lz4.frame.compress(payload, content_checksum=True, store_size=True)
+    return msgpack.packb(msgpack.ExtType(LZ4 if compress else PLAIN, payload))
 
 
 def around(*objects_, header=HEADER, end=None):
@@ -85,7 +93,7 @@ STREAMS = {
     "checksum in words": lambda: around({}, end={"end": 1, "xxh64": "1"}),
     "more in the end": lambda: around({}, end={"end": 1, "more": 1}),
     "frame behind the end": lambda: around() + ext(SMALL),
-    "no checksum": lambda: pack({"kind": "x"}, [{"a": 1}], checksum=False),
+    "no checksum": lambda: around({"a": 1}),
     "history no list": lambda: around(header={**HEADER, "history": 1}),
     # MessagePack
     "nothing": lambda: around(b""),
@@ -138,8 +146,8 @@ def mutate(seed, kind):
     stays right, and there is no checksum to notice it."""
     dice = random.Random(seed)
     payloads = []
-    for _, raw in objects(make_stream.make(kind, frames=1, unknown=True)):
-        payloads.append(bytearray(msgpack.unpackb(raw).data))
+    for _, data in objects(io.BytesIO(make_stream.make(kind, frames=1, unknown=True))):
+        payloads.append(bytearray(msgpack.unpackb(data).data))
     for _ in range(dice.randrange(1, 5)):
         payload = dice.choice(payloads[:-1])
         place = min(dice.randrange(len(payload)), dice.randrange(400), len(payload) - 1)

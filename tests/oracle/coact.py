@@ -8,14 +8,14 @@ import sys
 import numpy as np
 
 from act_dump import dense
-from stream import pack, read
+from semot import read, write
 
 FEATURES = 30
 
 
 def matrix(path):
     """(tokens, features), those of later streams behind."""
-    return np.hstack([dense(*stream)[1].astype("f8") for stream in read(open(path, "rb"))])
+    return np.hstack([dense(*stream)[1].astype("f8") for stream in read(path)])
 
 
 def pearson(x, y):
@@ -39,7 +39,7 @@ def joint(x, y):
 
 
 def check(metric, path, *sides):
-    (header, (ids, *blocks)), = read(open(path, "rb"))
+    (header, (ids, *blocks)), = read(path)
     x, y = matrix(sides[0]), matrix(sides[-1])
     found = np.concatenate([b["dist"] for b in blocks])
     wanted = 1 - globals()[metric](x, y)
@@ -70,8 +70,7 @@ def make(path, tokens, seed, *sorts):
         frames.append({"token": 3 * np.arange(i, i + len(part), dtype="<u4"), "feature": feature.astype("<u4"),
                        "indptr": np.concatenate([[0], np.cumsum((part != 0).sum(1))]).astype("<u4"),
                        "value": part[row, feature]})
-    with open(path, "wb") as file:
-        file.write(pack({"kind": "activations", "layer": path, "features": FEATURES, "tokens": n, "history": []}, frames))
+    write(path, {"kind": "activations", "layer": path, "features": FEATURES, "tokens": n, "history": []}, frames)
 
 
 if __name__ == "__main__":

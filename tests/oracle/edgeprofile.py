@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from stream import read
+from semot import read
 
 FEATURE = 0
 
@@ -50,9 +50,7 @@ def expected(nodes, links, position, layer):
 
 
 def streams(graphs, distances):
-    graphs, distances = read(open(graphs, "rb")), read(open(distances, "rb"))
-    assert len(graphs) == len(distances)
-    return zip(graphs, distances)
+    return zip(read(graphs), read(distances), strict=True)
 
 
 def check(graphs, distances, position=".3", layer="0"):
@@ -72,7 +70,7 @@ def check(graphs, distances, position=".3", layer="0"):
 
 
 def by_node(path):
-    (_, (ids, *blocks)), = read(open(path, "rb"))
+    (_, (ids, *blocks)), = read(path)
     order = np.argsort(ids["row_node"])
     return sorted(ids["row_node"]), np.concatenate([b["dist"] for b in blocks])[np.ix_(order, order)]
 

@@ -12,12 +12,12 @@ import sys
 import numpy as np
 
 import sinkhorn
-import stream
+from semot import read
 
 
 def matrices(path, *names):
     """The header and whole matrices, each entry at its column, NaN where --top left it out."""
-    (header, (_, *blocks)), = stream.read(open(path, "rb"))
+    (header, (_, *blocks)), = read(path)
     found = [np.full((header["rows"], header["cols"]), np.nan, "f4") for _ in names]
     for block in blocks:
         rows = block["row0"] + np.arange(len(block["dist"]))[:, None]
@@ -74,8 +74,7 @@ def check_triangle(out):
 
 
 def one_feature(path, point, weight, **header):
-    with open(path, "wb") as file:
-        file.write(sinkhorn.pack(point, weight, np.arange(len(point)), [len(point)], **header))
+    sinkhorn.write(path, point, weight, np.arange(len(point)), [len(point)], **header)
 
 
 def unary(x):

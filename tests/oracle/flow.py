@@ -8,11 +8,10 @@
     flow.py composed OUT IN FROM TO LAYER...    or the composed matching"""
 import argparse
 import itertools
-import sys
 
 import numpy as np
 
-from stream import pack, read
+from semot import read, write
 
 DICTIONARY = 50
 
@@ -34,7 +33,7 @@ def matching(rng, ids, a, b, share, nearest, certified, silent):
             "free_col_feature": ids[b][col], "row_dual": rng.random(n), "col_dual": rng.random(m)}
     header = {"kind": "matching", "method": "nearest" if nearest else "assignment", "rows": n, "cols": m,
               "matched": len(pairs["row"]), "total": float(pairs["cost"].sum()), "metric": "toy"}
-    return pack(header, [pairs] if silent else [pairs, rest])
+    return header, [pairs] if silent else [pairs, rest]
 
 
 def make(layers, share, direct, nearest, certified, silent, seed):
@@ -45,7 +44,7 @@ def make(layers, share, direct, nearest, certified, silent, seed):
         jobs += [(a, b, True) for a, b in itertools.permutations(layers, 2)]
     out = [matching(rng, ids, a, b, share, kind, certified, silent) for a, b, kind in jobs]
     for i in rng.permutation(len(out)):
-        sys.stdout.buffer.write(out[i])
+        write("-", *out[i])
 
 
 class Given:
@@ -53,7 +52,7 @@ class Given:
 
     def __init__(self, path):
         self.one, self.near, self.links, self.named, self.certified = {}, {}, {}, {}, False
-        for header, frames in read(open(path, "rb")):
+        for header, frames in read(path):
             pairs, rest = frames[0], frames[1] if len(frames) > 1 else {}
             a, b = pairs["row_layer"][0], pairs["col_layer"][0]
             p = np.zeros((DICTIONARY, DICTIONARY), int)
@@ -154,7 +153,7 @@ def check_merges(frame, given, layers):
 
 
 def check(out, given, layers):
-    (header, frames), = read(open(out, "rb"))
+    (header, frames), = read(out)
     assert header["kind"] == "flow" and not {"rows", "matched", "method"} & set(header), header
     check_layers(frames[0], given, layers)
     check_pairs(frames[1], given, layers)
@@ -165,7 +164,7 @@ def check(out, given, layers):
 
 
 def check_composed(out, given, a, b, layers):
-    (header, (pairs, rest)), = read(open(out, "rb"))
+    (header, (pairs, rest)), = read(out)
     named, matrix = sorted(given.named[a]), np.zeros((DICTIONARY, DICTIONARY), int)
     matrix[pairs["row_feature"], pairs["col_feature"]] = 1
     assert np.array_equal(matrix[named], given.composed(layers, a, b)) and matrix.sum() == len(pairs["cost"])

@@ -2,12 +2,11 @@
 functions."""
 import argparse
 import json
-import sys
 
 import numpy as np
 
 from attribution import EMBEDDING, ERROR, FEATURE, KINDS, LOGIT, one
-from stream import pack
+from semot import write
 
 OTHER = 4
 
@@ -40,7 +39,7 @@ def random(seed, features, dyadic, cyclic, other):
             nodes[k]["token_prob"] = float(chances[i - n])
     missing = np.full(n, np.nan, "<f4")
     document = {"metadata": {"slug": "toy", "scan": "toy"}, "qParams": {}, "nodes": [], "links": []}
-    sys.stdout.buffer.write(pack({"kind": "graph", "slug": "toy", "history": [["toy", "1", []]]}, [
+    write("-", {"kind": "graph", "slug": "toy", "history": [["toy", "1", []]]}, [
         {"node_id": [x["node_id"] for x in nodes], "js_node_id": [x["jsNodeId"] for x in nodes],
          "layer": [x["layer"] for x in nodes], "feature": np.array([x["feature"] for x in nodes], "<u8"),
          "ctx_idx": np.zeros(n, "<i4"), "type": np.array([types[i] for i in place], "|u1"), "influence": missing,
@@ -48,7 +47,7 @@ def random(seed, features, dyadic, cyclic, other):
          "mine": np.arange(2 * n, dtype="<u4").reshape(n, 2), "names": [f"mine {i}" for i in range(n)]},
         {"source": np.array([number[s] for s, _ in links], "<u4"),
          "target": np.array([number[t] for _, t in links], "<u4"), "weight": weight.astype("<f4"), "weight_exact": weight, "mine": np.arange(len(links), dtype="<u4")},
-        {"json": json.dumps(document)}], checksum=False))
+        {"json": json.dumps(document)}], checksum=False)
 
 
 def logit_weights(nodes):

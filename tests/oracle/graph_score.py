@@ -2,14 +2,13 @@
 functions."""
 import argparse
 import json
-import sys
 from collections import Counter
 
 import numpy as np
 
 from attribution import EMBEDDING, ERROR, FEATURE, LOGIT, load, one
 from graph_prune import influence, logit_weights, matrix, normalized
-from stream import pack
+from semot import write
 
 
 def group(path, seed, groups, every):
@@ -22,10 +21,10 @@ def group(path, seed, groups, every):
     used, number = np.unique(label[label >= 0], return_inverse=True)
     label[label >= 0] = number
     none = np.zeros(0)
-    sys.stdout.buffer.write(pack(header, frames[:3] + [{
+    write("-", header, frames[:3] + [{
         "group": label.astype("<i4"), "group_name": [f"group {i}" for i in used],
         "group_link_source": none.astype("<u4"), "group_link_target": none.astype("<u4"),
-        "group_link_weight": none.astype("<f4"), "group_link_abs": none.astype("<f4")}], checksum=False))
+        "group_link_weight": none.astype("<f4"), "group_link_abs": none.astype("<f4")}], checksum=False)
 
 
 def listed(nodes, supernodes, least=1):

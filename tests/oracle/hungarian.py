@@ -14,7 +14,7 @@ import sys
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from stream import pack, read
+from semot import read, write
 
 NONE = 2**32 - 1
 
@@ -65,7 +65,7 @@ def heavy(rng, n, m):
 KINDS = {make.__name__: make for make in (uniform, integers, equal, near, additive, forbidden, signed, geometric, heavy)}
 
 
-def distances(cost, error=None, top=None, **header):
+def write_distances(path, cost, error=None, top=None, **header):
     n, m = cost.shape
     block = {"dist": cost.astype("<f4")} | ({} if error is None else {"error": error.astype("<f4")})
     if top:
@@ -74,8 +74,8 @@ def distances(cost, error=None, top=None, **header):
         header["top"] = near.shape[1]
     ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4") + 100,
            "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4") + 200}
-    return pack({"kind": "distances", "rows": n, "cols": m, **header, "history": [["oracle", "1", []]]},
-                [ids, {"row0": 0, **block}], checksum=cost.size < 1e5)
+    write(path, {"kind": "distances", "rows": n, "cols": m, **header, "history": [["oracle", "1", []]]},
+          [ids, {"row0": 0, **block}], checksum=cost.size < 1e5)
 
 
 def errors(rng, cost):
@@ -91,7 +91,7 @@ def make(given):
         n, m = (rng.integers(1, 41) if k is None else k for k in (given.rows, given.cols))
         cost = KINDS[given.kind](rng, n, m)
         cost = cost.T if given.transpose else cost
-        sys.stdout.buffer.write(distances(cost, errors(rng, cost) if given.errors else None, given.top))
+        write_distances("-", cost, errors(rng, cost) if given.errors else None, given.top)
 
 
 def published(given):
@@ -99,20 +99,18 @@ def published(given):
     for problem in json.load(open(f"{folder}/golden.json"))["assignment"]:
         cost = np.load(f"{folder}/{problem['file']}") if "file" in problem else problem["cost"]
         cost = np.array(cost, float)
-        sys.stdout.buffer.write(distances(np.where(np.isnan(cost), np.inf, cost), optimum=problem["optimum"]))
+        write_distances("-", np.where(np.isnan(cost), np.inf, cost), optimum=problem["optimum"])
     for name, optimum in ("orlib_assign100.txt", 305), ("orlib_assign500.txt", 991):
         numbers = np.array(open(f"{folder}/{name}").read().split(), float)
         n = int(numbers[0])
-        sys.stdout.buffer.write(distances(numbers[1:].reshape(n, n), optimum=optimum))
+        write_distances("-", numbers[1:].reshape(n, n), optimum=optimum)
     cost = np.loadtxt(gzip.open(f"{folder}/cost_eps.csv.gz"), delimiter=",")
-    sys.stdout.buffer.write(distances(cost, optimum=224.8899507294651))
+    write_distances("-", cost, optimum=224.8899507294651)
 
 
 def pairs_of(out, expected):
     """OUT's and IN's streams side by side: header, frames, the matrix, and each row's column or NONE."""
-    streams, given = read(open(out, "rb")), read(open(expected, "rb"))
-    assert len(streams) == len(given), f"{len(streams)} streams, not {len(given)}"
-    for (header, frames), (before, (_, *blocks)) in zip(streams, given):
+    for (header, frames), (before, (_, *blocks)) in zip(read(out), read(expected), strict=True):
         cost = np.concatenate([b["dist"] for b in blocks]) if blocks else np.zeros((before["rows"], before["cols"]))
         assert (np.diff(frames[0]["row"].astype(int)) > 0).all(), "rows out of order"
         col = np.full(len(cost), NONE, "u4")
@@ -230,8 +228,8 @@ def verdict(row, j, all_given):
 
 def verdicts(given):
     found = 0, 0
-    for i, ((header, frames), (before, (ids, block))) in enumerate(zip(read(open(given.out, "rb")),
-                                                                       read(open(given.expected, "rb")))):
+    for i, ((header, frames), (before, (ids, block))) in enumerate(zip(
+            read(given.out), read(given.expected), strict=True)):
         match, shape = frames[0], block["dist"].shape
         dist = block["dist"].astype(float) * (-1 if "--maximize" in header["history"][-1][2] else 1)
         col = block["col"] if "col" in block else np.broadcast_to(np.arange(shape[1]), shape)

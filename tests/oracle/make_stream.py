@@ -1,11 +1,12 @@
 """Writes a small random stream of a kind to stdout."""
 import argparse
+import io
 import json
 import sys
 
 import numpy as np
 
-from stream import pack
+from semot import write
 
 FEATURES, TOKENS, D = 12, 60, 6
 
@@ -120,7 +121,7 @@ def graph(rng, frames):
 KINDS = {make.__name__: make for make in (activations, distributions, distances, matching, graph)}
 
 
-def make(kind, frames=2, seed=0, empty=False, unknown=False, lz4_frame=False, **fields):
+def make(kind, frames=2, seed=0, empty=False, unknown=False, compress=False, **fields):
     header, body = KINDS[kind](np.random.default_rng(seed), frames)
     header = {"kind": kind, **header, **fields, "history": [["make_stream", "1", [kind]]]}
     if empty:
@@ -132,7 +133,14 @@ def make(kind, frames=2, seed=0, empty=False, unknown=False, lz4_frame=False, **
             fields["unknown_tensor"] = np.arange(2**63, 2**63 + 6, dtype="<u8").reshape(3, 2)
             fields["unknown_list"] = ["x", "y\tz", ""]
             fields["unknown_value"] = [1, {"k": None}]
-    return pack(header, body, lz4_frame)
+    return packed(header, body, compress=compress)
+
+
+def packed(header, frames, **how):
+    """The bytes of a stream."""
+    file = io.BytesIO()
+    write(file, header, frames, **how)
+    return file.getvalue()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import arrays
 from act_dump import dense, load_sae
 from coact import joint, pearson
 from sampling import uniform
-from stream import pack, read
+from semot import read, write
 
 BLOCK, SHUFFLES = 256, 4
 
@@ -21,7 +21,7 @@ BLOCK, SHUFFLES = 256, 4
 class Side:
     """All features of a file of activations, by (layer, feature)."""
     def __init__(self, path):
-        streams = read(open(path, "rb"))
+        streams = list(read(path))
         self.names = [(header["layer"], i) for header, _ in streams for i in range(header["features"])]
         self.place = {name: i for i, name in enumerate(self.names)}
         self.tokens, self.x = dense(*streams[0])[0], np.hstack([dense(*stream)[1].astype("f8") for stream in streams])
@@ -126,9 +126,7 @@ def wanted(header, frames, given):
 
 
 def check(given):
-    found, matchings = read(open(given.scores, "rb")), read(open(given.matching, "rb"))
-    assert len(found) == len(matchings)
-    for (header, (table, pairs)), matching in zip(found, matchings):
+    for (header, (table, pairs)), matching in zip(read(given.scores), read(given.matching), strict=True):
         scores, each = wanted(*matching, given)
         assert header["kind"] == "scores" and table["score"] == list(scores), (table["score"], list(scores))
         for i, (name, numbers) in enumerate(scores.items()):
@@ -158,8 +156,7 @@ def make(given):
         frames[0].update(error=rng.random(n).astype("<f4"), certified=(rng.random(n) < .4).astype("|u1"))
     if given.free:
         frames.append({**ids("free_row", rows, row[n:]), **ids("free_col", cols, free_col)})
-    with open(given.file, "wb") as file:
-        file.write(pack(header, frames))
+    write(given.file, header, frames)
 
 
 def main():

@@ -3,9 +3,9 @@ import sys
 
 import numpy as np
 
-from stream import read
+from semot import read
 
-(header, (ids, *blocks)), (less, (names, *near)) = (read(open(path, "rb"))[0] for path in sys.argv[1:3])
+[(header, (ids, *blocks))], [(less, (names, *near))] = map(read, sys.argv[1:3])
 whole, k = np.concatenate([b["dist"] for b in blocks]), min(int(sys.argv[3]), header["cols"])
 assert less["top"] == k and (less["rows"], less["cols"]) == whole.shape, less
 assert all(np.array_equal(ids[name], names[name]) for name in ids)

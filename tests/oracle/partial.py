@@ -16,8 +16,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from hungarian import KINDS, distances
-from stream import pack, read
+from hungarian import KINDS, write_distances
+from semot import read, write
 
 
 def dense(frames):
@@ -47,12 +47,12 @@ def small(out):
             if trial % 2:
                 cost[rng.random(cost.shape) < rng.random()] = np.inf
             best = brute(cost)
-            (some if best < np.inf else none).write(distances(cost, best=float(best) if best < np.inf else 0.0))
+            write_distances(some if best < np.inf else none, cost, best=float(best) if best < np.inf else 0.0)
 
 
 def solved(matched, problems):
     count = 0
-    for (out, frames), (before, given) in zip(read(open(matched, "rb")), read(open(problems, "rb")), strict=True):
+    for (out, frames), (before, given) in zip(read(matched), read(problems), strict=True):
         cost, count = dense(given), count + 1
         close = dict(rtol=1e-9, atol=1e-9 * np.abs(cost[np.isfinite(cost)]).max())
         assert out["matched"] == min(cost.shape), out
@@ -78,11 +78,11 @@ def nearest(whole, top):
             ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4"),
                    "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4")}
             header = {"kind": "distances", "rows": int(n), "cols": int(m), "metric": kind}
-            every.write(pack(header, [ids, {"row0": 0, "dist": cost}]))
+            write(every, header, [ids, {"row0": 0, "dist": cost}])
             half = n // 2
             blocks = [{"row0": int(i), "col": at[i:j], "dist": np.take_along_axis(cost, at, 1)[i:j]}
                       for i, j in ((0, half), (half, n)) if j > i]
-            some.write(pack({**header, "top": k}, [ids, *blocks]))
+            write(some, {**header, "top": k}, [ids, *blocks])
 
 
 def blocks(n, m):
@@ -92,9 +92,9 @@ def blocks(n, m):
     a, b = rng.standard_normal((n, 1, 8)), rng.standard_normal((m, 8))
     ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4"),
            "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4")}
-    sys.stdout.buffer.write(pack({"kind": "distances", "rows": n, "cols": m},
-                                 [ids, *({"row0": i, "dist": np.sqrt(((a[i:i + 64] - b) ** 2).sum(2)).astype("<f4")}
-                                         for i in range(0, n, 64))], checksum=False))
+    write("-", {"kind": "distances", "rows": n, "cols": m},
+          [ids, *({"row0": i, "dist": np.sqrt(((a[i:i + 64] - b) ** 2).sum(2)).astype("<f4")}
+                  for i in range(0, n, 64))], checksum=False)
 
 
 def best_of_given(cost):
@@ -107,7 +107,7 @@ def best_of_given(cost):
 
 def given(matched, top, whole):
     proved = 0
-    for (out, (pairs, rest)), (_, some), (_, every) in zip(*(read(open(f, "rb")) for f in (matched, top, whole)), strict=True):
+    for (out, (pairs, rest)), (_, some), (_, every) in zip(*map(read, (matched, top, whole)), strict=True):
         cost = dense(every)
         at = np.concatenate([f["col"] for f in some[1:]])
         k, scale = at.shape[1], 1e-6 * (1 + np.abs(cost).max())
@@ -144,7 +144,7 @@ def given(matched, top, whole):
 
 
 def complete(matched, whole):
-    for (out, (pairs, rest)), (before, (plain, _)) in zip(*(read(open(f, "rb")) for f in (matched, whole)), strict=True):
+    for (out, (pairs, rest)), (before, (plain, _)) in zip(*map(read, (matched, whole)), strict=True):
         assert out["matched"] == before["matched"] and out.get("open", 0) == 0
         assert np.isclose(out["total"], before["total"], 1e-6, 0), (out["total"], before["total"])
         margin = dict(zip(zip(plain["row"], plain["col"]), plain["margin"]))

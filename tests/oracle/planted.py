@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-import stream
+from semot import read
 
 DIMS, SHARE = 32, 0.01          # of the space; of the tokens on which a feature fires
 
@@ -49,9 +49,9 @@ def make(folder, features, tokens, noises, seed):
     return order
 
 
-def recovered(order, data):
+def recovered(order, matching):
     """Of a matching of a and b: which pairs are right, which are certified, and margins in errors."""
-    (_, (pairs, *_)), = stream.read(data)
+    (_, (pairs, *_)), = read(matching)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = pairs["margin"] / pairs["error"]
     return order[pairs["col_feature"]] == pairs["row_feature"], pairs["certified"] == 1, ratio
@@ -75,7 +75,7 @@ def main():
         return
     order, wrong = np.load(f"{args.folder}/order.npy"), 0
     for path in args.streams:
-        right, sure, _ = recovered(order, open(path, "rb"))
+        right, sure, _ = recovered(order, path)
         print(f"{path}: {right.sum() / len(order):.3f} recovered, {sure.sum() / len(order):.3f} certified, "
               f"{(sure & ~right).sum()} wrongly")
         wrong += (sure & ~right).sum()

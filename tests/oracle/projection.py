@@ -14,11 +14,11 @@ import sys
 import numpy as np
 
 from act_dump import load_sae
-from stream import read
+from semot import read
 
 
 def table(path):
-    frames = read(open(path, "rb"))[0][1]
+    [(header, frames)] = read(path)
     return (np.concatenate([f["token"] for f in frames if "token" in f]),
             np.concatenate([f["point"] for f in frames if "point" in f]).astype("f8"))
 
@@ -84,7 +84,7 @@ def unit(points, before):
 
 
 def matrix(path):
-    ids, *blocks = read(open(path, "rb"))[0][1]
+    [(header, (ids, *blocks))] = read(path)
     return ids["row_feature"], ids["col_feature"], np.concatenate([b["dist"] for b in blocks]).astype("f8")
 
 

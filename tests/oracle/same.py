@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from stream import read
+from semot import read
 
 
 def differences(a, b, ignore, near):
@@ -41,6 +41,6 @@ if __name__ == "__main__":
     arguments.add_argument("ignore", nargs="*")
     arguments.add_argument("--near", type=float)
     given = arguments.parse_args()
-    a, b = (read(open(path, "rb")) for path in (given.a, given.b))
+    a, b = list(read(given.a)), list(read(given.b))
     found = list(differences(a, b, given.ignore + ["history"], given.near))
     sys.exit("\n".join(found[:20]) or 0)

@@ -4,11 +4,11 @@
     sampling.py unbiased ACTIVATIONS < distributions of 200 seeds, one after another"""
 import argparse
 import math
-import sys
 
 import numpy as np
 
-from stream import read, xxh64
+from semot import read
+from xxhash import xxh64
 
 MASK = 2**64 - 1
 
@@ -25,7 +25,7 @@ def uniform(seed, salt, token):
 
 
 def salt_of(how, layer, feature):
-    return (xxh64(layer.encode()) + feature + 1) & MASK if how == "random" else 0
+    return (xxh64(layer.encode()).intdigest() + feature + 1) & MASK if how == "random" else 0
 
 
 def firings(frames):
@@ -69,8 +69,8 @@ def samples(frames):
 
 
 def check(args):
-    fired = firings(read(open(args.files[0], "rb"))[0][1])
-    header, frames = read(open(args.files[1], "rb"))[0]
+    [(_, given)], [(header, frames)] = map(read, args.files)
+    fired = firings(given)
     table, found = samples(frames)
     wanted = {i: f for i, f in fired.items() if len(f) >= args.min_count}
     assert sorted(found) == list(found) == sorted(wanted), (sorted(found), sorted(wanted))
@@ -86,9 +86,10 @@ def check(args):
 
 def unbiased(args):
     """The mean over seeds of sum_t x(t) a(t) / P(t), with any x, is sum_t x(t) a(t) of all tokens."""
-    fired = firings(read(open(args.files[0], "rb"))[0][1])
+    [(_, given)] = read(args.files[0])
+    fired = firings(given)
     estimates = {}
-    for header, frames in read(sys.stdin.buffer):
+    for header, frames in read("-"):
         for i, (weights, *_) in list(samples(frames)[1].items())[:15]:
             expected = sample(fired[i], header["support"], header["seed"], header["select"],
                               salt_of(header["select"], header["layer"], i))

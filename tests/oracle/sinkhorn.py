@@ -16,7 +16,8 @@ import warnings
 
 import numpy as np
 
-import stream
+import semot
+from semot import read
 
 SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared", "twins")
 
@@ -25,7 +26,7 @@ def csr(counts):
     return np.concatenate([[0], np.cumsum(counts)])
 
 
-def pack(point, weight, row, counts, first_token=0, **header):
+def write(path, point, weight, row, counts, first_token=0, **header):
     """A stream of distributions; weights need not be normalised."""
     indptr = csr(counts)
     sums = np.add.reduceat(weight, indptr[:-1]) if len(counts) else []
@@ -35,7 +36,7 @@ def pack(point, weight, row, counts, first_token=0, **header):
                 "row": row.astype("<u4"), "weight": (weight / np.repeat(sums, counts)).astype("<f4"),
                 "mass": np.ones(len(counts)), "count": np.asarray(counts, "<u4")}
     table = {"token": first_token + np.arange(len(point), dtype="<u4"), "point": point.astype("<f4")}
-    return stream.pack(head, [table, features], checksum=point.size < 1e5)
+    semot.write(path, head, [table, features], checksum=point.size < 1e5)
 
 
 def make(given):
@@ -68,7 +69,7 @@ def make(given):
         own = np.concatenate([np.full(n, i % 2 > 0) for i, n in enumerate(counts)])
         row, weight = np.concatenate([row, again + own * total]), np.concatenate([weight, weight[again]])
         point, counts = np.concatenate([point, point]), np.concatenate([counts, counts])
-    sys.stdout.buffer.write(pack(given.scale * point, weight, row, counts, layer=given.layer, space=given.space))
+    write("-", given.scale * point, weight, row, counts, layer=given.layer, space=given.space)
 
 
 def make_known(given):
@@ -77,14 +78,13 @@ def make_known(given):
         counts = [len(p[values]) for p in problems]
         point = np.concatenate([p[values] for p in problems])[:, None]
         weight = np.concatenate([p[weights] or np.ones(len(p[values])) for p in problems]).astype(float)
-        with open(path, "wb") as file:
-            file.write(pack(point, weight, np.arange(len(point)), counts, w1=[p["w1"] for p in problems]))
+        write(path, point, weight, np.arange(len(point)), counts, w1=[p["w1"] for p in problems])
 
 
 def sampled(path):
     """The features of a file: (weights, points, tokens) each, in float64, without zero weights."""
     found = []
-    for _, frames in stream.read(open(path, "rb")):
+    for _, frames in read(path):
         point, token = (np.concatenate([f[name] for f in frames if name in f]) for name in ("point", "token"))
         for f in frames:
             for begin, end in zip(f.get("indptr", ()), f.get("indptr", ())[1:]):
@@ -101,7 +101,7 @@ def distributions(path):
 
 def result(path):
     """The header, and dist, iters and residual as whole matrices."""
-    (header, frames), = stream.read(open(path, "rb"))
+    (header, frames), = read(path)
     whole = [np.concatenate([f[name] for f in frames[1:]]) if len(frames) > 1
              else np.zeros((header["rows"], header["cols"])) for name in ("dist", "iters", "residual")]
     return (header, *whole)
@@ -190,8 +190,8 @@ def check_exact(given):
 
 def check_known(given):
     header, dist, _, _ = result(given.out)
-    known = stream.read(open(given.a, "rb"))[0][0]["w1"]
-    for i, w1 in enumerate(known):
+    [(known, _)] = read(given.a)
+    for i, w1 in enumerate(known["w1"]):
         if not abs(dist[i, i] - w1) <= given.near:
             yield f"{i}: {dist[i, i]}, not {w1}"
 

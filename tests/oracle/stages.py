@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.spatial.distance import cdist
 
+import semot
 import sinkhorn
-import stream
 
 MASK = (1 << 64) - 1
 
@@ -38,7 +38,7 @@ def cases(folder):
 
 def tensors(path):
     """The header, and all tensors of the blocks as whole matrices."""
-    (header, frames), = stream.read(open(path, "rb"))
+    (header, frames), = semot.read(path)
     blocks = frames[1:]
     return header, {name: np.concatenate([f[name] for f in blocks]) for name in blocks[0] if name != "row0"} if blocks else {}
 
@@ -206,8 +206,7 @@ def resampled(folder, n=60, points=64, d=3):
     weight = rng.exponential(1, n * points)
     for name, b, first in ("own", apart, n * points), ("shared", a * 1.5 + [1, 0, 0], 0):
         for side, point, token in ("a", a, 0), ("b", b, first):
-            with open(f"{folder}/{name}.{side}", "wb") as file:
-                file.write(sinkhorn.pack(point, weight, np.arange(n * points), [points] * n, first_token=token))
+            sinkhorn.write(f"{folder}/{name}.{side}", point, weight, np.arange(n * points), [points] * n, token)
 
 
 def check_deviations(outs):

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 
 from attribution import FEATURE, dialect, flows, links, one, units
-from stream import pack, read
+from semot import read, write
 
 
 def partition(labels):
@@ -32,7 +32,7 @@ def spread(dist):
 
 def square(nodes, candidates, path):
     """Distances of the candidates: infinite where they have none; and which have."""
-    ids, *blocks = read(open(path, "rb"))[0][1]
+    [(header, (ids, *blocks))] = read(path)
     names = ids["row_node"] if "row_node" in ids else zip(ids["row_layer"], ids["row_feature"].tolist())
     row = {name: i for i, name in enumerate(names)}
     dist = np.concatenate([block["dist"] for block in blocks]).astype(float)
@@ -127,8 +127,8 @@ def mixed(graph, path):
         ids[f"{side}_layer"] = [nodes["layer"][i] for i in candidates]
         ids[f"{side}_feature"] = nodes["feature"][candidates].astype("<u4")
         ids[f"{side}_node"] = [nodes["node_id"][i] for i in candidates]
-    sys.stdout.buffer.write(pack({"kind": "distances", "slug": header["slug"], "rows": len(dist), "cols": len(dist),
-                                  "history": []}, [ids, {"row0": 0, "dist": dist.astype("<f4")}], checksum=False))
+    write("-", {"kind": "distances", "slug": header["slug"], "rows": len(dist), "cols": len(dist), "history": []},
+          [ids, {"row0": 0, "dist": dist.astype("<f4")}], checksum=False)
 
 
 if __name__ == "__main__":

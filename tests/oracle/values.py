@@ -9,7 +9,7 @@ import sys
 import msgpack
 import numpy as np
 
-import stream
+from semot import read, write
 
 WHOLE = [0, 1, -1, 127, 128, -32, -33, -128, -129, 255, 256, 65535, 65536, 2**31, -2**31, 2**32 - 1, 2**32,
          2**53 + 1, 2**63 - 1, -2**63, 2**63, 2**64 - 1]
@@ -49,11 +49,11 @@ def value(dice, depth=0):
     return [value(dice, depth + 1) for _ in range(dice.randrange(5))]
 
 
-def make(seed, lz4_frame=False):
+def make(seed, compress):
     dice = random.Random(seed)
     names = [text for text in TEXT if "\0" not in text] + ["kind", "seven..", "eight..."]
     frames = [{dice.choice(names): value(dice) for _ in range(dice.randrange(9))} for _ in range(1 + dice.randrange(4))]
-    return stream.pack({**frames[0], "history": [["a", "1", ["--b", "c d"]]]}, frames[1:], lz4_frame)
+    write("-", {**frames[0], "history": [["a", "1", ["--b", "c d"]]]}, frames[1:], compress)
 
 
 def canonical(x):
@@ -67,14 +67,13 @@ def canonical(x):
 
 
 def contents(name):
-    with open(name, "rb") as file:
-        return [[{key: canonical(x) for key, x in fields.items()} for fields in (header, *frames)]
-                for header, frames in stream.read(file)]
+    return [[{key: canonical(x) for key, x in fields.items()} for fields in (header, *frames)]
+            for header, frames in read(name)]
 
 
 def main():
     if sys.argv[1] == "make":
-        sys.stdout.buffer.write(make(int(sys.argv[2]), "--lz4" in sys.argv))
+        make(int(sys.argv[2]), "--lz4" in sys.argv)
         return
     a, b = (contents(name) for name in sys.argv[2:])
     if a != b:
