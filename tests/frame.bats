@@ -192,3 +192,50 @@ write("-", {}, [{"a": numpy.zeros(1 << 20, "|u1")}] * 150, checksum=False)' >s
 	sed -n '/^\.Sh EXAMPLE/,/^\.Sh READING/p' "$ROOT/man/frame.5" | sed -n 's/^\([0-9a-f ]*\)  [ ]*[^ ].*/\1/p' | tr -d ' \n' >hex
 	"$PY" -c 'assert bytes.fromhex(open("hex").read()) == open("s", "rb").read()'
 }
+
+@test "the bytes of version 1 are those that the programs make today" {
+	golden=$ROOT/tests/golden/v1
+	frame2json "$golden.frame" >lines
+	json2frame "$golden.jsonl" >plain
+	head -c "$(stat -c %s plain)" "$golden.frame" | cmp - plain
+	head -n "$(wc -l <"$golden.jsonl")" lines | cmp - "$golden.jsonl"
+	# the last stream stands there again, as LZ4, whose bytes are free to change
+	json2frame lines >twice
+	framecat "$golden.frame" | cmp - twice
+	framecat "$golden.frame" | framecat --compress | framecat | cmp - twice
+	tail -c "+$(($(stat -c %s plain) + 1))" "$golden.frame" >packed
+	[ "$(head -c 10 packed | tail -c 5 | od -An -tx1)" = " 02 04 22 4d 18" ]
+	[ "$(stat -c %s packed)" -lt "$(framecat packed | wc -c)" ]
+}
+
+@test "streams of version 1 are what Python and the programs read" {
+	"$PY" - "$ROOT/tests/golden/v1" <<-'END'
+	import json, sys
+	import numpy as np
+	from semot import DTYPES, read, write
+	numbers = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+	lines, found, seen = [json.loads(line) for line in open(sys.argv[1] + ".jsonl")], [], set()
+	for header, frames in read(sys.argv[1] + ".frame"):
+	    found += [header, *frames, {"end": len(frames)}]
+	    write(header["kind"], header, frames)
+	for fields, expected in zip(found, lines + lines[-3:], strict=True):
+	    assert list(fields) == list(expected)
+	    for name, value in expected.items():
+	        if isinstance(value, list) and len(value) == 3 and value[0] in DTYPES + ["bf16"]:
+	            seen.add(value[0])
+	            numpys = value[0].replace("bf16", "<f4")
+	            x = np.array([numbers.get(x, x) for x in value[2]], numpys)
+	            if value[0] == "bf16":				# of which JSON has four digits
+	                x = ((x.view("<u4") + 0x8000) >> 16 << 16).view("<f4")
+	            assert fields[name].dtype == numpys and fields[name].shape == tuple(value[1]), name
+	            assert fields[name].tobytes() == x.tobytes(), name
+	        elif "$" not in str(value):
+	            assert fields[name] == value, name
+	assert seen == {*DTYPES, "bf16"}
+	END
+	featdist --quiet --min-count 1 activations | centroid | hungarian | framecat --check
+	centroid distributions | framecat --check
+	[ "$(hungarian distances | frame2tsv --columns cost | head -n 3)" = $'cost\n0.25\n0.125' ]
+	[ "$(frame2tsv --columns col_feature matching)" = $'col_feature\n0\n2' ]
+	frame2graph graph | "$PY" -c 'import json, sys; assert len(json.load(sys.stdin)["nodes"]) == 2'
+}
