@@ -124,6 +124,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	install -m 644 examples/semot.py $(DESTDIR)$(PREFIX)/share/semot
 	for page in $(PAGES); do install -D -m 644 $$page \
 		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 

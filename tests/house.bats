@@ -1,6 +1,6 @@
 load helper
 
-@test "make install puts programs, pages and pipelines in place, and uninstall takes them away" {
+@test "make install puts programs, pages, pipelines and semot.py in place, and uninstall takes them away" {
 	[ "$BUILD" = "$ROOT/build" ] || skip "what is installed is the plain build"
 	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
 	for source in "$ROOT"/filters/*.c; do
@@ -11,6 +11,10 @@ load helper
 	[ -f root/usr/share/man/man5/frame.5 ] && [ -f root/usr/share/man/man7/semot.7 ]
 	PATH=$PWD/root/usr/bin:/usr/bin:/bin make -C "$SAMPLE" -n -f "$PWD/root/usr/share/semot/pipelines/match.mk" \
 		OUT="$PWD/out" | grep -q '^hungarian'
+	PYTHONPATH=$PWD/root/usr/share/semot "$PY" -c 'import semot
+assert semot.__file__.endswith("/root/usr/share/semot/semot.py")
+semot.write("s", {"kind": "x"}, [])'
+	root/usr/bin/framecat --check s
 	make -s -C "$ROOT" uninstall DESTDIR="$PWD/root" PREFIX=/usr
 	[ -z "$(find root -type f)" ]
 }
