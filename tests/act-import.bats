@@ -20,11 +20,10 @@ load helper
 		act-dump --sae "$DATA/lm/bl361/L${layer}_s0" --layer $layer --tokens "$DATA/lm/bl361/tokens.npy" \
 			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >encoded
 		"$PY" - <<-'E'
-		import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
 		import numpy as np
 		from act_dump import dense
-		from stream import read
-		(header, frames), (other, more) = read(open("cache", "rb"))[0], read(open("encoded", "rb"))[0]
+		from semot import read
+		[(header, frames)], [(other, more)] = read("cache"), read("encoded")
 		assert header["space"] == other["space"]
 		tokens, cached = dense(header, frames)
 		same, encoded = dense(other, more)
@@ -46,7 +45,7 @@ refuses() {
 cache() {
 	rm -rf cache && mkdir cache
 	"$PY" - "$1" <<-'E'
-	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
+	import sys
 	import numpy as np
 	import arrays
 	for first in (0, 2):
@@ -118,7 +117,6 @@ cache() {
 	[ -z "$SAN" ] || skip "the sanitizers need more"
 	mkdir cache
 	"$PY" - <<-'E'
-	import os, sys; sys.path.insert(0, os.environ["ROOT"] + "/tests/oracle")
 	import numpy as np
 	import arrays
 	n = 1 << 22
