@@ -1,7 +1,7 @@
 # semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a page.
 include config.mk
 
-B     := build$(if $(SAN),-san)$(if $(COV),-cov)
+B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
@@ -18,7 +18,8 @@ PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
 PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
 	-fopenmp -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow $(PKG_C)
 FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
-	$(if $(SAN),-DSANITIZE -O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
+	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(LEVEL)$(SAN),-DONE_LEVEL) \
+	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
@@ -55,12 +56,14 @@ demo: install-build
 	PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
 
 # TESTS=tests/x.bats: some of them. SAN=1: under the sanitizers of addresses, leaks and undefined
-# behaviour. COV=1: ends with the share of lines that the tests ran.
+# behaviour. COV=1: ends with the share of lines that the tests ran. LEVEL=v2, v3 or v4: as on a CPU
+# of that x86-64 level (tests/helper.bash), all code compiled for it; tests/levels.bats tries each.
 TESTS = tests
 check: install-check
 	$(MAKE) all proofs
 	$(if $(COV),find $(B) -name '*.gcda' -delete)
-	$(if $(SAN),SAN=1) $(if $(COV),COV=1) bats --print-output-on-failure $(TESTS)
+	$(if $(LEVEL),LEVEL=$(LEVEL)) $(if $(SAN),SAN=1) $(if $(COV),COV=1) \
+		bats --print-output-on-failure $(TESTS)
 	$(if $(COV),sh tests/coverage.sh $(B))
 
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.

@@ -1,16 +1,26 @@
 # What every test begins with: load helper
 #
-# A test runs in an empty directory of its own, with the programs of build/bin (build-san/bin when
-# SAN is set, build-cov/bin when COV is) first on PATH.
+# A test runs in an empty directory of its own, with the programs of build/bin (build-v3/bin when
+# LEVEL is v3, build-san/bin when SAN is set, build-cov/bin when COV is) first on PATH.
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 SAMPLE=$ROOT/examples/storyworld
 : "${DATA=$([ ! -d "$ROOT/../shared/data" ] || (cd "$ROOT/../shared/data" && pwd))}"
-BUILD=$ROOT/build${SAN:+-san}${COV:+-cov}
+BUILD=$ROOT/build${LEVEL:+-$LEVEL}${SAN:+-san}${COV:+-cov}
 PY=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
+
+# At a level, BLAS and libm take the code that they have for such a CPU.
+case $LEVEL in
+v2)
+	export OPENBLAS_CORETYPE=Nehalem
+	export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,-AVX512F
+	;;
+v3) export OPENBLAS_CORETYPE=Haswell GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F ;;
+v4) export OPENBLAS_CORETYPE=SkylakeX ;;
+esac
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit

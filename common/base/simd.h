@@ -1,12 +1,12 @@
 /* Vectors of floats, and kernels that are compiled for several x86-64 levels and chosen when the
- * program starts; elsewhere, and under the sanitizers (which cannot run that early), once. */
+ * program starts; elsewhere, and with ONE_LEVEL, once. (The sanitizers cannot run that early.) */
 #ifndef BASE_SIMD_H
 #define BASE_SIMD_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(SANITIZE)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(ONE_LEVEL)
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
