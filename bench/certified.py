@@ -6,15 +6,19 @@
 For each way to match, the share of pairs certified, and among the certified and the rest: the share that are right, which
 means that the column is the row's best partner of all by correlation on tokens not used for matching, and the mean of that
 correlation; for the sample also the share with the same label, of those with a sure one on both sides. Then the share and
-the right ones if the margin of a nearest pair had to be above 1, 2, 3, 4, 6 errors. The programs have to be on PATH."""
+the right ones if the margin of a nearest pair had to be above 1, 2, 3, 4, 6 errors. The rows go to bench/results/certified.tsv. The programs have to be on PATH."""
 import argparse
 import tempfile
 
 import numpy as np
 
 import quality
+from record import DATA, OUT, Table
 
 METHODS = ["nearest", "mutual", "assignment"]
+SCORES = "right", "correlation", "label"
+TABLE = Table("certified", ("data", "stage", "method", "errors"), dict(
+    pairs="d", certified=".3f", **{f"{score}_{which}": ".3f" for score in SCORES for which in ("certified", "rest")}))
 
 
 def judged(model, labels, args, folder):
@@ -35,9 +39,12 @@ def judged(model, labels, args, folder):
     return {method: [np.concatenate(x) for x in zip(*some)] for method, some in found.items()}
 
 
-def line(name, sure, *scores):
-    print(f"{name:20} {sure.mean():5.3f} of {len(sure)}", *(
-        f"{np.nanmean(x[sure]):6.3f} {np.nanmean(x[~sure]):6.3f}" for x in scores if np.isfinite(x[sure]).any()), sep="  ")
+def add(model, stage, method, errors, sure, scores):
+    row = dict(data=model.name, stage=stage, method=method, errors=errors, pairs=len(sure), certified=sure.mean())
+    for name, x in zip(SCORES, scores):
+        if np.isfinite(x[sure]).any():
+            row |= {f"{name}_certified": np.nanmean(x[sure]), f"{name}_rest": np.nanmean(x[~sure])}
+    TABLE.add(**row)
 
 
 def main():
@@ -45,16 +52,16 @@ def main():
     parser.add_argument("--error", type=int, default=8)
     parser.add_argument("--stage", default="sinkhorn")
     args = parser.parse_args()
-    quality.OUT.mkdir(exist_ok=True)
-    there = {quality.UnseenSample: quality.UnseenSample.folder.exists(), quality.LanguageModel: (quality.SHARED / "data").exists()}
+    OUT.mkdir(exist_ok=True)
+    there = {quality.UnseenSample: quality.UnseenSample.folder.exists(), quality.LanguageModel: DATA.exists()}
     for model in (kind() for kind in there if there[kind]):
-        print(f"\n{model.name}, {args.stage} --error {args.error}: certified; right, correlation, label: of the certified, the rest")
         with tempfile.TemporaryDirectory() as folder:
             found = judged(model, quality.Sample() if model.name.startswith("sample") else None, args, folder)
+        stage = f"{args.stage} --error {args.error}"
         for method in METHODS:
-            line(method, *found[method][:4])
-        for factor in 1, 2, 3, 4, 6:
-            line(f"nearest, {factor} errors", found["nearest"][4] > factor, *found["nearest"][1:4])
+            add(model, stage, method, "4", found[method][0], found[method][1:4])
+        for errors in 1, 2, 3, 6:
+            add(model, stage, "nearest", str(errors), found["nearest"][4] > errors, found["nearest"][1:4])
 
 
 if __name__ == "__main__":

@@ -2,25 +2,27 @@
 """Large attribution graphs, made and measured: time and memory of every stage from JSON to JSON.
 
     graphs.py make [--nodes N] [--links M] [--field BYTES] [--indent I] [--extra]     one graph on stdout
-    graphs.py run  [the same]                                                         a table
+    graphs.py run  [the same]                            rows of bench/results/speed-graphs.tsv
 
 --field is the length of a text in every node, --extra gives every link a field that no program knows. `run` pipes
 the graph through graph2frame, edgeprofile, supernode, graph-score and frame2graph; the programs have to be on PATH. Peak memory is that of the process, beside the size of its input."""
 import argparse
 import json
 import os
-import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
+from record import Table
 from attribution import ERROR, EMBEDDING, FEATURE, KINDS, LOGIT
 
 LAYERS, POSITIONS = 26, 12
+RUNS = 5
+TABLE = Table("speed-graphs", ("nodes", "links", "command"), dict(
+    megabytes_in=".3g", seconds=".2f", peak_megabytes=".3g"), speed=True)
 
 
 def node(name, layer, feature, position, kind, influence, field):
@@ -58,7 +60,12 @@ def graph(nodes, links, field, extra):
 
 
 def stage(command, source, target):
-    """Seconds and peak bytes of one process, by time(1): a child of this one would begin with its memory."""
+    """Median seconds and peak bytes of one process, by time(1): a child of this one would begin with its memory."""
+    some = [stage_once(command, source, target) for _ in range(RUNS)]
+    return statistics.median(seconds for seconds, _ in some), max(peak for _, peak in some)
+
+
+def stage_once(command, source, target):
     with open(source, "rb") as stdin, open(target, "wb") as stdout, tempfile.NamedTemporaryFile("r") as log:
         subprocess.run(["time", "-f", "%e %M", "-o", log.name, *command], stdin=stdin, stdout=stdout, check=True)
         seconds, peak = log.read().split()
@@ -76,12 +83,12 @@ def run(document, nodes, indent, grouped):
                        (["supernode", "--quiet", "--to", "10%", "--graph", at["frames"]], "dist", "grouped"),
                        (["graph-score"], "grouped", "out"), (["frame2graph", "--quiet"], "grouped", "out"),
                        (["frame2graph", "--quiet", "--collapse"], "grouped", "out"), (["graph-prune"], "frames", "out")]
-        print(f"{'':32}{'MB in':>8}{'seconds':>9}{'peak MB':>9}{'x input':>9}")
         for command, source, target in stages:
             seconds, peak = stage(command, at[source], at[target])
             size = os.path.getsize(at[source])
-            words = " ".join(word for word in command if not word.startswith(folder))
-            print(f"{words:32}{size / 1e6:8.1f}{seconds:9.2f}{peak / 1e6:9.1f}{peak / size:9.2f}", flush=True)
+            words = " ".join(word for word in command if not word.startswith((folder, "--quiet")))
+            TABLE.add(nodes=len(document["nodes"]), links=len(document["links"]), command=words.removesuffix(" --graph"),
+                      megabytes_in=size / 1e6, seconds=seconds, peak_megabytes=peak / 1e6)
 
 
 def main():

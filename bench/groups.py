@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How well supernode's groups agree with people's: `make bench-groups`.
 
-Haiku graphs (where ../shared/data is), with clerps, qParams and metadata.info removed and the nodes that people grouped
+Haiku graphs (where the real data is), with clerps, qParams and metadata.info removed and the nodes that people grouped
 pinned: the adjusted Rand index of groups by edgeprofile, for the true number of groups and for the program's own. Then the
 same with edgeprofile's and supernode's settings chosen on all families of graphs but the one that is scored.
 Sample: the same against its true groups, by every distance stage.
@@ -9,27 +9,26 @@ All graphs: what graph-score says of them when their features are a tenth, by ed
 
     groups.py [haiku|folds|sample|kept]...
 
-Appends JSON lines to bench/out/groups.jsonl. The programs have to be on PATH."""
+The rows go to bench/results/groups.tsv and kept.tsv. The programs have to be on PATH."""
+import argparse
 import io
 import itertools
 import json
-import os
-import pathlib
 import subprocess
-import sys
 import tempfile
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
-from semot import read
+from record import DATA, SAMPLE, Table
+import stream
 from graph_score import agreement
 
-OUT = ROOT / "bench" / "out"
-HAIKU = ROOT / ".." / "shared" / "data" / "graphs" / "haiku"
-SAMPLE = ROOT / "examples" / "storyworld"
+HAIKU = DATA / "graphs" / "haiku"
 FAMILIES = ("bomb", "calc", "opposite")
+GROUPS = Table("groups", ("data", "stage", "options", "number", "nodes", "settings"), dict(
+    graphs="d", mean=".3f", sd=".3f", least=".3f", most=".3f", without_cycles="d"))
+KEPT = Table("kept", ("graphs", "options", "score"), dict(least=".3f", median=".3f", most=".3f"))
+PEOPLES, ALL = "people's", "all features"
 
 
 def run(command, given=b""):
@@ -71,7 +70,7 @@ class Graph:
     def score(self, distances, options):
         with tempfile.NamedTemporaryFile() as g, tempfile.NamedTemporaryFile() as d:
             g.write(self.frames), d.write(distances), g.flush(), d.flush()
-            [(header, frames)] = read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))
+            header, frames = stream.read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))[0]
         group = dict(zip(frames[0]["node_id"], frames[3]["group"]))
         found = numbers([group[node] for node in self.true])
         return dict(agreement(found, list(self.true.values())))["adjusted_rand"], header["groups"], header["acyclic"]
@@ -90,30 +89,34 @@ def sample():
         yield Graph(path, [s for s in truth[path.stem]["supernodes_strong"] if len(s) > 2])
 
 
-def say(what, scores):
+def add(scores, settings="default", **what):
     ari = np.array([s[0] for s in scores])
-    line = {"what": what, "mean": ari.mean(), "sd": ari.std(), "least": ari.min(), "each": [round(a, 3) for a in ari]}
-    print(f"{what:<60}{line['mean']:6.3f}  sd {line['sd']:.3f}  least {line['least']:.3f}"
-          f"  acyclic {sum(s[2] for s in scores)}/{len(scores)}", flush=True)
-    OUT.mkdir(exist_ok=True)
-    with open(OUT / "groups.jsonl", "a") as f:
-        print(json.dumps(line), file=f)
+    GROUPS.add(**what, settings=settings, graphs=len(ari), mean=ari.mean(), sd=ari.std(), least=ari.min(), most=ari.max(),
+               without_cycles=None if scores[0][2] is None else sum(s[2] for s in scores))
+
+
+def pinned(what, graphs, distances, options, chosen):
+    """Only the nodes that people grouped: with the number of groups given and, where Ward's linkage can, chosen."""
+    what = dict(what, options=options.strip(), nodes=PEOPLES)
+    add([g.score(d, f"--pinned {options} --groups {g.k}") for g, d in zip(graphs, distances)], number="given", **what)
+    if chosen:
+        add([g.score(d, f"--pinned {options}") for g, d in zip(graphs, distances)], number="chosen", **what)
+
+
+def whole(what, graphs, distances, options):
+    add([g.score(d, options) for g, d in zip(graphs, distances)], options=options, nodes=ALL,
+        number="10%" if "--to" in options else "chosen", **what)
 
 
 def on_haiku():
     graphs = list(haiku())
-    for profile in ("", "--position 0", "--layer .3", "--position 1e6"):
-        distances = [run(f"edgeprofile {profile}", g.frames) for g in graphs]
-        for linkage, more in itertools.product(("ward", "average", "complete"), ("", "--acyclic")):
-            options = f"--pinned --across-positions --linkage {linkage} {more}"
-            say(f"haiku edgeprofile {profile} {linkage} {more}, number given",
-                [g.score(d, f"{options} --groups {g.k}") for g, d in zip(graphs, distances)])
-            if linkage == "ward":
-                say(f"haiku edgeprofile {profile} {linkage} {more}, number chosen",
-                    [g.score(d, options) for g, d in zip(graphs, distances)])
+    for profile in ("", " --position 0", " --layer .3", " --position 1e6"):
+        distances = [run(f"edgeprofile{profile}", g.frames) for g in graphs]
+        what = dict(data="haiku", stage=f"edgeprofile{profile}")
+        for linkage, more in itertools.product(("ward", "average", "complete"), ("", " --acyclic")):
+            pinned(what, graphs, distances, f"--across-positions --linkage {linkage}{more}", linkage == "ward")
         for options in ("", "--across-positions", "--acyclic", "--to 10%"):
-            say(f"haiku edgeprofile {profile} {options}, whole graph" + ", number chosen" * ("--to" not in options),
-                [g.score(d, options) for g, d in zip(graphs, distances)])
+            whole(what, graphs, distances, options)
 
 
 def on_sample():
@@ -131,23 +134,26 @@ def on_sample():
                 open(f"{folder}/g", "wb").write(g.frames)
                 distances.append(run(f"edgeprofile {folder}/g" if stage == "edgeprofile" else
                                      f"featpick --quiet --graph {folder}/g {folder}/all.{given} | {stage} -"))
-            for linkage, more in itertools.product(("ward", "average"), ("", "--acyclic")):
-                options = f"--pinned --linkage {linkage} {more}"
-                say(f"sample {stage} {linkage} {more}, number given",
-                    [g.score(d, f"{options} --groups {g.k}") for g, d in zip(graphs, distances)])
-                if linkage == "ward":
-                    say(f"sample {stage} {linkage} {more}, number chosen",
-                        [g.score(d, options) for g, d in zip(graphs, distances)])
-                    say(f"sample {stage} {linkage} {more}, whole graph, number chosen",
-                        [g.score(d, f"--linkage {linkage} {more}") for g, d in zip(graphs, distances)])
+            what = dict(data="sample", stage=stage)
+            for linkage, more in itertools.product(("ward", "average"), ("", " --acyclic")):
+                pinned(what, graphs, distances, f"--linkage {linkage}{more}", linkage == "ward")
+            for options in "", "--acyclic":
+                whole(what, graphs, distances, options)
 
 
-def spread(graph, distances):
-    """The root mean square distance of the features that are to be grouped, which supernode's cut is a multiple of."""
-    (_, (ids, *blocks)), = read(io.BytesIO(distances))
-    at = [i for i, node in enumerate(ids["row_node"]) if node in graph.true]
+def spread(distances, nodes):
+    """The root mean square distance of some nodes, or all, which supernode's cut is a multiple of."""
+    (_, (ids, *blocks)), = stream.read(io.BytesIO(distances))
+    at = [i for i, node in enumerate(ids["row_node"]) if nodes is None or node in nodes]
     dist = np.concatenate([b["dist"] for b in blocks]).astype(float)[np.ix_(at, at)]
     return np.sqrt((dist ** 2).sum() / (len(at) * (len(at) - 1)))
+
+
+LINKAGES, CUTS = ("ward", "average", "complete"), (1, 1.1, 1.2, 1.3, 1.4, 1.5)
+FOLDS = {       # what is chosen beside edgeprofile's settings, and the options of supernode that say so
+    ("given", PEOPLES): (LINKAGES, lambda g, d, x: f"--pinned --across-positions --linkage {x} --groups {g.k}"),
+    ("chosen", PEOPLES): (CUTS, lambda g, d, x: f"--pinned --across-positions --at {x * spread(d, g.true)}"),
+    ("chosen", ALL): (CUTS, lambda g, d, x: f"--at {x * spread(d, None)}")}
 
 
 def folds():
@@ -156,22 +162,21 @@ def folds():
     family = np.array([g.family for g in graphs])
     profiles = {(position, layer): [run(f"edgeprofile --position {position} --layer {layer}", g.frames) for g in graphs]
                 for position, layer in itertools.product((.1, .2, .3, .4, .6), (0, .1, .3))}
-    for number, last in ("given", ("ward", "average", "complete")), ("chosen", (1, 1.1, 1.2, 1.3, 1.4, 1.5)):
-        settings, table = [], []
-        for profile, distances in profiles.items():
-            for choice in last:
-                settings.append((*profile, choice))
-                table.append([g.score(d, "--pinned --across-positions " + (
-                    f"--linkage {choice} --groups {g.k}" if number == "given" else f"--at {choice * spread(g, d)}"))[0]
-                    for g, d in zip(graphs, distances)])
-        table = np.array(table)
+    for (number, nodes), (last, options) in FOLDS.items():
+        settings = list(itertools.product(profiles, last))
+        table = np.array([[g.score(d, options(g, d, x))[0] for g, d in zip(graphs, profiles[profile])]
+                          for profile, x in settings])
         scores, chosen = np.zeros(len(graphs)), {}
         for f in sorted(set(family)):
             best = table[:, family != f].mean(1).argmax()
             scores[family == f] = table[best, family == f]
             chosen[f] = settings[best]
-        say(f"haiku, number {number}, settings of the other families", [(s, 0, 0) for s in scores])
-        print("   ", chosen, "\n    all settings: from", table.mean(1).min().round(3), "to", table.mean(1).max().round(3))
+        print(chosen)
+        what = dict(data="haiku", stage="edgeprofile", options="--across-positions" if nodes == PEOPLES else "",
+                    number=number, nodes=nodes)
+        add([(s, 0, None) for s in scores], settings="of the other families", **what)
+        for name, of in ("worst", table[table.mean(1).argmin()]), ("best", table[table.mean(1).argmax()]):
+            add([(s, 0, None) for s in of], settings=f"{name} of {len(settings)}", **what)
 
 
 def kept():
@@ -186,17 +191,22 @@ def kept():
             scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
             table.append([float(scores[name]) for name in names])
         for name, column in zip(names, np.array(table).T):
-            line = {"what": f"{len(table)} graphs --to 10% {options}, {name}", "least": column.min(),
-                    "median": np.median(column), "most": column.max()}
-            print(f"{line['what']:<60}least {column.min():.3f}  median {np.median(column):.3f}  most {column.max():.3f}")
-            with open(OUT / "groups.jsonl", "a") as f:
-                print(json.dumps(line), file=f)
+            KEPT.add(graphs=len(table), options=f"--to 10% {options}".strip(), score=name, least=column.min(),
+                     median=np.median(column), most=column.max())
+
+
+PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
+    for part in parser.parse_args().parts or PARTS:
+        if part != "sample" and not HAIKU.exists():
+            print(f"{part}: no real data")
+        else:
+            PARTS[part]()
 
 
 if __name__ == "__main__":
-    parts = sys.argv[1:] or ["haiku", "folds", "sample", "kept"]
-    for part in parts:
-        if part in ("haiku", "folds") and not HAIKU.exists():
-            print(f"{part}: no real data")
-            continue
-        {"haiku": on_haiku, "sample": on_sample, "folds": folds, "kept": kept}[part]()
+    main()

@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """What each distance stage's matchings are worth: `make bench-quality`.
 
-Language model (where ../shared/data is): the mean correlation, on tokens not used for matching, between the activations of
+Language model (where the real data is): the mean correlation, on tokens not used for matching, between the activations of
 matched features, one to one and nearest neighbour, and its share of the best that any matching reaches there.
 Sample: the share of matched features with the same label, of those that have a sure one on both sides.
 
     quality.py [stages|settings]... [--only TEXT]
 
-`stages` compares the distance stages as they come, `settings` what they and those before them can be set to. Appends JSON
-lines to bench/out/quality.jsonl; what is costly to make stays in bench/out. The programs have to be on PATH."""
+`stages` compares the distance stages as they come, `settings` what they and those before them can be set to. The rows go
+to bench/results/quality.tsv; what is costly to make stays in bench/out. The programs have to be on PATH."""
 import argparse
 import csv
-import json
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -24,13 +22,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "examples"))
-import semot
+from record import DATA, OUT, SAMPLE, Table
+import stream
 
-OUT = ROOT / "bench" / "out"
-SHARED = ROOT / ".." / "shared"
-SAMPLE = ROOT / "examples" / "storyworld"
 MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of the last 240
 DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
 STAGES = ["decoder", "decoder --folded", "coact", "centroid", "bures", "bures --diagonal", "sliced", "energy",
@@ -41,6 +35,10 @@ SETTINGS = (
     + [{"featdist": f"--select {s}"} for s in ("top", "random")]
     + [{"refproj": r} for r in ("", "--unit", "--whiten --unit", "--whiten --dim 64", "--whiten --dim 96")]
     + [{"reference": r} for r in ("first", "middle", "first+last", "middle+last", "all")])
+
+
+TABLE = Table("quality", ("data", "scores", "a", "b", *DEFAULT),
+              dict.fromkeys(("one_to_one", "nearest", "best_one_to_one", "best_nearest"), ".3f"))
 
 
 def run(command):
@@ -67,15 +65,14 @@ class LanguageModel:
     def __init__(self):
         self.folder = OUT / "bl361"
         if not (self.folder / "hidden_L5.npy").exists():
-            data = SHARED / "data"
-            run(f"{sys.executable} {SHARED}/tools/lm_hidden.py {data}/models/babyllama361.bin "
-                f"{data}/models/tok105.vocab {data}/text/tinystories_1000.json {self.folder}")
+            run(f"{sys.executable} {DATA}/../tools/lm_hidden.py {DATA}/models/babyllama361.bin "
+                f"{DATA}/models/tok105.vocab {DATA}/text/tinystories_1000.json {self.folder}")
         for layer in self.layers:
             states = np.load(self.folder / f"hidden_L{layer}.npy")
             np.save(self.folder / f"matched_L{layer}.npy", states[:MATCHED])
             np.save(self.folder / f"unseen_L{layer}.npy", states[-UNSEEN:])
             for seed in "01":           # TopK as trained, with thresholds too, so that it can be folded
-                sae = np.load(SHARED / "data" / "lm" / "bl361" / f"L{layer}_s{seed}" / "params.npz")
+                sae = np.load(DATA / "lm" / "bl361" / f"L{layer}_s{seed}" / "params.npz")
                 np.savez(self.sae(layer, seed), **sae, k=np.int64(8))
 
     def states(self, layer):
@@ -122,7 +119,7 @@ class UnseenSample(Sample):
 
 def read(data):
     import io
-    [(header, frames)] = semot.read(io.BytesIO(data))
+    (header, frames), = stream.read(io.BytesIO(data))
     return header, frames
 
 
@@ -157,8 +154,7 @@ def distances(model, a, b, how, folder):
     return np.concatenate([f["dist"] for f in frames[1:]]), frames[0]["row_feature"], frames[0]["col_feature"]
 
 
-def measure(model, how, folder, worths, out):
-    line = []
+def measure(model, how, folder, worths):
     for a, b in model.pairs:
         _, rows, cols = distances(model, a, b, {**DEFAULT, "stage": "centroid"}, folder)    # features that fire enough
         if (a, b) not in worths:
@@ -170,33 +166,27 @@ def measure(model, how, folder, worths, out):
         got = float(np.nanmean(worth[pair])), float(np.nanmean(worth[np.arange(len(rows)), dist.argmin(1)]))
         some = np.nan_to_num(worth)
         best = float(some[linear_sum_assignment(-some)].mean()), float(some.max(1).mean())
-        out.write(json.dumps(dict(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0], nearest=got[1],
-                                  best_one_to_one=best[0], best_nearest=best[1])) + "\n")
-        share = f" {got[0] / best[0]:.3f}" if model.scores == "correlation" else ""
-        line.append(f"{got[0]:.3f}/{got[1]:.3f}{share}")
-    print(f"{' '.join(str(v) or 'no ' + DEFAULT[k] for k, v in how.items() if v != DEFAULT[k]) or DEFAULT['stage']:34}", *line, sep="  ", flush=True)
+        TABLE.add(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0], nearest=got[1],
+                  best_one_to_one=best[0], best_nearest=best[1])
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="*", default=["stages"])
-    parser.add_argument("--only", default="")
-    parser.add_argument("--data", default="")
+    parser.add_argument("--only", default="", help="stages or settings with this text in them")
+    parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {Sample: True, UnseenSample: UnseenSample.folder.exists(), LanguageModel: (SHARED / "data").exists()}
+    there = {Sample: True, UnseenSample: UnseenSample.folder.exists(), LanguageModel: DATA.exists()}
     models = [kind() for kind in there if there[kind] and args.data in kind.name]
     hows = [{**DEFAULT, **change} for what in args.what
             for change in ([{"stage": s} for s in STAGES] if what == "stages" else SETTINGS)]
-    with open(OUT / "quality.jsonl", "a") as out:
-        for model in models:
-            print(f"\n{model.name}: {model.scores}, one to one / nearest" + (", share of the best one to one"
-                  if model.scores == "correlation" else ""), *(f"{a}->{b}" for a, b in model.pairs), sep="  ")
-            worths = {}
-            with tempfile.TemporaryDirectory() as folder:
-                for how in hows:
-                    if args.only in str(how):
-                        measure(model, how, folder, worths, out)
+    for model in models:
+        worths = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for how in hows:
+                if args.only in str(how):
+                    measure(model, how, folder, worths)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Side-by-side measurements: `make bench`. Medians of five alternating runs, one thread each, values compared.
+"""Speed, side by side with other libraries: `make bench`. One thread each, where nothing else is said; values compared.
 
-    run.py [PART]...    sinkhorn emd nearest threads scaling assignment encode streams growth; all of them without one
+    run.py [--runs N] [--sizes N,...] [PART]...     without a part, all of them
 
-Prints a table, and appends JSON lines to bench/out/run.jsonl. Own times are those of the whole program, from reading to
-writing; peers get their inputs ready in memory. Needs python3-numpy, -scipy, -pot and -msgpack; the programs have
-to be on PATH."""
+Every time is a median of --runs (5) runs, in which the two sides alternate; ratio is the median of theirs by that of ours,
+and least and most are those of single runs. Our times are those of the whole program, from reading to writing; peers get
+their inputs ready in memory. The rows go to bench/results/speed-*.tsv; in each, `machine` says whether something else was
+running. Needs python3-numpy, -scipy, -pot and -msgpack; the programs have to be on PATH."""
+import argparse
 import json
 import os
 import pathlib
@@ -18,17 +20,14 @@ import time
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
+import msgpack
 import numpy as np
 import ot
 from scipy.optimize import linear_sum_assignment
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
-import sinkhorn
-from semot import objects, read
-
-RUNS = 5
-SIZES = 1024, 4096, 16384
+from record import DATA, OUT, ROOT, Table
+from sinkhorn import pack, result
+import stream
 
 
 def seconds(run):
@@ -37,22 +36,24 @@ def seconds(run):
     return time.perf_counter() - start, value
 
 
-def alternate(a, b, runs=RUNS):
-    """Medians of both, and what they returned last."""
-    times = [[], []]
-    for _ in range(runs):
-        values = []
-        for side, run in enumerate((a, b)):
-            elapsed, value = seconds(run)
-            times[side].append(elapsed)
-            values.append(value)
-    return *(statistics.median(t) for t in times), *values
+class Sides:
+    """Two that alternate: the times of all runs, and what each returned last."""
+
+    def __init__(self, runs, ours, theirs):
+        self.times, self.values = ([], []), [None, None]
+        for _ in range(runs):
+            for side, run in enumerate((ours, theirs)):
+                elapsed, self.values[side] = seconds(run)
+                self.times[side].append(elapsed)
+        self.ours, self.theirs = (statistics.median(t) for t in self.times)
+
+    def ratios(self, ours=1, theirs=1, at_most=float("inf")):
+        """Columns: how many times as long the other takes for a unit of work, of which each run does so many."""
+        each = [min(b, at_most) / theirs / (a / ours) for a, b in zip(*self.times)]
+        return dict(ratio=min(self.theirs, at_most) / theirs / (self.ours / ours), least=min(each), most=max(each))
 
 
-def report(out, **row):
-    print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-                    for key, value in row.items()), flush=True)
-    out.write(json.dumps(row) + "\n")
+RATIO = dict(ratio=".3g", least=".3g", most=".3g")
 
 
 def shell(command):
@@ -74,7 +75,8 @@ def features(path, seed, n, points, d=64, tokens=4096):
     for anchor in rng.integers(0, tokens, n):
         near = np.argpartition(((table - table[anchor]) ** 2).sum(1), 4 * points)[:4 * points]
         rows.append(rng.choice(near, points, replace=False))
-    sinkhorn.write(path, table, weights.ravel(), np.concatenate(rows), [points] * n)
+    with open(path, "wb") as file:
+        file.write(pack(table, weights.ravel(), np.concatenate(rows), [points] * n))
     weights = weights.astype(float)
     return table[np.array(rows)].astype(float), weights / weights.sum(1, keepdims=True)
 
@@ -82,7 +84,7 @@ def features(path, seed, n, points, d=64, tokens=4096):
 def sgemm_rate():
     """Multiplications and additions a second, on one thread: what the machine can do."""
     x = np.random.default_rng(0).standard_normal((1024, 1024)).astype("f4")
-    return 2 * 1024 ** 3 / statistics.median(seconds(lambda: x @ x)[0] for _ in range(RUNS))
+    return 2 * 1024 ** 3 / statistics.median(seconds(lambda: x @ x)[0] for _ in range(5))
 
 
 def problems(n, points, sampled):
@@ -92,7 +94,12 @@ def problems(n, points, sampled):
     return pairs, [(a[i], b[j], ot.dist(x[i], y[j], "euclidean")) for i, j in pairs], [(x[i], y[j]) for i, j in pairs]
 
 
-def bench_sinkhorn(out):
+POT = Table("speed-pot", ("program", "points", "dims", "p", "epsilon"), dict(
+    microseconds=".3g", pot_microseconds=".3g", pot_costs_microseconds=".3g", **RATIO, ratio_with_costs=".3g",
+    apart=".1e", iterations=".3g", not_converged="d", share_of_flop_limit=".2f", note="s"), speed=True)
+
+
+def bench_sinkhorn(args):
     rate = sgemm_rate()
     for points, epsilon, n, sampled in ((64, 0.05, 512, 200), (64, 0.01, 512, 200), (64, 0.001, 64, 16),
                                         (128, 0.05, 512, 200), (128, 0.01, 512, 200), (128, 0.001, 64, 8)):
@@ -106,38 +113,52 @@ def bench_sinkhorn(out):
 
         def own():
             shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 --max-iters 10000 a b >distances")
-        ours, theirs, _, values = alternate(own, lambda: peer("f8"))
+        sides = Sides(args.runs, own, lambda: peer("f8"))
+        values, single = sides.values[1], float("inf")
         if method == "sinkhorn":
             single, alike = seconds(lambda: peer("f4"))
-            if np.abs(alike / values - 1).max() < 1e-4:         # otherwise it did not converge
-                theirs = min(theirs, single)
+            if np.abs(alike / values - 1).max() >= 1e-4:        # it did not converge
+                single = float("inf")
         costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
-        _, dist, iters, residual = sinkhorn.result("distances")
+        _, dist, iters, residual = result("distances")
         apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
-        per_pair, peer_pair, limit = ours / n / n, theirs / sampled, 4 * points ** 2 * iters.mean() / rate
-        report(out, bench="sinkhorn", points=points, epsilon=epsilon, microseconds=1e6 * per_pair, pot=1e6 * peer_pair,
-               pot_costs=1e6 * costs, ratio=peer_pair / per_pair, ratio_with_costs=(peer_pair + costs) / per_pair,
-               apart=float(apart), iterations=float(iters.mean()), late=int((residual > 1e-6).sum()),
-               share_of_flop_limit=limit / per_pair)
+        per_pair, peer_pair = sides.ours / n / n, min(sides.theirs, single) / sampled
+        POT.add(program="sinkhorn", points=points, dims=64, p=1, epsilon=epsilon, microseconds=1e6 * per_pair,
+                pot_microseconds=1e6 * peer_pair, pot_costs_microseconds=1e6 * costs,
+                **sides.ratios(n * n, sampled, single), ratio_with_costs=(peer_pair + costs) / per_pair,
+                apart=float(apart), iterations=float(iters.mean()), not_converged=int((residual > 1e-6).sum()),
+                share_of_flop_limit=4 * points ** 2 * iters.mean() / rate / per_pair, note=f"against ot.{method}2"
+                if method == "sinkhorn" else "against ot.sinkhorn2 by sinkhorn_log")
 
 
-def bench_emd(out):
-    rate = sgemm_rate()
+def bench_emd(args):
     for points, n, sampled in ((32, 256, 300), (64, 256, 200), (128, 128, 100)):
         pairs, given, clouds = problems(n, points, sampled)
-        ours, theirs, _, values = alternate(lambda: shell("emd --quiet --threads 1 a b >distances"),
-                                            lambda: np.array([ot.emd2(a, b, c) for a, b, c in given]))
+        sides = Sides(args.runs, lambda: shell("emd --quiet --threads 1 a b >distances"),
+                      lambda: np.array([ot.emd2(a, b, c) for a, b, c in given]))
         costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
-        dist, lower, upper = entries("distances", "dist", "lower", "upper")
-        apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
-        per_pair, peer_pair = ours / n / n, theirs / sampled
-        report(out, bench="emd", points=points, microseconds=1e6 * per_pair, pot=1e6 * peer_pair, pot_costs=1e6 * costs,
-               ratio=peer_pair / per_pair, ratio_with_costs=(peer_pair + costs) / per_pair, apart=float(apart),
-               gap=float((upper / lower - 1).max()), passes_over_costs=per_pair * rate / (2 * points ** 2))
+        dist, = entries("distances", "dist")
+        apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / sides.values[1] - 1).max()
+        per_pair, peer_pair = sides.ours / n / n, sides.theirs / sampled
+        POT.add(program="emd", points=points, dims=64, p=1, epsilon=None, microseconds=1e6 * per_pair,
+                pot_microseconds=1e6 * peer_pair, pot_costs_microseconds=1e6 * costs, **sides.ratios(n * n, sampled),
+                ratio_with_costs=(peer_pair + costs) / per_pair, apart=float(apart), note="against ot.emd2")
+
+
+STAGES = Table("speed-stages", ("program", "features", "points", "dims"), dict(microseconds=".2g"), speed=True)
+
+
+def bench_stages(args, n=256):
+    """Of each distance stage a pair of all n by n of 64 points, by the time of the whole program."""
+    features("a", 1, n, 64), features("b", 2, n, 64)
+    for program in "sinkhorn", "emd", "sliced", "bures", "energy", "centroid":
+        took = statistics.median(seconds(lambda: shell(f"{program} --threads 1 a b >/dev/null 2>&1"))[0]
+                                 for _ in range(args.runs))
+        STAGES.add(program=program, features=n, points=64, dims=64, microseconds=1e6 * took / n / n)
 
 
 def entries(path, *names):
-    (_, frames), = read(path)
+    (_, frames), = stream.read(open(path, "rb"))
     return [np.concatenate([f[name] for f in frames[1:]]) for name in names]
 
 
@@ -150,18 +171,22 @@ def make_features(folder, *options):
               f"featdist --quiet --support 64 | refproj --lift reference.npy --whiten >{side}.dist")
 
 
-def likeness(out, name, a, b, n=256):
+BOUNDS = Table("bounds", ("features",), dict(low=".3f", median=".3f", high=".3f", left_1=".4f", left_5=".4f",
+                                             left_10=".4f", nearest=".3f"))
+
+
+def bounds(name, a, b, n=256):
     """How tight the relaxed bound is, and how many pairs it leaves, among the first n features of a and b."""
     sides = []
     for path in (a, b):
-        (_, frames), = read(path)
+        (_, frames), = stream.read(open(path, "rb"))
         point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
         some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames if "feature" in f
                 for i, j in zip(f["indptr"], f["indptr"][1:])][:n]
         sides.append(some)
-        sinkhorn.write(f"some.{len(sides)}", np.concatenate([x for _, x in some]),
-                       np.concatenate([w for w, _ in some]).astype("f4"),
-                       np.arange(sum(len(w) for w, _ in some)), [len(w) for w, _ in some])
+        with open(f"some.{len(sides)}", "wb") as file:
+            file.write(pack(np.concatenate([x for _, x in some]), np.concatenate([w for w, _ in some]).astype("f4"),
+                            np.arange(sum(len(w) for w, _ in some)), [len(w) for w, _ in some]))
     shell("emd --quiet some.1 some.2 >some")
     dist, = entries("some", "dist")
     bound = np.zeros_like(dist)
@@ -169,81 +194,127 @@ def likeness(out, name, a, b, n=256):
         for j, (w, y) in enumerate(sides[1]):
             cost = np.sqrt(np.maximum((x ** 2).sum(1)[:, None] + (y ** 2).sum(1) - 2 * x @ y.T, 0))
             bound[i, j] = max(v @ cost.min(1), w @ cost.min(0))
-    tight = np.quantile((bound / dist)[dist > 0], (0.1, 0.5, 0.9))
-    left = [float((bound <= np.sort(dist, 1)[:, k - 1:k]).mean()) for k in (1, 5, 10)]
-    spread = np.quantile(dist, (0, 0.01, 0.1, 0.9)) / np.median(dist)
-    report(out, bench="likeness", features=name, bound_to_distance=[round(float(x), 3) for x in tight],
-           left_for_1_5_10=[round(x, 4) for x in left], nearest=float(np.median(dist.min(1)) / np.median(dist)),
-           distances_to_median=[round(float(x), 2) for x in spread])
+    low, median, high = np.quantile((bound / dist)[dist > 0], (0.1, 0.5, 0.9))
+    left = {f"left_{k}": float((bound <= np.sort(dist, 1)[:, k - 1:k]).mean()) for k in (1, 5, 10)}
+    BOUNDS.add(features=name, low=low, median=median, high=high, **left, nearest=np.median(dist.min(1)) / np.median(dist))
 
 
-def bench_nearest(out, n=16384, k=10):
-    lm = ROOT / ".." / "shared" / "data" / "lm" / "bl361"
-    states = ROOT / "bench" / "out" / "bl361"               # made by quality.py
+NEAREST = Table("speed-nearest", ("program", "features", "points", "dims"), dict(
+    seconds=".3g", gigabytes=".2g", solved=".2%", all_pairs_seconds=".3g", ratio=".3g", same="s"), speed=True)
+
+
+def bench_nearest(args, k=10):
+    n = args.sizes[-1]
+    states = OUT / "bl361"                                  # made by quality.py
     if (states / "matched_L5.npy").exists():
         for layer in "45":
-            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} "
-                  f"--sae {lm}/L{layer}_s0/sae_weights.safetensors | featdist --quiet --support 64 |"
+            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} --sae "
+                  f"{DATA}/lm/bl361/L{layer}_s0/sae_weights.safetensors | featdist --quiet --support 64 |"
                   f"refproj --lift {states}/matched_L5.npy --whiten >{layer}.dist")
-        likeness(out, "bl361, layers 4 and 5", "4.dist", "5.dist")
+        bounds("bl361, layers 4 and 5", "4.dist", "5.dist")
     make_features("made", "--features", "4096", "--tokens", "32768")
-    likeness(out, "made", "made/a.dist", "made/b.dist")
+    bounds("made, 4,096", "made/a.dist", "made/b.dist")
     make_features("made", "--features", str(n), "--tokens", str(4 * n))
     log = subprocess.run(["/usr/bin/time", "-f", "%e %M", "emd", "--threads", "2", "--top", str(k), "made/a.dist",
                           "made/b.dist"], stdout=open("top", "wb"), stderr=subprocess.PIPE, check=True, text=True).stderr
     solved, _, pairs = log.split("emd: ")[1].split()[:3]
-    elapsed, memory = log.split()[-2:]
-    tokens, d = (np.load("made/reference.npy", mmap_mode="r").shape)
-    limit = 2 * 3 * tokens ** 2 * d / (2 * sgemm_rate())      # every token's distance to every other, from both sides
+    elapsed, memory = (float(x) for x in log.split()[-2:])
     part = n // 16
-    whole = seconds(lambda: shell(f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"))[0]
+    some = seconds(lambda: shell(f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"))[0]
     dist, = entries("some", "dist")
     nearest, col = (x[:len(dist)] for x in entries("top", "dist", "col"))
     order = np.argsort(dist, 1, kind="stable")[:, :k]
-    report(out, bench=f"emd --top {k}", features=n, seconds=float(elapsed), gigabytes=int(memory) / 1e6,
-           solved=int(solved) / int(pairs), all_pairs_seconds=whole * int(pairs) / dist.size,
-           ratio=whole * int(pairs) / dist.size / float(elapsed),
-           share_of_flop_limit=limit / float(elapsed), same=bool((order == col).all() and (np.take_along_axis(dist, order, 1) == nearest).all()))
+    same = (order == col).all() and (np.take_along_axis(dist, order, 1) == nearest).all()
+    all_pairs = some * int(pairs) / dist.size
+    NEAREST.add(program=f"emd --top {k}", features=n, points=64, dims=64, seconds=elapsed, gigabytes=memory / 1e6,
+                solved=int(solved) / int(pairs), all_pairs_seconds=all_pairs, ratio=all_pairs / elapsed,
+                same="yes" if same else "no")
 
 
-def bench_threads(out):
+COMPLETE = Table("speed-complete", ("features", "points", "dims"), dict(
+    pairs="d", top_solved="d", besides="d", share=".2%", top_seconds=".3g", complete_seconds=".3g"), speed=True)
+
+
+def bench_complete(args, k=10):
+    """hungarian --complete: the optimal assignment of all pairs, from each row's k nearest, on two threads."""
+    for n in args.sizes[1:]:
+        make_features("made", "--features", str(n), "--tokens", str(4 * n))
+
+        def run(command, target):
+            return seconds(lambda: subprocess.run(command.split(), stdout=open(target, "wb"), stderr=subprocess.PIPE,
+                                                  check=True, text=True).stderr)
+        top, log = run(f"emd --threads 2 --top {k} made/a.dist made/b.dist", "top")
+        solved, _, pairs = (int(x) if x.isdigit() else 0 for x in log.split("emd: ")[1].split()[:3])
+        took, log = run("hungarian --threads 2 --complete made/a.dist made/b.dist top", "matching")
+        besides = int(log.split("top: ")[1].split()[0])
+        COMPLETE.add(features=n, points=64, dims=64, pairs=pairs, top_solved=solved, besides=besides,
+                     share=(n * k + besides) / pairs, top_seconds=top, complete_seconds=took)
+
+
+ERROR = Table("speed-error", ("command", "features", "points"), dict(error="d", ratio=".2g", least=".2g", most=".2g"),
+              speed=True)
+
+
+def bench_error(args):
+    """What --error costs."""
+    features("a", 1, 256, 128), features("b", 2, 256, 128)
+    for command in "emd --top 8", "sinkhorn":
+        sides = Sides(args.runs, *(lambda o=option: shell(f"{command} --quiet --threads 1 {o} a b >/dev/null")
+                                   for option in ("", "--error 4")))
+        ERROR.add(command=command, features=256, points=128, error=4, **sides.ratios())
+
+
+THREADS = Table("speed-threads", ("command", "threads"), dict(one=".3g", many=".3g", **RATIO), speed=True)
+
+
+def bench_threads(args):
     features("a", 1, 256, 64), features("b", 2, 256, 64)
     make_features("made", "--features", "4096", "--tokens", "16384")
     for command in ("sinkhorn a b", "emd a b", "emd --top 10 made/a.dist made/b.dist"):
         name, rest = command.split(" ", 1)
-        one, two, *_ = alternate(*(lambda t=t: shell(f"{name} --quiet --threads {t} {rest} >/dev/null") for t in (1, 2)))
-        report(out, bench="two threads", command=command, one=one, two=two, ratio=one / two)
+        sides = Sides(args.runs, *(lambda t=t: shell(f"{name} --quiet --threads {t} {rest} >/dev/null") for t in (2, 1)))
+        THREADS.add(command=command.replace("made/", ""), threads=2, one=sides.theirs, many=sides.ours, **sides.ratios())
 
 
-def bench_scaling(out):
-    for n in SIZES:
+SCALING = Table("speed-scaling", ("program", "features", "iterations"), dict(microseconds=".3g"), speed=True)
+
+
+def bench_scaling(args):
+    for n in args.sizes:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
-        rows = max(65536 // n, 1)
-        short, long, *_ = alternate(*(lambda r=r: shell(f"sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 --rows 1/{n // r} made/a.dist "
-                                                        "made/b.dist >/dev/null") for r in (rows, 5 * rows)))
-        report(out, bench="scaling", features=n, microseconds=1e6 * (long - short) / (4 * rows * n))
+        rows = max(min(65536, n * n // 5) // n, 1)
+        sides = Sides(args.runs, *(lambda r=r: shell("sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 --rows "
+                                                     f"1/{n // r} made/a.dist made/b.dist >/dev/null") for r in (rows, 5 * rows)))
+        SCALING.add(program="sinkhorn", features=n, iterations=10,
+                    microseconds=1e6 * (sides.theirs - sides.ours) / (4 * rows * n))
 
 
 def whole(path, name):
     """A tensor of all frames that have it, unchecked: a checksum in Python would take minutes of a gigabyte."""
-    with open(path, "rb") as file:
-        return np.concatenate([frame[name] for frame, _ in objects(file) if name in frame])
+    unpacker = msgpack.Unpacker(open(path, "rb"), ext_hook=stream.unpack_ext, max_buffer_size=2 ** 32 - 1)
+    return np.concatenate([frame[name] for frame in unpacker if name in frame])
 
 
-def bench_assignment(out):
-    for n in SIZES:
+ASSIGNMENT = Table("speed-assignment", ("costs", "rows"), dict(seconds=".3g", scipy_seconds=".3g", **RATIO, apart=".0e",
+                                                               memory_to_matrix=".2f"), speed=True)
+
+
+def bench_assignment(args):
+    """The largest is run once: scipy takes minutes."""
+    for n in args.sizes:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
         for side, point in zip("ab", np.random.default_rng(0).standard_normal((2, n, 8)).astype("f4")):
-            sinkhorn.write(side, point, np.ones(n, "f4"), np.arange(n), [1] * n)
-        for name, sides in ("made features", "made/a.dist made/b.dist"), ("normal points in 8 dimensions", "a b"):
-            shell(f"centroid --quiet {sides} >distances")
+            with open(side, "wb") as file:
+                file.write(pack(point, np.ones(n, "f4"), np.arange(n), [1] * n))
+        for name, operands in ("made features", "made/a.dist made/b.dist"), ("normal points in 8 dimensions", "a b"):
+            shell(f"centroid --quiet {operands} >distances")
             dist = whole("distances", "dist")
-            ours, theirs, (_, megabytes), best = alternate(
-                lambda: cost("hungarian --quiet --threads 1 distances >matching"),
-                lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"), RUNS if n < SIZES[-1] else 1)
+            sides = Sides(args.runs if n <= 4096 else 1, lambda: cost("hungarian --quiet --threads 1 distances >matching"),
+                          lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"))
+            (_, megabytes), best = sides.values
             total = whole("matching", "cost").sum(dtype="f8")
-            report(out, bench="hungarian with margins", distances=name, rows=len(dist), seconds=ours, scipy=theirs,
-                   ratio=theirs / ours, apart=float(abs(total / best - 1)), memory_to_matrix=megabytes * 1e6 / dist.nbytes)
+            ASSIGNMENT.add(costs=f"distances of means, {name}", rows=len(dist), seconds=sides.ours, scipy_seconds=sides.theirs,
+                           **sides.ratios(), apart=float(abs(total / best - 1)), memory_to_matrix=megabytes * 1e6 / dist.nbytes)
 
 
 # Every program on features, and then on nodes of a graph, of one size; the later read what the earlier wrote.
@@ -296,9 +367,12 @@ def by_rows(command, n, few=8):
     return short + (long - short) / (2 * few) * (n - few), megabytes
 
 
-def bench_growth(out):
-    found = {name: [] for name in GROWTH}
-    for n in SIZES:
+GROWING = Table("speed-growth", ("program", "size"), dict(seconds=".3g", megabytes=".3g"), speed=True)
+
+
+def bench_growth(args):
+    """Seconds (two threads, where a program has them) and peak megabytes; *: all pairs, from few rows."""
+    for n in args.sizes:
         shell(f"{sys.executable} {ROOT}/bench/features.py . --features {n} --tokens {4 * n}")
         for side, states in ("b", "b"), ("c", "a"):
             shell(f"act-dump --no-point --hidden {states}.npy --sae {states}.npz --layer {side} >{side}.act &&"
@@ -309,16 +383,8 @@ def bench_growth(out):
         for name, command in GROWTH.items():
             if name == "supernode":
                 shell("centroid a.dist >own")
-            found[name].append(by_rows(command, n) if "{blocks}" in command else cost(command))
-    print("\ngrowth: seconds (two threads, where a program has them) and peak megabytes at", *SIZES,
-          "features or nodes, each with its exponent; *: all pairs, from few rows")
-    for name, costs in found.items():
-        row = {}
-        for what, numbers in zip(("seconds", "megabytes"), zip(*costs)):
-            row |= {what: numbers, f"{what}_exponent": float(np.polyfit(np.log(SIZES), np.log(numbers), 1)[0])}
-        print(f"{name:22}", *(f"{number:9.4g}" for number in row["seconds"]), f"{row['seconds_exponent']:6.2f}  ",
-              *(f"{number:9.0f}" for number in row["megabytes"]), f"{row['megabytes_exponent']:6.2f}")
-        out.write(json.dumps(dict(bench="growth", program=name, features=SIZES, **row)) + "\n")
+            elapsed, megabytes = by_rows(command, n) if "{blocks}" in command else cost(command)
+            GROWING.add(program=name, size=n, seconds=elapsed, megabytes=megabytes)
 
 
 def encoder(d=1024, features=16384, tokens=8192):
@@ -332,35 +398,57 @@ def encoder(d=1024, features=16384, tokens=8192):
     return x, w
 
 
-def bench_encode(out):
+ENCODE = Table("speed-encode", ("program", "tokens", "dims", "features"), dict(
+    seconds=".3g", sgemm_seconds=".3g", share_of_sgemm_rate=".2f"), speed=True)
+
+
+def bench_encode(args):
     x, w = encoder()
     np.save("one.npy", x[:1])
     start = seconds(lambda: shell("act-dump --hidden one.npy --sae params.npz >/dev/null"))[0]
-    ours, theirs, *_ = alternate(
-        lambda: shell("act-dump --threads 1 --no-point --hidden x.npy --sae params.npz >/dev/null"), lambda: x @ w)
-    report(out, bench="act-dump", seconds=ours - start, sgemm=theirs, share_of_sgemm_rate=theirs / (ours - start))
+    sides = Sides(args.runs, lambda: shell("act-dump --threads 1 --no-point --hidden x.npy --sae params.npz >/dev/null"),
+                  lambda: x @ w)
+    ours = sides.ours - start
+    ENCODE.add(program="act-dump", tokens=len(x), dims=len(w), features=w.shape[1], seconds=ours,
+               sgemm_seconds=sides.theirs, share_of_sgemm_rate=sides.theirs / ours)
 
 
-def bench_streams(out):
+STREAMS = Table("speed-streams", ("program", "peer"), dict(gigabytes_a_second=".2g", peer_gigabytes_a_second=".2g"),
+                speed=True)
+
+
+def bench_streams(args):
     encoder()
     shell("act-dump --hidden x.npy --sae params.npz >stream")
     size = os.path.getsize("stream")
-    for name, own, peer in (("framecat", "framecat stream >/dev/null", "cat stream | cat >/dev/null"),
-                            ("framecat --compress", "framecat --compress stream >/dev/null", "cat stream >/dev/null")):
-        ours, theirs, *_ = alternate(lambda: shell(own), lambda: shell(peer))
-        report(out, bench=name, gigabytes_a_second=size / ours / 1e9, cat=size / theirs / 1e9)
+    for program, peer in ("framecat", "cat stream | cat"), ("framecat --compress", "cat stream"):
+        sides = Sides(args.runs, lambda: shell(f"{program} stream >/dev/null"), lambda: shell(f"{peer} >/dev/null"))
+        STREAMS.add(program=program, peer=peer, gigabytes_a_second=size / sides.ours / 1e9,
+                    peer_gigabytes_a_second=size / sides.theirs / 1e9)
 
 
-PARTS = {name[6:]: part for name, part in list(globals().items()) if name.startswith("bench_")}
+PARTS = {"stages": bench_stages, "sinkhorn": bench_sinkhorn, "emd": bench_emd, "nearest": bench_nearest,
+         "complete": bench_complete, "error": bench_error, "threads": bench_threads, "scaling": bench_scaling,
+         "assignment": bench_assignment, "encode": bench_encode, "streams": bench_streams, "growth": bench_growth}
 
 
 def main():
-    folder = ROOT / "bench" / "out"
-    folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, open(folder / "run.jsonl", "a") as out:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")], default=[1024, 4096, 16384],
+                        help="of made dictionaries, ascending (1024,4096,16384)")
+    args = parser.parse_args()
+    for name in args.parts:
+        if name not in PARTS:
+            parser.error(f"no part {name}")
+    with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
-        for part in sys.argv[1:] or PARTS:
-            PARTS[part](out)
+        for name in args.parts or PARTS:
+            print(f"\n{name}", flush=True)
+            PARTS[name](args)
+        os.chdir(ROOT)
 
 
-main()
+if __name__ == "__main__":
+    main()

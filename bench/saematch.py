@@ -2,39 +2,51 @@
 """SAE Match's own properties, beside transport: `make bench-quality`.
 
 Adjacent layers: what match-eval makes of matchings by weights, folded or not, of decoder, encoder or both. Layers farther and
-farther apart: correlation of direct matchings and of those that flow composes of adjacent ones, and how many partners are the
-same. Of features that fire, on tokens not used for matching; means over the pairs that a matching has. Appends JSON lines to
-bench/out/quality.jsonl. The programs have to be on PATH."""
-import json
+farther apart: correlation of direct matchings and of those that flow composes of adjacent ones, how many partners are the
+same, also of mutual pairs alone, and the correlation where they are and where they are not. Of features that fire, on tokens
+not used for matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
+composition.tsv. The programs have to be on PATH."""
+import argparse
+import io
 import os
 import tempfile
 
-from quality import DEFAULT, OUT, SHARED, LanguageModel, UnseenSample, read, run, side
+import numpy as np
+
+from quality import DEFAULT, LanguageModel, UnseenSample, run, side, stream
+from record import DATA, OUT, Table
 
 WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --folded",
         "folded decoder alone": "decoder --folded --weights decoder",
         "folded encoder alone": "decoder --folded --weights encoder", "decoder cosine": "decoder", "transport": "sinkhorn"}
 SCORES = "folded_mse", "correlation", "explained_variance"
+ADJACENT = Table("saematch", ("data", "a", "b", "way", "score"), dict(value=".4g", best=".4g", pairs="d"))
+COMPOSITION = Table("composition", ("data", "a", "b", "way"), dict(
+    direct=".3f", composed=".3f", best=".3f", both="d", same="d", where_same=".3f", direct_elsewhere=".3f",
+    composed_elsewhere=".3f", mutual_both="d", mutual_same="d"))
 
 
-def matching(model, way, a, b, folder):
+def matching(model, way, a, b, folder, option=""):
     """A file: the assignment of the features of layers a and b; made once."""
-    path = f"{folder}/{a}-{b}.{way}".replace(" ", "_")
+    path = f"{folder}/{a}-{b}.{way}{option}".replace(" ", "_")
     if not os.path.exists(path):
         one, other = (side(model, f"{layer}.0", DEFAULT, folder)[1] for layer in (a, b))
-        run(f"{WAYS[way]} --quiet {one} {other} | hungarian --quiet >{path}")
+        run(f"{WAYS[way]} --quiet {one} {other} | hungarian --quiet {option} >{path}")
     return path
 
 
-def links(model, way, a, b, folder):
-    """The matchings that lead from a to b, layer by layer."""
+def composed(model, way, a, b, folder, option=""):
+    """A file: the matchings that lead from a to b, layer by layer, as one."""
     layers = model.layers[model.layers.index(a):model.layers.index(b) + 1]
-    return [matching(model, way, *pair, folder) for pair in zip(layers, layers[1:])]
+    path = f"{folder}/composed{option}"
+    run(f"flow --quiet --compose {a} {b} "
+        f"{' '.join(matching(model, way, *pair, folder, option) for pair in zip(layers, layers[1:]))} >{path}")
+    return path
 
 
 def frame_with(column, command):
     """The frame of what a command writes that has this column."""
-    _, frames = read(run(command))
+    (_, frames), = stream.read(io.BytesIO(run(command)))
     return next(frame for frame in frames if column in frame)
 
 
@@ -55,66 +67,53 @@ def evaluate(model, a, b, matching, folder):
             zip(*(found[name] for name in ("score", "value", "best", "pairs")))}
 
 
-def adjacent(model, folder, out):
-    pairs = list(zip(model.layers, model.layers[1:]))
-    found = {way: [evaluate(model, a, b, matching(model, way, a, b, folder), folder) for a, b in pairs] for way in WAYS}
-    for score in SCORES:
-        print(f"\n{model.name}: {score}".ljust(40), *(f"{a}->{b}".rjust(8) for a, b in pairs))
-        for way in WAYS:
-            print(way.ljust(39), *(f"{scores[score]['value']:8.3f}" for scores in found[way]), flush=True)
-            for (a, b), scores in zip(pairs, found[way]):
-                out.write(json.dumps(dict(bench="adjacent", data=model.name, a=a, b=b, way=way, score=score,
-                                          **scores[score])) + "\n")
+def adjacent(model, folder):
+    for way in WAYS:
+        for a, b in zip(model.layers, model.layers[1:]):
+            scores = evaluate(model, a, b, matching(model, way, a, b, folder), folder)
+            for score in SCORES:
+                ADJACENT.add(data=model.name, a=a, b=b, way=way, score=score, **scores[score])
 
 
-def agreement(direct, links, a, b):
-    """Features with both a direct and a composed partner, and those of them for which it is the same."""
-    found = frame_with("agree", f"flow --quiet {' '.join({direct, *links})}")
-    pair = list(zip(found["row_layer"], found["col_layer"])).index((a, b))
-    return int(found["both"][pair]), int(found["agree"][pair])
+def partners(path):
+    frame = frame_with("row_feature", f"cat {path}")
+    return dict(zip(frame["row_feature"].tolist(), frame["col_feature"].tolist()))
+
+
+def agreement(direct, composed):
+    """Features with both a direct and a composed partner, in those that are the same and those that are not."""
+    one, other = partners(direct), partners(composed)
+    both = [(row, col, other[row]) for row, col in one.items() if row in other]
+    return [pair for pair in both if pair[1] == pair[2]], [pair for pair in both if pair[1] != pair[2]]
 
 
 def compare(model, way, a, b, folder):
     """Correlation of the direct and of the composed matching, and their agreement."""
-    direct, path = matching(model, way, a, b, folder), links(model, way, a, b, folder)
-    composed = f"{folder}/composed"
-    run(f"flow --quiet --compose {a} {b} {' '.join(path)} >{composed}")
-    one, other = (evaluate(model, a, b, made, folder)["correlation"] for made in (direct, composed))
-    both, agree = agreement(direct, path, a, b)
-    return dict(direct=one["value"], composed=other["value"], best=one["best"], both=both, agree=agree)
-
-
-def plot(points):
-    line = [" "] * 70
-    for letter, value in points.items():
-        line[max(round(100 * value), 0)] = letter
-    return "".join(line)
-
-
-def farther(model, folder, out):
-    """For each distance the means over its pairs of layers, as places on a line."""
-    print(f"\n{model.name}: correlation. T transport, M folded SAE Match; t, m composed; B best possible\napart",
-          "".join(f".{tenth}".ljust(10) for tenth in range(7)), "agree")
-    for distance in range(1, len(model.layers)):
-        found = {}
-        for way in ("transport", "folded"):
-            found[way] = [dict(a=a, b=b, **compare(model, way, a, b, folder))
-                          for a, b in zip(model.layers, model.layers[distance:])]
-            out.writelines(json.dumps(dict(bench="composition", data=model.name, way=way, **pair)) + "\n" for pair in found[way])
-        mean = lambda way, name: sum(pair[name] for pair in found[way]) / len(found[way])
-        points = dict(m=mean("folded", "composed"), M=mean("folded", "direct"), t=mean("transport", "composed"),
-                      T=mean("transport", "direct"), B=mean("transport", "best"))
-        print(f"{distance:<5}", plot(points), f"{mean('transport', 'agree') / mean('transport', 'both'):5.0%}  ",
-              *(f"{letter} {value:.3f}" for letter, value in points.items()), flush=True)
+    files = matching(model, way, a, b, folder), composed(model, way, a, b, folder)
+    one, other = (evaluate(model, a, b, made, folder)["correlation"] for made in files)
+    same, apart = agreement(*files)
+    row = dict(direct=one["value"], composed=other["value"], best=one["best"], both=len(same) + len(apart), same=len(same))
+    same, apart = np.array(same), np.array(apart)
+    worth = model.worth(f"{a}.0", f"{b}.0")
+    row["where_same"] = worth[same[:, 0], same[:, 1]].mean()
+    if len(apart):
+        row |= dict(direct_elsewhere=worth[apart[:, 0], apart[:, 1]].mean(),
+                    composed_elsewhere=worth[apart[:, 0], apart[:, 2]].mean())
+    same, apart = agreement(*(make(model, way, a, b, folder, "--mutual") for make in (matching, composed)))
+    COMPOSITION.add(data=model.name, a=a, b=b, way=way, **row, mutual_both=len(same) + len(apart), mutual_same=len(same))
 
 
 def main():
-    there = {UnseenSample: UnseenSample.folder.exists(), LanguageModel: (SHARED / "data").exists()}
-    with open(OUT / "quality.jsonl", "a") as out:
-        for model in (kind() for kind in there if there[kind]):
-            with tempfile.TemporaryDirectory() as folder:
-                adjacent(model, folder, out)
-                farther(model, folder, out)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+    OUT.mkdir(exist_ok=True)
+    there = {UnseenSample: UnseenSample.folder.exists(), LanguageModel: DATA.exists()}
+    for model in (kind() for kind in there if there[kind]):
+        with tempfile.TemporaryDirectory() as folder:
+            adjacent(model, folder)
+            for way in "transport", "folded":
+                for distance in range(1, len(model.layers)):
+                    for a, b in zip(model.layers, model.layers[distance:]):
+                        compare(model, way, a, b, folder)
 
 
 if __name__ == "__main__":
