@@ -70,24 +70,33 @@ check: install-check
 lint: install-check
 	sh tests/lint.sh $(PLAIN)
 
+# They write bench/results/*.tsv, of which bench/RESULTS.md is made. PARTS: some of run.py's parts.
+BENCH = PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench
 bench: install-check
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/run.py $(PARTS)
+	$(BENCH)/run.py $(PARTS)
+	$(if $(PARTS),,$(BENCH)/graphs.py run --nodes 5000 --links 1000000 --field 0)
+	$(MAKE) results
 
 bench-certified: install-check
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/certified.py
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/planted.py
+	$(BENCH)/certified.py
+	$(BENCH)/planted.py
+	$(MAKE) results
 
 bench-quality: install-check
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/quality.py stages settings
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/saematch.py
+	$(BENCH)/quality.py stages settings
+	$(BENCH)/saematch.py
+	$(MAKE) results
 
 bench-groups: install-check
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/groups.py
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench/graphs.py run --nodes 5000 --links 1000000 --field 0
+	$(BENCH)/groups.py
+	$(MAKE) results
+
+results:
+	$(PYTHON) bench/results.py bench/RESULTS.md
 
 proofs: $(PROOFS)
 
@@ -139,4 +148,5 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check lint dist bench bench-certified bench-groups bench-quality proofs install-build install-check install uninstall clean
+.PHONY: all demo check lint dist bench bench-certified bench-groups bench-quality results proofs \
+	install-build install-check install uninstall clean

@@ -39,4 +39,5 @@ def main():
                  b_enc=-(anchor @ state.mean(0)).astype("f4"), b_dec=state.mean(0), k=np.int64(args.k))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -164,8 +164,8 @@ def measure(model, how, folder, worths):
         dist = dist[np.ix_(np.searchsorted(row, rows), np.searchsorted(col, cols))]
         pair = linear_sum_assignment(dist)
         got = float(np.nanmean(worth[pair])), float(np.nanmean(worth[np.arange(len(rows)), dist.argmin(1)]))
-        some = np.nan_to_num(worth)
-        best = float(some[linear_sum_assignment(-some)].mean()), float(some.max(1).mean())
+        best = ((float(worth[linear_sum_assignment(-worth)].mean()), float(worth.max(1).mean()))
+                if model.scores == "correlation" else (None, None))
         TABLE.add(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0], nearest=got[1],
                   best_one_to_one=best[0], best_nearest=best[1])
 

@@ -4,8 +4,8 @@
     table.add(data="haiku", method="edgeprofile", mean=.59, graphs=17)
 
 A row is known by its keys. Measured again, it stands where it stood, so that a rerun without a change is no diff; rows
-that are not measured again stay. Every row ends with `source` (bench; or who measured it, where this folder cannot) and with
-what it was measured with: cpu, level (of x86-64), blas (OpenBLAS's core type), compiler, peers (the libraries beside).
+that are not measured again stay. Every row ends with a note, with `source` (bench; or who measured it, where this folder cannot)
+and with what it was measured with: cpu, level (of x86-64), blas (OpenBLAS's core type), compiler, peers (the libraries beside).
 
 DATA is the folder of the real data (../shared/data), RESULTS another folder for the tables."""
 import csv
@@ -132,7 +132,7 @@ class Table:
         self.path = RESULTS / f"{name}.tsv"
         self.values = {**values, "machine": "s"} if speed else values
         self.keys = (*keys, "cpu", "level") if speed else tuple(keys)
-        self.columns = [*keys, *self.values, "source", *ENVIRONMENT]
+        self.columns = [*keys, *self.values, "note", "source", *ENVIRONMENT]
         self.others = OtherWork() if speed else None
 
     def add(self, **row):

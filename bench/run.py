@@ -96,7 +96,7 @@ def problems(n, points, sampled):
 
 POT = Table("speed-pot", ("program", "points", "dims", "p", "epsilon"), dict(
     microseconds=".3g", pot_microseconds=".3g", pot_costs_microseconds=".3g", **RATIO, ratio_with_costs=".3g",
-    apart=".1e", iterations=".3g", not_converged="d", share_of_flop_limit=".2f", note="s"), speed=True)
+    apart=".1e", iterations=".3g", not_converged="d", share_of_flop_limit=".2f"), speed=True)
 
 
 def bench_sinkhorn(args):

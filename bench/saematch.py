@@ -22,8 +22,8 @@ WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --fol
 SCORES = "folded_mse", "correlation", "explained_variance"
 ADJACENT = Table("saematch", ("data", "a", "b", "way", "score"), dict(value=".4g", best=".4g", pairs="d"))
 COMPOSITION = Table("composition", ("data", "a", "b", "way"), dict(
-    direct=".3f", composed=".3f", best=".3f", both="d", same="d", where_same=".3f", direct_elsewhere=".3f",
-    composed_elsewhere=".3f", mutual_both="d", mutual_same="d"))
+    direct=".3f", composed=".3f", best=".3f", both="d", agree=".2f", where_same=".3f", direct_elsewhere=".3f",
+    composed_elsewhere=".3f", mutual_both="d", mutual_agree=".2f"))
 
 
 def matching(model, way, a, b, folder, option=""):
@@ -92,15 +92,17 @@ def compare(model, way, a, b, folder):
     files = matching(model, way, a, b, folder), composed(model, way, a, b, folder)
     one, other = (evaluate(model, a, b, made, folder)["correlation"] for made in files)
     same, apart = agreement(*files)
-    row = dict(direct=one["value"], composed=other["value"], best=one["best"], both=len(same) + len(apart), same=len(same))
-    same, apart = np.array(same), np.array(apart)
+    both = len(same) + len(apart)
+    row = dict(direct=one["value"], composed=other["value"], best=one["best"], both=both, agree=len(same) / both)
     worth = model.worth(f"{a}.0", f"{b}.0")
-    row["where_same"] = worth[same[:, 0], same[:, 1]].mean()
-    if len(apart):
-        row |= dict(direct_elsewhere=worth[apart[:, 0], apart[:, 1]].mean(),
-                    composed_elsewhere=worth[apart[:, 0], apart[:, 2]].mean())
+    row["where_same"] = np.mean([worth[pair[:2]] for pair in same])
+    if apart:
+        row |= dict(direct_elsewhere=np.mean([worth[pair[:2]] for pair in apart]),
+                    composed_elsewhere=np.mean([worth[pair[::2]] for pair in apart]))
     same, apart = agreement(*(make(model, way, a, b, folder, "--mutual") for make in (matching, composed)))
-    COMPOSITION.add(data=model.name, a=a, b=b, way=way, **row, mutual_both=len(same) + len(apart), mutual_same=len(same))
+    both = len(same) + len(apart)
+    COMPOSITION.add(data=model.name, a=a, b=b, way=way, **row, mutual_both=both,
+                    mutual_agree=len(same) / both if both else None)
 
 
 def main():

@@ -1,0 +1,440 @@
+#!/usr/bin/env python3
+"""Makes bench/RESULTS.md of the tables in bench/results: `make results`.
+
+    results.py [FILE]     without FILE, on stdout
+
+A table of which no row has been measured is left out."""
+import argparse
+import collections
+import sys
+import textwrap
+
+from record import ENVIRONMENT, RESULTS, read_table
+
+ABOUT = """# Measurements
+
+`make results` makes this file of the tables in `bench/results`, which hold more rows and digits.
+`make bench` (speed), `bench-quality`, `bench-certified` and `bench-groups` measure again.
+
+Below each table stand the CPU, the x86-64 level that the kernels ran at, OpenBLAS's core type, the
+compiler, and the versions of the other libraries. `source` says who measured a row: `bench` is
+these programs; `README of 0.1.0`, or another page of that version, had the figure before these
+tables were kept; `reported` is somebody else, with data or a machine that this repository does not
+have.
+
+Two models occur. *bl361* is a model of characters: 5 layers, 128 wide, SAEs of 256 features; 30,600
+tokens are matched by, 61,200 others are scored on. *sample* is the bundled storyworld: 6 layers,
+128 wide, SAEs of 512 features whose meanings are known; 4,096 tokens are matched by. A pair "4, two
+SAEs" matches two SAEs of the same layer.
+"""
+UNKNOWN = "not recorded"
+NAMES = {"cpu": "CPU", "level": "level", "blas": "BLAS core", "compiler": "compiler",
+         "peers": "peers"}
+
+
+# -- Tables of the page ---------------------------------------------------------------------------
+
+def table(name, **having):
+    """The rows of a table that have these values."""
+    path = RESULTS / f"{name}.tsv"
+    rows = read_table(path) if path.exists() else []
+    return [row for row in rows if all(row[key] == value for key, value in having.items())]
+
+
+def number(text, digits=2):
+    """0.593 as 0.59; what is no single number stays."""
+    try:
+        return f"{float(text):.{digits}f}"
+    except ValueError:
+        return text
+
+
+def column(name, digits=None):
+    return lambda row: row[name] if digits is None else number(row[name], digits)
+
+
+def distinct(values):
+    return list(dict.fromkeys(values))
+
+
+def by_key(rows, key):
+    found = collections.defaultdict(list)
+    for row in rows:
+        found[key(row)].append(row)
+    return found
+
+
+def measured(rows):
+    """Lines that say who measured rows, with what."""
+    sources = distinct(row["source"] for row in rows)
+    lines = []
+    for source, *used in distinct((row["source"], *(row[name] for name in ENVIRONMENT))
+                                  for row in rows):
+        said = [f"{NAMES[name]}: {value}" for name, value in zip(ENVIRONMENT, used)]
+        if set(used) == {UNKNOWN}:
+            said = [f"{', '.join(NAMES.values())}: {UNKNOWN}"]
+        lines.append(f"- {source + '. ' if len(sources) > 1 else ''}{'; '.join(said)}.")
+    if any(row.get("machine") == "shared" for row in rows):
+        lines.append("- Other programs ran on the machine at the same time.")
+    return "\n".join(lines)
+
+
+def layout(heads, body):
+    """A table in Markdown that reads as plain text, too."""
+    lines = [heads] + body
+    width = [max(len(line[k]) for line in lines) for k in range(len(heads))]
+    lines = [[cell.ljust(w) for cell, w in zip(line, width)] for line in lines]
+    lines.insert(1, ["-" * w for w in width])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def finish(text, heads, body, rows, per_line):
+    """Text, table, and what its rows were measured with; per_line has the rows of each line."""
+    if len(distinct(row["source"] for row in rows)) > 1:
+        heads = [*heads, "source"]
+        body = [[*line, ", ".join(distinct(row["source"] for row in some))]
+                for line, some in zip(body, per_line)]
+    text = textwrap.fill(" ".join(text.split()), 100)
+    return f"{text}\n\n{layout(heads, body)}\n\n{measured(rows)}\n"
+
+
+def grid(text, rows, labels, head, cell):
+    """A line for all rows with the same labels {heading: function}, a column for each head(row)."""
+    if not rows:
+        return ""
+    lines = by_key(rows, lambda row: tuple(function(row) for function in labels.values()))
+    heads = distinct(head(row) for row in rows)
+    body = []
+    for label, some in lines.items():
+        by_head = {head(row): cell(row) for row in some}
+        body.append([*label, *(by_head.get(name, "") for name in heads)])
+    return finish(text, [*labels, *heads], body, rows, list(lines.values()))
+
+
+def listing(text, rows, columns):
+    """A line for each row, its columns {heading: function}."""
+    if not rows:
+        return ""
+    body = [[function(row) for function in columns.values()] for row in rows]
+    return finish(text, list(columns), body, rows, [[row] for row in rows])
+
+
+def mean_of(rows, names):
+    """One row for some: means of what is a number in more than one of them."""
+    row = dict(rows[0])
+    for name in names:
+        values = [r[name] for r in rows if r[name]]
+        row[name] = (str(sum(map(float, values)) / len(values)) if len(values) > 1
+                     else "".join(values))
+    return row
+
+
+# -- Matchings ------------------------------------------------------------------------------------
+
+DEFAULT = dict(featdist="", reference="last", refproj="--whiten")
+
+
+def pair(row):
+    """The layers of a pair: 2 -> 3; of two SAEs of one, 5, two SAEs."""
+    (a, s), (b, t) = (row[side].split(".") for side in "ab")
+    return f"{a} -> {b}" if s == t else f"{a}, two SAEs"
+
+
+def share(row, name):
+    """Of the best possible."""
+    best = row[f"best_{name}"]
+    return number(str(float(row[name]) / float(best))) if best and row[name] else ""
+
+
+def both(row, of):
+    return "/".join(filter(None, (of(row, "one_to_one"), of(row, "nearest"))))
+
+
+def setting(row):
+    """What differs from the defaults."""
+    if row["reference"] != "last":
+        return f"lift to {row['reference']}"
+    if row["refproj"] != "--whiten":
+        return row["refproj"] or "no whitening"
+    return row["featdist"] or "the defaults"
+
+
+def best_rows(rows):
+    """The best possible of each pair, as one more way to match."""
+    first = {(row["data"], row["a"], row["b"]): row for row in reversed(rows)}
+    return [dict(row, stage="best possible", one_to_one=row["best_one_to_one"])
+            for row in reversed(first.values())]
+
+
+def matching():
+    by = {"model": column("data"), "distance": column("stage")}
+    yield "## Matching\n"
+    yield grid("""The share of matched features with the same meaning, of those whose
+        meaning is sure on both sides (F1 of .7 or more); one to one / nearest neighbour.""",
+               table("quality", scores="label agreement", **DEFAULT), by, pair,
+               lambda row: both(row, lambda r, name: number(r[name])))
+    for rows in by_key(table("quality", scores="correlation", **DEFAULT), column("data")).values():
+        yield grid("""Mean correlation between the activations of features matched one to one, on
+            tokens that the matching has not seen. "Best possible" is the assignment that maximises
+            the very correlation that is scored.""",
+                   best_rows(rows) + rows, by, pair, column("one_to_one", 3))
+        yield grid("""The same as a share of the best possible; one to one / nearest neighbour.
+            `coact` compares activations on one text; like all others it is scored on another.""",
+                   rows, by, pair, lambda row: both(row, share))
+    yield listing("""Held-out models, which are not in this repository: the share of the best
+        possible, one to one, of `sinkhorn` with the defaults, beside that of the model here that is
+        most like it. No default was chosen by them. The report does not name the pairs of
+        layers.""",
+                  table("heldout"),
+                  {"model": column("data"), "pair": column("pair"), "share": column("share"),
+                   "compared with": column("beside"), "its share": column("beside_share")})
+    yield grid("""What the defaults are worth: the share of the best possible, one to one, of
+        `sinkhorn` with one setting changed. The defaults are 128 points a feature, coordinated
+        samples, a lift to the last layer, and whitening (bl361).""",
+               table("quality", data="bl361", scores="correlation", stage="sinkhorn"),
+               {"setting": setting}, pair, lambda row: share(row, "one_to_one"))
+
+
+def certified():
+    yield "## Certified matches\n"
+    scores = {"right": "right", "correlation": "correlation", "same label": "label"}
+    yield listing("""A match is certified when the row's next nearest column is farther by more than
+        four standard errors ("errors": so many). A match is right when no other column's
+        activations correlate better with the row's, on unseen tokens. An assigned pair's own margin
+        in place of the row's next nearest column judges worse.""",
+                  table("certified"),
+                  {"model": column("data"), "stage": column("stage"), "pairs by": column("method"),
+                   "errors": column("errors"), "pairs": column("pairs"),
+                   "certified": column("certified", 2),
+                   **{f"{head}, {which}": column(f"{name}_{which}", 2)
+                      for head, name in scores.items() for which in ("certified", "rest")}})
+    yield listing("""Made dictionaries, and copies of them in another order, rotated, rescaled and
+        with noise on states and activations: the share of features that are matched with their
+        copies, the share certified, the number of certified pairs that are wrong, and the largest
+        margin of a wrong nearest pair, in errors.""",
+                  table("planted"),
+                  {"features": column("features"), "seeds": column("seeds"),
+                   "noise": column("noise"), "command": column("command"),
+                   "right, assigned": column("assigned", 3), "right, nearest": column("nearest", 3),
+                   "certified": column("nearest_certified", 3), "wrong": column("wrong"),
+                   "margin": column("worst"), "note": column("note")})
+    yield listing("""Standard errors beside what they estimate, the deviation of distances between
+        independent samples of the tokens.""",
+                  table("sampling"),
+                  {"distances": column("distances"), "mean distance": column("distance"),
+                   "deviation": column("deviation"), "error": column("error"),
+                   "note": column("note")})
+
+
+def apart(row):
+    """How many layers lie between."""
+    return str(int(row["b"]) - int(row["a"])) if row["a"].isdigit() else row["b"]
+
+
+def lowered():
+    """By how much folding lowers the squared difference of folded parameters: a row a model."""
+    pairs = collections.defaultdict(dict)
+    for row in table("saematch", score="folded_mse"):
+        if row["a"].isdigit():
+            pairs[row["data"], row["a"], row["b"]][row["way"]] = row
+    shares = collections.defaultdict(list)
+    for (data, *_), ways in pairs.items():
+        if "folded" in ways and "unfolded" in ways:
+            after, before = (float(ways[way]["value"]) for way in ("folded", "unfolded"))
+            shares[data].append((1 - after / before, ways["folded"]))
+    return [dict(some[0][1], way="folding lowers it by",
+                 value=f"{min(x for x, _ in some):.3f} to {max(x for x, _ in some):.3f}")
+            for some in shares.values()]
+
+
+def saematch():
+    adjacent = [mean_of(rows, ["value"]) for rows in
+                by_key(table("saematch"), lambda r: (r["data"], r["way"], r["score"])).values()]
+    names = {"best": "best possible", "direct": "direct", "composed": "composed", "agree": "agree",
+             "mutual_agree": "agree, mutual", "where_same": "where the same",
+             "direct_elsewhere": "direct elsewhere", "composed_elsewhere": "composed elsewhere"}
+    composition = [mean_of(rows, names) for rows in
+                   by_key(table("composition"), lambda r: (r["data"], r["way"], apart(r))).values()]
+    yield "## SAE Match, and matchings composed layer by layer\n"
+    yield grid("""Matchings by weights (`decoder`) and by `sinkhorn` (transport), scored by
+        `match-eval`: means over adjacent layers. Folding lowers the squared difference of the
+        folded parameters; it does not make the matched features fire more alike.""",
+               adjacent + lowered(), {"model": column("data"), "matching": column("way")},
+               column("score"),
+               lambda row: number(row["value"], 1 if row["score"] == "folded_mse" else 2))
+    yield listing("""Mean correlation on unseen tokens of features that are matched directly, and by
+        composing the matchings of adjacent layers. "Agree" is the share of features whose direct
+        and composed partners are the same, of all and of mutual pairs alone; then follows the
+        correlation where they are the same, and that of each partner elsewhere.""",
+                  composition,
+                  {"model": column("data"), "layers apart": apart, "matching": column("way"),
+                   **{head: column(name, 2) for name, head in names.items()}})
+
+
+# -- Supernodes -----------------------------------------------------------------------------------
+
+SETTINGS = ("of the other families", "default", "best of 45", "worst of 45", "best of 90",
+            "worst of 90")
+SCORES = {"ratio/features": "units for each feature", "ratio": "units for each node",
+          "between": "influence between groups", "kept": "influence kept",
+          "kept/weights": "influence kept by sums of weights"}
+
+
+def grouped(row):
+    number_of = {"given": "number given", "chosen": "number chosen", "10%": "a tenth"}
+    return "whole graph, " * (row["nodes"] == "all features") + number_of[row["number"]]
+
+
+def agreement(row):
+    around = [f"{name} {number(row[name])}" for name in ("sd", "least") if row[name]]
+    return number(row["mean"]) + (f" ({', '.join(around)})" if around else "")
+
+
+def options(row):
+    """What differs from the defaults: across positions where people's groups are made so."""
+    text = row["options"].replace("--linkage ward", "")
+    if row["nodes"] != "all features":
+        text = text.replace("--across-positions", "").strip(", ")
+    return text.strip() or "-"
+
+
+def groups():
+    rows = [row for row in table("groups")
+            if not ("--linkage" in options(row) and "--acyclic" in options(row))]
+    honest = [row for row in rows if row["stage"] == "edgeprofile" and row["data"] != "sample"
+              and row["settings"] in SETTINGS and options(row) == "-"]
+    honest.sort(key=lambda row: (row["data"] != "haiku", SETTINGS.index(row["settings"])))
+    rest = [row for row in rows if row not in honest]
+    by = {"distance": column("stage"), "options of supernode": options}
+    yield "## Supernodes\n"
+    yield grid("""Agreement with people's groups of groups by `edgeprofile`, all labels removed: the
+        adjusted Rand index, mean over graphs, with standard deviation and least. "Of the other
+        families": each graph is scored with the settings (two of edgeprofile, and the linkage or
+        the cut) that are best on all families of graphs but its own. The defaults were chosen on
+        these 17 graphs, so their figures there are too good. With the number of groups given or
+        chosen, only the nodes that people grouped are grouped, across positions as people do; of a
+        whole graph all features are grouped, within positions.""",
+               honest,
+               {"graphs": lambda row: row["data"].replace("haiku", "17 of Claude 3.5 Haiku"),
+                "settings": column("settings")}, grouped, agreement)
+    yield grid("The same on the 17 Haiku graphs with other options.",
+               [row for row in rest if row["data"] == "haiku"], by, grouped, agreement)
+    yield grid("""The four graphs of the sample, against what their features are known to mean
+        (groups of two and more in `supernodes_strong`).""",
+               [row for row in rest if row["data"] == "sample"], by, grouped, agreement)
+    yield listing("""What groups leave of a circuit when the features become a tenth: `graph-score`
+        on the graphs of Haiku, Gemma and Llama and on the sample's, grouped by `edgeprofile`.
+        "Influence kept" is the share of each input's influence on each output that is the same in
+        the compressed graph.""",
+                  table("kept"),
+                  {"graphs": column("graphs"), "options of supernode": column("options"),
+                   "score": lambda row: SCORES[row["score"]], "least": column("least"),
+                   "median": column("median"), "most": column("most")})
+
+
+# -- Speed ----------------------------------------------------------------------------------------
+
+def machine(row):
+    return f"{row['cpu']}, {row['level']}"
+
+
+def ratio(row):
+    """The median and, of more than one run, the least and the most."""
+    around = f"({row['least']} to {row['most']})" if row["least"] != row["most"] else ""
+    return f"{row['ratio']} {around}".strip()
+
+
+def speed():
+    where = {"CPU, level": machine}
+    yield "## Speed\n"
+    yield textwrap.fill("Ratios say how many times as long the other takes; in brackets are the "
+                        "least and the most of single runs. Our times are those of the whole "
+                        "program, from reading to writing; the other's are those of its solver "
+                        "alone.", 100) + "\n"
+    yield listing("""`sinkhorn` and `emd` against POT, on one thread, for a pair of features of so
+        many points. Epsilon is relative to the mean cost, the tolerance is 1e-6. "Apart" is the
+        largest relative difference of the distances.""",
+                  table("speed-pot"),
+                  {"program": column("program"), "points": column("points"), "dims": column("dims"),
+                   "p": column("p"), "epsilon": column("epsilon"), "ratio": ratio,
+                   "microseconds": column("microseconds"), "POT's": column("pot_microseconds"),
+                   "apart": column("apart"), **where, "note": column("note")})
+    yield listing("Microseconds for a pair of features, by distance stage, on one thread.",
+                  table("speed-stages"),
+                  {"program": column("program"), "points": column("points"), "dims": column("dims"),
+                   "microseconds": column("microseconds"), **where})
+    yield listing("""Each feature's ten nearest of all features of another layer, exact and proved,
+        on two threads. The time of all pairs is estimated from a part of the rows.""",
+                  table("speed-nearest"),
+                  {"program": column("program"), "features": column("features"),
+                   "points": column("points"), "dims": column("dims"),
+                   "seconds": column("seconds"), "GB": column("gigabytes"),
+                   "pairs solved": column("solved"), "seconds, all": column("all_pairs_seconds"),
+                   "same result": column("same"), **where})
+    yield listing("""The bound that excludes pairs (relaxed word mover's distance, from both sides):
+        quantiles of bound / distance, and the share of pairs that it leaves for each row's nearest
+        1, 5 and 10.""",
+                  table("bounds"),
+                  {"features": column("features"), "10%": column("low"), "median": column("median"),
+                   "90%": column("high"), "left for 1": column("left_1"),
+                   "for 5": column("left_5"), "for 10": column("left_10")})
+    yield listing("""`hungarian`, with margins and duals, against scipy's `linear_sum_assignment`,
+        on one thread. Memory is that of the program as a multiple of the matrix.""",
+                  table("speed-assignment"),
+                  {"costs": column("costs"), "rows": column("rows"), "ratio": ratio,
+                   "seconds": column("seconds"), "scipy's": column("scipy_seconds"),
+                   "memory": column("memory_to_matrix"), **where})
+    yield listing("""`hungarian --complete`: the optimal assignment of all pairs from each row's ten
+        nearest (`emd --top 10`), on two threads. "Share" is the share of all pairs whose distance
+        it was given or computed.""",
+                  table("speed-complete"),
+                  {"features": column("features"), "pairs": column("pairs"),
+                   "solved for the nearest": column("top_solved"),
+                   "besides": column("besides"), "share": column("share"),
+                   "seconds for the nearest": column("top_seconds"),
+                   "to complete": column("complete_seconds"), **where})
+    yield listing("How many times as long a command takes with `--error 4`.", table("speed-error"),
+                  {"command": column("command"), "features": column("features"),
+                   "points": column("points"), "ratio": ratio, **where})
+    yield listing("How many times as long one thread takes as two.", table("speed-threads"),
+                  {"command": column("command"), "ratio": ratio, "seconds, one": column("one"),
+                   "two": column("many"), **where})
+    yield listing("Ten iterations of `sinkhorn` on a pair, by the number of features in the sets.",
+                  table("speed-scaling"),
+                  {"features": column("features"), "microseconds": column("microseconds"), **where})
+    yield listing("`act-dump` against the matrix product alone (SGEMM of that BLAS), one thread.",
+                  table("speed-encode"),
+                  {"tokens": column("tokens"), "dims": column("dims"),
+                   "features": column("features"), "seconds": column("seconds"),
+                   "SGEMM": column("sgemm_seconds"), "share of its rate":
+                   column("share_of_sgemm_rate"), **where})
+    yield listing("Streams, in GB a second.", table("speed-streams"),
+                  {"program": column("program"), "GB/s": column("gigabytes_a_second"),
+                   "beside": column("peer"), "its GB/s": column("peer_gigabytes_a_second"),
+                   **where})
+    yield listing("A large graph, from JSON to JSON.", table("speed-graphs"),
+                  {"nodes": column("nodes"), "links": column("links"),
+                   "program": column("command"), "MB read": column("megabytes_in"),
+                   "seconds": column("seconds"), "peak MB": column("peak_megabytes"), **where})
+    yield grid("""Seconds and peak megabytes by the number of features or nodes, on two threads
+        where a program has them. *: all pairs, estimated from a part of the rows.""",
+               table("speed-growth"), {"program": column("program"), **where}, column("size"),
+               lambda row: f"{row['seconds']} s, {row['megabytes']} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("file", nargs="?")
+    file = parser.parse_args().file
+    parts = [ABOUT, *matching(), *certified(), *saematch(), *groups(), *speed()]
+    page = "\n".join(part for part in parts if part)
+    if file:
+        with open(file, "w") as out:
+            out.write(page)
+    else:
+        sys.stdout.write(page)
+
+
+if __name__ == "__main__":
+    main()
