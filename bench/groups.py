@@ -20,7 +20,7 @@ import tempfile
 import numpy as np
 
 from record import DATA, SAMPLE, Table
-import stream
+from semot import read
 from graph_score import agreement
 
 HAIKU = DATA / "graphs" / "haiku"
@@ -70,7 +70,7 @@ class Graph:
     def score(self, distances, options):
         with tempfile.NamedTemporaryFile() as g, tempfile.NamedTemporaryFile() as d:
             g.write(self.frames), d.write(distances), g.flush(), d.flush()
-            header, frames = stream.read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))[0]
+            [(header, frames)] = read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))
         group = dict(zip(frames[0]["node_id"], frames[3]["group"]))
         found = numbers([group[node] for node in self.true])
         return dict(agreement(found, list(self.true.values())))["adjusted_rand"], header["groups"], header["acyclic"]
@@ -143,7 +143,7 @@ def on_sample():
 
 def spread(distances, nodes):
     """The root mean square distance of some nodes, or all, which supernode's cut is a multiple of."""
-    (_, (ids, *blocks)), = stream.read(io.BytesIO(distances))
+    (_, (ids, *blocks)), = read(io.BytesIO(distances))
     at = [i for i, node in enumerate(ids["row_node"]) if nodes is None or node in nodes]
     dist = np.concatenate([b["dist"] for b in blocks]).astype(float)[np.ix_(at, at)]
     return np.sqrt((dist ** 2).sum() / (len(at) * (len(at) - 1)))

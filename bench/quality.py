@@ -11,6 +11,7 @@ Sample: the share of matched features with the same label, of those that have a 
 to bench/results/quality.tsv; what is costly to make stays in bench/out. The programs have to be on PATH."""
 import argparse
 import csv
+import io
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from record import DATA, OUT, SAMPLE, Table
-import stream
+import semot
 
 MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of the last 240
 DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
@@ -118,8 +119,7 @@ class UnseenSample(Sample):
 
 
 def read(data):
-    import io
-    (header, frames), = stream.read(io.BytesIO(data))
+    [(header, frames)] = semot.read(io.BytesIO(data))
     return header, frames
 
 

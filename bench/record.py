@@ -25,7 +25,7 @@ OUT = ROOT / "bench" / "out"
 SAMPLE = ROOT / "examples" / "storyworld"
 DATA = pathlib.Path(os.environ.get("DATA") or ROOT / ".." / "shared" / "data").resolve()
 RESULTS = pathlib.Path(os.environ.get("RESULTS") or ROOT / "bench" / "results").resolve()
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
 
 ENVIRONMENT = ("cpu", "level", "blas", "compiler", "peers")
 LEVELS = (("x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"),

@@ -20,14 +20,13 @@ import time
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
-import msgpack
 import numpy as np
 import ot
 from scipy.optimize import linear_sum_assignment
 
 from record import DATA, OUT, ROOT, Table
-from sinkhorn import pack, result
-import stream
+from semot import objects, read
+import sinkhorn
 
 
 def seconds(run):
@@ -75,8 +74,7 @@ def features(path, seed, n, points, d=64, tokens=4096):
     for anchor in rng.integers(0, tokens, n):
         near = np.argpartition(((table - table[anchor]) ** 2).sum(1), 4 * points)[:4 * points]
         rows.append(rng.choice(near, points, replace=False))
-    with open(path, "wb") as file:
-        file.write(pack(table, weights.ravel(), np.concatenate(rows), [points] * n))
+    sinkhorn.write(path, table, weights.ravel(), np.concatenate(rows), [points] * n)
     weights = weights.astype(float)
     return table[np.array(rows)].astype(float), weights / weights.sum(1, keepdims=True)
 
@@ -120,7 +118,7 @@ def bench_sinkhorn(args):
             if np.abs(alike / values - 1).max() >= 1e-4:        # it did not converge
                 single = float("inf")
         costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
-        _, dist, iters, residual = result("distances")
+        _, dist, iters, residual = sinkhorn.result("distances")
         apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
         per_pair, peer_pair = sides.ours / n / n, min(sides.theirs, single) / sampled
         POT.add(program="sinkhorn", points=points, dims=64, p=1, epsilon=epsilon, microseconds=1e6 * per_pair,
@@ -158,7 +156,7 @@ def bench_stages(args, n=256):
 
 
 def entries(path, *names):
-    (_, frames), = stream.read(open(path, "rb"))
+    (_, frames), = read(path)
     return [np.concatenate([f[name] for f in frames[1:]]) for name in names]
 
 
@@ -179,14 +177,14 @@ def bounds(name, a, b, n=256):
     """How tight the relaxed bound is, and how many pairs it leaves, among the first n features of a and b."""
     sides = []
     for path in (a, b):
-        (_, frames), = stream.read(open(path, "rb"))
+        (_, frames), = read(path)
         point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
         some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames if "feature" in f
                 for i, j in zip(f["indptr"], f["indptr"][1:])][:n]
         sides.append(some)
-        with open(f"some.{len(sides)}", "wb") as file:
-            file.write(pack(np.concatenate([x for _, x in some]), np.concatenate([w for w, _ in some]).astype("f4"),
-                            np.arange(sum(len(w) for w, _ in some)), [len(w) for w, _ in some]))
+        sinkhorn.write(f"some.{len(sides)}", np.concatenate([x for _, x in some]),
+                       np.concatenate([w for w, _ in some]).astype("f4"),
+                       np.arange(sum(len(w) for w, _ in some)), [len(w) for w, _ in some])
     shell("emd --quiet some.1 some.2 >some")
     dist, = entries("some", "dist")
     bound = np.zeros_like(dist)
@@ -291,8 +289,8 @@ def bench_scaling(args):
 
 def whole(path, name):
     """A tensor of all frames that have it, unchecked: a checksum in Python would take minutes of a gigabyte."""
-    unpacker = msgpack.Unpacker(open(path, "rb"), ext_hook=stream.unpack_ext, max_buffer_size=2 ** 32 - 1)
-    return np.concatenate([frame[name] for frame in unpacker if name in frame])
+    with open(path, "rb") as file:
+        return np.concatenate([frame[name] for frame, _ in objects(file) if name in frame])
 
 
 ASSIGNMENT = Table("speed-assignment", ("costs", "rows"), dict(seconds=".3g", scipy_seconds=".3g", **RATIO, apart=".0e",
@@ -304,8 +302,7 @@ def bench_assignment(args):
     for n in args.sizes:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
         for side, point in zip("ab", np.random.default_rng(0).standard_normal((2, n, 8)).astype("f4")):
-            with open(side, "wb") as file:
-                file.write(pack(point, np.ones(n, "f4"), np.arange(n), [1] * n))
+            sinkhorn.write(side, point, np.ones(n, "f4"), np.arange(n), [1] * n)
         for name, operands in ("made features", "made/a.dist made/b.dist"), ("normal points in 8 dimensions", "a b"):
             shell(f"centroid --quiet {operands} >distances")
             dist = whole("distances", "dist")

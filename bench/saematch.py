@@ -7,13 +7,12 @@ same, also of mutual pairs alone, and the correlation where they are and where t
 not used for matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
 composition.tsv. The programs have to be on PATH."""
 import argparse
-import io
 import os
 import tempfile
 
 import numpy as np
 
-from quality import DEFAULT, LanguageModel, UnseenSample, run, side, stream
+from quality import DEFAULT, LanguageModel, UnseenSample, read, run, side
 from record import DATA, OUT, Table
 
 WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --folded",
@@ -46,7 +45,7 @@ def composed(model, way, a, b, folder, option=""):
 
 def frame_with(column, command):
     """The frame of what a command writes that has this column."""
-    (_, frames), = stream.read(io.BytesIO(run(command)))
+    _, frames = read(run(command))
     return next(frame for frame in frames if column in frame)
 
 
