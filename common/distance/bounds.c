@@ -1,4 +1,3 @@
-#include "base/opt.h"
 #include "distance/bounds.h"
 
 #include "base/die.h"
@@ -10,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 32 };		/* of one side, that are taken at a time: one cache line of whole costs */
+enum { TOKENS = 32 };		/* tokens of one side at a time: one cache line of whole costs */
 enum { CHUNK = 128 };		/* tokens of the other side whose costs are then in cache */
 enum { TILE = 32 };		/* features of one side whose bounds are written at a time */
 enum { STRIP = 1024 };		/* features of the other side that are summed at a time */
@@ -19,16 +18,16 @@ enum { STRIP = 1024 };		/* features of the other side that are summed at a time 
 
 typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2), may_alias));
 
-/* Features first .. first+n-1 of a set: the tokens they use, and which of these each of their
- * points is. */
+/* Features first .. first+n-1 of `all`: the tokens they use, and which of these each of their points
+ * is. */
 struct portion {
-	const struct distributions *set;
-	const size_t *indptr;		/* (n+1), of the set */
+	const struct distributions *all;
+	const size_t *indptr;		/* (n+1), of `all` */
 	size_t first, n, tokens;
 	uint32_t *token, *place;	/* (tokens), (points) */
 };
 
-/* q[k] = costs in whole units, rounded down. */
+/* q_k = floor(C_k / unit). */
 MULTIVERSION
 static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t n, float inverse)
 {
@@ -38,8 +37,7 @@ static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t
 	}
 }
 
-/* nearest[t][y]: the least of table[place][t] over the points of feature y, for `count` of TOKENS
- * tokens t. */
+/* nearest[t][y] = min over the points k of feature y of table[k][t], for `count` of TOKENS tokens t. */
 MULTIVERSION
 static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *table, const struct portion *y)
 {
@@ -47,7 +45,7 @@ static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *tabl
 		const uint32_t *place = y->place + y->indptr[j] - y->indptr[0];
 		size_t n = y->indptr[j + 1] - y->indptr[j];
 		tokens_line least = ((const tokens_line *)table)[place[0]];
-		for (size_t k = 1; k < n; k++) {
+		for (size_t k = 1; k < n; k++) {	/* TOKENS minima at once */
 			tokens_line x = ((const tokens_line *)table)[place[k]], less = (tokens_line)(x < least);
 			least = CHOOSE(less, x, least);
 		}
@@ -56,8 +54,7 @@ static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *tabl
 	}
 }
 
-/* sum[y]: what n points of a feature pay to the nearest of each feature y, in whole units, rounded
- * down. */
+/* sum[y] = floor(sum_k w_k nearest[k][y]), over the n points k of one feature. */
 MULTIVERSION
 static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols, const uint32_t *place,
 	const float *weight, size_t n)
@@ -104,63 +101,72 @@ static void portion_free(struct portion *p)
 	free(p->place);
 }
 
+/* Costs from TOKENS tokens of x, t on, to all of y, in whole units: table (tokens of y, TOKENS);
+ * lane (d, TOKENS). */
+static void take_costs(uint16_t *table, float *lane, const struct portion *x, size_t t, const struct portion *y,
+	int p, double unit)
+{
+	size_t d = x->all->d;
+	float cost[CHUNK * TOKENS];
+	uint32_t row[TOKENS];
+
+	for (size_t k = 0; k < TOKENS; k++)
+		row[k] = x->token[t + k < x->tokens ? t + k : t];
+	lay_points(lane, x->all->point, row, TOKENS, d);
+	for (size_t k = 0; k < y->tokens; k += CHUNK) {
+		size_t n = y->tokens - k < CHUNK ? y->tokens - k : CHUNK;
+		cost_matrix(cost, y->all->point, y->token + k, n, lane, TOKENS, d, p);
+		whole_units(table + k * TOKENS, cost, n * TOKENS, (float)(1 / unit));
+	}
+}
+
 /* nearest (tokens of x, features of y): from each token to its nearest point of each feature. */
 static void take_nearest(uint16_t *nearest, const struct portion *x, const struct portion *y, int p,
 	double unit)
 {
-	#pragma omp parallel
-	{
-		tokens_line *memory = xalloc(y->tokens + 1, sizeof *memory);
-		uintptr_t end = (uintptr_t)memory + sizeof *memory - 1;
-		uint16_t *table = (uint16_t *)(end / sizeof *memory * sizeof *memory);	/* aligned */
-		float *lane = xalloc(x->set->d * TOKENS, sizeof *lane), cost[CHUNK * TOKENS];
-		#pragma omp for schedule(dynamic)
-		for (size_t t = 0; t < x->tokens; t += TOKENS) {
-			size_t count = x->tokens - t < TOKENS ? x->tokens - t : TOKENS;
-			uint32_t row[TOKENS];
-			for (size_t k = 0; k < TOKENS; k++)
-				row[k] = x->token[t + (k < count ? k : 0)];
-			lay_points(lane, x->set->point, row, TOKENS, x->set->d);
-			for (size_t k = 0; k < y->tokens; k += CHUNK) {
-				size_t n = y->tokens - k < CHUNK ? y->tokens - k : CHUNK;
-				cost_matrix(cost, y->set->point, y->token + k, n, lane, TOKENS, x->set->d, p);
-				whole_units(table + k * TOKENS, cost, n * TOKENS, (float)(1 / unit));
-			}
-			nearest_points(nearest + t * y->n, count, table, y);
-		}
-		free(memory);
-		free(lane);
+	size_t threads = (size_t)omp_get_max_threads(), lanes_each = x->all->d * TOKENS;
+	tokens_line *memory = xalloc(threads * y->tokens + 1, sizeof *memory);
+	uintptr_t end = (uintptr_t)memory + sizeof *memory - 1;
+	uint16_t *tables = (uint16_t *)(end / sizeof *memory * sizeof *memory);	/* aligned */
+	float *lanes_of_all = xalloc(threads * lanes_each, sizeof *lanes_of_all);
+
+	#pragma omp parallel for schedule(dynamic)
+	for (size_t t = 0; t < x->tokens; t += TOKENS) {
+		size_t thread = (size_t)omp_get_thread_num(), count = x->tokens - t < TOKENS ? x->tokens - t : TOKENS;
+		uint16_t *table = tables + thread * y->tokens * TOKENS;
+		take_costs(table, lanes_of_all + thread * lanes_each, x, t, y, p, unit);
+		nearest_points(nearest + t * y->n, count, table, y);
 	}
+	free(memory);
+	free(lanes_of_all);
 }
 
 /* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of
  * feature j of y. */
-static void raise(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
+static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
 	size_t y_step, int p, double unit)
 {
 	uint16_t *nearest = xalloc(x->tokens * sizeof *nearest, y->n);
+	uint16_t *sums = xalloc((size_t)omp_get_max_threads() * TILE * sizeof *sums, y->n);
 
 	take_nearest(nearest, x, y, p, unit);
-	#pragma omp parallel
-	{
-		uint16_t *sum = xalloc(TILE * sizeof *sum, y->n);
-		#pragma omp for schedule(dynamic)
-		for (size_t i = 0; i < x->n; i += TILE) {
-			size_t n = x->n - i < TILE ? x->n - i : TILE;
-			for (size_t k = 0; k < n; k++) {
-				const size_t *at = x->indptr + i + k;
-				weighted_sum(sum + k * y->n, nearest, y->n, x->place + at[0] - x->indptr[0],
-					x->set->weight + at[0], at[1] - at[0]);
-			}
-			for (size_t j = 0; j < y->n; j++)
-				for (size_t k = 0; k < n; k++) {
-					uint16_t *to = of + (i + k) * x_step + j * y_step;
-					uint16_t bound = sum[k * y->n + j];
-					*to = bound > *to ? bound : *to;
-				}
+	#pragma omp parallel for schedule(dynamic)
+	for (size_t i = 0; i < x->n; i += TILE) {
+		uint16_t *sum = sums + (size_t)omp_get_thread_num() * TILE * y->n;
+		size_t n = x->n - i < TILE ? x->n - i : TILE;
+		for (size_t k = 0; k < n; k++) {
+			const size_t *at = x->indptr + i + k;
+			weighted_sum(sum + k * y->n, nearest, y->n, x->place + at[0] - x->indptr[0],
+				x->all->weight + at[0], at[1] - at[0]);
 		}
-		free(sum);
+		for (size_t j = 0; j < y->n; j++)
+			for (size_t k = 0; k < n; k++) {
+				uint16_t *to = of + (i + k) * x_step + j * y_step;
+				uint16_t bound = sum[k * y->n + j];
+				*to = bound > *to ? bound : *to;
+			}
 	}
+	free(sums);
 	free(nearest);
 }
 
@@ -171,32 +177,33 @@ static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const
 	size_t most = ROOM / sizeof *of / (x->tokens + 1) + 1;
 
 	for (size_t j = 0; j < y->n; j += most) {
-		struct portion some = take_portion(y->set, y->first + j, y->n - j < most ? y->n - j : most);
-		raise(of + j * y_step, x, x_step, &some, y_step, p, unit);
+		struct portion some = take_portion(y->all, y->first + j, y->n - j < most ? y->n - j : most);
+		raise_bounds(of + j * y_step, x, x_step, &some, y_step, p, unit);
 		portion_free(&some);
 	}
 }
 
-/* No point of either set is farther from another than the two farthest are from the first. */
+/* max |x - y| <= max |x - o| + max |y - o|, o being the first point of a. */
 static double diameter(const struct distributions *a, const struct distributions *b)
 {
 	double most[2] = {0, 0};
 
-	for (size_t s = 0; s < 2; s++) {
-		const struct distributions *set = s ? b : a;
-		for (size_t t = 0; t < set->tokens; t++) {
+	for (size_t side = 0; side < 2; side++) {
+		const struct distributions *s = side ? b : a;
+		for (size_t t = 0; t < s->tokens; t++) {
 			double square = 0;
-			for (size_t k = 0; k < set->d; k++) {
-				double x = (double)set->point[t * set->d + k] - (double)a->point[k];
+			for (size_t k = 0; k < s->d; k++) {
+				double x = (double)s->point[t * s->d + k] - (double)a->point[k];
 				square += x * x;
 			}
-			most[s] = square > most[s] ? square : most[s];
+			most[side] = square > most[side] ? square : most[side];
 		}
 	}
 	return sqrt(most[0]) + sqrt(most[1]);
 }
 
-struct bounds bounds_open(const struct distributions *a, size_t first, size_t end, const struct distributions *b, int p)
+struct bounds bounds_open(const struct distributions *a, size_t first, size_t end,
+	const struct distributions *b, int p)
 {
 	struct bounds r = {first, end - first, b->ids.n, NULL, 0};
 
@@ -206,8 +213,8 @@ struct bounds bounds_open(const struct distributions *a, size_t first, size_t en
 
 	r.of = xcalloc(r.rows * sizeof *r.of, r.cols);
 	r.unit = fmax(pow(diameter(a, b), p) / 65534, 1e-30);
-	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);
-	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);
+	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);	/* sum_k a_k min_l C_kl */
+	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);	/* sum_l b_l min_k C_kl */
 	portion_free(&rows);
 	portion_free(&cols);
 	return r;

@@ -29,14 +29,14 @@ void weighted_moments(double *mean, double *variance, const float *point, const 
 	memset(mean, 0, d * sizeof *mean);
 	for (size_t k = 0; k < n; k++)
 		for (size_t c = 0; c < d; c++)
-			mean[c] += (double)weight[k] / sum * (double)point[row[k] * d + c];
+			mean[c] += (double)weight[k] / sum * (double)point[row[k] * d + c];	/* m = sum w x */
 	if (!variance)
 		return;
 	memset(variance, 0, d * sizeof *variance);
 	for (size_t k = 0; k < n; k++)
 		for (size_t c = 0; c < d; c++) {
 			double apart = (double)point[row[k] * d + c] - mean[c];
-			variance[c] += (double)weight[k] / sum * apart * apart;
+			variance[c] += (double)weight[k] / sum * apart * apart;	/* sum w (x - m)^2 */
 		}
 }
 
@@ -53,9 +53,9 @@ double covariance_factor(float *factor, const double *mean, const float *point, 
 	for (size_t k = 0; k < n; k++) {
 		double root = sqrt((double)weight[k] / sum);
 		for (size_t c = 0; c < d; c++)
-			a[k * d + c] = root * ((double)point[row[k] * d + c] - mean[c]);
+			a[k * d + c] = root * ((double)point[row[k] * d + c] - mean[c]);	/* S = A'A */
 	}
-	if (n > d) {		/* A' = LQ, so that A'A = LL' */
+	if (n > d) {				/* A' = LQ, so that A'A = LL', and L' is a factor, too */
 		int rows = (int)d, cols = (int)n, lwork = PANEL * rows, info;
 		double *tau = a + n * d;
 		dgelqf_(&rows, &cols, a, &rows, tau, tau + d, &lwork, &info);
@@ -65,7 +65,7 @@ double covariance_factor(float *factor, const double *mean, const float *point, 
 	}
 	for (size_t k = 0; k < n * d; k++) {
 		factor[k] = (float)a[k];
-		trace += (double)factor[k] * (double)factor[k];
+		trace += (double)factor[k] * (double)factor[k];	/* tr S = |A|_F^2 */
 	}
 	return trace;
 }
@@ -93,12 +93,13 @@ double nuclear_norm(const float *a, size_t n, const float *b, size_t m, size_t d
 		x[k] = (double)a[k];
 	for (size_t k = 0; k < m * d; k++)
 		y[k] = (double)b[k];
+	/* C = BA' (its transpose, to LAPACK) = Q diag(d, e) P', whose singular values are those of (d, e). */
 	cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, cols, (int)d, 1, x, (int)d, y, (int)d, 0, product, rows);
 	dgebrd_(&rows, &cols, product, &rows, diagonal, above, scratch, scratch + m, rest, &lwork, &info);
 	dlasq1_(&cols, diagonal, above, scratch, &info);
 	if (info != 0)
 		return NAN;
 	for (size_t k = 0; k < m; k++)
-		norm += diagonal[k];
+		norm += diagonal[k];		/* |AB'|_* = sum of singular values = tr (S1^1/2 S2 S1^1/2)^1/2 */
 	return norm;
 }

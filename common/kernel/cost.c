@@ -10,7 +10,7 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
 
 	for (size_t i = 0; i < ld; i++)
 		for (size_t k = 0; k < d; k++)
-			lane[k * ld + i] = i < n ? x[(row ? row[i] : i) * d + k] : 0;
+			lane[k * ld + i] = i < n ? x[(row ? row[i] : i) * d + k] : 0;	/* X' */
 }
 
 MULTIVERSION
@@ -30,7 +30,7 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 			const lanes *x_lanes = (const lanes *)x + w;
 			lanes *out = (lanes *)cost + j * width + w;
 			lanes sum[ROWS] = {0}, more[ROWS] = {0};
-			for (size_t k = 0; k < d; k++)
+			for (size_t k = 0; k < d; k++)		/* |y_j - x_i|^2 = sum_k (y_jk - x_ik)^2 */
 				for (size_t r = 0; r < ROWS; r++) {
 					lanes one = at[r][k] - x_lanes[k * width];
 					lanes other = at[r][k] - x_lanes[k * width + second];
@@ -43,14 +43,14 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 			}
 		}
 	}
-	if (p == 1)
+	if (p == 1)		/* C_ij = |y_j - x_i| */
 		for (size_t k = 0; k < m * ld; k++)
 			cost[k] = __builtin_sqrtf(cost[k]);
 	for (size_t j = 0; n < ld && j < m; j++)
 		memset(cost + j * ld + n, 0, (ld - n) * sizeof *cost);
 }
 
-/* Adds a row to the sum, and to the least of -cost. */
+/* Adds a row of costs to *sum; *least is the least -C so far. */
 static inline void take_row(double *sum, lanes *least, const lanes *c, size_t width)
 {
 	lanes row = {0};
@@ -89,6 +89,7 @@ struct costs gather_costs(float *cost, const float *table, const uint32_t *row, 
 	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(&least)};
 }
 
+/* g_j = min_i C_ij - f_i for row j, c. */
 static inline float largest_potential(const lanes *c, const lanes *f, size_t width)
 {
 	lanes least = c[0] - f[0];
@@ -113,9 +114,10 @@ double dual_cost(const float *cost, const float *a, const float *b, const float 
 	double total = 0;
 
 	for (size_t i = 0; i < n; i++)
-		total += (double)a[i] * (double)f[i];
-	for (size_t j = 0; j < m; j++)
-		total += (double)b[j] * (double)largest_potential((const lanes *)(cost + j * padded(n)), (const lanes *)f,
-			padded(n) / LANES);
+		total += (double)a[i] * (double)f[i];		/* <a, f> */
+	for (size_t j = 0; j < m; j++) {			/* + <b, g> */
+		const lanes *c = (const lanes *)(cost + j * padded(n));
+		total += (double)b[j] * (double)largest_potential(c, (const lanes *)f, padded(n) / LANES);
+	}
 	return total;
 }

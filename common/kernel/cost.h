@@ -24,10 +24,10 @@ struct costs summarise_costs(const float *cost, size_t n, size_t m);
  * says of it. */
 struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);
 
-/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow; f (padded(n)) is
- * -infinity beyond n. */
+/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow (f_i + g_j <= C_ij;
+ * the C-transform, Peyre and Cuturi 2019, sec. 5.1); f (padded(n)) is -infinity beyond n. */
 void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);
-/* sum_i a_i f_i + sum_j b_j g_j for this g: below the transport cost, but for rounding. */
+/* <a, f> + <b, g> for this g: below the transport cost by duality, but for rounding. */
 double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m);
 
 #endif

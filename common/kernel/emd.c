@@ -31,6 +31,7 @@ static double cost_between(const struct basis *t, uint32_t a, uint32_t b)
 	return (double)t->cost[j * t->ld + i];
 }
 
+/* r_ji = C_ji - u_j - v_i: what a unit of mass between them adds to the cost. */
 static double reduced_cost(const struct basis *t, uint32_t a, uint32_t b)
 {
 	return cost_between(t, a, b) - t->potential[a] - t->potential[b];
@@ -132,8 +133,8 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 	uint32_t a = j, b = i, out = NONE;
 	bool out_below_row = false;
 
-	while (a != b)
-		if (t->depth[a] >= t->depth[b]) {
+	while (a != b)				/* up to where the cycle's two paths meet */
+		if (t->depth[a] >= t->depth[b]) {	/* the least flow of those that will fall leaves */
 			if (a < t->m && t->flow[a] < mass)
 				mass = t->flow[out = a], out_below_row = false;
 			a = t->parent[a];
@@ -142,7 +143,7 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 				mass = t->flow[out = b], out_below_row = true;
 			b = t->parent[b];
 		}
-	for (uint32_t k = j; k != a; k = t->parent[k])
+	for (uint32_t k = j; k != a; k = t->parent[k])		/* +mass, -mass by turns round the cycle */
 		t->flow[k] += k < t->m ? -mass : mass;
 	for (uint32_t k = i; k != a; k = t->parent[k])
 		t->flow[k] += k < t->m ? mass : -mass;
@@ -192,7 +193,7 @@ static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col,
 				lanes x = c[i] - v[i];
 				best = SMALLER(lanes, mask, x, best);
 			}
-			best -= t->u[j];
+			best -= t->u[j];		/* min_i C_ji - u_j - v_i, in each lane */
 			mask less = best < least;
 			least = (lanes)CHOOSE(less, (mask)best, (mask)least);
 			at = CHOOSE(less, (mask){0} + (int32_t)j, at);
@@ -228,7 +229,7 @@ static double price_all(const struct basis *t, uint32_t *col, uint32_t *row)
 		}
 		if (best - u[j] >= least)
 			continue;
-		least = best - u[j];
+		least = best - u[j];			/* min_ji C_ji - u_j - v_i */
 		*col = (uint32_t)j;
 		for (size_t i = t->n; i-- > 0; )
 			if ((double)c[i] - v[i] == best)
@@ -339,14 +340,14 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 
 	whole_masses(left, b, m);
 	whole_masses(room, a, n);
-	for (size_t j = 0; j < m; j++)
+	for (size_t j = 0; j < m; j++)		/* perturbed, so that no flow of a tree is 0 */
 		left[j]++;
 	room[n - 1] += (int64_t)m;
 	for (size_t i = 0; i < ld; i++)
 		t.v[i] = i < n ? v[i] : -INFINITY;
 	first_plan(&t, pair, mass, left, room, open);
 	hang_all(&t, pair, mass, degree);
-	for (size_t from = 0; ; pivot(&t, col, (uint32_t)m + row)) {
+	for (size_t from = 0; ; pivot(&t, col, (uint32_t)m + row)) {	/* while some r_ji < 0 */
 		if (price(&t, &from, (float)(1e5 * tol), &col, &row)
 				&& reduced_cost(&t, col, (uint32_t)m + row) < -tol)
 			continue;
@@ -354,11 +355,11 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 		if ((least = price_all(&t, &col, &row)) >= -tol)
 			break;
 	}
-	for (uint32_t k = 0; k < nodes - 1; k++)
+	for (uint32_t k = 0; k < nodes - 1; k++)		/* <P, C> */
 		result.cost += (double)t.flow[k] * 0x1p-62 * cost_between(&t, k, t.parent[k]);
 	whole_masses(left, b, m);
 	whole_masses(room, a, n);
-	for (size_t j = 0; j < m; j++)
+	for (size_t j = 0; j < m; j++)				/* <b, u> + <a, v>, u lowered until all r_ji >= 0 */
 		result.dual += (double)left[j] * 0x1p-62 * (t.potential[j] + fmin(least, 0));
 	for (size_t i = 0; i < n; i++) {
 		result.dual += (double)room[i] * 0x1p-62 * t.potential[m + i];

@@ -20,7 +20,7 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 		size_t rows = m - t < ROWS ? m - t : ROWS;
 		cost_matrix(work, y, row + t, rows, x, n, d, 1);
 		for (size_t r = 0; r < rows; r++) {
-			double sum[LANES] = {0};
+			double sum[LANES] = {0};	/* sum_i w_i |y_t - x_i|, a part in each lane */
 			for (size_t i = 0; i < ld; i += LANES)
 				for (size_t l = 0; l < LANES; l++)
 					sum[l] += (double)weight[i + l] * (double)work[r * ld + i + l];
@@ -34,7 +34,7 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 
 double energy_expectation(const double *mean, const uint32_t *row, const float *weight, size_t n)
 {
-	double sum = 0;
+	double sum = 0;		/* E|X - Y| = sum_k w_k E|y_k - X| */
 
 	for (size_t k = 0; k < n; k++)
 		sum += (double)weight[k] * mean[row[k]];

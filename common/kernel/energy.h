@@ -1,4 +1,6 @@
-/* Kernels: energy distances (Szekely and Rizzo 2013). */
+/* Kernels: energy distances (Szekely and Rizzo 2013),
+ *	D^2 = 2 E|X - Y| - E|X - X'| - E|Y - Y'|,
+ * from mean distances E|y - X| of points y from a feature. */
 #ifndef KERNEL_ENERGY_H
 #define KERNEL_ENERGY_H
 

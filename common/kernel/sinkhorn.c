@@ -41,12 +41,12 @@ static inline void power_of_two(lanes *x)
 	*x = (lanes)((mask)y + ((mask)shifted << 23));
 }
 
-/* K at the potentials, and t = K b; u = a, v = b. Costs half of what log-domain steps do, and is as
- * good while t keeps in range. */
+/* K_ij = exp((f_i + g_j - C_ij) / epsilon), u = a, v = b, t = K v; false when t leaves its range. Costs
+ * half of what log-domain steps do, and is as good while t keeps in range. */
 MULTIVERSION
 static bool kernel(struct problem *p)
 {
-	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* exp(x / epsilon) = 2^(x scale) */
 	size_t width = p->ld / LANES;
 	const lanes *f = (const lanes *)p->x;
 	lanes *restrict t = (lanes *)p->t;
@@ -64,8 +64,8 @@ static bool kernel(struct problem *p)
 		for (size_t i = 0; i < width; i++) {
 			lanes y = f[i] + g - c[i] * scale;
 			power_of_two(&y);
-			k[i] = y;
-			t[i] += y * b;
+			k[i] = y;			/* K_ij */
+			t[i] += y * b;			/* t_i = sum_j K_ij v_j */
 		}
 		for (size_t i = p->n; i < p->ld; i++)	/* y has the range of g here, and 0 * t has to be 0 */
 			p->kernel[j * p->ld + i] = 1;
@@ -77,16 +77,15 @@ static bool kernel(struct problem *p)
 	return !outside;
 }
 
-/* An exact half step in the log domain: g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon),
- * then the same for f and g; and kernel(), whose t is then 1. */
+/* g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), the sum relative to its largest term. */
 MULTIVERSION
-static void log_step(struct problem *p)
+static void log_step_g(struct problem *p)
 {
 	const float scale = (float)(1.4426950408889634 / p->epsilon);
-	const double unit = p->epsilon / 1.4426950408889634;
+	const double unit = p->epsilon / 1.4426950408889634;	/* epsilon log x = unit log2 x */
 	const lanes zero = {0};
 	size_t width = p->ld / LANES;
-	lanes *x = (lanes *)p->x, *restrict sum = (lanes *)p->t;
+	lanes *x = (lanes *)p->x;
 
 	for (size_t i = 0; i < p->ld; i++)
 		p->x[i] = i < p->n ? (float)(p->f[i] / unit) : -1e30f;
@@ -97,14 +96,26 @@ static void log_step(struct problem *p)
 			lanes y = c[i] * scale - x[i];
 			least = SMALLER(lanes, mask, y, least);
 		}
-		float most = -lane_min(&least);
+		float most = -lane_min(&least);			/* max_i (f_i - C_ij) / unit */
 		for (size_t i = 0; i < width; i++) {
 			lanes y = x[i] - c[i] * scale - most;
 			power_of_two(&y);
-			total += y * a[i];
+			total += y * a[i];			/* sum_i a_i 2^((f_i - C_ij) / unit - most) */
 		}
 		p->g[j] = -unit * (log2((double)lane_sum(&total)) + (double)most);
 	}
+}
+
+/* The same for f from g. */
+MULTIVERSION
+static void log_step_f(struct problem *p)
+{
+	const float scale = (float)(1.4426950408889634 / p->epsilon);
+	const double unit = p->epsilon / 1.4426950408889634;
+	const lanes zero = {0};
+	size_t width = p->ld / LANES;
+	lanes *x = (lanes *)p->x, *restrict sum = (lanes *)p->t;
+
 	for (size_t i = 0; i < width; i++) {
 		x[i] = zero + INFINITY;
 		sum[i] = zero;
@@ -112,25 +123,35 @@ static void log_step(struct problem *p)
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
 			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale - (float)(p->g[j] / unit);
-			x[i] = SMALLER(lanes, mask, y, x[i]);
+			x[i] = SMALLER(lanes, mask, y, x[i]);	/* min_j (C_ij - g_j) / unit */
 		}
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
 			lanes c = ((const lanes *)(p->cost + j * p->ld))[i];
 			lanes y = x[i] + (float)(p->g[j] / unit) - c * scale;
 			power_of_two(&y);
-			sum[i] += y * p->b[j];
+			sum[i] += y * p->b[j];			/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
 		}
 	for (size_t i = 0; i < p->n; i++)
 		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
+}
+
+/* An exact iteration in the log domain (Peyre and Cuturi 2019, sec. 4.4), and kernel(), whose t is
+ * then 1. */
+static void log_step(struct problem *p)
+{
+	log_step_g(p);
+	log_step_f(p);
 	kernel(p);
 }
 
-/* One iteration: u to a / t, v to b / K'u, t = K v, the residual. They go over the mark, to u (a /
- * (t u))^omega and v (b / (K'u v))^omega, where x^omega = x x^(omega - 1) and the last is taken as
- * its Pade approximant at x = 1. ROWS columns at a time, whose parts of t are added as soon as
- * their v is known, so K is read once. False when a scaling leaves its range: v and t are of no use
- * then. */
+/* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021, eq. 12):
+ *	u <- u (goal / u)^omega		goal = a / t, t = K v
+ *	v <- v (goal / v)^omega		goal = b / s, s = K'u
+ * With x = goal / u, u x^omega = goal x^(omega - 1), and x^(omega - 1) is taken as its Pade approximant
+ * at 1, ((2 - omega) + omega x) / (omega + (2 - omega) x). ROWS columns at a time, whose parts of t are
+ * added as soon as their v is known, so K is read once. *residual = |v s - b|_1 + |u t - a|_1. False when
+ * a scaling leaves its range: v and t are of no use then. */
 MULTIVERSION
 static bool scale(struct problem *p, float omega, float *residual)
 {
@@ -141,7 +162,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 	unsigned outside = 0;
 
 	for (size_t i = 0; i < width; i++) {
-		lanes goal = a[i] / t[i];
+		lanes goal = a[i] / t[i];			/* u <- u (a / (t u))^omega */
 		u[i] = goal * ((rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f));
 		t[i] = (lanes){0};
 	}
@@ -151,27 +172,27 @@ static bool scale(struct problem *p, float omega, float *residual)
 		lanes sum[ROWS] = {0};
 		for (size_t i = 0; i < width; i++)
 			for (size_t r = 0; r < ROWS; r++)
-				sum[r] += k[r * width + i] * u[i];
+				sum[r] += k[r * width + i] * u[i];	/* s_j = sum_i K_ij u_i */
 		for (size_t q = 0; q < ROWS / 4; q++) {
 			lane_sums(&s[q], sum + 4 * q);
-			quarter goal = b[q] / (s[q] + 1e-37f);
+			quarter goal = b[q] / (s[q] + 1e-37f);	/* v <- v (b / (s v))^omega */
 			v[q] = goal * ((rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f));
 		}
 		for (size_t i = 0; i < width; i++) {
 			lanes sum_of_rows = t[i];
 			for (size_t r = 0; r < ROWS; r++) {
 				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next columns */
-				sum_of_rows += k[r * width + i] * p->v[j + r];
+				sum_of_rows += k[r * width + i] * p->v[j + r];	/* t_i = sum_j K_ij v_j */
 			}
 			t[i] = sum_of_rows;
 		}
 	}
 	for (size_t j = 0; j < padded(p->m); j += LANES) {
 		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j), d = v * *(lanes *)(p->s + j) - b;
-		error += (lanes)((mask)d & INT32_MAX);
+		error += (lanes)((mask)d & INT32_MAX);			/* |v_j s_j - b_j| */
 	}
 	for (size_t i = 0; i < width; i++)
-		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);
+		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);	/* |u_i t_i - a_i| */
 	for (size_t j = 0; j < p->m; j++)
 		outside |= !(p->v[j] > low * p->b[j]) | !(p->v[j] < high * p->b[j]);
 	for (size_t i = 0; i < p->n; i++)
@@ -180,7 +201,7 @@ static bool scale(struct problem *p, float omega, float *residual)
 	return !outside;
 }
 
-/* The potentials take in the scalings. */
+/* The potentials take in the scalings (Schmitzer 2019, alg. 2): f += epsilon log(u / a), and g. */
 static void absorb(struct problem *p, bool both)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -199,7 +220,7 @@ static double relaxation(double omega, double rate, bool rose)
 		return rose ? (1 + omega) / 2 : omega;
 	if (rate <= omega - 1)
 		return omega;
-	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
+	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);	/* at omega 1 */
 	return fmin(2 / (1 + sqrt(1 - plain)), 1.98);
 }
 
@@ -248,9 +269,9 @@ static double feasible_cost(struct problem *p, double *lower)
 
 	*lower = 0;
 	for (size_t i = 0; i < p->n; i++)
-		*lower += (double)p->a[i] * (double)p->x[i];
+		*lower += (double)p->a[i] * (double)p->x[i];	/* <a, f> */
 	for (size_t i = 0; i < p->n; i++)
-		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);
+		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);	/* no row sums to more than a_i */
 	for (size_t i = 0; i < width; i++)
 		t[i] = (lanes){0};
 	for (size_t j = 0; j < p->m; j++) {
@@ -258,18 +279,18 @@ static double feasible_cost(struct problem *p, double *lower)
 		for (size_t i = 0; i < width; i++) {
 			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i], free = c - f[i];
 			mass += x;
-			work += x * c;
+			work += x * c;				/* sum_i u_i K_ij C_ij */
 			least = SMALLER(lanes, mask, free, least);
 		}
-		*lower += (double)p->b[j] * (double)lane_min(&least);
-		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
+		*lower += (double)p->b[j] * (double)lane_min(&least);	/* + b_j min_i (C_ij - f_i) */
+		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);	/* nor a column to more than b_j */
 		for (size_t i = 0; i < width; i++)
 			t[i] += kernel[j * width + i] * v;
-		total += (double)v * (double)lane_sum(&work);
+		total += (double)v * (double)lane_sum(&work);		/* <P, C> */
 		p->v[j] = fmaxf(p->b[j] - v * sum, 0);		/* missing in this column */
 	}
 	for (size_t i = 0; i < p->ld; i++)
-		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
+		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);	/* a - P 1 */
 	for (size_t i = 0; i < width; i++)
 		all += ((lanes *)missing)[i];
 	for (size_t j = 0; j < p->m; j++) {
@@ -280,6 +301,7 @@ static double feasible_cost(struct problem *p, double *lower)
 			work += ((lanes *)missing)[i] * cost[j * width + i];
 		carried += (double)p->v[j] * (double)lane_sum(&work);
 	}
+	/* <P + missing_a missing_b' / |missing_a|_1, C> */
 	return total + (carried > 0 ? carried / (double)lane_sum(&all) : 0);
 }
 
@@ -314,20 +336,20 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	memcpy(p.b, b, m * sizeof *b);
 	while (p.epsilon * 4 <= largest / 24)
 		p.epsilon *= 4;
-	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {
+	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {	/* epsilon scaling */
 		iterate(&p, 0.05, result.iters + STAGE, &result.iters);
 		absorb(&p, true);
 	}
 	p.epsilon = epsilon;
 	result.residual = iterate(&p, tol, max_iters, &result.iters);
 	for (size_t i = 0; i < n; i++)
-		mass += (double)(p.u[i] * p.t[i]);
+		mass += (double)(p.u[i] * p.t[i]);		/* sum P */
 	absorb(&p, true);
 	for (size_t i = 0; i < n; i++)
 		result.dual += (double)a[i] * p.f[i];
 	for (size_t j = 0; j < m; j++)
 		result.dual += (double)b[j] * p.g[j];
-	result.dual -= epsilon * (mass - 1);
+	result.dual -= epsilon * (mass - 1);			/* <a, f> + <b, g> - epsilon (sum P - 1) */
 	for (size_t i = 0; i < ld; i++)
 		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
 	memcpy(f, p.x, n * sizeof *f);

@@ -14,11 +14,11 @@ void draw_directions(double *direction, size_t count, size_t d, uint64_t seed)
 		for (size_t c = 0; c < d; c++) {
 			double u = token_uniform(seed, (uint64_t)l << 32, (uint32_t)(2 * c));
 			double v = token_uniform(seed, (uint64_t)l << 32, (uint32_t)(2 * c + 1));
-			at[c * LANES] = sqrt(-2 * log(u)) * cos(2 * acos(-1) * v);
+			at[c * LANES] = sqrt(-2 * log(u)) * cos(2 * acos(-1) * v);	/* normal */
 			square += at[c * LANES] * at[c * LANES];
 		}
 		for (size_t c = 0; c < d; c++)
-			at[c * LANES] /= sqrt(square);
+			at[c * LANES] /= sqrt(square);			/* uniform on the sphere */
 	}
 }
 
@@ -29,7 +29,7 @@ void project_points(double *at, const float *x, size_t n, size_t d, const double
 		double sum[LANES] = {0};
 		for (size_t c = 0; c < d; c++)
 			for (size_t l = 0; l < LANES; l++)
-				sum[l] += (double)x[i * d + c] * direction[c * LANES + l];
+				sum[l] += (double)x[i * d + c] * direction[c * LANES + l];	/* <x, v> */
 		memcpy(at + i * LANES, sum, sizeof sum);
 	}
 }
@@ -54,8 +54,8 @@ void make_quantiles(struct quantiles *q, const double *at, const uint32_t *row, 
 		qsort(work, n, sizeof *work, by_place);
 		for (size_t k = 0; k < n; k++)
 			sum += work[k].weight;
-		q->first[l] = work[0].at;
-		for (size_t k = 0; k + 1 < n; k++) {
+		q->first[l] = work[0].at;			/* X(0) */
+		for (size_t k = 0; k + 1 < n; k++) {		/* X jumps at w_0 + ... + w_k */
 			below += work[k].weight;
 			q->key[k * LANES + l] = (float)(below / sum);
 			q->jump[k * LANES + l] = (float)(work[k + 1].at - work[k].at);
@@ -135,9 +135,9 @@ double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p
 		lanes distance = (lanes)((mask)apart & INT32_MAX);
 		if (p == 2)
 			distance *= distance;
-		sum += (all[k].key - last) * distance;
+		sum += (all[k].key - last) * distance;		/* integral of |X - Y|^p up to this jump */
 		last = all[k].key;
-		apart += all[k].jump;
+		apart += all[k].jump;				/* X(q) - Y(q) */
 	}
 	for (size_t l = 0; l < LANES; l++)
 		total += (double)sum[l];

@@ -11,32 +11,35 @@ void sparse_column_moments(size_t *count, double *sum, double *square, const str
 	for (size_t k = 0; k < x->indptr[rows]; k++) {
 		uint32_t j = x->index[k];
 		double v = (double)x->value[k];
-		count[j]++;
-		sum[j] += v;
-		square[j] += v * v;
+		count[j]++;			/* entries of column j */
+		sum[j] += v;			/* sum_i X_ij */
+		square[j] += v * v;		/* sum_i X_ij^2 */
 	}
 }
 
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows)
 {
 	for (size_t k = 0; k < x->indptr[rows]; k++)
-		x->value[k] -= from[x->index[k]];
+		x->value[k] -= from[x->index[k]];	/* X_ij - m_j, of the entries that are there */
 }
 
+/* Y = X' by a counting sort (Gustavson 1978): entries per row of Y, where each row begins, and then
+ * every entry to the end of its row. The ends stand one place late in y->indptr, so that when all rows
+ * are full they are the beginnings of the next. */
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols)
 {
-	size_t *end = y->indptr + 1;		/* of each row of y, as far as it is filled */
+	size_t *end = y->indptr + 1;		/* of each row of Y, as far as it is filled */
 
 	memset(y->indptr, 0, (cols + 1) * sizeof *y->indptr);
 	for (size_t k = 0; k < x->indptr[rows]; k++)
 		if (x->index[k] + 1 < cols)
-			end[x->index[k] + 1]++;
+			end[x->index[k] + 1]++;		/* entries of the row before */
 	for (size_t j = 1; j < cols; j++)
-		end[j] += end[j - 1];
+		end[j] += end[j - 1];			/* where row j begins */
 	for (size_t i = 0; i < rows; i++)
 		for (size_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
 			size_t at = end[x->index[k]]++;
-			y->index[at] = (uint32_t)i;
+			y->index[at] = (uint32_t)i;	/* Y_ji = X_ij; rows ascend in i */
 			y->value[at] = x->value[k];
 		}
 }
@@ -46,6 +49,6 @@ void sparse_add_product(double *product, const uint32_t *index, const float *val
 	for (size_t i = 0; i < n; i++) {
 		double v = (double)value[i];
 		for (size_t k = x->indptr[index[i]]; k < x->indptr[index[i] + 1]; k++)
-			product[x->index[k]] += v * (double)x->value[k];
+			product[x->index[k]] += v * (double)x->value[k];	/* p += v_i X_i* */
 	}
 }

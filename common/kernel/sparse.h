@@ -20,11 +20,11 @@ void sparse_column_moments(size_t *count, double *sum, double *square, const str
 /* Takes from[j] from the entries of column j. */
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 
-/* The columns of x as rows of y, which has room for them; entries ascend. */
+/* Y = X', which has room for it; the entries of a row ascend. */
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
-/* product[j] += sum_k value[k] x[index[k]][j], k in order: the product of two columns has the same
- * bits whichever of them is the vector. */
+/* p' += v' X for the sparse vector v of n entries, in their order: the product of two columns has the
+ * same bits whichever of them is the vector. */
 void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
 
 #endif
