@@ -15,15 +15,16 @@ static bool diagonal;
 static struct stage_options asked;
 
 static const struct opt options[] = {
-	{"diagonal", OPT_FLAG, &diagonal, NULL, "with the variances alone, as if coordinates were independent", 0, 0},
+	{"diagonal", OPT_FLAG, &diagonal, NULL,
+		"with the variances alone, as if coordinates were independent", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* Those of n features, of d dimensions. */
 struct gaussians {
 	double *mean, *trace;	/* (n, d), (n): m, tr S */
-	float *factor;		/* A with S = A'A: feature i's rows are begin[i] .. begin[i + 1] - 1, of (., d) */
-	size_t *begin;
+	float *factor;		/* A with S = A'A, (., d): feature i's rows are ... */
+	size_t *begin;		/* ... begin[i] .. begin[i + 1] - 1 */
 };
 
 struct bures {
@@ -44,9 +45,11 @@ static struct gaussians gaussians_of(const struct distributions *s, double *cons
 	g.factor = xalloc(g.begin[n] * sizeof(float), d);
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < n; i++) {
-		weighted_moments(g.mean + i * d, NULL, s->point, rows_of(s, i), weights_of(s, i), points_of(s, i), d);
-		g.trace[i] = covariance_factor(g.factor + g.begin[i] * d, g.mean + i * d, s->point, rows_of(s, i),
-			weights_of(s, i), points_of(s, i), d, workspace[omp_get_thread_num()]);
+		weighted_moments(g.mean + i * d, NULL, s->point, rows_of(s, i), weights_of(s, i),
+			points_of(s, i), d);
+		g.trace[i] = covariance_factor(g.factor + g.begin[i] * d, g.mean + i * d,
+			s->point, rows_of(s, i), weights_of(s, i), points_of(s, i), d,
+			workspace[omp_get_thread_num()]);
 	}
 	return g;
 }
@@ -60,8 +63,8 @@ static void gaussians_free(struct gaussians *g)
 }
 
 /* W_2 of feature i of a and feature j of b; NaN where LAPACK found no singular values. */
-static double distance(const struct gaussians *a, size_t i, const struct gaussians *b, size_t j, size_t d,
-	double *workspace)
+static double distance(const struct gaussians *a, size_t i, const struct gaussians *b, size_t j,
+	size_t d, double *workspace)
 {
 	double cross = nuclear_norm(a->factor + a->begin[i] * d, a->begin[i + 1] - a->begin[i],
 		b->factor + b->begin[j] * d, b->begin[j + 1] - b->begin[j], d, workspace);
@@ -83,11 +86,15 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	const struct bures *w = context;
 	double *workspace = w->workspace[thread];
 
-	for (size_t n = 0; n < k; n++)
-		if (w->symmetric && col[n] <= i)
-			out->dist[n] = col[n] < i ? (float)distance(&w->row, col[n], &w->row, i, w->d, workspace) : 0;
+	for (size_t n = 0; n < k; n++) {
+		size_t j = col[n];
+		double dist;
+		if (w->symmetric && j <= i)
+			dist = j < i ? distance(&w->row, j, &w->row, i, w->d, workspace) : 0;
 		else
-			out->dist[n] = (float)distance(&w->row, i, &w->col, col[n], w->d, workspace);
+			dist = distance(&w->row, i, &w->col, j, w->d, workspace);
+		out->dist[n] = (float)dist;
+	}
 }
 
 static void close_bures(struct stage *stage)
@@ -104,16 +111,19 @@ static void close_bures(struct stage *stage)
 	free(w);
 }
 
-static void open_bures(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_bures(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d;
 	size_t n = row->max_points > col->max_points ? row->max_points : col->max_points;
 	size_t rank = n < d ? n : d;
-	size_t factoring = covariance_factor_workspace(n, d), pairing = nuclear_norm_workspace(rank, rank, d);
+	size_t factoring = covariance_factor_workspace(n, d);
+	size_t pairing = nuclear_norm_workspace(rank, rank, d);
 	struct bures *w = xalloc(1, sizeof *w);
 
-	*w = (struct bures){.d = d, .symmetric = stage->symmetric, .workspace = xalloc(threads, sizeof(double *))};
+	*w = (struct bures){.d = d, .symmetric = stage->symmetric,
+		.workspace = xalloc(threads, sizeof(double *))};
 	openblas_set_num_threads(1);
 	for (size_t t = 0; t < threads; t++)
 		w->workspace[t] = xalloc(factoring > pairing ? factoring : pairing, sizeof(double));
@@ -125,7 +135,8 @@ static void open_bures(struct stage *stage, const struct distributions *row, con
 }
 
 /* S = diag(s^2): W_2^2 = |m1 - m2|^2 + |s1 - s2|^2. */
-static void open_diagonal(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_diagonal(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	moments_open(stage, row, col, true);
 }
@@ -133,7 +144,7 @@ static void open_diagonal(struct stage *stage, const struct distributions *row, 
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "bures [OPTION]... [A [B]]",
-		"Wasserstein distances between features as Gaussians, of two sets or of one with itself.", 2);
+		"Wasserstein distances between features as Gaussians, of two sets or of one.", 2);
 	struct comparison c = comparison_open(operand, diagonal ? "bures diagonal" : "bures");
 
 	sm_set_integer(&c.header, "p", 2);

@@ -11,7 +11,8 @@ static const struct opt options[] = {
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-static void open_stage(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_stage(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	moments_open(stage, row, col, false);
 }
@@ -19,7 +20,7 @@ static void open_stage(struct stage *stage, const struct distributions *row, con
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "centroid [OPTION]... [A [B]]",
-		"Distances between the means of the features of two sets, or of one with itself.", 2);
+		"Distances between the means of features of two sets, or of one with itself.", 2);
 	struct comparison c = comparison_open(operand, "centroid");
 
 	comparison_write(&c, &asked, open_stage);

@@ -1,4 +1,5 @@
-/* Distances between features by the tokens on which they fire; the formulas are in coactivation.h. */
+/* Distances between features by the tokens on which they fire; the formulas are in
+ * coactivation.h. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/coactivation.h"
@@ -12,7 +13,8 @@ static int metric;
 static struct stage_options asked;
 
 static const struct opt options[] = {
-	{"metric", OPT_CHOICE, &metric, "pearson|jaccard|joint", "how alike two features fire", 0, 0},
+	{"metric", OPT_CHOICE, &metric, "pearson|jaccard|joint",
+		"how alike two features fire", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -37,22 +39,24 @@ static struct sm_frame header_of(const struct activation_streams *all, size_t fi
 	stage_join_headers(&header, all->header + first, all->n - first);
 	sm_drop(&header, "space");
 	sm_set_integer(&header, "tokens", (int64_t)all->item[0].tokens);
-	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation", "1 - Jaccard index",
-		"1 - probability of firing together"}[metric]);
+	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation",
+		"1 - Jaccard index", "1 - probability of firing together"}[metric]);
 	return header;
 }
 
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "coact [OPTION]... [A [B]]",
-		"Distances between features by the tokens on which they fire; A and B are activations over the same "
-		"tokens.", 2);
+		"Distances between features by the tokens on which they fire; A and B are "
+		"activations over the same tokens.", 2);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct activation_streams all = {0};
 	size_t first = read_streams(operand, &all);
-	struct dictionary row = dictionary_of(&all, 0, first), second = dictionary_of(&all, first, all.n);
+	struct dictionary row = dictionary_of(&all, 0, first);
+	struct dictionary second = dictionary_of(&all, first, all.n);
 	const struct dictionary *col = first < all.n ? &second : &row;
-	struct stage stage = {.row = row.ids, .col = col->ids, .symmetric = col == &row, .asked = asked};
+	struct stage stage = {.row = row.ids, .col = col->ids, .symmetric = col == &row,
+		.asked = asked};
 	struct sm_frame header = header_of(&all, first);
 
 	for (size_t k = 0; k < first; k++)

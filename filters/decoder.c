@@ -1,5 +1,5 @@
-/* Distances between features by the weights of their SAEs: 1 - cos(v_i, v_j) or |v_i - v_j|^2, where
- * v_i are the weights that sae_vectors.h describes. */
+/* Distances between features by the weights of their SAEs: 1 - cos(v_i, v_j) or |v_i - v_j|^2,
+ * where v_i are the weights that sae_vectors.h describes. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/sae_vectors.h"
@@ -18,10 +18,12 @@ static struct sae_vectors which = {.weights = -1};
 static struct stage_options asked;
 
 static const struct opt options[] = {
-	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both", "which take part; both when --folded", 0, 0},
+	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both",
+		"which take part; both when --folded", 0, 0},
 	{"bias", OPT_FLAG, &which.bias, NULL, "the encoder's bias takes part too", 0, 0},
 	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
-	{"folded", OPT_FLAG, &which.folded, NULL, "SAE Match: squared difference of the folded weights", 0, 0},
+	{"folded", OPT_FLAG, &which.folded, NULL,
+		"SAE Match: squared difference of the folded weights", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -73,13 +75,15 @@ static void side_of_stream(struct side *side)
 	side->ids = in->ids;
 	side->name = in->name;
 	for (size_t k = 0; k < in->streams; k++) {
-		size_t first = in->first[k], end = k + 1 < in->streams ? in->first[k + 1] : in->ids.n;
+		size_t first = in->first[k];
+		size_t end = k + 1 < in->streams ? in->first[k + 1] : in->ids.n;
 		const char *path = sm_get_string(&in->header[k], "sae", NULL);
 		if (!path)
-			die("%s: its header names no SAE (it was not encoded by act-dump --sae)", in->name);
+			die("%s: its header names no SAE (it was not encoded by act-dump --sae)",
+				in->name);
 		if (access(path, F_OK) != 0)
-			die("%s: its header names the SAE '%s', which is not here: run this where act-dump ran",
-				in->name, path);
+			die("%s: its header names the SAE '%s', which is not here: run this where "
+				"act-dump ran", in->name, path);
 		struct sae *s = sae_open(path);
 		add_vectors(side, s, path, first, in->ids.feature + first, end - first);
 		sae_close(s);
@@ -124,7 +128,8 @@ static size_t read_sides(char *const *operand, struct side side[2])
 		}
 	}
 	if (side[n - 1].d != side[0].d && side[n - 1].ids.n > 0 && side[0].ids.n > 0)
-		die("%s: an SAE of other dimensions than that of %s", side[n - 1].name, side[0].name);
+		die("%s: an SAE of other dimensions than that of %s", side[n - 1].name,
+			side[0].name);
 	return n;
 }
 
@@ -165,8 +170,8 @@ static struct sm_frame header_of(const struct side side[2], size_t sides)
 	for (size_t k = 0; k < sides; k++)
 		stage_join_headers(&header, side[k].stream.header, side[k].stream.streams);
 	sm_drop(&header, "space");
-	snprintf(metric, sizeof metric, "%s%s%s%s", squared ? which.folded ? "folded " : "" : "1 - ",
-		weights[which.weights], which.bias ? " and bias" : "", squared ? ", squared difference" : " cosine");
+	snprintf(metric, sizeof metric, squared ? "%s%s%s, squared difference" : "1 - %s%s%s cosine",
+		which.folded ? "folded " : "", weights[which.weights], which.bias ? " and bias" : "");
 	sm_set_string(&header, "metric", metric);
 	return header;
 }
@@ -183,14 +188,15 @@ static void check_command_line(void)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "decoder [OPTION]... [A [B]]",
-		"Distances between features by the weights of their SAEs; A and B are SAEs, or streams that "
-		"name them.", 2);
+		"Distances between features by the weights of their SAEs; A and B are SAEs, or "
+		"streams that name them.", 2);
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct side side[2];
 	size_t sides = read_sides(operand, side);
 	const struct side *row = &side[0], *col = &side[sides - 1];
-	struct stage stage = {.row = row->ids, .col = col->ids, .symmetric = sides == 1, .asked = asked};
+	struct stage stage = {.row = row->ids, .col = col->ids, .symmetric = sides == 1,
+		.asked = asked};
 	struct sm_frame header = header_of(side, sides);
 
 	vectors_open(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);

@@ -15,7 +15,8 @@ static const struct opt options[] = {
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-static void open_stage(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_stage(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	pair_stage_open(stage, row, col, &(struct transport){.p = power + 1});
 }
@@ -23,7 +24,7 @@ static void open_stage(struct stage *stage, const struct distributions *row, con
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "emd [OPTION]... [A [B]]",
-		"Exact Wasserstein distances between the features of two sets, or of one with itself.", 2);
+		"Exact Wasserstein distances between features of two sets, or of one with itself.", 2);
 	struct comparison c = comparison_open(operand, "emd");
 
 	sm_set_integer(&c.header, "p", power + 1);

@@ -22,7 +22,7 @@ struct scratch {
 	float *point, *weight, *workspace;
 	double *mean;			/* (tokens): E|x - Y| of token x */
 	uint32_t *token;
-	size_t lists, *seen;		/* lists so far; (tokens): the last that a token stands in */
+	size_t lists, *seen;	/* lists so far; (tokens): the last that a token stands in */
 };
 
 struct energy {
@@ -41,7 +41,8 @@ static void take_means(struct scratch *r, const struct distributions *s, size_t 
 	lay_points(r->point, s->point, rows_of(s, i), n, s->d);
 	for (size_t k = 0; k < padded(n); k++)
 		r->weight[k] = k < n ? weights_of(s, i)[k] : 0;
-	mean_distances(r->mean, to->point, token, tokens, r->point, r->weight, n, s->d, r->workspace);
+	mean_distances(r->mean, to->point, token, tokens, r->point, r->weight, n, s->d,
+		r->workspace);
 }
 
 /* E|X - Y|, X of the feature whose means were taken last, Y of feature j of s. */
@@ -64,18 +65,20 @@ static double *within(const struct distributions *s, struct scratch *scratch)
 }
 
 /* Lists the tokens that those of k columns use which are not below `least`; returns how many. */
-static size_t list_tokens(struct scratch *r, const struct distributions *s, const uint32_t *col, size_t k,
-	size_t least)
+static size_t list_tokens(struct scratch *r, const struct distributions *s, const uint32_t *col,
+	size_t k, size_t least)
 {
 	size_t tokens = 0;
 
 	r->lists++;
-	for (size_t n = 0; n < k; n++)
-		for (size_t at = s->indptr[col[n]]; col[n] >= least && at < s->indptr[col[n] + 1]; at++)
-			if (r->seen[s->row[at]] != r->lists) {
-				r->seen[s->row[at]] = r->lists;
-				r->token[tokens++] = s->row[at];
+	for (size_t n = 0; n < k; n++) {
+		const uint32_t *token = rows_of(s, col[n]);
+		for (size_t at = 0; col[n] >= least && at < points_of(s, col[n]); at++)
+			if (r->seen[token[at]] != r->lists) {
+				r->seen[token[at]] = r->lists;
+				r->token[tokens++] = token[at];
 			}
+	}
 	return tokens;
 }
 
@@ -97,11 +100,13 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	take_means(r, row, i, w->col, r->token, list_tokens(r, w->col, col, k, least));
 	for (size_t n = 0; n < k; n++)
 		if (col[n] >= least)
-			out->dist[n] = distance(between(r, w->col, col[n]), w->row_within[i], w->col_within[col[n]]);
+			out->dist[n] = distance(between(r, w->col, col[n]), w->row_within[i],
+				w->col_within[col[n]]);
 	for (size_t n = 0; n < k; n++)
 		if (col[n] < least) {
 			take_means(r, row, col[n], row, rows_of(row, i), points_of(row, i));
-			out->dist[n] = distance(between(r, row, i), w->row_within[col[n]], w->row_within[i]);
+			out->dist[n] = distance(between(r, row, i), w->row_within[col[n]],
+				w->row_within[i]);
 		}
 }
 
@@ -126,11 +131,13 @@ static void close_stage(struct stage *stage)
 	free(w);
 }
 
-static void open_stage(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_stage(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	size_t n = padded(row->max_points > col->max_points ? row->max_points : col->max_points);
-	size_t d = row->d > col->d ? row->d : col->d, tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
+	size_t d = row->d > col->d ? row->d : col->d;
+	size_t tokens = row->tokens > col->tokens ? row->tokens : col->tokens;
 	struct energy *w = xalloc(1, sizeof *w);
 
 	*w = (struct energy){.row = row, .col = col, .symmetric = stage->symmetric,

@@ -10,24 +10,26 @@
 #include <stdlib.h>
 
 static int power;			/* p - 1 */
-static struct transport entropic = {.entropic = true, .epsilon = 0.05, .epsilon_abs = NAN, .tol = 1e-3,
-	.max_iters = 2000};
+static struct transport entropic = {.entropic = true, .epsilon = 0.05, .epsilon_abs = NAN,
+	.tol = 1e-3, .max_iters = 2000};
 static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"p", OPT_CHOICE, &power, "1|2", "order of the distance; the cost is |x - y|^p", 0, 0},
-	{"epsilon", OPT_REAL, &entropic.epsilon, "E", "regularisation, as a fraction of a pair's mean cost",
-		1e-6, 1e6},
-	{"epsilon-abs", OPT_REAL, &entropic.epsilon_abs, "E", "regularisation in units of the cost, instead",
-		1e-30, 1e30},
-	{"tol", OPT_REAL, &entropic.tol, "T", "stop when the marginals are met within T (L1)", 0, 2},
+	{"epsilon", OPT_REAL, &entropic.epsilon, "E",
+		"regularisation, as a fraction of a pair's mean cost", 1e-6, 1e6},
+	{"epsilon-abs", OPT_REAL, &entropic.epsilon_abs, "E",
+		"regularisation in units of the cost, instead", 1e-30, 1e30},
+	{"tol", OPT_REAL, &entropic.tol, "T",
+		"stop when the marginals are met within T (L1)", 0, 2},
 	{"max-iters", OPT_SIZE, &entropic.max_iters, "N", "stop after N iterations", 1, 1e9},
-	{"debias", OPT_FLAG, &entropic.debias, NULL, "the Sinkhorn divergence: 0 between equal distributions",
-		0, 0},
+	{"debias", OPT_FLAG, &entropic.debias, NULL,
+		"the Sinkhorn divergence: 0 between equal distributions", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-static void open_stage(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_stage(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	pair_stage_open(stage, row, col, &entropic);
 }
@@ -46,8 +48,9 @@ static void describe(struct sm_frame *header)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "sinkhorn [OPTION]... [A [B]]",
-		"Entropic Wasserstein distances between the features of two sets, or of one with itself.", 2);
-	struct comparison c = comparison_open(operand, entropic.debias ? "sinkhorn divergence" : "sinkhorn");
+		"Entropic Wasserstein distances between features of two sets, or of one with itself.", 2);
+	struct comparison c = comparison_open(operand,
+		entropic.debias ? "sinkhorn divergence" : "sinkhorn");
 
 	entropic.p = power + 1;
 	describe(&c.header);

@@ -1,4 +1,5 @@
-/* Sliced Wasserstein distances: W_p^p of two features projected on a line, averaged over directions. */
+/* Sliced Wasserstein distances: W_p^p of two features projected on a line, averaged over
+ * directions. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/stage.h"
@@ -33,12 +34,15 @@ struct sliced {
 	float **workspace;		/* of each thread */
 };
 
-static struct slices slices_of(const struct distributions *s, size_t groups, const double *direction)
+static struct slices slices_of(const struct distributions *s, size_t groups,
+	const double *direction)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	size_t n = s->ids.n, jumps = n ? s->indptr[n] - n : 0;
-	struct slices all = {xalloc(n * groups, sizeof *all.of), xalloc(n * groups, LANES * sizeof(double)),
-		xalloc(jumps * groups, LANES * sizeof(float)), xalloc(jumps * groups, LANES * sizeof(float))};
+	struct slices all = {xalloc(n * groups, sizeof *all.of),
+		xalloc(n * groups, LANES * sizeof(double)),
+		xalloc(jumps * groups, LANES * sizeof(float)),
+		xalloc(jumps * groups, LANES * sizeof(float))};
 	double *at = xalloc(s->tokens, LANES * sizeof *at);
 	struct placed *placed = xalloc(threads * sizeof *placed, s->max_points);
 
@@ -47,9 +51,9 @@ static struct slices slices_of(const struct distributions *s, size_t groups, con
 		#pragma omp parallel for schedule(dynamic)
 		for (size_t i = 0; i < n; i++) {
 			struct quantiles *q = &all.of[i * groups + g];
-			size_t place = ((s->indptr[i] - i) * groups + g * (points_of(s, i) - 1)) * LANES;
-			*q = (struct quantiles){all.first + (i * groups + g) * LANES, all.key + place,
-				all.jump + place, 0};
+			size_t jump = (s->indptr[i] - i) * groups + g * (points_of(s, i) - 1);
+			*q = (struct quantiles){all.first + (i * groups + g) * LANES,
+				all.key + jump * LANES, all.jump + jump * LANES, 0};
 			make_quantiles(q, at, rows_of(s, i), weights_of(s, i), points_of(s, i),
 				placed + (size_t)omp_get_thread_num() * s->max_points);
 		}
@@ -68,7 +72,8 @@ static void slices_free(struct slices *s)
 }
 
 /* SW_p^p = 1/N sum over N directions of W_p^p; x and y (groups). */
-static float distance(const struct quantiles *x, const struct quantiles *y, size_t groups, float *workspace)
+static float distance(const struct quantiles *x, const struct quantiles *y, size_t groups,
+	float *workspace)
 {
 	double sum = 0;
 
@@ -88,7 +93,8 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	for (size_t n = 0; n < k; n++) {
 		const struct quantiles *y = w->col.of + col[n] * w->groups;
 		bool swap = w->symmetric && col[n] < i;
-		out->dist[n] = distance(swap ? y : x, swap ? x : y, w->groups, w->workspace[thread]);
+		out->dist[n] = distance(swap ? y : x, swap ? x : y, w->groups,
+			w->workspace[thread]);
 	}
 }
 
@@ -106,7 +112,8 @@ static void close_stage(struct stage *stage)
 	free(w);
 }
 
-static void open_stage(struct stage *stage, const struct distributions *row, const struct distributions *col)
+static void open_stage(struct stage *stage, const struct distributions *row,
+	const struct distributions *col)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d;
@@ -119,8 +126,8 @@ static void open_stage(struct stage *stage, const struct distributions *row, con
 	w->row = slices_of(row, w->groups, direction);
 	w->col = stage->symmetric ? w->row : slices_of(col, w->groups, direction);
 	for (size_t t = 0; t < threads; t++)
-		w->workspace[t] = xalloc(quantile_cost_workspace(row->max_points + 1, col->max_points + 1),
-			sizeof(float));
+		w->workspace[t] = xalloc(quantile_cost_workspace(row->max_points + 1,
+			col->max_points + 1), sizeof(float));
 	free(direction);
 	stage->context = w;
 	stage->solve = distances_of_row;
@@ -130,7 +137,7 @@ static void open_stage(struct stage *stage, const struct distributions *row, con
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "sliced [OPTION]... [A [B]]",
-		"Sliced Wasserstein distances between features of two sets, or of one with itself.", 2);
+		"Sliced Wasserstein distances between features of two sets, or of one.", 2);
 	struct comparison c = comparison_open(operand, "sliced");
 
 	sm_set_integer(&c.header, "p", power + 1);

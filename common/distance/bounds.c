@@ -16,10 +16,11 @@ enum { STRIP = 1024 };		/* features of the other side that are summed at a time 
 
 #define ROOM ((size_t)1 << 31)	/* bytes that distances of tokens to features may take */
 
-typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2), may_alias));
+typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2),
+	may_alias));
 
-/* Features first .. first+n-1 of `all`: the tokens they use, and which of these each of their points
- * is. */
+/* Features first .. first+n-1 of `all`: the tokens they use, and which of these each of their
+ * points is. */
 struct portion {
 	const struct distributions *all;
 	const size_t *indptr;		/* (n+1), of `all` */
@@ -37,16 +38,19 @@ static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t
 	}
 }
 
-/* nearest[t][y] = min over the points k of feature y of table[k][t], for `count` of TOKENS tokens t. */
+/* nearest[t][y] = min over the points k of feature y of table[k][t], for `count` of TOKENS tokens
+ * t. */
 MULTIVERSION
-static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *table, const struct portion *y)
+static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *table,
+	const struct portion *y)
 {
 	for (size_t j = 0; j < y->n; j++) {
 		const uint32_t *place = y->place + y->indptr[j] - y->indptr[0];
 		size_t n = y->indptr[j + 1] - y->indptr[j];
 		tokens_line least = ((const tokens_line *)table)[place[0]];
 		for (size_t k = 1; k < n; k++) {	/* TOKENS minima at once */
-			tokens_line x = ((const tokens_line *)table)[place[k]], less = (tokens_line)(x < least);
+			tokens_line x = ((const tokens_line *)table)[place[k]],
+				less = (tokens_line)(x < least);
 			least = CHOOSE(less, x, least);
 		}
 		for (size_t t = 0; t < count; t++)
@@ -56,8 +60,8 @@ static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *tabl
 
 /* sum[y] = floor(sum_k w_k nearest[k][y]), over the n points k of one feature. */
 MULTIVERSION
-static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols, const uint32_t *place,
-	const float *weight, size_t n)
+static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols,
+	const uint32_t *place, const float *weight, size_t n)
 {
 	float keep = 1 - 2e-7f * (float)(n + 8);	/* rounding errors of the sum */
 
@@ -103,8 +107,8 @@ static void portion_free(struct portion *p)
 
 /* Costs from TOKENS tokens of x, t on, to all of y, in whole units: table (tokens of y, TOKENS);
  * lane (d, TOKENS). */
-static void take_costs(uint16_t *table, float *lane, const struct portion *x, size_t t, const struct portion *y,
-	int p, double unit)
+static void take_costs(uint16_t *table, float *lane, const struct portion *x, size_t t,
+	const struct portion *y, int p, double unit)
 {
 	size_t d = x->all->d;
 	float cost[CHUNK * TOKENS];
@@ -132,7 +136,8 @@ static void take_nearest(uint16_t *nearest, const struct portion *x, const struc
 
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t t = 0; t < x->tokens; t += TOKENS) {
-		size_t thread = (size_t)omp_get_thread_num(), count = x->tokens - t < TOKENS ? x->tokens - t : TOKENS;
+		size_t thread = (size_t)omp_get_thread_num();
+		size_t count = x->tokens - t < TOKENS ? x->tokens - t : TOKENS;
 		uint16_t *table = tables + thread * y->tokens * TOKENS;
 		take_costs(table, lanes_of_all + thread * lanes_each, x, t, y, p, unit);
 		nearest_points(nearest + t * y->n, count, table, y);
@@ -143,8 +148,8 @@ static void take_nearest(uint16_t *nearest, const struct portion *x, const struc
 
 /* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of
  * feature j of y. */
-static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
-	size_t y_step, int p, double unit)
+static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
+	const struct portion *y, size_t y_step, int p, double unit)
 {
 	uint16_t *nearest = xalloc(x->tokens * sizeof *nearest, y->n);
 	uint16_t *sums = xalloc((size_t)omp_get_max_threads() * TILE * sizeof *sums, y->n);
@@ -177,7 +182,8 @@ static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const
 	size_t most = ROOM / sizeof *of / (x->tokens + 1) + 1;
 
 	for (size_t j = 0; j < y->n; j += most) {
-		struct portion some = take_portion(y->all, y->first + j, y->n - j < most ? y->n - j : most);
+		size_t n = y->n - j < most ? y->n - j : most;
+		struct portion some = take_portion(y->all, y->first + j, n);
 		raise_bounds(of + j * y_step, x, x_step, &some, y_step, p, unit);
 		portion_free(&some);
 	}

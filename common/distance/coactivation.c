@@ -36,14 +36,15 @@ static double likeness(enum coactivation metric, const struct activations *a, si
 		return product / (n_i + n_j - product);
 	if (metric == COACT_JOINT)
 		return product / fmax(n_i, n_j);
-	/* r = (sum ab - sum a sum b / n) / sqrt((sum a^2 - (sum a)^2 / n) (sum b^2 - (sum b)^2 / n)) */
+	/* r = (sum ab - sum a sum b / tokens) / sqrt(variance_a variance_b) */
 	double deviations = sqrt(a->variance[i] * b->variance[j]);
 	double r = deviations > 0 ? (product - a->sum[i] * b->sum[j] / tokens) / deviations : 0;
 	return fmax(-1, fmin(1, r));
 }
 
 /* The products of one feature with all columns: a row of the sparse product A' B. */
-static void multiply(const struct firing *f, double *product, const struct activations *a, size_t feature)
+static void multiply(const struct firing *f, double *product, const struct activations *a,
+	size_t feature)
 {
 	size_t begin = a->by_feature.indptr[feature], n = a->by_feature.indptr[feature + 1] - begin;
 
@@ -67,7 +68,8 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	multiply(f, product, a, feature);
 	for (size_t e = 0; e < k; e++) {
 		size_t j = col[e];
-		double like = likeness(f->metric, a, feature, f->col->of[j], f->col->ids.feature[j], product[j]);
+		double like = likeness(f->metric, a, feature, f->col->of[j], f->col->ids.feature[j],
+			product[j]);
 		out->dist[e] = f->row == f->col && i == j ? 0 : (float)(1 - like);
 	}
 }

@@ -8,14 +8,14 @@
 #include <omp.h>
 #include <stdlib.h>
 
-enum { DUALS = 8 };		/* potentials of a row's nearest columns that are tried on the next */
+enum { DUALS = 8 };	/* potentials of a row's nearest columns that are tried on the next */
 
 /* What one thread works in. */
 struct scratch {
 	size_t row;
 	float *x;			/* (d, ld): the row's points */
 	float *table;			/* (tokens of B, ld): costs to the first `known` of ... */
-	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if it does */
+	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if so */
 	size_t known;
 	uint32_t *slot;			/* (max points): a pair's rows of the table */
 	float *cost, *transposed;	/* (max points, ld): of a pair */
@@ -96,16 +96,16 @@ static void take_costs(const struct pair_stage *p, struct scratch *w, const uint
 				w->token[w->known++] = t;
 			}
 		}
-	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first, w->x, n, b->d,
-		p->transport.p);
+	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first,
+		w->x, n, b->d, p->transport.p);
 }
 
 /* The problem of the row and column j, in w->cost. */
 static struct transport_problem take_pair(const struct pair_stage *p, struct scratch *w, uint32_t j)
 {
 	const struct distributions *a = p->a, *b = p->b;
-	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j, .n = points_of(a, w->row),
-		.m = points_of(b, j), .cost = w->cost};
+	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j,
+		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->cost};
 
 	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
@@ -117,7 +117,8 @@ static struct transport_problem take_pair(const struct pair_stage *p, struct scr
 }
 
 /* The problem of the column and the row, in w->transposed. */
-static struct transport_problem transpose_pair(const struct transport_problem *pair, struct scratch *w)
+static struct transport_problem transpose_pair(const struct transport_problem *pair,
+	struct scratch *w)
 {
 	size_t n = pair->n, m = pair->m, ld = padded(n), transposed_ld = padded(m);
 
@@ -126,8 +127,9 @@ static struct transport_problem transpose_pair(const struct transport_problem *p
 			w->transposed[i * transposed_ld + k] = k < m ? w->cost[k * ld + i] : 0;
 	struct costs costs = summarise_costs(w->transposed, m, n);
 
-	return (struct transport_problem){.a = pair->b, .b = pair->a, .i = pair->j, .j = pair->i, .n = m, .m = n,
-		.cost = w->transposed, .mean = costs.mean, .largest = costs.largest};
+	return (struct transport_problem){.a = pair->b, .b = pair->a, .i = pair->j, .j = pair->i,
+		.n = m, .m = n, .cost = w->transposed, .mean = costs.mean,
+		.largest = costs.largest};
 }
 
 static void fill_infinity(float *potential, size_t n)
@@ -229,13 +231,14 @@ static void make_heap(const struct pair_stage *p, struct scratch *w)
 
 /* Puts column j among the `found` nearest so far, if it belongs there; returns how many there are
  * then. */
-static size_t insert(const struct pair_stage *p, struct entries *out, size_t found, size_t k, uint32_t j,
-	const struct transport_solution *s)
+static size_t insert(const struct pair_stage *p, struct entries *out, size_t found, size_t k,
+	uint32_t j, const struct transport_solution *s)
 {
 	float dist = (float)root(p, s->cost);
 	size_t at = found;
 
-	while (at > 0 && (out->dist[at - 1] > dist || (out->dist[at - 1] == dist && out->col[at - 1] > j)))
+	while (at > 0 && (out->dist[at - 1] > dist
+			|| (out->dist[at - 1] == dist && out->col[at - 1] > j)))
 		at--;
 	if (at == k)
 		return found;
@@ -248,7 +251,8 @@ static size_t insert(const struct pair_stage *p, struct entries *out, size_t fou
 
 /* Is the pair's cost above the limit? Yes when n potentials of the row's points prove it: with the
  * largest potentials of the column's points that they allow, they are a feasible dual solution. */
-static bool excluded(const struct transport_problem *pair, const float *dual, size_t n, double limit)
+static bool excluded(const struct transport_problem *pair, const float *dual, size_t n,
+	double limit)
 {
 	const float *a = weights_of(pair->a, pair->i), *b = weights_of(pair->b, pair->j);
 
@@ -277,7 +281,8 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 		struct transport_problem pair = take_pair(p, w, j);
 		if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit))
 			continue;
-		struct transport_solution s = solve_pair(p, w, &pair, w->dual + duals++ % DUALS * ld);
+		struct transport_solution s = solve_pair(p, w, &pair,
+			w->dual + duals++ % DUALS * ld);
 		found = insert(p, out, found, k, j, &s);
 		if (found == k)
 			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->transport.p);
@@ -307,8 +312,8 @@ static void close_pairs(struct stage *stage)
 	free(p);
 }
 
-void pair_stage_open(struct stage *stage, const struct distributions *a, const struct distributions *b,
-	const struct transport *transport)
+void pair_stage_open(struct stage *stage, const struct distributions *a,
+	const struct distributions *b, const struct transport *transport)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = xalloc(1, sizeof *p);
@@ -319,7 +324,8 @@ void pair_stage_open(struct stage *stage, const struct distributions *a, const s
 		if (input[k]->max_points > most)
 			die("%s: a feature of %zu points, where %zu are the most", input[k]->name,
 				input[k]->max_points, most);
-	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric, .transport = *transport};
+	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric,
+		.transport = *transport};
 	if (stage->asked.top && !transport->debias) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);

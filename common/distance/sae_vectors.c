@@ -9,7 +9,8 @@ size_t sae_vectors_d(const struct sae_vectors *p, const struct sae *s)
 	return (p->weights == SAE_BOTH ? 2 : 1) * s->d + p->bias;
 }
 
-static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t i, float theta)
+static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t i,
+	float theta)
 {
 	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d; k++)
 		*y++ = theta * s->w_dec[i * s->d + k];
@@ -36,9 +37,10 @@ void sae_vectors_take(float *y, const struct sae_vectors *p, const struct sae *s
 		}
 		assemble(y, p, s, feature[i], theta);
 		for (size_t k = 0; k < d; k++)
-			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares of distances stay floats */
+			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares stay floats */
 				die("%s: feature %u: a weight beyond 1e15", path, feature[i]);
 	}
 	if (unfoldable > 0)
-		note("%s: %zu features have no positive threshold: folded with 1e-6", path, unfoldable);
+		note("%s: %zu features have no positive threshold: folded with 1e-6", path,
+			unfoldable);
 }

@@ -17,8 +17,8 @@ struct sae_vectors {
 
 size_t sae_vectors_d(const struct sae_vectors *, const struct sae *);
 
-/* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has no such feature, a
- * weight is beyond 1e15, or there is no threshold to fold. */
+/* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has
+ * no such feature, a weight is beyond 1e15, or there is no threshold to fold. */
 void sae_vectors_take(float *y, const struct sae_vectors *, const struct sae *, const char *path,
 	const uint32_t *feature, size_t n);
 

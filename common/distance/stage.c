@@ -83,7 +83,8 @@ static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 	size_t at = 0;
 
 	for (size_t child; (child = 2 * at + 1) < k; at = child) {
-		if (child + 1 < k && farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
+		if (child + 1 < k
+				&& farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
 			child++;
 		if (!farther(&entry, 0, heap->dist[child], heap->col[child]))
 			break;
@@ -192,14 +193,14 @@ static bool check_row(struct run *r, size_t i, const uint32_t *col, const float 
 }
 
 /* error[n] of row i and column col[n]; dist (half stages, k). */
-static void solve_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k,
-	float *error, float *dist)
+static void solve_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col,
+	size_t k, float *error, float *dist)
 {
 	for (size_t h = 0; h < s->half_stages; h++)
 		s->half_stage[h].solve(s->half_stage[h].context, thread, i, col, k,
 			&(struct entries){.dist = dist + h * k});
 	for (size_t n = 0; n < k; n++) {
-		double sum = 0;		/* of (D_r1 - D_r2)^2, over the half_stages / 2 halvings r */
+		double sum = 0;	/* of (D_r1 - D_r2)^2, over the half_stages / 2 halvings r */
 		for (size_t h = 0; h < s->half_stages; h += 2)
 			sum += pow((double)dist[h * k + n] - (double)dist[(h + 1) * k + n], 2);
 		error[n] = s->row_undivided[i] || s->col_undivided[col[n]] ? INFINITY
@@ -227,7 +228,8 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 		check_row(r, i, col, row.dist, k);
 	}
 	if (s->half_stages) {
-		solve_errors(s, thread, i, col, k, row.error, r->half_dist + thread * s->half_stages * r->k);
+		solve_errors(s, thread, i, col, k, row.error,
+			r->half_dist + thread * s->half_stages * r->k);
 		check_row(r, i, col, row.error, k);
 	}
 }
@@ -253,7 +255,8 @@ static void solve_block(struct run *r, size_t row0, size_t n)
 		mirror(&r->block, s->row.n);
 }
 
-static void write_rows(struct sm_writer *out, const struct entries *all, size_t row0, size_t rows, size_t k)
+static void write_rows(struct sm_writer *out, const struct entries *all, size_t row0, size_t rows,
+	size_t k)
 {
 	size_t step = block_rows(k);
 
@@ -305,18 +308,21 @@ static struct stage open_between(const struct distributions input[2], size_t inp
 	const struct stage_options *asked, stage_open *open)
 {
 	const struct distributions *row = &input[0], *col = &input[inputs - 1];
-	struct stage s = {.row = row->ids, .col = col->ids, .symmetric = inputs == 1, .asked = *asked};
+	struct stage s = {.row = row->ids, .col = col->ids, .symmetric = inputs == 1,
+		.asked = *asked};
 
 	open(&s, row, col);
 	return s;
 }
 
-struct stage_totals comparison_write(struct comparison *c, const struct stage_options *asked, stage_open *open)
+struct stage_totals comparison_write(struct comparison *c, const struct stage_options *asked,
+	stage_open *open)
 {
 	size_t halves = 2 * asked->halvings;
 	struct stage *half_stage = xalloc(halves, sizeof *half_stage);
 	struct distributions (*half)[2] = xalloc(halves, sizeof *half);
-	bool *undivided[2] = {xcalloc(c->input[0].ids.n, sizeof(bool)), xcalloc(c->input[1].ids.n, sizeof(bool))};
+	bool *undivided[2] = {xcalloc(c->input[0].ids.n, sizeof(bool)),
+		xcalloc(c->input[1].ids.n, sizeof(bool))};
 
 	for (size_t h = 0; h < halves; h++) {
 		for (size_t k = 0; k < c->inputs; k++)

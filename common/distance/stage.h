@@ -19,9 +19,11 @@ struct stage_options {
 #define OPT_ROWS(o) {"rows", OPT_PART, &(o)->rows, "I/N", \
 	"block I of N of the rows; framecat --merge joins them", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
-	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", 1, 1024}
+	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", 1,
+		1024}
 
-/* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended with. */
+/* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended
+ * with. */
 struct stage_totals {
 	size_t unconverged;
 	float residual;
@@ -35,9 +37,9 @@ struct stage {
 	unsigned extras;	/* what solve() gives beside dist: BOUNDS, ITERATIONS */
 	size_t rows_per_task;	/* rows that one thread should solve in turn; 0: one */
 	void *context;		/* the stage's own */
-	/* Writes the distances of row i from columns col[0 .. k): out->dist[0 .. k), and the extras. A
-	 * pair has the same bits in any row, among any columns, in any thread < threads. A NaN ends
-	 * the program, after the threads are joined, with a line that names the pair. */
+	/* Writes the distances of row i from columns col[0 .. k): out->dist[0 .. k), and the
+	 * extras. A pair has the same bits in any row, among any columns, in any thread < threads.
+	 * A NaN ends the program, after the threads are joined, with a line that names the pair. */
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 		struct entries *out);
 	/* Writes the k nearest columns of row i, sorted, the lower column first of equals:
@@ -45,8 +47,8 @@ struct stage {
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	void (*close)(struct stage *);		/* frees the context, fills the totals */
 	struct stage_totals totals;
-	/* Stages of the same rows and columns, two for each halving of the tokens. The sampling error
-	 * of a distance D is (McCarthy 1969), over the R halvings r,
+	/* Stages of the same rows and columns, two for each halving of the tokens. The sampling
+	 * error of a distance D is (McCarthy 1969), over the R halvings r,
 	 *	error^2 = 1/R sum_r (D_r1 - D_r2)^2 / 4
 	 * It is infinite for features that some halving left undivided. */
 	size_t half_stages;
@@ -57,7 +59,8 @@ struct stage {
 /* The rows that --rows asks for: first .. end-1. */
 void stage_rows(const struct stage *, size_t *first, size_t *end);
 
-/* Writes a whole stream of what was asked for; kind, rows, cols, top and first_row join the header. */
+/* Writes a whole stream of what was asked for; kind, rows, cols, top and first_row join the
+ * header. */
 void stage_write(struct sm_writer *, struct sm_frame *header, const struct stage *);
 
 /* Adds the headers of one input's n streams to the header of what compares it, but for the fields
@@ -78,11 +81,13 @@ struct comparison comparison_open(char *const *operand, const char *metric);
 
 /* Names the functions of a stage between two inputs, which outlive it: its context, solve() and
  * close(). They are one input when the stage is symmetric. */
-typedef void stage_open(struct stage *, const struct distributions *row, const struct distributions *col);
+typedef void stage_open(struct stage *, const struct distributions *row,
+	const struct distributions *col);
 
 /* Writes all distances that are asked for. With --error it opens a stage for every half of every
  * halving, too, all at once. */
-struct stage_totals comparison_write(struct comparison *, const struct stage_options *, stage_open *);
+struct stage_totals comparison_write(struct comparison *, const struct stage_options *,
+	stage_open *);
 
 void comparison_close(struct comparison *);
 

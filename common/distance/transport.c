@@ -17,8 +17,8 @@ static struct transport_solution solve_exactly(const struct transport_problem *p
 {
 	const float *a = weights_of(p->a, p->i), *b = weights_of(p->b, p->j);
 
-	sinkhorn(p->cost, a, b, p->n, p->m, p->largest, fmax(0.005 * p->mean, 1e-30), 0.1, 60, potential,
-		workspace);
+	sinkhorn(p->cost, a, b, p->n, p->m, p->largest, fmax(0.005 * p->mean, 1e-30), 0.1, 60,
+		potential, workspace);
 	struct emd s = emd(p->cost, a, b, p->n, p->m, p->largest, potential, workspace);
 
 	return (struct transport_solution){.cost = s.cost, .lower = fmin(fmax(s.dual, 0), s.cost),
@@ -28,18 +28,19 @@ static struct transport_solution solve_exactly(const struct transport_problem *p
 static struct sinkhorn solve_entropic(const struct transport *t, const struct transport_problem *p,
 	double epsilon, float *potential, double *workspace)
 {
-	return sinkhorn(p->cost, weights_of(p->a, p->i), weights_of(p->b, p->j), p->n, p->m, p->largest, epsilon,
-		t->tol, (uint32_t)t->max_iters, potential, workspace);
+	return sinkhorn(p->cost, weights_of(p->a, p->i), weights_of(p->b, p->j), p->n, p->m,
+		p->largest, epsilon, t->tol, (uint32_t)t->max_iters, potential, workspace);
 }
 
 /* The regularised cost of a feature to itself. */
-static struct sinkhorn solve_self(const struct transport *t, const struct distributions *s, size_t feature,
-	double epsilon, double *workspace)
+static struct sinkhorn solve_self(const struct transport *t, const struct distributions *s,
+	size_t feature, double epsilon, double *workspace)
 {
 	size_t n = points_of(s, feature);
 	float *x = (float *)(workspace + sinkhorn_workspace(n, n)), *cost = x + s->d * padded(n);
 	float *unused = cost + n * padded(n);
-	struct transport_problem self = {.a = s, .b = s, .i = feature, .j = feature, .n = n, .m = n, .cost = cost};
+	struct transport_problem self = {.a = s, .b = s, .i = feature, .j = feature, .n = n, .m = n,
+		.cost = cost};
 
 	lay_points(x, s->point, rows_of(s, feature), n, s->d);
 	cost_matrix(cost, s->point, rows_of(s, feature), n, x, n, s->d, t->p);
@@ -49,8 +50,8 @@ static struct sinkhorn solve_self(const struct transport *t, const struct distri
 
 /* With debias, S = OT(a, b) - OT(a, a) / 2 - OT(b, b) / 2, of regularised costs OT at one epsilon
  * (Feydy et al. 2019, eq. 3). The iterations and the residual are then the worst of the three. */
-struct transport_solution transport_solve(const struct transport *t, const struct transport_problem *p,
-	float *potential, double *workspace)
+struct transport_solution transport_solve(const struct transport *t,
+	const struct transport_problem *p, float *potential, double *workspace)
 {
 	if (!t->entropic)
 		return solve_exactly(p, potential, workspace);
@@ -62,7 +63,8 @@ struct transport_solution transport_solve(const struct transport *t, const struc
 	struct transport_solution out = {s.cost, s.lower, s.upper, s.iters, s.residual};
 
 	for (int side = 0; t->debias && side < 2; side++) {
-		struct sinkhorn self = solve_self(t, side ? p->b : p->a, side ? p->j : p->i, epsilon, workspace);
+		struct sinkhorn self = solve_self(t, side ? p->b : p->a, side ? p->j : p->i,
+			epsilon, workspace);
 		out.cost = (side ? out.cost : s.dual) - self.dual / 2;
 		out.iters = self.iters > out.iters ? self.iters : out.iters;
 		out.residual = fmaxf(self.residual, out.residual);

@@ -8,7 +8,7 @@
 struct transport {
 	int p;				/* 1 or 2 */
 	bool entropic;			/* sinkhorn's solver, by what follows; otherwise emd's */
-	double epsilon;			/* regularisation, as a fraction of a pair's mean cost, ... */
+	double epsilon;	/* regularisation, as a fraction of a pair's mean cost, ... */
 	double epsilon_abs;		/* ... or, unless this is NaN, in units of the cost */
 	double tol;			/* on the marginals, L1 */
 	size_t max_iters;
@@ -30,10 +30,10 @@ struct transport_solution {
 	float residual;
 };
 
-/* potential (n) becomes potentials of a's points; workspace: transport_workspace(t, n, m, d) doubles
- * for the largest n and m. */
-struct transport_solution transport_solve(const struct transport *, const struct transport_problem *,
-	float *potential, double *workspace);
+/* potential (n) becomes potentials of a's points; workspace: transport_workspace(t, n, m, d)
+ * doubles for the largest n and m. */
+struct transport_solution transport_solve(const struct transport *,
+	const struct transport_problem *, float *potential, double *workspace);
 size_t transport_workspace(const struct transport *, size_t n, size_t m, size_t d);
 
 /* The points of a feature that it can take. */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns are laid out in blocks of coordinates that stay in the cache while rows pass them: a few rows, or many where
- * there are several blocks of coordinates. */
+/* Columns are laid out in blocks of coordinates that stay in the cache while rows pass them: a few
+ * rows, or many where there are several blocks of coordinates. */
 enum { FEW = 8, MANY = 64, BLOCK = 256, DEPTH = 1024 };
 
 /* The rows that a thread has worked out, from the one that it was asked for on. */
@@ -22,10 +22,10 @@ struct ahead {
 	float *part;		/* (rows_per_task, DEPTH): coordinates of the rows */
 };
 
-/* The mean of every feature, less the first point of `about`, for what is far from 0 to keep its
- * digits; and then, with deviations, the standard deviation of every coordinate: (n, d) or (n, 2
- * d), at is to be freed. */
-static struct vectors moments_of(const struct distributions *s, const struct distributions *about, bool deviations)
+/* The mean of every feature, less `origin` (d; or NULL), so that what is far from 0 keeps its digits;
+ * and then, with deviations, the standard deviation of every coordinate. (n, d) or (n, 2 d), at is to
+ * be freed. */
+static struct vectors moments_of(const struct distributions *s, const float *origin, bool deviations)
 {
 	size_t d = s->d, width = deviations ? 2 * d : d;
 	struct vectors v = {s->ids.n, width, xalloc(s->ids.n * sizeof(float), width)};
@@ -36,7 +36,7 @@ static struct vectors moments_of(const struct distributions *s, const struct dis
 		weighted_moments(mean, deviations ? variance : NULL, s->point, rows_of(s, i),
 			weights_of(s, i), points_of(s, i), d);
 		for (size_t c = 0; c < d; c++)
-			at[c] = (float)(mean[c] - (about->tokens > 0 ? (double)about->point[c] : 0));
+			at[c] = (float)(mean[c] - (origin ? (double)origin[c] : 0));
 		for (size_t c = d; c < width; c++)
 			at[c] = (float)sqrt(variance[c - d]);
 	}
@@ -49,7 +49,7 @@ struct vector_stage {
 	struct vectors row;
 	float *own;		/* the rows, if it is to free them */
 	size_t cols, rows_per_task;
-	float *col;		/* blocks of (d, padded(columns)); within one, blocks of DEPTH coordinates */
+	float *col;		/* blocks of (d, padded(columns)), of blocks of DEPTH coordinates */
 	struct ahead *ahead;	/* of each thread */
 	int p;
 	float scale;
@@ -73,7 +73,8 @@ static void take_rows(const struct vector_stage *v, struct ahead *a, size_t i)
 }
 
 /* Coordinates k .. k+depth-1 of n vectors. */
-static const float *coordinates(float *part, const float *at, size_t n, size_t d, size_t k, size_t depth)
+static const float *coordinates(float *part, const float *at, size_t n, size_t d, size_t k,
+	size_t depth)
 {
 	if (depth == d)
 		return at;
@@ -90,11 +91,13 @@ static void work_out(const struct vector_stage *v, struct ahead *a, size_t c)
 
 	for (size_t k = 0, depth; k == 0 || k < d; k += depth) {
 		depth = d - k < DEPTH ? d - k : DEPTH;
-		const float *row = coordinates(a->part, v->row.at + a->first * d, a->n, d, k, depth);
+		const float *row = coordinates(a->part, v->row.at + a->first * d, a->n, d, k,
+			depth);
 		cost_matrix(a->block, row, NULL, a->n, v->col + c * d + k * padded(n), n, depth, 2);
 		for (size_t r = 0; r < a->n; r++)
 			for (size_t j = 0; j < n; j++)
-				dist[r * v->cols + j] = a->block[r * padded(n) + j] + (k > 0 ? dist[r * v->cols + j] : 0);
+				dist[r * v->cols + j] = a->block[r * padded(n) + j]
+					+ (k > 0 ? dist[r * v->cols + j] : 0);
 	}
 	for (size_t r = 0; r < a->n; r++)
 		for (size_t j = 0; j < n; j++) {
@@ -105,13 +108,15 @@ static void work_out(const struct vector_stage *v, struct ahead *a, size_t c)
 }
 
 /* Lays out the block of columns from c on. part: (BLOCK, DEPTH). */
-static void lay_block(const struct vector_stage *v, const struct vectors *col, size_t c, float *part)
+static void lay_block(const struct vector_stage *v, const struct vectors *col, size_t c,
+	float *part)
 {
 	size_t d = col->d, n = block_at(v, c);
 
 	for (size_t k = 0, depth; k < d; k += depth) {
 		depth = d - k < DEPTH ? d - k : DEPTH;
-		lay_points(v->col + c * d + k * padded(n), coordinates(part, col->at + c * d, n, d, k, depth), NULL, n, depth);
+		const float *x = coordinates(part, col->at + c * d, n, d, k, depth);
+		lay_points(v->col + c * d + k * padded(n), x, NULL, n, depth);
 	}
 }
 
@@ -148,14 +153,16 @@ static void close_vectors(struct stage *stage)
 	free(v);
 }
 
-void vectors_open(struct stage *stage, const struct vectors *row, const struct vectors *col, int p, float scale)
+void vectors_open(struct stage *stage, const struct vectors *row, const struct vectors *col, int p,
+	float scale)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct vector_stage *v = xalloc(1, sizeof *v);
 	float *part = xalloc(BLOCK * sizeof *part, DEPTH);
 
 	*v = (struct vector_stage){*row, NULL, col->n, row->d > DEPTH ? MANY : FEW,
-		xalloc(padded(col->n) * sizeof(float), col->d), xcalloc(threads, sizeof *v->ahead), p, scale};
+		xalloc(padded(col->n) * sizeof(float), col->d), xcalloc(threads, sizeof *v->ahead),
+		p, scale};
 	for (size_t c = 0; c < col->n; c += BLOCK)
 		lay_block(v, col, c, part);
 	free(part);
@@ -172,10 +179,12 @@ void vectors_open(struct stage *stage, const struct vectors *row, const struct v
 	stage->close = close_vectors;
 }
 
-void moments_open(struct stage *stage, const struct distributions *row, const struct distributions *col,
-	bool deviations)
+void moments_open(struct stage *stage, const struct distributions *row,
+	const struct distributions *col, bool deviations)
 {
-	struct vectors a = moments_of(row, row, deviations), b = moments_of(col, row, deviations);
+	const float *origin = row->tokens > 0 ? row->point : NULL;
+	struct vectors a = moments_of(row, origin, deviations);
+	struct vectors b = moments_of(col, origin, deviations);
 
 	vectors_open(stage, &a, &b, 1, 1);
 	((struct vector_stage *)stage->context)->own = a.at;

@@ -14,8 +14,8 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
 }
 
 MULTIVERSION
-void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n,
-	size_t d, int p)
+void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x,
+	size_t n, size_t d, int p)
 {
 	size_t ld = padded(n), width = ld / LANES;
 
@@ -26,11 +26,11 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 			at[r] = y + (row ? row[k] : k) * d;
 		}
 		for (size_t w = 0; w < width; w += 2) {
-			size_t second = w + 1 < width;		/* of an odd width the last is done twice */
+			size_t second = w + 1 < width;	/* of an odd width the last is done twice */
 			const lanes *x_lanes = (const lanes *)x + w;
 			lanes *out = (lanes *)cost + j * width + w;
 			lanes sum[ROWS] = {0}, more[ROWS] = {0};
-			for (size_t k = 0; k < d; k++)		/* |y_j - x_i|^2 = sum_k (y_jk - x_ik)^2 */
+			for (size_t k = 0; k < d; k++)	/* |y_j - x_i|^2 = sum_k (y_jk - x_ik)^2 */
 				for (size_t r = 0; r < ROWS; r++) {
 					lanes one = at[r][k] - x_lanes[k * width];
 					lanes other = at[r][k] - x_lanes[k * width + second];
@@ -104,20 +104,24 @@ static inline float largest_potential(const lanes *c, const lanes *f, size_t wid
 MULTIVERSION
 void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m)
 {
+	size_t ld = padded(n);
+
 	for (size_t j = 0; j < m; j++)
-		g[j] = largest_potential((const lanes *)(cost + j * padded(n)), (const lanes *)f, padded(n) / LANES);
+		g[j] = largest_potential((const lanes *)(cost + j * ld), (const lanes *)f, ld / LANES);
 }
 
 MULTIVERSION
-double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m)
+double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n,
+	size_t m)
 {
+	size_t ld = padded(n);
 	double total = 0;
 
 	for (size_t i = 0; i < n; i++)
 		total += (double)a[i] * (double)f[i];		/* <a, f> */
 	for (size_t j = 0; j < m; j++) {			/* + <b, g> */
-		const lanes *c = (const lanes *)(cost + j * padded(n));
-		total += (double)b[j] * (double)largest_potential(c, (const lanes *)f, padded(n) / LANES);
+		const lanes *c = (const lanes *)(cost + j * ld);
+		total += (double)b[j] * (double)largest_potential(c, (const lanes *)f, ld / LANES);
 	}
 	return total;
 }

@@ -12,8 +12,8 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
  * of y (., d), or its row j when row is NULL; x (d, padded(n)) from lay_points(). By the
  * differences themselves, so that nothing cancels, d(x, y) has the bits of d(y, x), and no cost
  * depends on which others are computed beside it. */
-void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x, size_t n,
-	size_t d, int p);
+void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x,
+	size_t n, size_t d, int p);
 
 struct costs {
 	double mean, largest;
@@ -24,10 +24,11 @@ struct costs summarise_costs(const float *cost, size_t n, size_t m);
  * says of it. */
 struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);
 
-/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow (f_i + g_j <= C_ij;
- * the C-transform, Peyre and Cuturi 2019, sec. 5.1); f (padded(n)) is -infinity beyond n. */
+/* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow (f_i + g_j <=
+ * C_ij; the C-transform, Peyre and Cuturi 2019, sec. 5.1); f (padded(n)) is -infinity beyond n. */
 void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);
 /* <a, f> + <b, g> for this g: below the transport cost by duality, but for rounding. */
-double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n, size_t m);
+double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n,
+	size_t m);
 
 #endif

@@ -20,7 +20,7 @@ struct basis {
 	const float *cost;
 	int64_t *flow;				/* between a node and its parent */
 	double *potential;			/* u and v: C_ji = u_j + v_i in the tree */
-	float *u, *v;				/* the same for pricing; v (ld) is -infinity beyond n */
+	float *u, *v;	/* the same for pricing; v (ld) is -infinity beyond n */
 	uint32_t *parent, *depth, *child, *next, *last;	/* first child, next and last sibling */
 };
 
@@ -69,7 +69,8 @@ static void set_potential(struct basis *t, uint32_t node, double x)
 }
 
 /* The next node below `top` in the order of depth first, or NONE; *depth is that of the node. */
-static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t node, uint32_t *depth)
+static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t node,
+	uint32_t *depth)
 {
 	if (t->child[node] != NONE) {
 		++*depth;
@@ -133,8 +134,8 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 	uint32_t a = j, b = i, out = NONE;
 	bool out_below_row = false;
 
-	while (a != b)				/* up to where the cycle's two paths meet */
-		if (t->depth[a] >= t->depth[b]) {	/* the least flow of those that will fall leaves */
+	while (a != b)		/* up to where the paths meet; of the flows that fall the least leaves */
+		if (t->depth[a] >= t->depth[b]) {
 			if (a < t->m && t->flow[a] < mass)
 				mass = t->flow[out = a], out_below_row = false;
 			a = t->parent[a];
@@ -143,7 +144,7 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 				mass = t->flow[out = b], out_below_row = true;
 			b = t->parent[b];
 		}
-	for (uint32_t k = j; k != a; k = t->parent[k])		/* +mass, -mass by turns round the cycle */
+	for (uint32_t k = j; k != a; k = t->parent[k])	/* +mass, -mass by turns round the cycle */
 		t->flow[k] += k < t->m ? -mass : mass;
 	for (uint32_t k = i; k != a; k = t->parent[k])
 		t->flow[k] += k < t->m ? mass : -mass;
@@ -187,7 +188,8 @@ static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col,
 		lanes least = (lanes){0} - tol;
 		mask at = (mask){0} - 1;
 		for (size_t j = *from; j < end; j++) {
-			const lanes *c = (const lanes *)(t->cost + j * t->ld), *v = (const lanes *)t->v;
+			const lanes *c = (const lanes *)(t->cost + j * t->ld),
+				*v = (const lanes *)t->v;
 			lanes best = c[0] - v[0];
 			for (size_t i = 1; i < t->ld / LANES; i++) {
 				lanes x = c[i] - v[i];
@@ -309,7 +311,7 @@ static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass,
 		}
 	for (uint32_t k = 0; k < root; k++)
 		hang(t, k, t->parent[k], t->flow[k]);
-	set_potential(t, root, 0);		/* not what the caller had: far from 0 potentials are coarse */
+	set_potential(t, root, 0);	/* not the caller's: far from 0 potentials are coarse */
 	settle(t);
 }
 
@@ -318,11 +320,12 @@ size_t emd_workspace(size_t n, size_t m)
 	return 4 * (n + m) + 4 * (n + m) + (2 * padded(n) + m + 1) / 2;
 }
 
-struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, float *v,
-	double *workspace)
+struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double largest, float *v, double *workspace)
 {
 	size_t nodes = n + m, ld = padded(n);
-	struct basis t = {n, m, ld, cost, .flow = (int64_t *)workspace, .potential = workspace + nodes};
+	struct basis t = {n, m, ld, cost, .flow = (int64_t *)workspace,
+		.potential = workspace + nodes};
 	int64_t *left = t.flow + 2 * nodes, *room = left + m, *mass = left + nodes;
 	struct emd result = {0};
 	double tol = 1e-12 * largest, least;
@@ -359,7 +362,7 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 		result.cost += (double)t.flow[k] * 0x1p-62 * cost_between(&t, k, t.parent[k]);
 	whole_masses(left, b, m);
 	whole_masses(room, a, n);
-	for (size_t j = 0; j < m; j++)				/* <b, u> + <a, v>, u lowered until all r_ji >= 0 */
+	for (size_t j = 0; j < m; j++)	/* <b, u> + <a, v>, u lowered until all r_ji >= 0 */
 		result.dual += (double)left[j] * 0x1p-62 * (t.potential[j] + fmin(least, 0));
 	for (size_t i = 0; i < n; i++) {
 		result.dual += (double)room[i] * 0x1p-62 * t.potential[m + i];

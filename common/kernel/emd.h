@@ -15,8 +15,8 @@ struct emd {
  * The network simplex on the dense bipartite graph (Ahuja, Magnanti and Orlin 1993, ch. 11). It
  * starts from potentials of the row points, v (n), any at all, and is the faster the nearer they
  * are to optimal ones; these are in v afterwards. workspace: emd_workspace(n, m) doubles. */
-struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m, double largest, float *v,
-	double *workspace);
+struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double largest, float *v, double *workspace);
 size_t emd_workspace(size_t n, size_t m);
 
 #endif

@@ -20,10 +20,11 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 		size_t rows = m - t < ROWS ? m - t : ROWS;
 		cost_matrix(work, y, row + t, rows, x, n, d, 1);
 		for (size_t r = 0; r < rows; r++) {
-			double sum[LANES] = {0};	/* sum_i w_i |y_t - x_i|, a part in each lane */
+			double sum[LANES] = {0};	/* sum_i w_i |y_t - x_i| */
 			for (size_t i = 0; i < ld; i += LANES)
 				for (size_t l = 0; l < LANES; l++)
-					sum[l] += (double)weight[i + l] * (double)work[r * ld + i + l];
+					sum[l] += (double)weight[i + l]
+						* (double)work[r * ld + i + l];
 			for (size_t half = LANES / 2; half > 0; half /= 2)
 				for (size_t l = 0; l < half; l++)
 					sum[l] += sum[l + half];

@@ -41,12 +41,12 @@ static inline void power_of_two(lanes *x)
 	*x = (lanes)((mask)y + ((mask)shifted << 23));
 }
 
-/* K_ij = exp((f_i + g_j - C_ij) / epsilon), u = a, v = b, t = K v; false when t leaves its range. Costs
- * half of what log-domain steps do, and is as good while t keeps in range. */
+/* K_ij = exp((f_i + g_j - C_ij) / epsilon), u = a, v = b, t = K v; false when t leaves its range.
+ * Costs half of what log-domain steps do, and is as good while t keeps in range. */
 MULTIVERSION
 static bool kernel(struct problem *p)
 {
-	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* exp(x / epsilon) = 2^(x scale) */
+	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* 2^(x scale) = e^(x / epsilon) */
 	size_t width = p->ld / LANES;
 	const lanes *f = (const lanes *)p->x;
 	lanes *restrict t = (lanes *)p->t;
@@ -67,7 +67,8 @@ static bool kernel(struct problem *p)
 			k[i] = y;			/* K_ij */
 			t[i] += y * b;			/* t_i = sum_j K_ij v_j */
 		}
-		for (size_t i = p->n; i < p->ld; i++)	/* y has the range of g here, and 0 * t has to be 0 */
+		/* y has the range of g here, and 0 * t has to be 0 */
+		for (size_t i = p->n; i < p->ld; i++)
 			p->kernel[j * p->ld + i] = 1;
 	}
 	for (size_t i = p->n; i < p->ld; i++)
@@ -77,7 +78,8 @@ static bool kernel(struct problem *p)
 	return !outside;
 }
 
-/* g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), the sum relative to its largest term. */
+/* g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), the sum relative to its largest
+ * term. */
 MULTIVERSION
 static void log_step_g(struct problem *p)
 {
@@ -100,7 +102,7 @@ static void log_step_g(struct problem *p)
 		for (size_t i = 0; i < width; i++) {
 			lanes y = x[i] - c[i] * scale - most;
 			power_of_two(&y);
-			total += y * a[i];			/* sum_i a_i 2^((f_i - C_ij) / unit - most) */
+			total += y * a[i];	/* sum_i a_i 2^((f_i - C_ij) / unit - most) */
 		}
 		p->g[j] = -unit * (log2((double)lane_sum(&total)) + (double)most);
 	}
@@ -122,7 +124,8 @@ static void log_step_f(struct problem *p)
 	}
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
-			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale - (float)(p->g[j] / unit);
+			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale
+				- (float)(p->g[j] / unit);
 			x[i] = SMALLER(lanes, mask, y, x[i]);	/* min_j (C_ij - g_j) / unit */
 		}
 	for (size_t j = 0; j < p->m; j++)
@@ -130,7 +133,7 @@ static void log_step_f(struct problem *p)
 			lanes c = ((const lanes *)(p->cost + j * p->ld))[i];
 			lanes y = x[i] + (float)(p->g[j] / unit) - c * scale;
 			power_of_two(&y);
-			sum[i] += y * p->b[j];			/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
+			sum[i] += y * p->b[j];	/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
 		}
 	for (size_t i = 0; i < p->n; i++)
 		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
@@ -145,13 +148,13 @@ static void log_step(struct problem *p)
 	kernel(p);
 }
 
-/* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021, eq. 12):
+/* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021):
  *	u <- u (goal / u)^omega		goal = a / t, t = K v
  *	v <- v (goal / v)^omega		goal = b / s, s = K'u
- * With x = goal / u, u x^omega = goal x^(omega - 1), and x^(omega - 1) is taken as its Pade approximant
- * at 1, ((2 - omega) + omega x) / (omega + (2 - omega) x). ROWS columns at a time, whose parts of t are
- * added as soon as their v is known, so K is read once. *residual = |v s - b|_1 + |u t - a|_1. False when
- * a scaling leaves its range: v and t are of no use then. */
+ * With x = goal / u, u x^omega = goal x^(omega - 1), and x^(omega - 1) is taken as its Pade
+ * approximant at 1, ((2 - omega) + omega x) / (omega + (2 - omega) x). ROWS columns at a time,
+ * whose parts of t are added as soon as their v is known, so K is read once. *residual = |v s -
+ * b|_1 + |u t - a|_1. False when a scaling leaves its range: v and t are of no use then. */
 MULTIVERSION
 static bool scale(struct problem *p, float omega, float *residual)
 {
@@ -163,12 +166,14 @@ static bool scale(struct problem *p, float omega, float *residual)
 
 	for (size_t i = 0; i < width; i++) {
 		lanes goal = a[i] / t[i];			/* u <- u (a / (t u))^omega */
-		u[i] = goal * ((rest * u[i] + omega * goal) / (omega * u[i] + rest * goal + 1e-37f));
+		u[i] = goal * ((rest * u[i] + omega * goal)
+			/ (omega * u[i] + rest * goal + 1e-37f));
 		t[i] = (lanes){0};
 	}
 	for (size_t j = 0; j < p->m; j += ROWS) {
 		const lanes *restrict k = (const lanes *)(p->kernel + j * p->ld);
-		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j), *b = (quarter *)(p->b + j);
+		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j),
+			*b = (quarter *)(p->b + j);
 		lanes sum[ROWS] = {0};
 		for (size_t i = 0; i < width; i++)
 			for (size_t r = 0; r < ROWS; r++)
@@ -176,23 +181,25 @@ static bool scale(struct problem *p, float omega, float *residual)
 		for (size_t q = 0; q < ROWS / 4; q++) {
 			lane_sums(&s[q], sum + 4 * q);
 			quarter goal = b[q] / (s[q] + 1e-37f);	/* v <- v (b / (s v))^omega */
-			v[q] = goal * ((rest * v[q] + omega * goal) / (omega * v[q] + rest * goal + 1e-37f));
+			v[q] = goal * ((rest * v[q] + omega * goal)
+				/ (omega * v[q] + rest * goal + 1e-37f));
 		}
 		for (size_t i = 0; i < width; i++) {
 			lanes sum_of_rows = t[i];
 			for (size_t r = 0; r < ROWS; r++) {
-				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next columns */
-				sum_of_rows += k[r * width + i] * p->v[j + r];	/* t_i = sum_j K_ij v_j */
-			}
+				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next */
+				sum_of_rows += k[r * width + i] * p->v[j + r];
+			}				/* t_i = sum_j K_ij v_j */
 			t[i] = sum_of_rows;
 		}
 	}
 	for (size_t j = 0; j < padded(p->m); j += LANES) {
-		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j), d = v * *(lanes *)(p->s + j) - b;
+		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j),
+			d = v * *(lanes *)(p->s + j) - b;
 		error += (lanes)((mask)d & INT32_MAX);			/* |v_j s_j - b_j| */
 	}
 	for (size_t i = 0; i < width; i++)
-		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);	/* |u_i t_i - a_i| */
+		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);	/* |u t - a| */
 	for (size_t j = 0; j < p->m; j++)
 		outside |= !(p->v[j] > low * p->b[j]) | !(p->v[j] < high * p->b[j]);
 	for (size_t i = 0; i < p->n; i++)
@@ -220,7 +227,7 @@ static double relaxation(double omega, double rate, bool rose)
 		return rose ? (1 + omega) / 2 : omega;
 	if (rate <= omega - 1)
 		return omega;
-	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);	/* at omega 1 */
+	double plain = (rate + omega - 1) * (rate + omega - 1) / (rate * omega * omega);
 	return fmin(2 / (1 + sqrt(1 - plain)), 1.98);
 }
 
@@ -242,7 +249,8 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 			if (k % WINDOW != 0)
 				continue;
 			if (k > WINDOW)
-				omega = relaxation(omega, pow((double)(residual / before), 1.0 / WINDOW), rose);
+				omega = relaxation(omega,
+					pow((double)(residual / before), 1.0 / WINDOW), rose);
 			rose = k > WINDOW && residual >= before;
 			before = residual;
 		}
@@ -277,13 +285,14 @@ static double feasible_cost(struct problem *p, double *lower)
 	for (size_t j = 0; j < p->m; j++) {
 		lanes mass = {0}, work = {0}, least = cost[j * width] - f[0];
 		for (size_t i = 0; i < width; i++) {
-			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i], free = c - f[i];
+			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i],
+				free = c - f[i];
 			mass += x;
 			work += x * c;				/* sum_i u_i K_ij C_ij */
 			least = SMALLER(lanes, mask, free, least);
 		}
-		*lower += (double)p->b[j] * (double)lane_min(&least);	/* + b_j min_i (C_ij - f_i) */
-		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);	/* nor a column to more than b_j */
+		*lower += (double)p->b[j] * (double)lane_min(&least);	/* + <b, g> */
+		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
 		for (size_t i = 0; i < width; i++)
 			t[i] += kernel[j * width + i] * v;
 		total += (double)v * (double)lane_sum(&work);		/* <P, C> */
@@ -330,13 +339,14 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 	p.v = p.b + padded(m);
 	p.s = p.v + padded(m);
 	for (size_t k = 0; k < n + m; k++)
-		p.f[k] = largest / 4;			/* so that exponents lie on both sides of 0 */
-	memset(p.kernel + m * ld, 0, (size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
+		p.f[k] = largest / 4;	/* so that exponents lie on both sides of 0 */
+	memset(p.kernel + m * ld, 0,
+		(size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
 	memcpy(p.a, a, n * sizeof *a);
 	memcpy(p.b, b, m * sizeof *b);
-	while (p.epsilon * 4 <= largest / 24)
+	while (p.epsilon * 4 <= largest / 24)		/* epsilon scaling: from about the largest cost down */
 		p.epsilon *= 4;
-	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {	/* epsilon scaling */
+	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {
 		iterate(&p, 0.05, result.iters + STAGE, &result.iters);
 		absorb(&p, true);
 	}
@@ -349,7 +359,7 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 		result.dual += (double)a[i] * p.f[i];
 	for (size_t j = 0; j < m; j++)
 		result.dual += (double)b[j] * p.g[j];
-	result.dual -= epsilon * (mass - 1);			/* <a, f> + <b, g> - epsilon (sum P - 1) */
+	result.dual -= epsilon * (mass - 1);	/* <a, f> + <b, g> - epsilon (sum P - 1) */
 	for (size_t i = 0; i < ld; i++)
 		p.x[i] = i < n ? (float)p.f[i] : -INFINITY;
 	memcpy(f, p.x, n * sizeof *f);

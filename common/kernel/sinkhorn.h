@@ -7,10 +7,10 @@
 
 struct sinkhorn {
 	double cost;		/* <P, C> of the plan made feasible */
-	double lower, upper;	/* of the exact transport cost, rounding included: by the potentials, and by that plan */
+	double lower, upper;	/* of the exact transport cost, rounding included: by f, by that plan */
 	double dual;		/* min <P, C> + epsilon KL(P | a b'), by its dual */
 	uint32_t iters;
-	float residual;		/* L1 distance of the plan's marginals from a and b, before it was made feasible */
+	float residual;		/* |P 1 - a|_1 + |P' 1 - b|_1, before P was made feasible */
 };
 
 /* Entropic optimal transport (Cuturi 2013) between weights a (n) and b (m), positive and of sum 1,
@@ -25,7 +25,8 @@ struct sinkhorn {
  * f (n): the row points' potentials, so that P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon) for
  * some g. workspace: sinkhorn_workspace(n, m) doubles. */
 struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
-	double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace);
+	double largest, double epsilon, double tol, uint32_t max_iters, float *f,
+	double *workspace);
 size_t sinkhorn_workspace(size_t n, size_t m);
 
 #endif

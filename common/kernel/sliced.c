@@ -26,10 +26,10 @@ MULTIVERSION
 void project_points(double *at, const float *x, size_t n, size_t d, const double *direction)
 {
 	for (size_t i = 0; i < n; i++) {
-		double sum[LANES] = {0};
+		double sum[LANES] = {0};		/* <x_i, v_l> */
 		for (size_t c = 0; c < d; c++)
 			for (size_t l = 0; l < LANES; l++)
-				sum[l] += (double)x[i * d + c] * direction[c * LANES + l];	/* <x, v> */
+				sum[l] += (double)x[i * d + c] * direction[c * LANES + l];
 		memcpy(at + i * LANES, sum, sizeof sum);
 	}
 }
@@ -40,11 +40,12 @@ static int by_place(const void *a, const void *b)
 {
 	const struct placed *x = a, *y = b;
 
-	return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->weight > y->weight) - (x->weight < y->weight);
+	return x->at != y->at ? (x->at > y->at) - (x->at < y->at)
+		: (x->weight > y->weight) - (x->weight < y->weight);
 }
 
-void make_quantiles(struct quantiles *q, const double *at, const uint32_t *row, const float *weight, size_t n,
-	struct placed *work)
+void make_quantiles(struct quantiles *q, const double *at, const uint32_t *row, const float *weight,
+	size_t n, struct placed *work)
 {
 	q->n = n;
 	for (size_t l = 0; l < LANES; l++) {
@@ -86,7 +87,8 @@ struct jumps {
 static inline __attribute__((always_inline)) void exchange(struct jumps *low, struct jumps *high)
 {
 	mask swap = high->key < low->key;
-	mask keys = swap & ((mask)low->key ^ (mask)high->key), jumps = swap & ((mask)low->jump ^ (mask)high->jump);
+	mask keys = swap & ((mask)low->key ^ (mask)high->key),
+		jumps = swap & ((mask)low->jump ^ (mask)high->jump);
 
 	low->key = (lanes)((mask)low->key ^ keys);
 	high->key = (lanes)((mask)high->key ^ keys);
@@ -109,12 +111,14 @@ double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p
 	for (size_t k = x->n - 1; k + y->n <= room; k++)
 		all[k] = end;
 	for (size_t k = 0; k + 1 < y->n; k++)
-		all[room - 1 - k] = (struct jumps){((const lanes *)y->key)[k], -((const lanes *)y->jump)[k]};
+		all[room - 1 - k] = (struct jumps){((const lanes *)y->key)[k],
+			-((const lanes *)y->jump)[k]};
 	all[room] = end;
 	for (; half > 1; half /= 4)
 		for (size_t begin = 0; begin < room; begin += 2 * half)
 			for (size_t k = begin; k < begin + half / 2; k++) {
-				struct jumps a = all[k], b = all[k + half / 2], c = all[k + half], e = all[k + half / 2 * 3];
+				struct jumps a = all[k], b = all[k + half / 2], c = all[k + half],
+					e = all[k + half / 2 * 3];
 				exchange(&a, &c);
 				exchange(&b, &e);
 				exchange(&a, &b);
@@ -135,7 +139,7 @@ double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p
 		lanes distance = (lanes)((mask)apart & INT32_MAX);
 		if (p == 2)
 			distance *= distance;
-		sum += (all[k].key - last) * distance;		/* integral of |X - Y|^p up to this jump */
+		sum += (all[k].key - last) * distance;	/* integral of |X - Y|^p up to this jump */
 		last = all[k].key;
 		apart += all[k].jump;				/* X(q) - Y(q) */
 	}

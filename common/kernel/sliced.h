@@ -1,5 +1,5 @@
-/* Kernels: sliced Wasserstein distances (Rabin, Peyre, Delon and Bernot 2011; Bonneel, Rabin, Peyre and Pfister 2015),
- * LANES directions at a time. On a line, with quantile functions X and Y,
+/* Kernels: sliced Wasserstein distances (Rabin, Peyre, Delon and Bernot 2011; Bonneel, Rabin, Peyre
+ * and Pfister 2015), LANES directions at a time. On a line, with quantile functions X and Y,
  *	W_p^p = integral over q from 0 to 1 of |X(q) - Y(q)|^p
  * and X - Y is a sum of jumps, one at each accumulated weight of either side. */
 #ifndef KERNEL_SLICED_H
@@ -30,8 +30,8 @@ struct placed {
 
 /* Of the points at[row[0 .. n)], at from project_points(); weights count as their share of their
  * sum. work: n. */
-void make_quantiles(struct quantiles *, const double *at, const uint32_t *row, const float *weight, size_t n,
-	struct placed *work);
+void make_quantiles(struct quantiles *, const double *at, const uint32_t *row, const float *weight,
+	size_t n, struct placed *work);
 
 /* The sum of the lanes' W_p^p, p 1 or 2. */
 double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p, float *work);

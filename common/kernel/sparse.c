@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
-	size_t cols)
+void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x,
+	size_t rows, size_t cols)
 {
 	memset(count, 0, cols * sizeof *count);
 	memset(sum, 0, cols * sizeof *sum);
@@ -20,12 +20,12 @@ void sparse_column_moments(size_t *count, double *sum, double *square, const str
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows)
 {
 	for (size_t k = 0; k < x->indptr[rows]; k++)
-		x->value[k] -= from[x->index[k]];	/* X_ij - m_j, of the entries that are there */
+		x->value[k] -= from[x->index[k]];	/* X_ij - m_j, where X_ij is not 0 */
 }
 
 /* Y = X' by a counting sort (Gustavson 1978): entries per row of Y, where each row begins, and then
- * every entry to the end of its row. The ends stand one place late in y->indptr, so that when all rows
- * are full they are the beginnings of the next. */
+ * every entry to the end of its row. The ends stand one place late in y->indptr, so that when all
+ * rows are full they are the beginnings of the next. */
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols)
 {
 	size_t *end = y->indptr + 1;		/* of each row of Y, as far as it is filled */
@@ -44,7 +44,8 @@ void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, siz
 		}
 }
 
-void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x)
+void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n,
+	const struct sparse *x)
 {
 	for (size_t i = 0; i < n; i++) {
 		double v = (double)value[i];

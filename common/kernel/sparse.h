@@ -14,8 +14,8 @@ struct sparse {
 };
 
 /* Of each column: how many entries, their sum, the sum of their squares; each (cols). */
-void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x, size_t rows,
-	size_t cols);
+void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x,
+	size_t rows, size_t cols);
 
 /* Takes from[j] from the entries of column j. */
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
@@ -23,8 +23,9 @@ void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 /* Y = X', which has room for it; the entries of a row ascend. */
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
-/* p' += v' X for the sparse vector v of n entries, in their order: the product of two columns has the
- * same bits whichever of them is the vector. */
-void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n, const struct sparse *x);
+/* p' += v' X for the sparse vector v of n entries, in their order: the product of two columns has
+ * the same bits whichever of them is the vector. */
+void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n,
+	const struct sparse *x);
 
 #endif

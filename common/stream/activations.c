@@ -10,18 +10,21 @@
 enum { FEATURES_MOST = 1 << 24 };
 
 /* All streams are over the same tokens: those of the first. */
-static void take_token(struct sm_reader *in, struct activations *s, const struct activations *first, uint32_t token)
+static void take_token(struct sm_reader *in, struct activations *s, const struct activations *first,
+	uint32_t token)
 {
 	if (s->tokens == UINT32_MAX)
 		sm_bad(in, "more than %u tokens", UINT32_MAX);
 	if (s != first && s->tokens >= first->tokens)
-		sm_bad(in, "token %u, beyond the last of %s: the tokens have to be the same", token, first->name);
+		sm_bad(in, "token %u, beyond the last of %s: the tokens have to be the same", token,
+			first->name);
 	if (s != first && token != first->token[s->tokens])
-		sm_bad(in, "token %u, where %s has %u: the tokens have to be the same", token, first->name,
-			first->token[s->tokens]);
+		sm_bad(in, "token %u, where %s has %u: the tokens have to be the same", token,
+			first->name, first->token[s->tokens]);
 	if (s->tokens + 1 >= s->token_room) {
 		s->token_room = s->token_room ? 2 * s->token_room : 1024;
-		s->by_token.indptr = xrealloc(s->by_token.indptr, s->token_room, sizeof *s->by_token.indptr);
+		s->by_token.indptr = xrealloc(s->by_token.indptr, s->token_room,
+			sizeof *s->by_token.indptr);
 		if (s == first)
 			s->token = xrealloc(s->token, s->token_room, sizeof *s->token);
 	}
@@ -30,7 +33,8 @@ static void take_token(struct sm_reader *in, struct activations *s, const struct
 	s->tokens++;
 }
 
-static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activations *s, const struct activations *first)
+static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activations *s,
+	const struct activations *first)
 {
 	size_t n = SM_ANY, nnz = SM_ANY, at = s->by_token.indptr[s->tokens];
 	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
@@ -40,8 +44,10 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 
 	if (at + nnz > s->entry_room) {
 		s->entry_room = 2 * (at + nnz);
-		s->by_token.index = xrealloc(s->by_token.index, s->entry_room, sizeof *s->by_token.index);
-		s->by_token.value = xrealloc(s->by_token.value, s->entry_room, sizeof *s->by_token.value);
+		s->by_token.index = xrealloc(s->by_token.index, s->entry_room,
+			sizeof *s->by_token.index);
+		s->by_token.value = xrealloc(s->by_token.value, s->entry_room,
+			sizeof *s->by_token.value);
 	}
 	for (size_t i = 0; i < n; i++) {
 		take_token(in, s, first, token[i]);
@@ -49,11 +55,13 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 			if (feature[k] >= s->features)
 				sm_bad(in, "feature %u of %zu", feature[k], s->features);
 			if (!isfinite(value[k]))
-				sm_bad(in, "the activation of feature %u on token %u is not finite", feature[k], token[i]);
+				sm_bad(in, "the activation of feature %u on token %u is not finite",
+					feature[k], token[i]);
 			if (!(value[k] > 0))
 				continue;
 			if (s->seen[feature[k]] == s->tokens)
-				sm_bad(in, "feature %u stands twice on token %u", feature[k], token[i]);
+				sm_bad(in, "feature %u stands twice on token %u", feature[k],
+					token[i]);
 			s->seen[feature[k]] = (uint32_t)s->tokens;
 			s->by_token.index[at] = feature[k];
 			s->by_token.value[at++] = value[k];
@@ -70,11 +78,13 @@ static void take_moments(struct activations *s)
 	s->variance = xalloc(s->features, sizeof *s->variance);
 	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
 	for (size_t i = 0; i < s->features; i++)
-		s->mean_removed[i] = s->count[i] == s->tokens && s->tokens > 0 ? (float)(s->sum[i] / (double)s->tokens) : 0;
+		s->mean_removed[i] = s->count[i] == s->tokens && s->tokens > 0
+			? (float)(s->sum[i] / (double)s->tokens) : 0;
 	sparse_subtract_columns(&s->by_token, s->mean_removed, s->tokens);
 	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
 	for (size_t i = 0; i < s->features; i++)
-		s->variance[i] = fmax(0, s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
+		s->variance[i] = fmax(0,
+			s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
 }
 
 static void take_stream(struct sm_reader *in, const struct sm_frame *header, struct activations *s,
@@ -83,7 +93,8 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 	struct sm_frame frame = {0};
 
 	sm_want_kind(in, header, "activations");
-	*s = (struct activations){.name = sm_reader_name(in), .features = sm_want_size(in, header, "features")};
+	*s = (struct activations){.name = sm_reader_name(in),
+		.features = sm_want_size(in, header, "features")};
 	if (s->features > FEATURES_MOST)
 		sm_bad(in, "%zu features: %d is the most", s->features, FEATURES_MOST);
 	s->seen = xcalloc(s->features, sizeof *s->seen);
@@ -91,8 +102,8 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 	while (sm_read_frame(in, &frame))
 		take_frame(in, &frame, s, first);
 	if (s->tokens != first->tokens)
-		sm_bad(in, "%zu tokens, where %s has %zu: the tokens have to be the same", s->tokens, first->name,
-			first->tokens);
+		sm_bad(in, "%zu tokens, where %s has %zu: the tokens have to be the same",
+			s->tokens, first->name, first->tokens);
 	free(s->seen);
 	s->seen = NULL;
 	sm_frame_free(&frame);
@@ -162,8 +173,8 @@ static void sparse_free(struct sparse *x)
 
 void activations_transpose(struct activations *s, bool keep)
 {
-	s->by_feature = (struct sparse){xalloc(s->features + 1, sizeof(size_t)), xalloc(s->entries, sizeof(uint32_t)),
-		xalloc(s->entries, sizeof(float))};
+	s->by_feature = (struct sparse){xalloc(s->features + 1, sizeof(size_t)),
+		xalloc(s->entries, sizeof(uint32_t)), xalloc(s->entries, sizeof(float))};
 	sparse_transpose(&s->by_feature, &s->by_token, s->tokens, s->features);
 	if (!keep)
 		sparse_free(&s->by_token);

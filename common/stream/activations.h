@@ -7,17 +7,17 @@
 
 #include <stdbool.h>
 
-/* One stream. Of a feature that fires on every token the mean was subtracted from its activations: a
- * correlation is the same without it, and nothing cancels. */
+/* One stream. Of a feature that fires on every token the mean was subtracted from its activations:
+ * a correlation is the same without it, and nothing cancels. */
 struct activations {
 	const char *name;			/* of the input, for error lines */
 	size_t features, tokens, entries, token_room, entry_room;
 	uint32_t *token;			/* names of the tokens, of the first stream only */
-	uint32_t *seen;				/* while it is read: the last token of each feature, from 1 */
+	uint32_t *seen;	/* while it is read: the last token of each feature, from 1 */
 	struct sparse by_token, by_feature;	/* (tokens, features), (features, tokens) */
 	float *mean_removed;			/* (features): the mean that was subtracted, or 0 */
 	size_t *count;				/* (features): n_i, the tokens on which it fires */
-	double *sum, *variance;			/* (features): sum a, sum a^2 - (sum a)^2 / tokens */
+	double *sum, *variance;	/* (features): sum a, sum a^2 - (sum a)^2 / tokens */
 };
 
 struct activation_streams {

@@ -82,7 +82,7 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 				continue;
 			if (row[k] + base > UINT32_MAX)
 				sm_bad(in, "row %u is outside the support table", row[k]);
-			s->row[at] = (uint32_t)(row[k] + base);	/* check_rows(), when the table is whole */
+			s->row[at] = (uint32_t)(row[k] + base);		/* check_rows() comes later */
 			s->weight[at++] = w;
 		}
 		((uint32_t *)(uintptr_t)s->ids.feature)[s->ids.n] = feature[i];
@@ -94,7 +94,8 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 	}
 }
 
-static void check_rows(struct sm_reader *in, const struct distributions *s, size_t first_feature, size_t base)
+static void check_rows(struct sm_reader *in, const struct distributions *s, size_t first_feature,
+	size_t base)
 {
 	for (size_t i = first_feature; i < s->ids.n; i++)
 		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
@@ -103,9 +104,11 @@ static void check_rows(struct sm_reader *in, const struct distributions *s, size
 					s->ids.feature[i], s->row[k] - base, s->tokens - base);
 }
 
-static void check_space(struct sm_reader *in, const struct sm_frame *header, const struct distributions *other)
+static void check_space(struct sm_reader *in, const struct sm_frame *header,
+	const struct distributions *other)
 {
-	const char *a = sm_get_string(&other->header[0], "space", ""), *b = sm_get_string(header, "space", "");
+	const char *a = sm_get_string(&other->header[0], "space", "");
+	const char *b = sm_get_string(header, "space", "");
 
 	if (strcmp(a, b) != 0)
 		sm_bad(in, "space '%s', %s has '%s': give both through the same refproj, "
@@ -144,7 +147,8 @@ struct boundary {
 	size_t tokens, features, points;
 };
 
-static struct boundary take_all(const char *path, struct distributions *s, const struct distributions *other, bool points)
+static struct boundary take_all(const char *path, struct distributions *s,
+	const struct distributions *other, bool points)
 {
 	struct building b = {.to = s, .points = points};
 	struct boundary second = {0};
@@ -153,7 +157,8 @@ static struct boundary take_all(const char *path, struct distributions *s, const
 
 	while (sm_read_header(in, &header)) {
 		if (s->streams == 1)
-			second = (struct boundary){s->tokens, s->ids.n, s->ids.n ? s->indptr[s->ids.n] : 0};
+			second = (struct boundary){s->tokens, s->ids.n,
+				s->ids.n ? s->indptr[s->ids.n] : 0};
 		take_stream(in, &header, &b, other);
 	}
 	sm_frame_free(&header);
@@ -219,7 +224,8 @@ static void drop_unused(struct distributions *s)
 	for (size_t i = 0; i < s->tokens; i++)
 		if (place[i]) {
 			s->token[kept] = s->token[i];
-			memmove(s->point + kept * s->d, s->point + i * s->d, s->d * sizeof *s->point);
+			memmove(s->point + kept * s->d, s->point + i * s->d,
+				s->d * sizeof *s->point);
 			place[i] = (uint32_t)kept++;
 		}
 	for (size_t k = 0; k < points; k++)
@@ -230,7 +236,8 @@ static void drop_unused(struct distributions *s)
 
 bool stdin_holds_both(char *const *operand, size_t streams)
 {
-	bool both = operand[0] && operand[1] && strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
+	bool both = operand[0] && operand[1]
+		&& strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
 
 	if (both && streams != 2)
 		die("stdin: %zu streams, where - - reads two", streams);
@@ -251,7 +258,8 @@ static size_t read_inputs(char *const *operand, struct distributions input[2], b
 		inputs = 2;
 	}
 	if (inputs == 2 && input[1].d != input[0].d && input[1].tokens > 0 && input[0].tokens > 0)
-		die("%s: points of %zu dimensions, %s has %zu", input[1].name, input[1].d, input[0].name, input[0].d);
+		die("%s: points of %zu dimensions, %s has %zu", input[1].name, input[1].d,
+			input[0].name, input[0].d);
 	return inputs;
 }
 
@@ -269,7 +277,8 @@ size_t read_distribution_ids(char *const *operand, struct distributions input[2]
 	return read_inputs(operand, input, false);
 }
 
-struct distributions distributions_half(const struct distributions *s, size_t halving, bool second, bool *undivided)
+struct distributions distributions_half(const struct distributions *s, size_t halving, bool second,
+	bool *undivided)
 {
 	struct distributions h = *s;
 	size_t points = s->ids.n ? s->indptr[s->ids.n] : 0, at = 0;
@@ -283,14 +292,16 @@ struct distributions distributions_half(const struct distributions *s, size_t ha
 		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++) {
 			h.row[at] = s->row[k];
 			h.weight[at] = s->weight[k];
-			if ((token_uniform(halving, (uint64_t)1 << 63, s->token[s->row[k]]) > 0.5) == second)
+			uint32_t token = s->token[s->row[k]];
+			if ((token_uniform(halving, (uint64_t)1 << 63, token) > 0.5) == second)
 				sum += (double)h.weight[at++];
 		}
 		if (at == h.indptr[i] || at == h.indptr[i] + n) {
 			undivided[i] = true;
 			at = h.indptr[i] + n;
 			memcpy(h.row + h.indptr[i], s->row + s->indptr[i], n * sizeof *h.row);
-			memcpy(h.weight + h.indptr[i], s->weight + s->indptr[i], n * sizeof *h.weight);
+			memcpy(h.weight + h.indptr[i], s->weight + s->indptr[i],
+				n * sizeof *h.weight);
 			sum = 1;
 		}
 		for (size_t k = h.indptr[i]; k < at; k++)

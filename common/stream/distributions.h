@@ -1,4 +1,5 @@
-/* Streams of distributions, held in memory: what every distance stage between distributions reads. */
+/* Streams of distributions, held in memory: what every distance stage between distributions
+ * reads. */
 #ifndef STREAM_DISTRIBUTIONS_H
 #define STREAM_DISTRIBUTIONS_H
 
@@ -32,17 +33,18 @@ struct distributions {
  * 1. */
 size_t read_distributions(char *const *operand, struct distributions input[2]);
 
-/* Do the streams of the first operand, or of stdin, make two inputs of one stream each? As above. */
+/* Do the streams of the first operand, or of stdin, make two inputs of one stream each? As
+ * above. */
 bool stdin_holds_both(char *const *operand, size_t streams);
 
-/* read_distributions() without points, for stages that need the features' names only: d is 0, spaces may
- * differ. */
+/* read_distributions() without points, for stages that need the features' names only: d is 0,
+ * spaces may differ. */
 size_t read_distribution_ids(char *const *operand, struct distributions input[2]);
 
-/* The features on the tokens of one half, their weights again of sum 1; tables and names are those of
- * the whole. Halving r = 0, 1, ... puts token t into the first half when token_uniform(r, 2^63, t) < 1/2
- * (bottom_k.h), in all streams alike. A feature of which one half has no point stays undivided: in both
- * halves it is whole, and undivided[i] becomes true. */
+/* The features on the tokens of one half, their weights again of sum 1; tables and names are those
+ * of the whole. Halving r = 0, 1, ... puts token t into the first half when token_uniform(r, 2^63,
+ * t) < 1/2 (bottom_k.h), in all streams alike. A feature of which one half has no point stays
+ * undivided: in both halves it is whole, and undivided[i] becomes true. */
 struct distributions distributions_half(const struct distributions *, size_t halving, bool second,
 	bool *undivided);
 void distributions_half_free(struct distributions *);
