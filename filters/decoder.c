@@ -170,8 +170,10 @@ static struct sm_frame header_of(const struct side side[2], size_t sides)
 	for (size_t k = 0; k < sides; k++)
 		stage_join_headers(&header, side[k].stream.header, side[k].stream.streams);
 	sm_drop(&header, "space");
-	snprintf(metric, sizeof metric, squared ? "%s%s%s, squared difference" : "1 - %s%s%s cosine",
-		which.folded ? "folded " : "", weights[which.weights], which.bias ? " and bias" : "");
+	snprintf(metric, sizeof metric,
+		squared ? "%s%s%s, squared difference" : "1 - %s%s%s cosine",
+		which.folded ? "folded " : "", weights[which.weights],
+		which.bias ? " and bias" : "");
 	sm_set_string(&header, "metric", metric);
 	return header;
 }

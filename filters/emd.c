@@ -24,7 +24,7 @@ static void open_stage(struct stage *stage, const struct distributions *row,
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "emd [OPTION]... [A [B]]",
-		"Exact Wasserstein distances between features of two sets, or of one with itself.", 2);
+		"Exact Wasserstein distances between features of two sets, or of one.", 2);
 	struct comparison c = comparison_open(operand, "emd");
 
 	sm_set_integer(&c.header, "p", power + 1);

@@ -48,7 +48,7 @@ static void describe(struct sm_frame *header)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "sinkhorn [OPTION]... [A [B]]",
-		"Entropic Wasserstein distances between features of two sets, or of one with itself.", 2);
+		"Entropic Wasserstein distances between features of two sets, or of one.", 2);
 	struct comparison c = comparison_open(operand,
 		entropic.debias ? "sinkhorn divergence" : "sinkhorn");
 
@@ -56,8 +56,9 @@ int main(int argc, char **argv)
 	describe(&c.header);
 	struct stage_totals totals = comparison_write(&c, &asked, open_stage);
 	if (totals.unconverged > 0)
-		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g (--tol %g)",
-			totals.unconverged, entropic.max_iters, (double)totals.residual, entropic.tol);
+		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g "
+			"(--tol %g)", totals.unconverged, entropic.max_iters,
+			(double)totals.residual, entropic.tol);
 	comparison_close(&c);
 	free(operand);
 	return 0;

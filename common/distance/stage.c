@@ -82,10 +82,10 @@ static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 	struct entries entry = {.dist = &dist, .col = &col};
 	size_t at = 0;
 
-	for (size_t child; (child = 2 * at + 1) < k; at = child) {
-		if (child + 1 < k
-				&& farther(heap, child, heap->dist[child + 1], heap->col[child + 1]))
-			child++;
+	for (size_t child, next; (child = 2 * at + 1) < k; at = child) {
+		next = child + 1;
+		if (next < k && farther(heap, child, heap->dist[next], heap->col[next]))
+			child = next;
 		if (!farther(&entry, 0, heap->dist[child], heap->col[child]))
 			break;
 		heap->dist[at] = heap->dist[child];

@@ -19,8 +19,8 @@ struct stage_options {
 #define OPT_ROWS(o) {"rows", OPT_PART, &(o)->rows, "I/N", \
 	"block I of N of the rows; framecat --merge joins them", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
-	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", 1,
-		1024}
+	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", \
+	1, 1024}
 
 /* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended
  * with. */

@@ -22,10 +22,11 @@ struct ahead {
 	float *part;		/* (rows_per_task, DEPTH): coordinates of the rows */
 };
 
-/* The mean of every feature, less `origin` (d; or NULL), so that what is far from 0 keeps its digits;
- * and then, with deviations, the standard deviation of every coordinate. (n, d) or (n, 2 d), at is to
- * be freed. */
-static struct vectors moments_of(const struct distributions *s, const float *origin, bool deviations)
+/* The mean of every feature, less `origin` (d; or NULL), so that what is far from 0 keeps its
+ * digits; and then, with deviations, the standard deviation of every coordinate. (n, d) or
+ * (n, 2 d), at is to be freed. */
+static struct vectors moments_of(const struct distributions *s, const float *origin,
+	bool deviations)
 {
 	size_t d = s->d, width = deviations ? 2 * d : d;
 	struct vectors v = {s->ids.n, width, xalloc(s->ids.n * sizeof(float), width)};

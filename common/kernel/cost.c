@@ -107,7 +107,8 @@ void largest_potentials(float *g, const float *cost, const float *f, size_t n, s
 	size_t ld = padded(n);
 
 	for (size_t j = 0; j < m; j++)
-		g[j] = largest_potential((const lanes *)(cost + j * ld), (const lanes *)f, ld / LANES);
+		g[j] = largest_potential((const lanes *)(cost + j * ld), (const lanes *)f,
+			ld / LANES);
 }
 
 MULTIVERSION

@@ -134,7 +134,7 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 	uint32_t a = j, b = i, out = NONE;
 	bool out_below_row = false;
 
-	while (a != b)		/* up to where the paths meet; of the flows that fall the least leaves */
+	while (a != b)		/* up to where the paths meet; the least flow that falls leaves */
 		if (t->depth[a] >= t->depth[b]) {
 			if (a < t->m && t->flow[a] < mass)
 				mass = t->flow[out = a], out_below_row = false;

@@ -46,7 +46,7 @@ static inline void power_of_two(lanes *x)
 MULTIVERSION
 static bool kernel(struct problem *p)
 {
-	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* 2^(x scale) = e^(x / epsilon) */
+	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* 2^(s x) = e^(x / eps) */
 	size_t width = p->ld / LANES;
 	const lanes *f = (const lanes *)p->x;
 	lanes *restrict t = (lanes *)p->t;
@@ -344,7 +344,7 @@ struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size
 		(size_t)(p.s + padded(m) - p.kernel - m * ld) * sizeof *p.kernel);
 	memcpy(p.a, a, n * sizeof *a);
 	memcpy(p.b, b, m * sizeof *b);
-	while (p.epsilon * 4 <= largest / 24)		/* epsilon scaling: from about the largest cost down */
+	while (p.epsilon * 4 <= largest / 24)	/* epsilon scaling: from a large one down */
 		p.epsilon *= 4;
 	for (; p.epsilon > epsilon && result.iters + STAGE < max_iters; p.epsilon /= 4) {
 		iterate(&p, 0.05, result.iters + STAGE, &result.iters);

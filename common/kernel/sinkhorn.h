@@ -7,7 +7,7 @@
 
 struct sinkhorn {
 	double cost;		/* <P, C> of the plan made feasible */
-	double lower, upper;	/* of the exact transport cost, rounding included: by f, by that plan */
+	double lower, upper;	/* of the exact cost, rounding included: by f, by that plan */
 	double dual;		/* min <P, C> + epsilon KL(P | a b'), by its dual */
 	uint32_t iters;
 	float residual;		/* |P 1 - a|_1 + |P' 1 - b|_1, before P was made feasible */

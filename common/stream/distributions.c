@@ -25,12 +25,13 @@ static void take_table(struct sm_reader *in, const struct sm_frame *f, struct bu
 		return;
 	}
 	if (!sm_find_field(f, "point"))
-		sm_bad(in, "no points: refproj --lift gives them to a stream of act-dump --no-point");
+		sm_bad(in, "no points: refproj --lift gives them to a stream of "
+			"act-dump --no-point");
 	const float *point = sm_want(in, f, "point", SM_F4, &n, &d);
 	if (d == 0)
 		sm_bad(in, "points of 0 dimensions");
 	for (size_t i = 0; i < n * d; i++)
-		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares of distances stay floats */
+		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares stay floats */
 			sm_bad(in, "point row %zu is not finite, or beyond 1e15", i / d);
 	s->d = d;
 	if (s->tokens + n > b->token_room) {
@@ -82,7 +83,7 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 				continue;
 			if (row[k] + base > UINT32_MAX)
 				sm_bad(in, "row %u is outside the support table", row[k]);
-			s->row[at] = (uint32_t)(row[k] + base);		/* check_rows() comes later */
+			s->row[at] = (uint32_t)(row[k] + base);	/* see check_rows() */
 			s->weight[at++] = w;
 		}
 		((uint32_t *)(uintptr_t)s->ids.feature)[s->ids.n] = feature[i];
@@ -100,8 +101,9 @@ static void check_rows(struct sm_reader *in, const struct distributions *s, size
 	for (size_t i = first_feature; i < s->ids.n; i++)
 		for (size_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
 			if (s->row[k] >= s->tokens)
-				sm_bad(in, "feature %u uses row %zu, outside the support table of %zu",
-					s->ids.feature[i], s->row[k] - base, s->tokens - base);
+				sm_bad(in, "feature %u uses row %zu, outside the support table of "
+					"%zu", s->ids.feature[i], s->row[k] - base,
+					s->tokens - base);
 }
 
 static void check_space(struct sm_reader *in, const struct sm_frame *header,
