@@ -6,7 +6,8 @@
 For each way to match, the share of pairs certified, and among the certified and the rest: the share that are right, which
 means that the column is the row's best partner of all by correlation on tokens not used for matching, and the mean of that
 correlation; for the sample also the share with the same label, of those with a sure one on both sides. Then the share and
-the right ones if the margin of a nearest pair had to be above 1, 2, 3, 4, 6 errors. The rows go to bench/results/certified.tsv. The programs have to be on PATH."""
+the right ones if the margin of a nearest pair had to be above 1, 2, 3, 4, 6 errors. The rows go to
+bench/results/certified.tsv. The programs have to be on PATH."""
 import argparse
 import tempfile
 
@@ -18,7 +19,8 @@ from record import DATA, OUT, Table
 METHODS = ["nearest", "mutual", "assignment"]
 SCORES = "right", "correlation", "label"
 TABLE = Table("certified", ("data", "stage", "method", "errors"), dict(
-    pairs="d", certified=".3f", **{f"{score}_{which}": ".3f" for score in SCORES for which in ("certified", "rest")}))
+    pairs="d", certified=".3f",
+    **{f"{score}_{which}": ".3f" for score in SCORES for which in ("certified", "rest")}))
 
 
 def judged(model, labels, args, folder):
@@ -40,7 +42,8 @@ def judged(model, labels, args, folder):
 
 
 def add(model, stage, method, errors, sure, scores):
-    row = dict(data=model.name, stage=stage, method=method, errors=errors, pairs=len(sure), certified=sure.mean())
+    row = dict(data=model.name, stage=stage, method=method, errors=errors, pairs=len(sure),
+               certified=sure.mean())
     for name, x in zip(SCORES, scores):
         if np.isfinite(x[sure]).any():
             row |= {f"{name}_certified": np.nanmean(x[sure]), f"{name}_rest": np.nanmean(x[~sure])}
@@ -48,7 +51,8 @@ def add(model, stage, method, errors, sure, scores):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--error", type=int, default=8)
     parser.add_argument("--stage", default="sinkhorn")
     args = parser.parse_args()
@@ -61,7 +65,8 @@ def main():
         for method in METHODS:
             add(model, stage, method, "4", found[method][0], found[method][1:4])
         for errors in 1, 2, 3, 6:
-            add(model, stage, "nearest", str(errors), found["nearest"][4] > errors, found["nearest"][1:4])
+            add(model, stage, "nearest", str(errors), found["nearest"][4] > errors,
+                found["nearest"][1:4])
 
 
 if __name__ == "__main__":

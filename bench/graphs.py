@@ -60,7 +60,7 @@ def graph(nodes, links, field, extra):
 
 
 def stage(command, source, target):
-    """Median seconds and peak bytes of one process, by time(1): a child of this one would begin with its memory."""
+    """Median seconds and peak bytes, by time(1): a child of this process would have its memory."""
     some = [stage_once(command, source, target) for _ in range(RUNS)]
     return statistics.median(seconds for seconds, _ in some), max(peak for _, peak in some)
 
@@ -87,12 +87,14 @@ def run(document, nodes, indent, grouped):
             seconds, peak = stage(command, at[source], at[target])
             size = os.path.getsize(at[source])
             words = " ".join(word for word in command if not word.startswith((folder, "--quiet")))
-            TABLE.add(nodes=len(document["nodes"]), links=len(document["links"]), command=words.removesuffix(" --graph"),
-                      megabytes_in=size / 1e6, seconds=seconds, peak_megabytes=peak / 1e6)
+            TABLE.add(nodes=len(document["nodes"]), links=len(document["links"]),
+                      command=words.removesuffix(" --graph"), megabytes_in=size / 1e6,
+                      seconds=seconds, peak_megabytes=peak / 1e6)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=("make", "run"))
     parser.add_argument("--nodes", type=int, default=20000)
     parser.add_argument("--links", type=int, default=1000000)

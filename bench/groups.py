@@ -70,7 +70,8 @@ class Graph:
     def score(self, distances, options):
         with tempfile.NamedTemporaryFile() as g, tempfile.NamedTemporaryFile() as d:
             g.write(self.frames), d.write(distances), g.flush(), d.flush()
-            [(header, frames)] = read(io.BytesIO(run(f"supernode --quiet --graph {g.name} {options} {d.name}")))
+            made = run(f"supernode --quiet --graph {g.name} {options} {d.name}")
+        [(header, frames)] = read(io.BytesIO(made))
         group = dict(zip(frames[0]["node_id"], frames[3]["group"]))
         found = numbers([group[node] for node in self.true])
         return dict(agreement(found, list(self.true.values())))["adjusted_rand"], header["groups"], header["acyclic"]
@@ -91,16 +92,19 @@ def sample():
 
 def add(scores, settings="default", **what):
     ari = np.array([s[0] for s in scores])
-    GROUPS.add(**what, settings=settings, graphs=len(ari), mean=ari.mean(), sd=ari.std(), least=ari.min(), most=ari.max(),
+    GROUPS.add(**what, settings=settings, graphs=len(ari), mean=ari.mean(), sd=ari.std(),
+               least=ari.min(), most=ari.max(),
                without_cycles=None if scores[0][2] is None else sum(s[2] for s in scores))
 
 
 def pinned(what, graphs, distances, options, chosen):
-    """Only the nodes that people grouped: with the number of groups given and, where Ward's linkage can, chosen."""
+    """Only the nodes that people grouped: number given and, where Ward's linkage can, chosen."""
     what = dict(what, options=options.strip(), nodes=PEOPLES)
-    add([g.score(d, f"--pinned {options} --groups {g.k}") for g, d in zip(graphs, distances)], number="given", **what)
+    add([g.score(d, f"--pinned {options} --groups {g.k}") for g, d in zip(graphs, distances)],
+        number="given", **what)
     if chosen:
-        add([g.score(d, f"--pinned {options}") for g, d in zip(graphs, distances)], number="chosen", **what)
+        add([g.score(d, f"--pinned {options}") for g, d in zip(graphs, distances)],
+            number="chosen", **what)
 
 
 def whole(what, graphs, distances, options):
@@ -114,7 +118,8 @@ def on_haiku():
         distances = [run(f"edgeprofile{profile}", g.frames) for g in graphs]
         what = dict(data="haiku", stage=f"edgeprofile{profile}")
         for linkage, more in itertools.product(("ward", "average", "complete"), ("", " --acyclic")):
-            pinned(what, graphs, distances, f"--across-positions --linkage {linkage}{more}", linkage == "ward")
+            pinned(what, graphs, distances, f"--across-positions --linkage {linkage}{more}",
+                   linkage == "ward")
         for options in ("", "--across-positions", "--acyclic", "--to 10%"):
             whole(what, graphs, distances, options)
 
@@ -142,7 +147,7 @@ def on_sample():
 
 
 def spread(distances, nodes):
-    """The root mean square distance of some nodes, or all, which supernode's cut is a multiple of."""
+    """The root mean square distance of some nodes, or all: supernode's cut is a multiple of it."""
     (_, (ids, *blocks)), = read(io.BytesIO(distances))
     at = [i for i, node in enumerate(ids["row_node"]) if nodes is None or node in nodes]
     dist = np.concatenate([b["dist"] for b in blocks]).astype(float)[np.ix_(at, at)]
@@ -150,33 +155,36 @@ def spread(distances, nodes):
 
 
 LINKAGES, CUTS = ("ward", "average", "complete"), (1, 1.1, 1.2, 1.3, 1.4, 1.5)
-FOLDS = {       # what is chosen beside edgeprofile's settings, and the options of supernode that say so
-    ("given", PEOPLES): (LINKAGES, lambda g, d, x: f"--pinned --across-positions --linkage {x} --groups {g.k}"),
-    ("chosen", PEOPLES): (CUTS, lambda g, d, x: f"--pinned --across-positions --at {x * spread(d, g.true)}"),
+FOLDS = {       # what is chosen beside edgeprofile's settings, and supernode's options for it
+    ("given", PEOPLES): (LINKAGES, lambda g, d, x:
+                         f"--pinned --across-positions --linkage {x} --groups {g.k}"),
+    ("chosen", PEOPLES): (CUTS, lambda g, d, x:
+                          f"--pinned --across-positions --at {x * spread(d, g.true)}"),
     ("chosen", ALL): (CUTS, lambda g, d, x: f"--at {x * spread(d, None)}")}
 
 
 def folds():
-    """Settings chosen without the family that they are scored on: of edgeprofile, and the linkage or the cut."""
+    """Settings (edgeprofile's, the linkage or the cut) chosen on all families but the one scored."""
     graphs = list(haiku())
     family = np.array([g.family for g in graphs])
-    profiles = {(position, layer): [run(f"edgeprofile --position {position} --layer {layer}", g.frames) for g in graphs]
+    profiles = {(position, layer): [run(f"edgeprofile --position {position} --layer {layer}", g.frames)
+                                    for g in graphs]
                 for position, layer in itertools.product((.1, .2, .3, .4, .6), (0, .1, .3))}
     for (number, nodes), (last, options) in FOLDS.items():
         settings = list(itertools.product(profiles, last))
-        table = np.array([[g.score(d, options(g, d, x))[0] for g, d in zip(graphs, profiles[profile])]
-                          for profile, x in settings])
+        table = np.array([[g.score(d, options(g, d, x))[0]
+                           for g, d in zip(graphs, profiles[profile])] for profile, x in settings])
         scores, chosen = np.zeros(len(graphs)), {}
         for f in sorted(set(family)):
             best = table[:, family != f].mean(1).argmax()
             scores[family == f] = table[best, family == f]
             chosen[f] = settings[best]
         print(chosen)
-        what = dict(data="haiku", stage="edgeprofile", options="--across-positions" if nodes == PEOPLES else "",
-                    number=number, nodes=nodes)
+        what = dict(data="haiku", stage="edgeprofile", number=number, nodes=nodes,
+                    options="--across-positions" if nodes == PEOPLES else "")
         add([(s, 0, None) for s in scores], settings="of the other families", **what)
-        for name, of in ("worst", table[table.mean(1).argmin()]), ("best", table[table.mean(1).argmax()]):
-            add([(s, 0, None) for s in of], settings=f"{name} of {len(settings)}", **what)
+        for name, k in ("worst", table.mean(1).argmin()), ("best", table.mean(1).argmax()):
+            add([(s, 0, None) for s in table[k]], settings=f"{name} of {len(settings)}", **what)
 
 
 def kept():
@@ -191,15 +199,16 @@ def kept():
             scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
             table.append([float(scores[name]) for name in names])
         for name, column in zip(names, np.array(table).T):
-            KEPT.add(graphs=len(table), options=f"--to 10% {options}".strip(), score=name, least=column.min(),
-                     median=np.median(column), most=column.max())
+            KEPT.add(graphs=len(table), options=f"--to 10% {options}".strip(), score=name,
+                     least=column.min(), median=np.median(column), most=column.max())
 
 
 PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
     for part in parser.parse_args().parts or PARTS:
         if part != "sample" and not HAIKU.exists():

@@ -23,7 +23,8 @@ import planted                  # tests/oracle/planted.py, which record puts bef
 
 NOISES = [0., .2, .4, .8, 1.6, 6.4]
 TABLE = Table("planted", ("features", "seeds", "noise", "command"), dict(
-    assigned=".4f", nearest=".4f", assigned_certified=".4f", nearest_certified=".4f", wrong="d", worst=".2f"))
+    assigned=".4f", nearest=".4f", assigned_certified=".4f", nearest_certified=".4f", wrong="d",
+    worst=".2f"))
 
 
 def run(folder, command):
@@ -53,21 +54,24 @@ def measure(seed, features, tokens, error):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     for name, default in (("seeds", 100), ("features", 4096), ("tokens", 8192), ("error", 8), ("jobs", os.cpu_count())):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as jobs:
-        rows = [row for some in jobs.map(lambda seed: measure(seed, args.features, args.tokens, args.error),
-                                         range(args.seeds)) for row in some]
+        found = jobs.map(lambda seed: measure(seed, args.features, args.tokens, args.error),
+                         range(args.seeds))
+        rows = [row for some in found for row in some]
     wrong = 0
     for noise in NOISES:
         of = [row for row in rows if row["noise"] == noise]
         mean = {name: sum(row[name] for row in of) / len(of)
                 for name in ("assigned", "nearest", "assigned_certified", "nearest_certified")}
         here = sum(row["assigned_wrong"] + row["nearest_wrong"] for row in of)
-        TABLE.add(features=args.features, seeds=args.seeds, noise=noise, command=f"centroid --top 4 --error {args.error}",
-                  **mean, wrong=here, worst=max(row["worst"] for row in of))
+        TABLE.add(features=args.features, seeds=args.seeds, noise=noise,
+                  command=f"centroid --top 4 --error {args.error}", **mean, wrong=here,
+                  worst=max(row["worst"] for row in of))
         wrong += here
     sys.exit(wrong > 0)
 

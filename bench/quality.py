@@ -166,12 +166,13 @@ def measure(model, how, folder, worths):
         got = float(np.nanmean(worth[pair])), float(np.nanmean(worth[np.arange(len(rows)), dist.argmin(1)]))
         best = ((float(worth[linear_sum_assignment(-worth)].mean()), float(worth.max(1).mean()))
                 if model.scores == "correlation" else (None, None))
-        TABLE.add(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0], nearest=got[1],
-                  best_one_to_one=best[0], best_nearest=best[1])
+        TABLE.add(data=model.name, a=a, b=b, scores=model.scores, **how, one_to_one=got[0],
+                  nearest=got[1], best_one_to_one=best[0], best_nearest=best[1])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="*", default=["stages"])
     parser.add_argument("--only", default="", help="stages or settings with this text in them")
     parser.add_argument("--data", default="", help="models with this text in their names")

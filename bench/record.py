@@ -1,11 +1,14 @@
-"""Where the benches keep what they measure: tables bench/results/NAME.tsv, from which results.py makes RESULTS.md.
+"""Where the benches keep what they measure: tables bench/results/NAME.tsv.
+
+results.py makes RESULTS.md of them.
 
     table = Table("groups", keys=("data", "method"), values={"mean": ".3f", "graphs": "d"})
     table.add(data="haiku", method="edgeprofile", mean=.59, graphs=17)
 
-A row is known by its keys. Measured again, it stands where it stood, so that a rerun without a change is no diff; rows
-that are not measured again stay. Every row ends with a note, with `source` (bench; or who measured it, where this folder cannot)
-and with what it was measured with: cpu, level (of x86-64), blas (OpenBLAS's core type), compiler, peers (the libraries beside).
+A row is known by its keys. Measured again, it stands where it stood, so that a rerun without a
+change is no diff; rows that are not measured again stay. A row ends with a note, with `source`
+(bench; or who measured it, where this folder cannot), and with what it was measured with: cpu,
+level (of x86-64), blas (OpenBLAS's core type), compiler, peers (versions of other libraries).
 
 DATA is the folder of the real data (../shared/data), RESULTS another folder for the tables."""
 import csv
@@ -28,32 +31,37 @@ RESULTS = pathlib.Path(os.environ.get("RESULTS") or ROOT / "bench" / "results").
 sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "examples")]
 
 ENVIRONMENT = ("cpu", "level", "blas", "compiler", "peers")
-LEVELS = (("x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"),
-          ("x86-64-v3", "avx2 bmi1 bmi2 f16c fma abm movbe"), ("x86-64-v2", "cx16 popcnt sse4_1 sse4_2 ssse3"))
+LEVELS = {"x86-64-v4": "avx512f avx512bw avx512cd avx512dq avx512vl",
+          "x86-64-v3": "avx2 bmi1 bmi2 f16c fma abm movbe",
+          "x86-64-v2": "cx16 popcnt sse4_1 sse4_2 ssse3"}
 
 
 def cpu_fields():
-    """Of the first CPU in /proc/cpuinfo: {"model name": ..., "flags": ...}; {} where there is no such file."""
+    """Of the first CPU in /proc/cpuinfo: {"model name": ..., "flags": ...}; else {}."""
     try:
         text = open("/proc/cpuinfo").read().split("\n\n")[0]
     except OSError:
         return {}
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    lines = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
 
 
 def cpu_name():
     fields = cpu_fields()
-    name = re.sub(r"\s+", " ", fields.get("model name", platform.processor() or platform.machine()))
-    return f"{name}, family {fields['cpu family']}, model {fields['model']}" if "cpu family" in fields else name
+    name = fields.get("model name", platform.processor() or platform.machine())
+    if "cpu family" in fields:
+        name += f", family {fields['cpu family']}, model {fields['model']}"
+    return re.sub(r"\s+", " ", name)
 
 
 def level():
-    """The level that the programs were built for; where it is the lowest, they choose the CPU's own when they start."""
+    """The level that the programs were built for; the CPU's, where they choose when they start."""
     built = re.search(rb"GNU C\d+ [\d.]+ [^\0]*?-march=(\S+)", program())
     if built and built.group(1) != b"x86-64":
         return built.group(1).decode()
     flags = set(cpu_fields().get("flags", "").split())
-    return next((level for level, needed in LEVELS if flags.issuperset(needed.split())), platform.machine())
+    return next((level for level, needed in LEVELS.items() if flags.issuperset(needed.split())),
+                platform.machine())
 
 
 def openblas():
@@ -63,7 +71,8 @@ def openblas():
             library = ctypes.CDLL(name)
         except OSError:
             continue
-        library.openblas_get_corename.restype = library.openblas_get_config.restype = ctypes.c_char_p
+        for function in library.openblas_get_corename, library.openblas_get_config:
+            function.restype = ctypes.c_char_p
         version = re.search(r"[\d.]+", library.openblas_get_config().decode())
         return library.openblas_get_corename().decode(), version.group()
     return "unknown", "unknown"
@@ -72,7 +81,8 @@ def openblas():
 @functools.cache
 def program():
     """The bytes of one of the programs on PATH, in which compilers leave notes."""
-    return pathlib.Path(shutil.which("sinkhorn") or sys.exit("sinkhorn is not on PATH: run make first")).read_bytes()
+    path = shutil.which("sinkhorn") or sys.exit("sinkhorn is not on PATH: run make first")
+    return pathlib.Path(path).read_bytes()
 
 
 def compiler():
@@ -81,7 +91,9 @@ def compiler():
     flags = re.search(rb"GNU C\d+ [\d.]+ [^\0]*?(-O\w+)", program())
     if clang:
         return "clang " + clang.group(1).decode()
-    return "gcc " + gcc.group(1).decode() + (" " + flags.group(1).decode() if flags else "") if gcc else "unknown"
+    if not gcc:
+        return "unknown"
+    return "gcc " + b" ".join(found.group(1) for found in (gcc, flags) if found).decode()
 
 
 def peers():
@@ -90,7 +102,8 @@ def peers():
             return importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             return "none"
-    return ", ".join(f"{name} {version(name)}" for name in ("POT", "scipy", "numpy")) + f", OpenBLAS {openblas()[1]}"
+    versions = [f"{name} {version(name)}" for name in ("POT", "scipy", "numpy")]
+    return ", ".join([*versions, f"OpenBLAS {openblas()[1]}"])
 
 
 @functools.cache
@@ -114,7 +127,7 @@ class OtherWork:
         return time.perf_counter(), busy, sum(os.times()[:4])
 
     def look(self):
-        """idle, or shared: while these rows were measured others took more than a tenth of a core"""
+        """shared, where others took more than a tenth of a core since the last look, or idle"""
         before, self.last = self.last, self.now()
         elapsed, busy, own = (b - a for a, b in zip(before, self.last))
         return "shared" if busy - own > 0.1 * elapsed else "idle"
@@ -126,7 +139,7 @@ def read_table(path):
 
 
 class Table:
-    """values: of every column that is no key, its format. Of speed, which machines differ in, each has its own rows."""
+    """values: the format of every column that is no key. Speed has rows for every CPU and level."""
 
     def __init__(self, name, keys, values, speed=False):
         self.path = RESULTS / f"{name}.tsv"
@@ -139,7 +152,8 @@ class Table:
         """Formats a row, prints it and puts it into the file."""
         if self.others:
             row["machine"] = self.others.look()
-        row = {name: "" if value is None else format(value, self.values.get(name, "")) for name, value in row.items()}
+        row = {name: "" if value is None else format(value, self.values.get(name, ""))
+               for name, value in row.items()}
         print("  ".join(f"{name} {value}" for name, value in row.items() if value), flush=True)
         row |= {"source": "bench", **environment()}
         rows = read_table(self.path) if self.path.exists() else []

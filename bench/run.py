@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Speed, side by side with other libraries: `make bench`. One thread each, where nothing else is said; values compared.
+"""Speed, side by side with other libraries: `make bench`.
 
     run.py [--runs N] [--sizes N,...] [PART]...     without a part, all of them
 
-Every time is a median of --runs (5) runs, in which the two sides alternate; ratio is the median of theirs by that of ours,
-and least and most are those of single runs. Our times are those of the whole program, from reading to writing; peers get
-their inputs ready in memory. The rows go to bench/results/speed-*.tsv; in each, `machine` says whether something else was
-running. Needs python3-numpy, -scipy, -pot and -msgpack; the programs have to be on PATH."""
+Both sides have one thread, where nothing else is said, and their values are compared. A time is the
+median of --runs (5) runs, in which the two sides alternate. A ratio is their median by ours; least
+and most are those of single runs. Our times are those of the whole program, from reading to
+writing; the other side gets its input ready in memory. The rows go to bench/results/speed-*.tsv and
+bounds.tsv; `machine` says whether something else was running. Needs python3-numpy, -scipy, -pot and
+-msgpack; the programs have to be on PATH."""
 import argparse
 import json
 import os
@@ -47,9 +49,10 @@ class Sides:
         self.ours, self.theirs = (statistics.median(t) for t in self.times)
 
     def ratios(self, ours=1, theirs=1, at_most=float("inf")):
-        """Columns: how many times as long the other takes for a unit of work, of which each run does so many."""
+        """Columns: how much longer the other takes for one of the units that a run does."""
         each = [min(b, at_most) / theirs / (a / ours) for a, b in zip(*self.times)]
-        return dict(ratio=min(self.theirs, at_most) / theirs / (self.ours / ours), least=min(each), most=max(each))
+        return dict(ratio=min(self.theirs, at_most) / theirs / (self.ours / ours), least=min(each),
+                    most=max(each))
 
 
 RATIO = dict(ratio=".3g", least=".3g", most=".3g")
@@ -67,9 +70,11 @@ def cost(command):
 
 
 def features(path, seed, n, points, d=64, tokens=4096):
-    """n features, each of `points` of the tokens around one; returns their points and weights in float64."""
+    """n features, each of `points` of the tokens around one; their points and weights, float64."""
     rng = np.random.default_rng(seed)
-    table = (rng.standard_normal((tokens, d)) + 0.7 * rng.standard_normal((64, d)).repeat(tokens // 64, 0)).astype("f4")
+    table = rng.standard_normal((tokens, d))
+    table += 0.7 * rng.standard_normal((64, d)).repeat(tokens // 64, 0)
+    table = table.astype("f4")
     rows, weights = [], rng.exponential(1, (n, points)).astype("f4")
     for anchor in rng.integers(0, tokens, n):
         near = np.argpartition(((table - table[anchor]) ** 2).sum(1), 4 * points)[:4 * points]
@@ -86,31 +91,36 @@ def sgemm_rate():
 
 
 def problems(n, points, sampled):
-    """Two files of features, a sample of their pairs, and these as problems for POT: weights and costs."""
+    """Two files of features, a sample of their pairs, and these as problems for POT."""
     (x, a), (y, b) = features("a", 1, n, points), features("b", 2, n, points)
     pairs = np.random.default_rng(0).integers(0, n, (sampled, 2))
-    return pairs, [(a[i], b[j], ot.dist(x[i], y[j], "euclidean")) for i, j in pairs], [(x[i], y[j]) for i, j in pairs]
+    given = [(a[i], b[j], ot.dist(x[i], y[j], "euclidean")) for i, j in pairs]
+    return pairs, given, [(x[i], y[j]) for i, j in pairs]
 
 
 POT = Table("speed-pot", ("program", "points", "dims", "p", "epsilon"), dict(
-    microseconds=".3g", pot_microseconds=".3g", pot_costs_microseconds=".3g", **RATIO, ratio_with_costs=".3g",
-    apart=".1e", iterations=".3g", not_converged="d", share_of_flop_limit=".2f"), speed=True)
+    microseconds=".3g", pot_microseconds=".3g", pot_costs_microseconds=".3g", **RATIO,
+    ratio_with_costs=".3g", apart=".1e", iterations=".3g", not_converged="d",
+    share_of_flop_limit=".2f"), speed=True)
 
 
 def bench_sinkhorn(args):
     rate = sgemm_rate()
-    for points, epsilon, n, sampled in ((64, 0.05, 512, 200), (64, 0.01, 512, 200), (64, 0.001, 64, 16),
-                                        (128, 0.05, 512, 200), (128, 0.01, 512, 200), (128, 0.001, 64, 8)):
+    for points, epsilon, n, sampled in (
+            (64, 0.05, 512, 200), (64, 0.01, 512, 200), (64, 0.001, 64, 16),
+            (128, 0.05, 512, 200), (128, 0.01, 512, 200), (128, 0.001, 64, 8)):
         pairs, given, clouds = problems(n, points, sampled)
         method = "sinkhorn" if epsilon > 0.001 else "sinkhorn_log"
 
         def peer(dtype):
-            return np.array([float(ot.sinkhorn2(a.astype(dtype), b.astype(dtype), c.astype(dtype),
-                                                (epsilon * c.mean()).astype(dtype), method=method, stopThr=1e-6,
-                                                numItermax=10000)) for a, b, c in given])
+            return np.array([float(ot.sinkhorn2(
+                a.astype(dtype), b.astype(dtype), c.astype(dtype),
+                                                (epsilon * c.mean()).astype(dtype),
+                method=method, stopThr=1e-6, numItermax=10000)) for a, b, c in given])
 
         def own():
-            shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 --max-iters 10000 a b >distances")
+            shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 "
+                  "--max-iters 10000 a b >distances")
         sides = Sides(args.runs, own, lambda: peer("f8"))
         values, single = sides.values[1], float("inf")
         if method == "sinkhorn":
@@ -121,12 +131,15 @@ def bench_sinkhorn(args):
         _, dist, iters, residual = sinkhorn.result("distances")
         apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / values - 1).max()
         per_pair, peer_pair = sides.ours / n / n, min(sides.theirs, single) / sampled
-        POT.add(program="sinkhorn", points=points, dims=64, p=1, epsilon=epsilon, microseconds=1e6 * per_pair,
+        POT.add(program="sinkhorn", points=points, dims=64, p=1, epsilon=epsilon,
+                microseconds=1e6 * per_pair,
                 pot_microseconds=1e6 * peer_pair, pot_costs_microseconds=1e6 * costs,
-                **sides.ratios(n * n, sampled, single), ratio_with_costs=(peer_pair + costs) / per_pair,
-                apart=float(apart), iterations=float(iters.mean()), not_converged=int((residual > 1e-6).sum()),
-                share_of_flop_limit=4 * points ** 2 * iters.mean() / rate / per_pair, note=f"against ot.{method}2"
-                if method == "sinkhorn" else "against ot.sinkhorn2 by sinkhorn_log")
+                **sides.ratios(n * n, sampled, single),
+                ratio_with_costs=(peer_pair + costs) / per_pair,
+                apart=float(apart), iterations=float(iters.mean()),
+                not_converged=int((residual > 1e-6).sum()),
+                share_of_flop_limit=4 * points ** 2 * iters.mean() / rate / per_pair,
+                note="against ot.sinkhorn2" + " by sinkhorn_log" * (method != "sinkhorn"))
 
 
 def bench_emd(args):
@@ -138,20 +151,24 @@ def bench_emd(args):
         dist, = entries("distances", "dist")
         apart = np.abs(dist[pairs[:, 0], pairs[:, 1]] / sides.values[1] - 1).max()
         per_pair, peer_pair = sides.ours / n / n, sides.theirs / sampled
-        POT.add(program="emd", points=points, dims=64, p=1, epsilon=None, microseconds=1e6 * per_pair,
-                pot_microseconds=1e6 * peer_pair, pot_costs_microseconds=1e6 * costs, **sides.ratios(n * n, sampled),
-                ratio_with_costs=(peer_pair + costs) / per_pair, apart=float(apart), note="against ot.emd2")
+        POT.add(program="emd", points=points, dims=64, p=1, epsilon=None,
+                microseconds=1e6 * per_pair,
+                pot_microseconds=1e6 * peer_pair, pot_costs_microseconds=1e6 * costs,
+                **sides.ratios(n * n, sampled),
+                ratio_with_costs=(peer_pair + costs) / per_pair, apart=float(apart),
+                note="against ot.emd2")
 
 
-STAGES = Table("speed-stages", ("program", "features", "points", "dims"), dict(microseconds=".2g"), speed=True)
+STAGES = Table("speed-stages", ("program", "features", "points", "dims"), dict(microseconds=".2g"),
+               speed=True)
 
 
 def bench_stages(args, n=256):
-    """Of each distance stage a pair of all n by n of 64 points, by the time of the whole program."""
+    """A pair, of n by n of 64 points, by each distance stage: the time of the whole program."""
     features("a", 1, n, 64), features("b", 2, n, 64)
     for program in "sinkhorn", "emd", "sliced", "bures", "energy", "centroid":
-        took = statistics.median(seconds(lambda: shell(f"{program} --threads 1 a b >/dev/null 2>&1"))[0]
-                                 for _ in range(args.runs))
+        command = f"{program} --threads 1 a b >/dev/null 2>&1"
+        took = statistics.median(seconds(lambda: shell(command))[0] for _ in range(args.runs))
         STAGES.add(program=program, features=n, points=64, dims=64, microseconds=1e6 * took / n / n)
 
 
@@ -165,21 +182,23 @@ def make_features(folder, *options):
     os.makedirs(folder, exist_ok=True)
     shell(f"{sys.executable} {ROOT}/bench/features.py {folder} {' '.join(options)}")
     for side in "ab":
-        shell(f"cd {folder} && act-dump --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
+        shell(f"cd {folder} &&"
+              f"act-dump --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
               f"featdist --quiet --support 64 | refproj --lift reference.npy --whiten >{side}.dist")
 
 
-BOUNDS = Table("bounds", ("features",), dict(low=".3f", median=".3f", high=".3f", left_1=".4f", left_5=".4f",
-                                             left_10=".4f", nearest=".3f"))
+BOUNDS = Table("bounds", ("features",), dict(
+    low=".3f", median=".3f", high=".3f", left_1=".4f", left_5=".4f", left_10=".4f", nearest=".3f"))
 
 
 def bounds(name, a, b, n=256):
-    """How tight the relaxed bound is, and how many pairs it leaves, among the first n features of a and b."""
+    """How tight the relaxed bound is, and how many pairs it leaves, of the first n features."""
     sides = []
     for path in (a, b):
         (_, frames), = read(path)
         point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
-        some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames if "feature" in f
+        some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames
+                if "feature" in f
                 for i, j in zip(f["indptr"], f["indptr"][1:])][:n]
         sides.append(some)
         sinkhorn.write(f"some.{len(sides)}", np.concatenate([x for _, x in some]),
@@ -194,11 +213,13 @@ def bounds(name, a, b, n=256):
             bound[i, j] = max(v @ cost.min(1), w @ cost.min(0))
     low, median, high = np.quantile((bound / dist)[dist > 0], (0.1, 0.5, 0.9))
     left = {f"left_{k}": float((bound <= np.sort(dist, 1)[:, k - 1:k]).mean()) for k in (1, 5, 10)}
-    BOUNDS.add(features=name, low=low, median=median, high=high, **left, nearest=np.median(dist.min(1)) / np.median(dist))
+    BOUNDS.add(features=name, low=low, median=median, high=high, **left,
+               nearest=np.median(dist.min(1)) / np.median(dist))
 
 
 NEAREST = Table("speed-nearest", ("program", "features", "points", "dims"), dict(
-    seconds=".3g", gigabytes=".2g", solved=".2%", all_pairs_seconds=".3g", ratio=".3g", same="s"), speed=True)
+    seconds=".3g", gigabytes=".2g", solved=".2%", all_pairs_seconds=".3g", ratio=".3g", same="s"),
+                speed=True)
 
 
 def bench_nearest(args, k=10):
@@ -206,50 +227,57 @@ def bench_nearest(args, k=10):
     states = OUT / "bl361"                                  # made by quality.py
     if (states / "matched_L5.npy").exists():
         for layer in "45":
-            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} --sae "
-                  f"{DATA}/lm/bl361/L{layer}_s0/sae_weights.safetensors | featdist --quiet --support 64 |"
+            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} "
+                  f"--sae {DATA}/lm/bl361/L{layer}_s0/sae_weights.safetensors |"
+                  f"featdist --quiet --support 64 |"
                   f"refproj --lift {states}/matched_L5.npy --whiten >{layer}.dist")
         bounds("bl361, layers 4 and 5", "4.dist", "5.dist")
     make_features("made", "--features", "4096", "--tokens", "32768")
     bounds("made, 4,096", "made/a.dist", "made/b.dist")
     make_features("made", "--features", str(n), "--tokens", str(4 * n))
-    log = subprocess.run(["/usr/bin/time", "-f", "%e %M", "emd", "--threads", "2", "--top", str(k), "made/a.dist",
-                          "made/b.dist"], stdout=open("top", "wb"), stderr=subprocess.PIPE, check=True, text=True).stderr
+    command = f"emd --threads 2 --top {k} made/a.dist made/b.dist"
+    log = subprocess.run(["/usr/bin/time", "-f", "%e %M", *command.split()], check=True, text=True,
+                         stdout=open("top", "wb"), stderr=subprocess.PIPE).stderr
     solved, _, pairs = log.split("emd: ")[1].split()[:3]
     elapsed, memory = (float(x) for x in log.split()[-2:])
     part = n // 16
-    some = seconds(lambda: shell(f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"))[0]
+    command = f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"
+    some = seconds(lambda: shell(command))[0]
     dist, = entries("some", "dist")
     nearest, col = (x[:len(dist)] for x in entries("top", "dist", "col"))
     order = np.argsort(dist, 1, kind="stable")[:, :k]
     same = (order == col).all() and (np.take_along_axis(dist, order, 1) == nearest).all()
     all_pairs = some * int(pairs) / dist.size
-    NEAREST.add(program=f"emd --top {k}", features=n, points=64, dims=64, seconds=elapsed, gigabytes=memory / 1e6,
-                solved=int(solved) / int(pairs), all_pairs_seconds=all_pairs, ratio=all_pairs / elapsed,
-                same="yes" if same else "no")
+    NEAREST.add(program=f"emd --top {k}", features=n, points=64, dims=64, seconds=elapsed,
+                gigabytes=memory / 1e6, solved=int(solved) / int(pairs),
+                all_pairs_seconds=all_pairs, ratio=all_pairs / elapsed, same="yes" if same
+                else "no")
 
 
 COMPLETE = Table("speed-complete", ("features", "points", "dims"), dict(
-    pairs="d", top_solved="d", besides="d", share=".2%", top_seconds=".3g", complete_seconds=".3g"), speed=True)
+    pairs="d", top_solved="d", besides="d", share=".2%", top_seconds=".3g",
+    complete_seconds=".3g"), speed=True)
 
 
 def bench_complete(args, k=10):
-    """hungarian --complete: the optimal assignment of all pairs, from each row's k nearest, on two threads."""
+    """hungarian --complete: the assignment of all pairs from each row's k nearest; two threads."""
     for n in args.sizes[1:]:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
 
         def run(command, target):
-            return seconds(lambda: subprocess.run(command.split(), stdout=open(target, "wb"), stderr=subprocess.PIPE,
-                                                  check=True, text=True).stderr)
+            return seconds(lambda: subprocess.run(
+                command.split(), stdout=open(target, "wb"), stderr=subprocess.PIPE, check=True,
+                text=True).stderr)
         top, log = run(f"emd --threads 2 --top {k} made/a.dist made/b.dist", "top")
         solved, _, pairs = (int(x) if x.isdigit() else 0 for x in log.split("emd: ")[1].split()[:3])
         took, log = run("hungarian --threads 2 --complete made/a.dist made/b.dist top", "matching")
         besides = int(log.split("top: ")[1].split()[0])
-        COMPLETE.add(features=n, points=64, dims=64, pairs=pairs, top_solved=solved, besides=besides,
+        COMPLETE.add(features=n, points=64, dims=64, pairs=pairs, top_solved=solved,
+                     besides=besides,
                      share=(n * k + besides) / pairs, top_seconds=top, complete_seconds=took)
 
 
-ERROR = Table("speed-error", ("command", "features", "points"), dict(error="d", ratio=".2g", least=".2g", most=".2g"),
+ERROR = Table("speed-error", ("command", "features", "points"), dict(error="d", **RATIO),
               speed=True)
 
 
@@ -257,12 +285,14 @@ def bench_error(args):
     """What --error costs."""
     features("a", 1, 256, 128), features("b", 2, 256, 128)
     for command in "emd --top 8", "sinkhorn":
-        sides = Sides(args.runs, *(lambda o=option: shell(f"{command} --quiet --threads 1 {o} a b >/dev/null")
-                                   for option in ("", "--error 4")))
+        sides = Sides(args.runs, *(
+            lambda o=option: shell(f"{command} --quiet --threads 1 {o} a b >/dev/null")
+            for option in ("", "--error 4")))
         ERROR.add(command=command, features=256, points=128, error=4, **sides.ratios())
 
 
-THREADS = Table("speed-threads", ("command", "threads"), dict(one=".3g", many=".3g", **RATIO), speed=True)
+THREADS = Table("speed-threads", ("command", "threads"), dict(one=".3g", many=".3g", **RATIO),
+                speed=True)
 
 
 def bench_threads(args):
@@ -270,51 +300,61 @@ def bench_threads(args):
     make_features("made", "--features", "4096", "--tokens", "16384")
     for command in ("sinkhorn a b", "emd a b", "emd --top 10 made/a.dist made/b.dist"):
         name, rest = command.split(" ", 1)
-        sides = Sides(args.runs, *(lambda t=t: shell(f"{name} --quiet --threads {t} {rest} >/dev/null") for t in (2, 1)))
-        THREADS.add(command=command.replace("made/", ""), threads=2, one=sides.theirs, many=sides.ours, **sides.ratios())
+        sides = Sides(args.runs, *(
+            lambda t=t: shell(f"{name} --quiet --threads {t} {rest} >/dev/null") for t in (2, 1)))
+        THREADS.add(command=command.replace("made/", ""), threads=2, one=sides.theirs,
+                    many=sides.ours, **sides.ratios())
 
 
-SCALING = Table("speed-scaling", ("program", "features", "iterations"), dict(microseconds=".3g"), speed=True)
+SCALING = Table("speed-scaling", ("program", "features", "iterations"), dict(microseconds=".3g"),
+                speed=True)
 
 
 def bench_scaling(args):
     for n in args.sizes:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
         rows = max(min(65536, n * n // 5) // n, 1)
-        sides = Sides(args.runs, *(lambda r=r: shell("sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 --rows "
-                                                     f"1/{n // r} made/a.dist made/b.dist >/dev/null") for r in (rows, 5 * rows)))
+        sides = Sides(args.runs, *(
+            lambda r=r: shell("sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 "
+                              f"--rows 1/{n // r} made/a.dist made/b.dist >/dev/null")
+            for r in (rows, 5 * rows)))
         SCALING.add(program="sinkhorn", features=n, iterations=10,
                     microseconds=1e6 * (sides.theirs - sides.ours) / (4 * rows * n))
 
 
 def whole(path, name):
-    """A tensor of all frames that have it, unchecked: a checksum in Python would take minutes of a gigabyte."""
+    """A tensor of all frames that have it, unchecked: checksums of gigabytes take long."""
     with open(path, "rb") as file:
         return np.concatenate([frame[name] for frame, _ in objects(file) if name in frame])
 
 
-ASSIGNMENT = Table("speed-assignment", ("costs", "rows"), dict(seconds=".3g", scipy_seconds=".3g", **RATIO, apart=".0e",
-                                                               memory_to_matrix=".2f"), speed=True)
+ASSIGNMENT = Table("speed-assignment", ("costs", "rows"), dict(
+    seconds=".3g", scipy_seconds=".3g", **RATIO, apart=".0e", memory_to_matrix=".2f"), speed=True)
+COSTS = {"made features": "made/a.dist made/b.dist", "normal points in 8 dimensions": "a b"}
 
 
 def bench_assignment(args):
     """The largest is run once: scipy takes minutes."""
     for n in args.sizes:
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
-        for side, point in zip("ab", np.random.default_rng(0).standard_normal((2, n, 8)).astype("f4")):
+        points = np.random.default_rng(0).standard_normal((2, n, 8)).astype("f4")
+        for side, point in zip("ab", points):
             sinkhorn.write(side, point, np.ones(n, "f4"), np.arange(n), [1] * n)
-        for name, operands in ("made features", "made/a.dist made/b.dist"), ("normal points in 8 dimensions", "a b"):
+        for name, operands in COSTS.items():
             shell(f"centroid --quiet {operands} >distances")
             dist = whole("distances", "dist")
-            sides = Sides(args.runs if n <= 4096 else 1, lambda: cost("hungarian --quiet --threads 1 distances >matching"),
+            sides = Sides(args.runs if n <= 4096 else 1,
+                          lambda: cost("hungarian --quiet --threads 1 distances >matching"),
                           lambda: dist[linear_sum_assignment(dist)].sum(dtype="f8"))
             (_, megabytes), best = sides.values
             total = whole("matching", "cost").sum(dtype="f8")
-            ASSIGNMENT.add(costs=f"distances of means, {name}", rows=len(dist), seconds=sides.ours, scipy_seconds=sides.theirs,
-                           **sides.ratios(), apart=float(abs(total / best - 1)), memory_to_matrix=megabytes * 1e6 / dist.nbytes)
+            ASSIGNMENT.add(costs=f"distances of means, {name}", rows=len(dist), seconds=sides.ours,
+                           scipy_seconds=sides.theirs, **sides.ratios(),
+                           apart=float(abs(total / best - 1)),
+                           memory_to_matrix=megabytes * 1e6 / dist.nbytes)
 
 
-# Every program on features, and then on nodes of a graph, of one size; the later read what the earlier wrote.
+# Every program on features, and then on nodes of a graph; the later read what the earlier wrote.
 GROWTH = {
     "act-dump": "act-dump --threads 2 --no-point --hidden a.npy --sae a.npz --layer a >a.act",
     "featdist": "featdist --quiet --support 64 a.act >a.raw",
@@ -348,32 +388,37 @@ GROWTH = {
 def make_graph(n, links=32):
     """graph.json: a node for each feature of layer a, each with links to some before it."""
     rng = np.random.default_rng(0)
-    nodes = [dict(node_id=f"a_{i}_{i % 16}", jsNodeId=f"a_{i}-{i % 16}", feature=i, layer="a", ctx_idx=i % 16,
-                  feature_type="cross layer transcoder", clerp=f"feature {i}", influence=i / n) for i in range(n)]
-    ends = [(int(j), i) for i in range(links, n) for j in rng.choice(i, links, replace=False)]
+    nodes = [dict(node_id=f"a_{i}_{i % 16}", jsNodeId=f"a_{i}-{i % 16}", feature=i, layer="a",
+                  ctx_idx=i % 16, feature_type="cross layer transcoder", clerp=f"feature {i}",
+                  influence=i / n) for i in range(n)]
+    ends = [dict(source=nodes[j]["node_id"], target=nodes[i]["node_id"], weight=1 + int(j) / n)
+            for i in range(links, n) for j in rng.choice(i, links, replace=False)]
     with open("graph.json", "w") as file:
-        json.dump(dict(metadata=dict(slug="made", scan="made"), qParams={}, nodes=nodes, links=[
-            dict(source=nodes[j]["node_id"], target=nodes[i]["node_id"], weight=1 + j / n) for j, i in ends]), file)
+        json.dump(dict(metadata=dict(slug="made", scan="made"), qParams={}, nodes=nodes,
+                       links=ends), file)
 
 
 def by_rows(command, n, few=8):
-    """What all rows would take: by a few, and thrice as many; by more where it is not they that take the time."""
-    (short, _), (long, megabytes) = (cost(command.format(blocks=n // rows)) for rows in (few, 3 * few))
+    """What all rows would take, by a few and thrice as many; by more where these take no time."""
+    (short, _), (long, megabytes) = (cost(command.format(blocks=n // rows))
+                                     for rows in (few, 3 * few))
     if long - short < max(short / 2, 0.5) and 12 * few <= n:
         return by_rows(command, n, 4 * few)
     return short + (long - short) / (2 * few) * (n - few), megabytes
 
 
-GROWING = Table("speed-growth", ("program", "size"), dict(seconds=".3g", megabytes=".3g"), speed=True)
+GROWING = Table("speed-growth", ("program", "size"), dict(seconds=".3g", megabytes=".3g"),
+                speed=True)
 
 
 def bench_growth(args):
-    """Seconds (two threads, where a program has them) and peak megabytes; *: all pairs, from few rows."""
+    """Seconds, on two threads where there are, and megabytes; *: all pairs, from few rows."""
     for n in args.sizes:
         shell(f"{sys.executable} {ROOT}/bench/features.py . --features {n} --tokens {4 * n}")
         for side, states in ("b", "b"), ("c", "a"):
-            shell(f"act-dump --no-point --hidden {states}.npy --sae {states}.npz --layer {side} >{side}.act &&"
-                  f"featdist --quiet --support 64 {side}.act | refproj --lift reference.npy --whiten >{side}.dist")
+            shell(f"act-dump --no-point --hidden {states}.npy --sae {states}.npz --layer {side} "
+                  f">{side}.act && featdist --quiet --support 64 {side}.act |"
+                  f"refproj --lift reference.npy --whiten >{side}.dist")
         pathlib.Path("half").write_text("".join(f"a\t{i}\n" for i in range(0, n, 2)))
         make_graph(n)
         shell("centroid --top 10 b.dist c.dist | hungarian --quiet >next")
@@ -390,8 +435,8 @@ def encoder(d=1024, features=16384, tokens=8192):
     x = rng.standard_normal((tokens, d)).astype("f4")
     w = rng.standard_normal((d, features)).astype("f4") / d ** 0.5
     np.save("x.npy", x)
-    np.savez("params.npz", W_enc=w, W_dec=w.T.copy(), b_enc=np.zeros(features, "f4"), b_dec=np.zeros(d, "f4"),
-             threshold=np.full(features, 3, "f4"))
+    np.savez("params.npz", W_enc=w, W_dec=w.T.copy(), b_enc=np.zeros(features, "f4"),
+             b_dec=np.zeros(d, "f4"), threshold=np.full(features, 3, "f4"))
     return x, w
 
 
@@ -403,15 +448,15 @@ def bench_encode(args):
     x, w = encoder()
     np.save("one.npy", x[:1])
     start = seconds(lambda: shell("act-dump --hidden one.npy --sae params.npz >/dev/null"))[0]
-    sides = Sides(args.runs, lambda: shell("act-dump --threads 1 --no-point --hidden x.npy --sae params.npz >/dev/null"),
-                  lambda: x @ w)
+    ours = "act-dump --threads 1 --no-point --hidden x.npy --sae params.npz >/dev/null"
+    sides = Sides(args.runs, lambda: shell(ours), lambda: x @ w)
     ours = sides.ours - start
     ENCODE.add(program="act-dump", tokens=len(x), dims=len(w), features=w.shape[1], seconds=ours,
                sgemm_seconds=sides.theirs, share_of_sgemm_rate=sides.theirs / ours)
 
 
-STREAMS = Table("speed-streams", ("program", "peer"), dict(gigabytes_a_second=".2g", peer_gigabytes_a_second=".2g"),
-                speed=True)
+STREAMS = Table("speed-streams", ("program", "peer"), dict(
+    gigabytes_a_second=".2g", peer_gigabytes_a_second=".2g"), speed=True)
 
 
 def bench_streams(args):
@@ -419,21 +464,25 @@ def bench_streams(args):
     shell("act-dump --hidden x.npy --sae params.npz >stream")
     size = os.path.getsize("stream")
     for program, peer in ("framecat", "cat stream | cat"), ("framecat --compress", "cat stream"):
-        sides = Sides(args.runs, lambda: shell(f"{program} stream >/dev/null"), lambda: shell(f"{peer} >/dev/null"))
+        sides = Sides(args.runs, lambda: shell(f"{program} stream >/dev/null"),
+                      lambda: shell(f"{peer} >/dev/null"))
         STREAMS.add(program=program, peer=peer, gigabytes_a_second=size / sides.ours / 1e9,
                     peer_gigabytes_a_second=size / sides.theirs / 1e9)
 
 
-PARTS = {"stages": bench_stages, "sinkhorn": bench_sinkhorn, "emd": bench_emd, "nearest": bench_nearest,
-         "complete": bench_complete, "error": bench_error, "threads": bench_threads, "scaling": bench_scaling,
-         "assignment": bench_assignment, "encode": bench_encode, "streams": bench_streams, "growth": bench_growth}
+PARTS = {"stages": bench_stages, "sinkhorn": bench_sinkhorn, "emd": bench_emd,
+         "nearest": bench_nearest, "complete": bench_complete, "error": bench_error,
+         "threads": bench_threads, "scaling": bench_scaling, "assignment": bench_assignment,
+         "encode": bench_encode, "streams": bench_streams, "growth": bench_growth}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")], default=[1024, 4096, 16384],
+    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")],
+                        default=[1024, 4096, 16384],
                         help="of made dictionaries, ascending (1024,4096,16384)")
     args = parser.parse_args()
     for name in args.parts:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """SAE Match's own properties, beside transport: `make bench-quality`.
 
-Adjacent layers: what match-eval makes of matchings by weights, folded or not, of decoder, encoder or both. Layers farther and
-farther apart: correlation of direct matchings and of those that flow composes of adjacent ones, how many partners are the
-same, also of mutual pairs alone, and the correlation where they are and where they are not. Of features that fire, on tokens
-not used for matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
+Adjacent layers: what match-eval makes of matchings by weights, folded or not, of decoder, encoder or
+both. Layers farther and farther apart: correlation of direct matchings and of those that flow
+composes of adjacent ones, how many partners are the same, also of mutual pairs alone, and the
+correlation where they are and where they are not. Of features that fire, on tokens not used for
+matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
 composition.tsv. The programs have to be on PATH."""
 import argparse
 import os
@@ -19,10 +20,11 @@ WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --fol
         "folded decoder alone": "decoder --folded --weights decoder",
         "folded encoder alone": "decoder --folded --weights encoder", "decoder cosine": "decoder", "transport": "sinkhorn"}
 SCORES = "folded_mse", "correlation", "explained_variance"
-ADJACENT = Table("saematch", ("data", "a", "b", "way", "score"), dict(value=".4g", best=".4g", pairs="d"))
+ADJACENT = Table("saematch", ("data", "a", "b", "way", "score"), dict(
+    value=".4g", best=".4g", pairs="d"))
 COMPOSITION = Table("composition", ("data", "a", "b", "way"), dict(
-    direct=".3f", composed=".3f", best=".3f", both="d", agree=".2f", where_same=".3f", direct_elsewhere=".3f",
-    composed_elsewhere=".3f", mutual_both="d", mutual_agree=".2f"))
+    direct=".3f", composed=".3f", best=".3f", both="d", agree=".2f", where_same=".3f",
+    direct_elsewhere=".3f", composed_elsewhere=".3f", mutual_both="d", mutual_agree=".2f"))
 
 
 def matching(model, way, a, b, folder, option=""):
@@ -38,8 +40,8 @@ def composed(model, way, a, b, folder, option=""):
     """A file: the matchings that lead from a to b, layer by layer, as one."""
     layers = model.layers[model.layers.index(a):model.layers.index(b) + 1]
     path = f"{folder}/composed{option}"
-    run(f"flow --quiet --compose {a} {b} "
-        f"{' '.join(matching(model, way, *pair, folder, option) for pair in zip(layers, layers[1:]))} >{path}")
+    links = [matching(model, way, *pair, folder, option) for pair in zip(layers, layers[1:])]
+    run(f"flow --quiet --compose {a} {b} {' '.join(links)} >{path}")
     return path
 
 
@@ -80,10 +82,10 @@ def partners(path):
 
 
 def agreement(direct, composed):
-    """Features with both a direct and a composed partner, in those that are the same and those that are not."""
+    """Features with a direct and a composed partner: those with the same, and the others."""
     one, other = partners(direct), partners(composed)
     both = [(row, col, other[row]) for row, col in one.items() if row in other]
-    return [pair for pair in both if pair[1] == pair[2]], [pair for pair in both if pair[1] != pair[2]]
+    return [x for x in both if x[1] == x[2]], [x for x in both if x[1] != x[2]]
 
 
 def compare(model, way, a, b, folder):
@@ -92,20 +94,23 @@ def compare(model, way, a, b, folder):
     one, other = (evaluate(model, a, b, made, folder)["correlation"] for made in files)
     same, apart = agreement(*files)
     both = len(same) + len(apart)
-    row = dict(direct=one["value"], composed=other["value"], best=one["best"], both=both, agree=len(same) / both)
+    row = dict(direct=one["value"], composed=other["value"], best=one["best"], both=both,
+               agree=len(same) / both)
     worth = model.worth(f"{a}.0", f"{b}.0")
     row["where_same"] = np.mean([worth[pair[:2]] for pair in same])
     if apart:
         row |= dict(direct_elsewhere=np.mean([worth[pair[:2]] for pair in apart]),
                     composed_elsewhere=np.mean([worth[pair[::2]] for pair in apart]))
-    same, apart = agreement(*(make(model, way, a, b, folder, "--mutual") for make in (matching, composed)))
+    same, apart = agreement(*(make(model, way, a, b, folder, "--mutual")
+                              for make in (matching, composed)))
     both = len(same) + len(apart)
     COMPOSITION.add(data=model.name, a=a, b=b, way=way, **row, mutual_both=both,
                     mutual_agree=len(same) / both if both else None)
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+    argparse.ArgumentParser(description=__doc__,
+                            formatter_class=argparse.RawTextHelpFormatter).parse_args()
     OUT.mkdir(exist_ok=True)
     there = {UnseenSample: UnseenSample.folder.exists(), LanguageModel: DATA.exists()}
     for model in (kind() for kind in there if there[kind]):

@@ -19,7 +19,7 @@ rows() {
 }
 
 @test "RESULTS.md is what the tables say" {
-	"$PY" "$ROOT/bench/results.py" | diff -u "$ROOT/bench/RESULTS.md" -
+	env -u RESULTS "$PY" "$ROOT/bench/results.py" | diff -u "$ROOT/bench/RESULTS.md" -
 }
 
 @test "every row of every table says its source, CPU, level, BLAS, compiler and peers" {
