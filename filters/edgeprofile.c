@@ -1,9 +1,8 @@
 /* edgeprofile: distances between the features of a graph by what they depend on and bear on. */
 #include "base/die.h"
-#include "kernel/influence.h"
 #include "kernel/total_effects.h"
 #include "distance/vectors.h"
-#include "graph/graph.h"
+#include "graph/graph_influence.h"
 
 #include <math.h>
 #include <omp.h>
@@ -23,36 +22,27 @@ static const struct opt options[] = {
 
 enum { STRIP = 128 };		/* columns that stay in the cache while all links pass */
 
-/* The weight of each link as a share of what comes into its target, with its sign. */
-static double *signed_shares(const struct graph *g)
+/* (nodes, nodes), to free(), by the weight of each link as a share, with its sign, of the absolute
+ * weights into its target. */
+static float *effects_of(const char *name, struct graph *g)
 {
-	double *share = xalloc(g->links, sizeof *share), *work = xalloc(g->nodes, sizeof *work);
+	size_t n = g->nodes;
+	const size_t *order = graph_order(g);
 
-	for (size_t i = 0; i < g->links; i++)
-		share[i] = fabs(exact_weight(g, i));
-	link_shares(share, g->target, share, work, g->nodes, g->links);
-	for (size_t i = 0; i < g->links; i++)
-		share[i] = copysign(share[i], exact_weight(g, i));
-	free(work);
-	return share;
-}
-
-/* (nodes, nodes) */
-static float *effects_of(const char *name, const struct graph *g)
-{
-	uint32_t cycle;
-	size_t n = g->nodes, *link = ordered_links(g->source, g->target, n, g->links, &cycle);
-
-	if (!link)
-		die("%s: the links make a cycle through node %s", name, g->node_id[cycle]);
+	if (!order)
+		die("%s: the links make a cycle through node %s", name, g->node_id[g->cycle]);
 	float *total = xalloc(n * sizeof *total, n);
-	double *share = signed_shares(g);
+	double *weight = graph_absolute_weights(g);
+	double *share = shares_of(weight, g->target, n, g->links);
+	for (size_t i = 0; i < g->links; i++)
+		share[i] = copysign(share[i], graph_weight(g, i));
 
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t c = 0; c < n; c += STRIP)
-		total_effects(total, c, n - c < STRIP ? n - c : STRIP, g->source, g->target, share, link, n, g->links);
+		total_effects(total, c, n - c < STRIP ? n - c : STRIP, g->source, g->target, share,
+			order, n, g->links);
 	free(share);
-	free(link);
+	free(weight);
 	return total;
 }
 
@@ -121,7 +111,7 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	}
 }
 
-static void write_distances(struct sm_writer *out, struct sm_frame *header, const char *name, const struct graph *g)
+static void write_distances(struct sm_writer *out, struct sm_frame *header, const char *name, struct graph *g)
 {
 	struct features f = features_of(name, g);
 	struct vectors profile = {f.ids.n, 2 * g->nodes + 1, xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};

@@ -6,8 +6,9 @@
 #	make -f pipelines/circuit.mk ... TRUTH=people.json:supernodes		how well they agree with people's
 #
 # Every stage stays in OUT; the last are OUT/GRAPH.DISTANCE.json, the graph with its supernodes,
-# OUT/GRAPH.DISTANCE.small.json, in which every supernode is one node, OUT/GRAPH.DISTANCE.html, a page, and
-# OUT/GRAPH.DISTANCE.scores.tsv, what the groups are worth.
+# OUT/GRAPH.DISTANCE.small.json, in which every supernode is one node, OUT/GRAPH.DISTANCE.html, a page,
+# OUT/GRAPH.DISTANCE.scores.tsv, what the groups leave of the graph, and, with TRUTH,
+# OUT/GRAPH.DISTANCE.agreement.tsv.
 
 all:
 include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
@@ -32,10 +33,12 @@ endif
 $(eval $(call stage,$(to).supernodes,$(name).graph $(to).distances,\
 	$(SUPERNODE) --graph $(name).graph $(to).distances))
 $(eval $(call stage,$(to).scores.tsv,$(to).supernodes,\
-	graph-score $(TRUTH:%=--truth %) $(to).supernodes | frame2tsv))
+	graph-score $(to).supernodes | frame2tsv))
+$(if $(TRUTH),$(eval $(call stage,$(to).agreement.tsv,$(to).supernodes,\
+	group-agree --truth $(TRUTH) $(to).supernodes | frame2tsv)))
 $(eval $(call stage,$(to).json,$(to).supernodes,frame2graph $(to).supernodes))
 $(eval $(call stage,$(to).small.json,$(to).supernodes,frame2graph --collapse $(to).supernodes))
-$(eval $(call stage,$(to).html,$(to).supernodes,frame2graph --html $(to).supernodes))
+$(eval $(call stage,$(to).html,$(to).supernodes,graph2html $(to).supernodes))
 
-all: $(to).json $(to).small.json $(to).html $(to).scores.tsv
+all: $(to).json $(to).small.json $(to).html $(to).scores.tsv $(if $(TRUTH),$(to).agreement.tsv)
 .PHONY: all

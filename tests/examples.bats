@@ -14,6 +14,7 @@ setup_file() {
 	done
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
+	cp "$SAMPLE/truth_supernodes.json" .
 	graph2frame g.json >g.frames
 	for l in 12 20; do
 		act-dump --hidden L$l.npy --sae saes/layer_$l --layer $l >$l.act

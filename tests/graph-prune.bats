@@ -6,9 +6,9 @@ graphs() {
 	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
 }
 
-# prunes NODES EDGES: ./graph becomes what the plain version makes of it
+# prunes NODES LINKS: ./graph becomes what the plain version makes of it
 prunes() {
-	graph-prune --quiet --nodes "$1" --edges "$2" graph >pruned
+	graph-prune --quiet --nodes "$1" --links "$2" graph >pruned
 	oracle graph_prune check graph pruned "$1" "$2"
 }
 
@@ -39,9 +39,9 @@ prunes() {
 
 @test "what is pruned of nodes and links without influence is pruned once, and notes and header count it" {
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
-	graph-prune --nodes 1 --edges 1 graph >once 2>notes
+	graph-prune --nodes 1 --links 1 graph >once 2>notes
 	[[ $(<notes) == "graph-prune: graph: "*" nodes and "*" links are kept" ]]
-	graph-prune --nodes 1 --edges 1 once 2>notes | framecat --header | grep -q '"pruned_nodes":0,"pruned_links":0'
+	graph-prune --nodes 1 --links 1 once 2>notes | framecat --header | grep -q '"pruned_nodes":0,"pruned_links":0'
 }
 
 @test "every field of nodes, links and document goes to JSON as it was" {
@@ -123,7 +123,7 @@ prunes() {
 
 @test "parts beyond 0 and 1 are refused" {
 	fails 2 graph-prune --nodes 1.5 </dev/null
-	fails 2 graph-prune --edges -1 </dev/null
+	fails 2 graph-prune --links -1 </dev/null
 }
 
 @test "a graph without links loses its features, and one without nodes stays empty" {

@@ -182,12 +182,12 @@ static void check(size_t n, double forbidden, size_t values, enum linkage linkag
 
 static bool may(void *context, size_t a, size_t b)
 {
-	return may_unite(context, a, b);
+	return acyclic_may_unite(context, a, b);
 }
 
 static void united(void *context, size_t a, size_t b)
 {
-	unite_nodes(context, a, b);
+	acyclic_unite(context, a, b);
 }
 
 /* Do two merges of clusters end in the same partition? */
@@ -229,7 +229,7 @@ static void check_rule(size_t n, double linked, double begun, enum linkage linka
 		first += with;
 	}
 	acyclic_open(&acyclic, memory, source, target, link, n, links);
-	struct rule rule = {may, united, &acyclic};
+	struct merge_rule rule = {may, united, &acyclic};
 	size_t merges = cluster(merge, copy, work, n, linkage, together, ruled ? &rule : NULL);
 	check_order(merge, n, merges);
 	for (size_t i = 0; i < merges; i++)

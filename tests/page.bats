@@ -1,4 +1,4 @@
-# The page of frame2graph --html, in a browser. Its pictures stay in build/pages.
+# The page of graph2html, in a browser. Its pictures stay in build/pages.
 load helper
 
 setup() {
@@ -11,13 +11,13 @@ setup() {
 page() {
 	graph2frame "$(graph "$1")" >plain
 	edgeprofile plain | supernode --graph plain --quiet "${@:2}" >"$1.stream"
-	frame2graph --html "$1.stream" >"$1.html"
+	graph2html "$1.stream" >"$1.html"
 }
 
 # as_it_is NAME: NAME-file.stream and NAME-file.html, with the groups of the file
 as_it_is() {
 	graph2frame "$(graph "$1")" >"$1-file.stream"
-	frame2graph --html "$1-file.stream" >"$1-file.html"
+	graph2html "$1-file.stream" >"$1-file.html"
 }
 
 graph() {
@@ -67,7 +67,7 @@ for i, link in enumerate(graph["links"]):
 json.dump(graph, sys.stdout)' >g.json
 	graph2frame g.json >plain
 	oracle attribution distances g.json | supernode --graph plain --groups 9 >sizes.stream
-	frame2graph --html sizes.stream >sizes.html
+	graph2html sizes.stream >sizes.html
 	oracle page clicks sizes.html sizes.stream
 }
 
@@ -91,18 +91,18 @@ json.dump(graph, sys.stdout)' >g.json
 	json.dump(graph, sys.stdout)
 	E
 	graph2frame hostile.json >hostile.stream
-	frame2graph --html hostile.stream >hostile.html
+	graph2html hostile.stream >hostile.html
 	oracle page harmless hostile.html hostile.stream
 }
 
 @test "several graphs are one page, in which one is selected" {
 	page add-three-four
 	page opposite-small-en
-	cat add-three-four.stream opposite-small-en.stream | frame2graph --html >both.html
+	cat add-three-four.stream opposite-small-en.stream | graph2html >both.html
 	oracle page several both.html add-three-four.stream opposite-small-en.stream
 }
 
 @test "a stream without a graph is a page that says so" {
-	stream graph --empty | frame2graph --html >empty.html
+	stream graph --empty | graph2html >empty.html
 	oracle page says empty.html "There is no graph in this stream."
 }

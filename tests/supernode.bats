@@ -202,9 +202,10 @@ json.dump(d, open("g.json", "w"))'
 		supernode --quiet --graph graph $across dist >without
 		supernode --quiet --graph graph $across --errors dist >out
 		"$PY" - $across <<-'E'
-		import sys
+		import json, re, sys
 		from attribution import ERROR, EMBEDDING, LOGIT, flows, links, one
-		nodes, link, _, found = one("out")[1]
+		nodes, link, document, found = one("out")[1]
+		tokens = json.loads(document["json"])["metadata"]["prompt_tokens"]
 		before = one("without")[1][3]
 		assert (found["group"][nodes["type"] != ERROR] == before["group"][nodes["type"] != ERROR]).all()
 		errors = nodes["type"] == ERROR
@@ -214,12 +215,32 @@ json.dump(d, open("g.json", "w"))'
 		for at, groups in sets.items():
 		    assert len(set(groups)) == 1 and (groups[0] >= len(before["group_name"])) == (len(groups) > 1)
 		    if groups[0] >= 0:
-		        assert found["group_name"][groups[0]].split(" @")[0] == "errors"
+		        name = re.sub(r" \(\d+\)$", "", found["group_name"][groups[0]])
+		        assert name == ("errors" if sys.argv[1:] else "errors @" + tokens[at].strip(" \t\r\n[]")), name
+		assert len(set(found["group_name"])) == len(found["group_name"])
 		assert len(found["group_name"]) > len(before["group_name"])
 		links(link, found)
 		flows(nodes, link, found)
 		E
 	done
+}
+
+@test "groups of errors are told apart by their tokens, then by numbers, and are errors in the JSON as well" {
+	oracle attribution make | "$PY" -c '
+import json, sys
+d = json.load(sys.stdin)
+extra = [dict(n, node_id="0_3_%s" % n["ctx_idx"], layer="3") for n in d["nodes"] if "error" in n["feature_type"]]
+d["nodes"] += extra
+d["metadata"]["prompt_tokens"] = ["the", "DNA", "the"]
+json.dump(d, sys.stdout)' >g.json
+	graph2frame g.json >graph
+	oracle attribution distances g.json >dist
+	supernode --quiet --graph graph --errors --at 0 dist >out
+	frame2json out | grep -o '"group_name":[^]]*' >names
+	[ "$(grep -o '"errors[^"]*"' names | LC_ALL=C sort | tr '\n' ' ')" = '"errors @DNA" "errors @the (2)" "errors @the" ' ]
+	frame2graph out | graph2frame >again
+	graph2html again | grep -o '"group_name":[^]]*' | grep -o '"errors[^"]*"' | LC_ALL=C sort >shown
+	[ "$(tr '\n' ' ' <shown)" = '"errors @DNA" "errors @the (2)" "errors @the" ' ]
 }
 
 @test "a group holds one token position unless told, and features only" {
@@ -386,7 +407,7 @@ print(found["group_name"][found["group"][node]])'
 	grep -q pinnedIds.*u0000 with
 	supernode --quiet --graph graph --pinned dist | frame2json >without
 	cmp <(grep -o '"group":[^}]*' with) <(grep -o '"group":[^}]*' without)
-	sed 's/"pinnedIds": \[/"was\\u0000": [1], "pinnedIds\\u0000": [/' g.json | graph2frame | frame2graph --html >html
+	sed 's/"pinnedIds": \[/"was\\u0000": [1], "pinnedIds\\u0000": [/' g.json | graph2frame | graph2html >html
 }
 
 @test "--acyclic of thousands of nodes at equal distances takes no longer than of others" {

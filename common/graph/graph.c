@@ -2,8 +2,7 @@
 
 #include "base/die.h"
 #include "base/json.h"
-#include "kernel/influence.h"
-#include "kernel/topological_order.h"
+#include "graph/graph_groups.h"
 
 #include <float.h>
 #include <math.h>
@@ -78,14 +77,17 @@ static void set_columns(struct sm_frame *f, int frame, const struct graph *g)
 	}
 }
 
-void graph_set(struct graph *g, const char *name, const void *data)
+/* The arrays of a frame whose fields were exchanged for others. */
+static void refer_columns(struct graph *g, int frame)
 {
-	const struct column *c = columns;
-
-	while (strcmp(c->name, name) != 0)
-		c++;
-	memcpy((char *)g + c->place, &data, sizeof data);
-	set_columns(&g->frame[c->frame], c->frame, g);
+	for (const struct column *c = columns; c < columns + COLUMNS; c++) {
+		const struct sm_field *f = c->frame == frame
+			? sm_find_field(&g->frame[frame], c->name) : NULL;
+		if (!f)
+			continue;
+		const void *data = c->dtype == TEXT ? f->strings.item : f->tensor.data;
+		memcpy((char *)g + c->place, &data, sizeof data);
+	}
 }
 
 static struct sm_frame *add_frame(struct graph *g)
@@ -106,7 +108,7 @@ void graph_free(struct graph *g)
 
 /* -- The stream -------------------------------------------------------------------------------- */
 
-/* Their texts tell what they weigh. */
+/* A logit's text has to be JSON: graph_logit_weights() looks into it. */
 static void check_logit(const struct sm_reader *in, const struct graph *g, size_t node)
 {
 	struct json j = {.name = sm_reader_name(in), .kind = "node", .number = node, .text = g->node_json[node],
@@ -205,132 +207,30 @@ void graph_set_frames(struct graph *g)
 	sm_set_string(add_frame(g), "json", g->document);
 }
 
-void write_graph(struct sm_writer *out, const struct graph *g)
+void graph_update_frames(struct graph *g)
 {
-	for (size_t i = 0; i < g->frames; i++)
-		sm_write_frame(out, &g->frame[i]);
-	sm_write_end(out);
+	set_columns(&g->frame[NODE_FRAME], NODE_FRAME, g);
+	set_columns(&g->frame[LINK_FRAME], LINK_FRAME, g);
 }
 
-/* -- Groups ------------------------------------------------------------------------------------ */
-
-size_t graph_units(uint32_t *unit, const struct graph *g)
-{
-	size_t units = g->groups;
-
-	for (size_t i = 0; i < g->nodes; i++)
-		unit[i] = g->group && g->group[i] >= 0 ? (uint32_t)g->group[i] : (uint32_t)units++;
-	return units;
-}
-
-static int compare_unit_links(const void *a, const void *b)
-{
-	const struct unit_link *x = a, *y = b;
-
-	if (x->target != y->target)
-		return x->target < y->target ? -1 : 1;
-	if (x->source != y->source)
-		return x->source < y->source ? -1 : 1;
-	return (x->link > y->link) - (x->link < y->link);
-}
-
-struct unit_link *unit_links(const uint32_t *unit, const uint32_t *source, const uint32_t *target, size_t links,
-	size_t *n)
-{
-	struct unit_link *all = xalloc(links, sizeof *all);
-
-	*n = 0;
-	for (size_t i = 0; i < links; i++)
-		if (unit[source[i]] != unit[target[i]])
-			all[(*n)++] = (struct unit_link){unit[source[i]], unit[target[i]], i};
-	qsort(all, *n, sizeof *all, compare_unit_links);
-	return all;
-}
-
-double exact_weight(const struct graph *g, size_t link)
-{
-	return g->weight_exact ? g->weight_exact[link] : (double)g->weight[link];
-}
-
-/* (links): the share of each link in the influence of its target; NULL where cycles keep it from settling. */
-static double *link_influence(const struct graph *g)
-{
-	double *share = xalloc(g->links, sizeof *share), *weight = xalloc(g->nodes, sizeof *weight);
-	double *total = xalloc(g->nodes, sizeof *total), *work = xalloc(2 * g->nodes, sizeof *work);
-	size_t *link = ordered_links(g->source, g->target, g->nodes, g->links, NULL);
-
-	for (size_t i = 0; i < g->links; i++)
-		share[i] = g->source[i] == g->target[i] ? 0 : fabs(exact_weight(g, i));
-	link_shares(share, g->target, share, work, g->nodes, g->links);
-	graph_logit_weights(weight, g);
-	bool settled = node_influence(total, weight, g->source, g->target, share, link, work, g->nodes, g->links);
-	for (size_t i = 0; i < g->links; i++)
-		share[i] *= total[g->target[i]];
-	free(link);
-	free(work);
-	free(total);
-	free(weight);
-	if (!settled)
-		free(share);
-	return settled ? share : NULL;
-}
-
-static void sum_links(struct graph *g)
-{
-	uint32_t *unit = xalloc(g->nodes, sizeof *unit);
-	double *flow = link_influence(g);
-	size_t n, sums = 0;
-
-	graph_units(unit, g);
-	struct unit_link *all = unit_links(unit, g->source, g->target, g->links, &n);
-	uint32_t *source = pool_alloc(&g->pool, n, sizeof *source);
-	uint32_t *target = pool_alloc(&g->pool, n, sizeof *target);
-	float *weight = pool_alloc(&g->pool, n, sizeof *weight);
-	float *absolute = pool_alloc(&g->pool, n, sizeof *absolute);
-	float *influence = flow ? pool_alloc(&g->pool, n, sizeof *influence) : NULL;
-	for (size_t i = 0; i < n; sums++) {
-		double sum = 0, size = 0, flows = 0;
-		source[sums] = all[i].source;
-		target[sums] = all[i].target;
-		while (i < n && all[i].source == source[sums] && all[i].target == target[sums]) {
-			double w = exact_weight(g, all[i++].link);
-			sum += w;
-			size += fabs(w);
-			flows += flow ? flow[all[i - 1].link] : 0;
-		}
-		if (size > (double)FLT_MAX)
-			die("the weights between units %u and %u sum to %g: too large for f4",
-				source[sums], target[sums], size);
-		weight[sums] = (float)sum;
-		absolute[sums] = (float)size;
-		if (flow)
-			influence[sums] = (float)flows;
-	}
-	g->group_links = sums;
-	g->group_link_source = source, g->group_link_target = target;
-	g->group_link_weight = weight, g->group_link_abs = absolute, g->group_link_influence = influence;
-	free(flow);
-	free(all);
-	free(unit);
-}
-
-void graph_set_groups(struct graph *g, const int32_t *group, size_t groups, const char *const *name)
+void graph_set_group_frame(struct graph *g)
 {
 	size_t n = 0;
 
-	if (!g->document)
-		return;
 	for (size_t i = 0; i < g->frames; i++)
 		if (i >= GROUP_FRAME && sm_find_field(&g->frame[i], "group"))
 			sm_frame_free(&g->frame[i]);
 		else
 			g->frame[n++] = g->frame[i];
 	g->frames = n;
-	g->group = group;
-	g->groups = groups;
-	g->group_name = name;
-	sum_links(g);
 	set_columns(add_frame(g), GROUP_FRAME, g);
+}
+
+void write_graph(struct sm_writer *out, const struct graph *g)
+{
+	for (size_t i = 0; i < g->frames; i++)
+		sm_write_frame(out, &g->frame[i]);
+	sm_write_end(out);
 }
 
 /* -- Part of a graph --------------------------------------------------------------------------- */
@@ -353,7 +253,8 @@ static void keep_rows(struct graph *g, struct sm_field *f, const bool *kept, siz
 		char *data = pool_alloc(&g->pool, left, size);
 		for (size_t i = 0; i < n; i++)
 			if (kept[i])
-				memcpy(data + to++ * size, (const char *)f->tensor.data + i * size, size);
+				memcpy(data + to++ * size,
+					(const char *)f->tensor.data + i * size, size);
 		f->tensor.data = data;
 		f->tensor.shape[0] = left;
 	}
@@ -366,7 +267,7 @@ static void keep_part(struct graph *g, int frame, const bool *kept, size_t n, si
 
 	for (size_t i = 0; i < f->n; i++)
 		keep_rows(g, &f->field[i], kept, n, left);
-	take_columns(g, frame, NULL, f);
+	refer_columns(g, frame);
 }
 
 static uint32_t *renumbered(struct graph *g, const uint32_t *node, const uint32_t *number)
@@ -420,8 +321,11 @@ void graph_keep_only(struct graph *g, const bool *node, const bool *link)
 		g->links = l;
 		keep_part(g, NODE_FRAME, node, nodes, n);
 		keep_part(g, LINK_FRAME, kept, links, l);
-		graph_set(g, "source", renumbered(g, g->source, number));
-		graph_set(g, "target", renumbered(g, g->target, number));
+		g->source = renumbered(g, g->source, number);
+		g->target = renumbered(g, g->target, number);
+		graph_update_frames(g);
+		g->order = NULL;
+		g->cyclic = false;
 	}
 	if (g->group)
 		keep_groups(g, node, nodes);
@@ -429,24 +333,12 @@ void graph_keep_only(struct graph *g, const bool *node, const bool *link)
 	free(number);
 }
 
-size_t *ordered_links(const uint32_t *source, const uint32_t *target, size_t nodes, size_t links, uint32_t *cycle)
-{
-	uint32_t *order = xalloc(nodes + 1, sizeof *order);
-	size_t *work = xalloc(2 * nodes + links + 1, sizeof *work), *link = xalloc(links, sizeof *link);
-	size_t n = topological_order(order, link, source, target, work, nodes, links);
-
-	if (n < nodes) {
-		if (cycle)
-			*cycle = order[n];
-		free(link);
-		link = NULL;
-	}
-	free(work);
-	free(order);
-	return link;
-}
-
 /* -- Ranks and weights ------------------------------------------------------------------------- */
+
+double graph_weight(const struct graph *g, size_t link)
+{
+	return g->weight_exact ? g->weight_exact[link] : (double)g->weight[link];
+}
 
 struct place {
 	double influence, strength;
@@ -477,29 +369,4 @@ void graph_rank(uint32_t *ranked, const struct graph *g)
 	for (size_t i = 0; i < g->nodes; i++)
 		ranked[i] = place[i].node;
 	free(place);
-}
-
-/* Beyond this it is no probability, however it was rounded, and influence need not fit f4. */
-#define MOST_PROBABLE 1.01
-
-void graph_logit_weights(double *weight, const struct graph *g)
-{
-	size_t logits = 0, known = 0;
-	double sum = 0;
-
-	for (size_t i = 0; i < g->nodes; i++) {
-		bool logit = g->type[i] == LOGIT_NODE;
-		struct span value = logit ? json_find(g->node_json[i], "token_prob") : (struct span){0};
-		weight[i] = 0;
-		if (value.n > 0 && strchr("0123456789", *value.text)) {
-			weight[i] = strtod(value.text, NULL);
-			known++;
-		}
-		logits += logit;
-		sum += weight[i];
-	}
-	if (known == logits && sum > 0 && sum <= MOST_PROBABLE * (double)logits)
-		return;
-	for (size_t i = 0; i < g->nodes; i++)
-		weight[i] = g->type[i] == LOGIT_NODE ? 1 / (double)logits : 0;
 }

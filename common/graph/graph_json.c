@@ -2,7 +2,7 @@
 
 #include "base/die.h"
 #include "base/json.h"
-#include "graph/supernode_list.h"
+#include "graph/node_names.h"
 
 #include <errno.h>
 #include <float.h>
@@ -191,7 +191,7 @@ enum { SOURCE, TARGET, WEIGHT, LINK_KEYS };
 
 static const char *const link_key[LINK_KEYS] = {"source", "target", "weight"};
 
-static uint32_t node_of(const struct item *x, size_t k, const struct names *ids, char **room)
+static uint32_t node_of(const struct item *x, size_t k, const struct node_index *ids, char **room)
 {
 	struct span v = x->value[k];
 	const char *id = v.text + 1;
@@ -202,18 +202,18 @@ static uint32_t node_of(const struct item *x, size_t k, const struct names *ids,
 		id = take_text(x, k, &to);
 		n = strlen(id);
 	}
-	uint32_t node = node_spelled(ids, id, n);
+	uint32_t node = node_index_find(ids, id, n);
 	if (node == NO_NODE)
 		json_wrong(&x->j, "%s %.*s is no node", x->key[k], n < 100 ? (int)n : 100, id);
 	return node;
 }
 
 /* Sets *source to the first node of its name within [low, high), if any. Is it the only one? */
-static bool settle(const struct names *ids, uint32_t *source, size_t low, size_t high)
+static bool settle(const struct node_index *ids, uint32_t *source, size_t low, size_t high)
 {
-	const char *id = ids->of[*source];
+	const char *id = ids->name[*source];
 	size_t count, begin = 0;
-	const uint32_t *number = lookup(&ids->index, id, strlen(id), &count);
+	const uint32_t *number = name_index_find(&ids->index, id, strlen(id), &count);
 
 	for (size_t end = count; begin < end;) {
 		size_t middle = begin + (end - begin) / 2;
@@ -229,7 +229,7 @@ static bool settle(const struct names *ids, uint32_t *source, size_t low, size_t
 }
 
 /* shared (nodes): has the node a node_id that others have? */
-static void find_shared(bool *shared, const struct lookup *ids)
+static void find_shared(bool *shared, const struct name_index *ids)
 {
 	for (size_t d = 0; d < ids->distinct; d++)
 		for (size_t i = ids->begin[d]; i < ids->begin[d + 1]; i++)
@@ -239,7 +239,7 @@ static void find_shared(bool *shared, const struct lookup *ids)
 /* An error's node_id, 0_{layer}_{position}, can be that of a feature of layer 0. Exporters write
  * the links of one target in the order of their sources, so the right source is the one that lies
  * between its neighbours. Targets need no such care: nothing flows into an error. */
-static void settle_sources(const struct graph *g, const char *name, const struct names *ids,
+static void settle_sources(const struct graph *g, const char *name, const struct node_index *ids,
 	uint32_t *source)
 {
 	const uint32_t *target = g->target;
@@ -279,7 +279,7 @@ static void read_links(struct graph *g, char *text, struct json j)
 {
 	struct span value[LINK_KEYS];
 	struct item x = {j, link_key, value};
-	struct names ids = names_of(g, g->node_id);
+	struct node_index ids = node_index_open(g, g->node_id);
 	size_t n = g->links = count_elements(j), i = 0;
 	uint32_t *source = pool_alloc(&g->pool, n, sizeof *source);
 	uint32_t *target = pool_alloc(&g->pool, n, sizeof *target);
@@ -308,7 +308,7 @@ static void read_links(struct graph *g, char *text, struct json j)
 	}
 	g->source = source, g->target = target, g->weight = weight, g->weight_exact = exact;
 	settle_sources(g, j.name, &ids, source);
-	names_free(&ids);
+	node_index_close(&ids);
 	free(room);
 }
 
@@ -423,27 +423,6 @@ void graph_from_json(struct graph *g, struct sm_frame *header, const char *name,
 	read_nodes(g, text, at(j, part[NODES]), part[NODES].n);
 	read_links(g, text, at(j, part[LINKS]));
 	graph_set_frames(g);
-}
-
-void check_texts(const char *name, const struct graph *g)
-{
-	static const char *const changed[] = {"node_id", "clerp", "supernode_members"};
-	struct json j = {.name = name, .kind = "node"};
-	struct span value[COUNT(changed)];
-
-	for (j.number = 0; j.number < g->nodes; j.number++) {
-		j.text = j.at = g->node_json[j.number];
-		json_members(&j, value, changed, COUNT(changed));
-		json_end(&j);
-	}
-	j.kind = "link";
-	for (j.number = 0; g->link_json && j.number < g->links; j.number++) {
-		j.text = j.at = g->link_json[j.number];
-		if (*j.text == '\0')
-			continue;
-		json_members(&j, value, NULL, 0);
-		json_end(&j);
-	}
 }
 
 json_t *graph_document(const char *name, const struct graph *g)

@@ -14,7 +14,4 @@ void graph_from_json(struct graph *, struct sm_frame *header, const char *name, 
 /* The graph's document, checked, to json_decref(). Lossy, see json_tree(). */
 json_t *graph_document(const char *name, const struct graph *);
 
-/* Are a graph's nodes and links JSON? Otherwise die(). */
-void check_texts(const char *name, const struct graph *);
-
 #endif

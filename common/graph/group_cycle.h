@@ -4,8 +4,9 @@
 
 #include "graph/graph.h"
 
-/* "A -> B -> A": a shortest cycle of links between groups through one of them, by their names, or the node_id of what is in
- * no group; after twelve steps it says "...". To free(). NULL: there is none. */
+/* "A -> B -> A": a shortest cycle of links between groups through one of them, by their names; a
+ * node without a group goes by its node_id. "..." stands for what comes after twelve steps. To
+ * free(). NULL when there is no cycle. */
 char *group_cycle(const struct graph *);
 
 #endif

@@ -9,14 +9,18 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_WORDS = 6, LABEL_WORDS = 200, LEAST_SHARE = 4 };	/* of a phrase; read of a label; a fourth */
+enum {
+	MOST_WORDS = 6,		/* of a phrase */
+	LABEL_WORDS = 200,	/* that are read of a label */
+	LEAST_SHARE = 4		/* a phrase is in a fourth of the members or more */
+};
 
 static const char space[] = " \t\r\n", brackets[] = " \t\r\n()[]{}\"|", stops[] = ",;:.!?";
 
 static const char *const empty[] = {
-	"a", "after", "all", "an", "and", "any", "are", "as", "at", "be", "before", "but", "by", "for", "from", "has", "have", "in",
-	"into", "is", "it", "its", "of", "on", "or", "say", "something", "that", "the", "their", "this", "to", "was", "when", "which",
-	"with"
+	"a", "after", "all", "an", "and", "any", "are", "as", "at", "be", "before", "but", "by", "for",
+	"from", "has", "have", "in", "into", "is", "it", "its", "of", "on", "or", "say",
+	"something", "that", "the", "their", "this", "to", "was", "when", "which", "with"
 };
 
 /* Words of a node's label that stand beside each other. */
@@ -57,32 +61,48 @@ static bool is_empty(const char *text, size_t n)
 	return false;
 }
 
+/* A word of a label: from begin to end, without the stops at its end, and where the next follows. */
+struct word {
+	const char *begin, *end, *next;
+	bool counts;		/* it is a word, and no stop alone */
+};
+
+static struct word next_word(const char *text)
+{
+	struct word w = {.begin = text + strspn(text, brackets)};
+
+	w.next = w.end = w.begin + strcspn(w.begin, brackets);
+	while (w.end > w.begin && strchr(stops, w.end[-1]))
+		w.end--;
+	w.counts = is_word(w.begin, (size_t)(w.end - w.begin));
+	return w;
+}
+
+/* All phrases of a label: each of the last words begins one, which every further word ends. */
 static void add_phrases(struct phrases *all, const char *label, uint32_t node, int32_t group)
 {
-	struct phrase begun[MOST_WORDS];		/* at one of the last words each, to be ended by the next */
+	struct phrase begun[MOST_WORDS];
 	size_t words = 0, read = 0;
 
 	for (const char *p = label; *p && read < LABEL_WORDS; read++) {
-		const char *word = p + strspn(p, brackets), *next = word + strcspn(word, brackets), *end = next;
-		while (end > word && strchr(stops, end[-1]))
-			end--;
-		bool is = is_word(word, (size_t)(end - word)), says = is && !is_empty(word, (size_t)(end - word));
-		if (strspn(p, space) < (size_t)(word - p) || !is)
-			words = 0;
+		struct word w = next_word(p);
+		bool says = w.counts && !is_empty(w.begin, (size_t)(w.end - w.begin));
+		if (strspn(p, space) < (size_t)(w.begin - p) || !w.counts)
+			words = 0;		/* a bracket or a sign is between them */
 		if (words == MOST_WORDS)
 			memmove(begun, begun + 1, --words * sizeof *begun);
-		if (is)
-			begun[words++] = (struct phrase){word, 0, 0, false, node, group};
+		if (w.counts)
+			begun[words++] = (struct phrase){w.begin, 0, 0, false, node, group};
 		for (size_t k = 0; k < words; k++) {
-			begun[k].bytes = (size_t)(end - begun[k].text);
+			begun[k].bytes = (size_t)(w.end - begun[k].text);
 			begun[k].words++;
 			begun[k].says |= says;
 			if (begun[k].says)
 				add_phrase(all, begun[k]);
 		}
-		if (end < next)
+		if (w.end < w.next)		/* a stop ends the phrase */
 			words = 0;
-		p = next;
+		p = w.next;
 	}
 }
 
@@ -104,8 +124,9 @@ static int compare_phrases(const void *a, const void *b)
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-/* The end of the phrases that say the same as the one at i, of its group only or of all; *nodes: how many nodes have it. */
-static size_t run(const struct phrases *all, size_t i, bool group, size_t *nodes)
+/* The end of the phrases that say the same as the one at i, of its group only or of all groups.
+ * *nodes: how many nodes have it. */
+static size_t run_end(const struct phrases *all, size_t i, bool group, size_t *nodes)
 {
 	size_t k = i;
 
@@ -122,22 +143,26 @@ struct choice {
 	double score;
 };
 
-static void choose(struct choice *choice, const struct phrases *all, const size_t *size, size_t features)
+static void choose_phrases(struct choice *choice, const struct phrases *all, const size_t *size,
+	size_t features)
 {
 	size_t nodes, members;
 
 	for (size_t i = 0, end; i < all->n; i = end) {
-		end = run(all, i, false, &nodes);
+		end = run_end(all, i, false, &nodes);
 		for (size_t k = i, next; k < end; k = next) {
 			const struct phrase *phrase = &all->item[k];
-			next = run(all, k, true, &members);
-			if (phrase->group < 0 || members < 2 || LEAST_SHARE * members < size[phrase->group])
+			next = run_end(all, k, true, &members);
+			int32_t g = phrase->group;
+			if (g < 0 || members < 2 || LEAST_SHARE * members < size[g])
 				continue;
-			double own = (double)members / (double)size[phrase->group];
-			double others = fmax((double)(features - size[phrase->group]), 1);
-			double score = (own - 2 * (double)(nodes - members) / others) * (1 + .1 * (double)(phrase->words - 1));
-			if (score > choice[phrase->group].score)
-				choice[phrase->group] = (struct choice){*phrase, score};
+			double own = (double)members / (double)size[g];
+			double others = (double)(nodes - members)
+				/ fmax((double)(features - size[g]), 1);
+			double score = (own - 2 * others)
+				* (1 + .1 * (double)(phrase->words - 1));
+			if (score > choice[g].score)
+				choice[g] = (struct choice){*phrase, score};
 		}
 	}
 }
@@ -155,14 +180,13 @@ static char *cleaned(const char *label)
 	return xasprintf("%.*s", (int)n, label);
 }
 
-static char *plain_name(const struct graph *g, const struct phrase *shared, uint32_t leader, size_t members)
+static char *plain_name(const struct graph *g, const struct phrase *shared, uint32_t leader,
+	size_t members)
 {
 	const char *more = members > 1 ? " ..." : "";
 
 	if (shared->words > 0)
 		return xasprintf("%.*s", (int)shared->bytes, shared->text);
-	if (g->type[leader] == ERROR_NODE)
-		return xasprintf("errors");
 	char *label = cleaned(g->clerp[leader]);
 	char *name = *label ? xasprintf("%s%s", label, more)
 		: xasprintf("%s/%ju%s", g->layer[leader], (uintmax_t)g->feature[leader], more);
@@ -171,10 +195,12 @@ static char *plain_name(const struct graph *g, const struct phrase *shared, uint
 }
 
 /* " @token" for a group at one position, and otherwise nothing. */
-static char *place_of(const struct graph *g, const int32_t *group, int32_t k, uint32_t leader, const json_t *tokens)
+static char *place_of(const struct graph *g, const int32_t *group, int32_t k, uint32_t leader,
+	const json_t *tokens)
 {
 	int32_t at = g->ctx_idx[leader];
-	const char *token = at < 0 ? NULL : json_string_value(json_array_get(tokens, (size_t)at));
+	const char *token = at < 0 ? NULL
+		: json_string_value(json_array_get(tokens, (size_t)at));
 
 	for (size_t i = 0; i < g->nodes; i++)
 		if (group[i] == k && g->ctx_idx[i] != at)
@@ -193,10 +219,10 @@ static bool taken(const char *const *name, size_t groups, const char *text)
 	return false;
 }
 
-/* The name, the name with its place, or this with a number: the first that no group has. placed (groups): to free(), names
- * with places that others wanted. */
-static char *unique_name(const char *const *name, char **placed, size_t groups, int32_t group, const char *plain,
-	const char *place)
+/* The name, the name with its place, or this with a number: the first that no group has. placed
+ * (groups): to free(), names with places that others wanted. */
+static char *unique_name(const char *const *name, char **placed, size_t groups, int32_t group,
+	const char *plain, const char *place)
 {
 	size_t k = 1;
 
@@ -206,24 +232,23 @@ static char *unique_name(const char *const *name, char **placed, size_t groups, 
 	for (size_t i = 0; i < groups; i++)
 		k += placed[i] && i != (size_t)group && strcasecmp(placed[i], placed[group]) == 0;
 	for (;; k++) {
-		char *text = k > 1 ? xasprintf("%s (%zu)", placed[group], k) : xasprintf("%s", placed[group]);
+		char *text = k > 1 ? xasprintf("%s (%zu)", placed[group], k)
+			: xasprintf("%s", placed[group]);
 		if (!taken(name, groups, text))
 			return text;
 		free(text);
 	}
 }
 
-void name_groups(const char **name, struct graph *g, const int32_t *group, size_t groups, const json_t *tokens)
+/* (groups), to free(): the best phrase of each, of no words where there is none. */
+static struct choice *best_phrases(const struct graph *g, const int32_t *group, size_t groups,
+	const size_t *size)
 {
-	struct phrases all = {0};
 	struct choice *choice = xcalloc(groups, sizeof *choice);
-	size_t *size = xcalloc(groups, sizeof *size), features = 0;
-	uint32_t *ranked = xalloc(g->nodes, sizeof *ranked);
-	char **placed = xcalloc(groups, sizeof *placed);
+	struct phrases all = {0};
+	size_t features = 0;
 
 	for (uint32_t i = 0; i < g->nodes; i++) {
-		if (group[i] >= 0)
-			size[group[i]]++;
 		if (g->type[i] != FEATURE_NODE)
 			continue;
 		features++;
@@ -231,23 +256,41 @@ void name_groups(const char **name, struct graph *g, const int32_t *group, size_
 	}
 	if (all.n > 0)
 		qsort(all.item, all.n, sizeof *all.item, compare_phrases);
-	choose(choice, &all, size, features);
+	choose_phrases(choice, &all, size, features);
+	free(all.item);		/* a phrase's text is the graph's */
+	return choice;
+}
+
+void label_groups(const char **name, struct graph *g, const int32_t *group, size_t groups,
+	const json_t *tokens)
+{
+	size_t *size = xcalloc(groups, sizeof *size);
+	uint32_t *ranked = xalloc(g->nodes, sizeof *ranked);
+	char **placed = xcalloc(groups, sizeof *placed);
+
+	for (size_t i = 0; i < g->nodes; i++)
+		if (group[i] >= 0)
+			size[group[i]]++;
+	struct choice *choice = best_phrases(g, group, groups, size);
 	graph_rank(ranked, g);
 	for (size_t i = 0; i < g->nodes; i++) {
 		uint32_t node = ranked[i];
 		int32_t k = group[node];
 		if (k < 0 || name[k])
 			continue;
-		char *plain = plain_name(g, &choice[k].phrase, node, size[k]), *place = place_of(g, group, k, node, tokens);
-		name[k] = pool_keep(&g->pool, unique_name(name, placed, groups, k, plain, place));
+		bool errors = choice[k].phrase.words == 0 && g->type[node] == ERROR_NODE;
+		char *place = place_of(g, group, k, node, tokens);
+		char *plain = errors ? xasprintf("errors%s", place)
+			: plain_name(g, &choice[k].phrase, node, size[k]);
+		name[k] = pool_keep(&g->pool, unique_name(name, placed, groups, k, plain,
+			errors ? "" : place));
 		free(plain);
 		free(place);
 	}
 	for (size_t k = 0; k < groups; k++)
 		free(placed[k]);
 	free(placed);
+	free(choice);
 	free(ranked);
 	free(size);
-	free(choice);
-	free(all.item);
 }

@@ -8,13 +8,17 @@
 
 /* name (groups): where it is NULL, a text that stays as long as the graph.
  *
- * It is a phrase of up to six words of the members' labels (clerp), within punctuation and not of such words as "of the" alone:
- * the one with the largest share of the members less twice that of other features, a tenth more for each word beyond the
- * first. At least two members and a fourth of them have it. Where there is none, it is the label of the most influential
- * member (graph_rank()), or its layer/index, and "..."; of errors alone it is "errors".
+ * A group's name is a phrase of up to six words of its members' labels (clerp), with no punctuation
+ * between them and not all such words as "of the". At least two members and a fourth of them have
+ * it. Of these phrases it is the one with the largest score: the share of members that have it, less
+ * twice the share of other features, and a tenth more for each word beyond the first. Where no score
+ * is above 0, it is the label of the most influential member (graph_rank()), or its layer/index,
+ * and "..." where the group has more members.
  *
- * Of groups with one name, later ones get " @token" where they are at one position, and a number where that is not enough.
- * tokens: the prompt's, a list of strings, or NULL. */
-void name_groups(const char **name, struct graph *, const int32_t *group, size_t groups, const json_t *tokens);
+ * A group of errors is "errors @token", or "errors" when it spans positions. Of other groups with
+ * one name, later ones get " @token" when they are at one position. A number follows where that is
+ * not enough. tokens: the prompt's, a list of strings, or NULL: a position is then a number. */
+void label_groups(const char **name, struct graph *, const int32_t *group, size_t groups,
+	const json_t *tokens);
 
 #endif

@@ -1,34 +1,51 @@
-/* Streams of distances of one set with itself, for the nodes of graphs: by layer and feature, one stream for all graphs,
- * or by node (edgeprofile), a stream for each. */
+/* The distances between the nodes of a graph, from streams of distances of one set with itself: by
+ * layer and feature, one stream for all graphs, or by node (edgeprofile), a stream for each graph.
+ *
+ *	struct node_distances d = node_distances_open(path, weight, n);
+ *	while (... the next graph ...) {
+ *		node_distances_next(&d, &header);
+ *		...
+ *	}
+ *	node_distances_close(&d);
+ */
 #ifndef GRAPH_NODE_DISTANCES_H
 #define GRAPH_NODE_DISTANCES_H
 
-#include "stream/distances.h"
 #include "graph/graph.h"
 
-struct square {
-	char *path;			/* to free(); "-" is stdin */
-	struct sm_reader *in;
-	struct sm_frame header;
-	struct distances d;
-	struct named_row *row;		/* by name */
-	double weight;			/* of this stream among others */
-	bool used;			/* by a graph */
+struct distance_stream;
+
+struct node_distances {
+	size_t n;
+	struct distance_stream *stream;		/* (n) */
 };
+
+/* Opens n files (NULL or "-" is stdin) and reads the first stream of each. weight (n): of the streams in a
+ * mixture; of a single one it counts for nothing. What a stream has wrong ends the program. */
+struct node_distances node_distances_open(const char *const *path, const double *weight, size_t n);
+/* Those of the next graph, of this header: reads on where each graph has a stream of its own. */
+void node_distances_next(struct node_distances *, const struct sm_frame *header);
+/* Adds the fields and histories of the streams to the header of what was made from them. */
+void node_distances_join(struct node_distances *, struct sm_frame *header);
+/* More streams than graphs end the program. */
+void node_distances_close(struct node_distances *);
 
 #define NO_ROW SIZE_MAX
 
-/* Reads the first stream of its path. */
-void square_open(struct square *);
-/* Makes it that of a graph: reads on to the next stream when each graph has its own. */
-void square_for(struct square *, const struct sm_frame *header);
-/* The row of a node, or NO_ROW. */
-size_t square_row(const struct square *, const struct graph *, size_t node);
-/* How its first row is named, "node 2_17_4"; to free(). */
-char *square_example(const struct square *);
-/* The mean of both directions, 0 when it is less. */
-double square_at(const struct square *, size_t a, size_t b);
-/* More streams than graphs are sm_bad(). */
-void square_close(struct square *);
+/* row (streams): where the node is in each stream; all NO_ROW, and false, when one lacks it. */
+bool node_distances_rows(size_t *row, const struct node_distances *, const struct graph *,
+	size_t node);
+
+/* (n, n), to free(), of n nodes by their rows (n, streams). It is the mean of both directions, at
+ * least 0, infinite for a node without rows. Of several streams it is
+ *	sum over streams of weight distance / (root mean square of its distances between the nodes) */
+double *node_distances_matrix(const struct node_distances *, const size_t *row, size_t n);
+
+/* The root mean square of the distances (n, n) that are finite; 0 when none is. */
+double root_mean_square(const double *dist, size_t n);
+
+/* "the graph has node 2_17_4, the distances feature 3 of layer 4", to free(): how the first feature
+ * of each is named. */
+char *node_distances_example(const struct node_distances *, const struct graph *);
 
 #endif

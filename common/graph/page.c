@@ -2,7 +2,8 @@
 
 #include "base/die.h"
 #include "base/json.h"
-#include "graph/supernode_list.h"
+#include "graph/graph_groups.h"
+#include "graph/node_names.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,96 +11,7 @@
 #include <string.h>
 
 extern const unsigned char page_template[];	/* page.html and a NUL, made by the Makefile */
-static const char place[] = "@GRAPHS@";
-
-/* -- The groups of a document ------------------------------------------------------------------ */
-
-/* What nodes are called in a list, and the items of the list that call them so. */
-struct calls {
-	struct lookup index;
-	const char **text;
-	uint32_t *item;
-	size_t n;
-};
-
-static void add_call(struct calls *x, const json_t *text, size_t item)
-{
-	if (json_is_string(text)) {
-		x->text[x->n] = json_string_value(text);
-		x->item[x->n++] = (uint32_t)item;
-	}
-}
-
-/* Of a list of texts, or of lists: of what they hold behind their names. */
-static struct calls calls_in(const json_t *list, bool lists)
-{
-	const json_t *item, *member;
-	size_t i, k, n = json_array_size(list);
-
-	json_array_foreach(list, i, item)
-		n += json_array_size(item);
-	struct calls x = {.text = xalloc(n, sizeof *x.text), .item = xalloc(n, sizeof *x.item)};
-	json_array_foreach(list, i, item) {
-		if (!lists)
-			add_call(&x, item, i);
-		json_array_foreach(item, k, member)
-			if (lists && k > 0)
-				add_call(&x, member, i);
-	}
-	x.index = lookup_open(x.text, x.n);
-	return x;
-}
-
-static void calls_free(struct calls *x)
-{
-	lookup_close(&x->index);
-	free(x->text);
-	free(x->item);
-}
-
-/* The first item that calls the node by one of its names, or NO_NODE. */
-static uint32_t item_for(const struct calls *x, const struct graph *g, size_t node)
-{
-	const char *const name[] = {g->node_id[node], g->js_node_id[node]};
-	uint32_t first = NO_NODE;
-
-	for (size_t i = 0; i < 2; i++) {
-		size_t count;
-		const uint32_t *number = lookup(&x->index, name[i], strlen(name[i]), &count);
-		if (number && x->item[*number] < first)
-			first = x->item[*number];
-	}
-	return first;
-}
-
-/* A node is in the first supernode that lists it. Errors, whose ids can be those of features, are in none. */
-static void take_supernodes(struct graph *g, const json_t *supernodes)
-{
-	struct calls calls = calls_in(supernodes, true);
-	size_t n = json_array_size(supernodes), groups = 0;
-	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
-	int32_t *number = xalloc(n, sizeof *number);
-	const char **name = pool_alloc(&g->pool, n, sizeof *name);
-
-	for (size_t i = 0; i < n; i++)
-		number[i] = -1;
-	for (size_t i = 0; i < g->nodes; i++) {
-		uint32_t s = g->type[i] == ERROR_NODE ? NO_NODE : item_for(&calls, g, i);
-		group[i] = -1;
-		if (s == NO_NODE)
-			continue;
-		if (number[s] < 0) {
-			const json_t *supernode = json_array_get(supernodes, s);
-			const char *text = json_string_value(json_array_get(supernode, 0));
-			name[groups] = pool_keep(&g->pool, xasprintf("%s", text ? text : ""));
-			number[s] = (int32_t)groups++;
-		}
-		group[i] = number[s];
-	}
-	free(number);
-	calls_free(&calls);
-	graph_set_groups(g, group, groups, name);
-}
+static const char placeholder[] = "@GRAPHS@";
 
 /* -- The graph as JSON ------------------------------------------------------------------------- */
 
@@ -151,13 +63,22 @@ static void set_places(json_t *page, const struct graph *g)
 
 static json_t *pinned_nodes(const struct graph *g, const json_t *pins)
 {
-	struct calls calls = calls_in(pins, false);
+	struct node_names names = node_names_open(pins, g);
+	bool *pinned = xcalloc(g->nodes, sizeof *pinned);
 	json_t *list = json_array();
+	const json_t *pin;
+	size_t i;
 
-	for (size_t i = 0; i < g->nodes; i++)
-		if (item_for(&calls, g, i) != NO_NODE)
+	json_array_foreach(pins, i, pin) {
+		uint32_t node = node_named(&names, json_string_value(pin));
+		if (node != NO_NODE)
+			pinned[node] = true;
+	}
+	for (i = 0; i < g->nodes; i++)
+		if (pinned[i])
 			json_array_append_new(list, json_integer((json_int_t)i));
-	calls_free(&calls);
+	free(pinned);
+	node_names_close(&names);
 	return list;
 }
 
@@ -205,17 +126,21 @@ static int write_escaped(const char *text, size_t n, void *unused)
 /* The template up to the place for the graphs; returns what follows. */
 static const char *write_head(bool wanted)
 {
-	const char *text = (const char *)page_template, *end = strstr(text, place);
+	const char *text = (const char *)page_template, *end = strstr(text, placeholder);
 
 	if (wanted)
 		fwrite(text, 1, (size_t)(end - text), stdout);
-	return end + strlen(place);
+	return end + strlen(placeholder);
 }
 
 void page_graph(const char *name, struct graph *g, const json_t *document, size_t number)
 {
-	if (!g->group)
-		take_supernodes(g, json_object_get(json_object_get(document, "qParams"), "supernodes"));
+	if (!g->group) {
+		struct graph_groups had = graph_groups_of(name, g, json_object_get(document, "qParams"));
+		if (had.missing > 0)
+			note("%s: %zu members of supernodes are no nodes", name, had.missing);
+		graph_set_groups(g, had.group, had.n, had.name);
+	}
 	json_t *page = as_json(name, g, document);
 
 	write_head(number == 0);

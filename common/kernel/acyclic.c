@@ -36,15 +36,17 @@ static bool meet(const uint64_t *a, const uint64_t *b, size_t words)
 	return false;
 }
 
-void acyclic_open(struct acyclic *g, uint64_t *memory, const uint32_t *source, const uint32_t *target, const size_t *link,
-	size_t nodes, size_t links)
+/* before(t) = union of before(s) + {s} over the links s -> t. A link to t that is there already has
+ * nothing to add: before(s) is complete when the first link leads on from s. */
+void acyclic_open(struct acyclic *g, uint64_t *memory, const uint32_t *source,
+	const uint32_t *target, const size_t *order, size_t nodes, size_t links)
 {
 	size_t words = (nodes + 63) / 64;
 
 	*g = (struct acyclic){nodes, words, memory, memory + nodes * words};
 	memset(memory, 0, 2 * nodes * words * sizeof *memory);
 	for (size_t i = 0; i < links; i++) {
-		size_t s = source[link[i]], t = target[link[i]];
+		size_t s = source[order[i]], t = target[order[i]];
 		if (has(g->next + s * words, t))
 			continue;
 		add(g->next + s * words, t);
@@ -53,14 +55,18 @@ void acyclic_open(struct acyclic *g, uint64_t *memory, const uint32_t *source, c
 	}
 }
 
-bool may_unite(const struct acyclic *g, size_t a, size_t b)
+/* A way from a to b through a third node c begins with a link a -> c, and c is before b. */
+bool acyclic_may_unite(const struct acyclic *g, size_t a, size_t b)
 {
 	size_t n = g->words;
 
-	return !meet(g->next + a * n, g->before + b * n, n) && !meet(g->next + b * n, g->before + a * n, n);
+	return !meet(g->next + a * n, g->before + b * n, n)
+		&& !meet(g->next + b * n, g->before + a * n, n);
 }
 
-void unite_nodes(struct acyclic *g, size_t a, size_t b)
+/* The united node leads to next(a) + next(b) and is after before(a) + before(b). What was after a or
+ * b is now after all of before(a) + before(b). */
+void acyclic_unite(struct acyclic *g, size_t a, size_t b)
 {
 	size_t n = g->words;
 	uint64_t *next = g->next + b * n, *before = g->before + b * n;

@@ -54,12 +54,19 @@ static size_t pure(const uint64_t *sorted, size_t n)
 	return all;
 }
 
-/* With n times entropies: 1 - H(x | y) / H(x) = (H(x) + H(y) - H(x, y)) / H(x). */
+/* Homogeneity and completeness are 1 - H(x|y) / H(x) = (H(x) + H(y) - H(x,y)) / H(x), 1 where H(x)
+ * is 0. Both arguments are n times that, and so free of n. */
 static double explained(double mutual, double entropy)
 {
 	return entropy > 0 ? mutual / entropy : 1;
 }
 
+/* With a_i things in group i, b_j in class j, n_ij in both and C(x) = x (x - 1) / 2:
+ *
+ *	Hubert and Arabie 1985: (sum C(n_ij) - E) / ((sum C(a_i) + sum C(b_j)) / 2 - E),
+ *		E = sum C(a_i) sum C(b_j) / C(n), what is expected by chance
+ *	Rosenberg and Hirschberg 2007: 2 h c / (h + c), h = 1 - H(class|group) / H(class),
+ *		c = 1 - H(group|class) / H(group), where n H(group) = n ln n - sum a_i ln a_i */
 struct agreement agreement(const uint32_t *group, const uint32_t *class, uint64_t *work, size_t n)
 {
 	struct agreement x = {1, 1, 1};

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct agreement {
-	double adjusted_rand;	/* Hubert and Arabie 1985; 1 for the same, 0 as by chance */
+	double adjusted_rand;	/* 1 for the same grouping, 0 on average by chance */
 	double purity;		/* the part of all that has its group's most frequent class */
-	double v_measure;	/* Rosenberg and Hirschberg 2007: harmonic mean of homogeneity and completeness */
+	double v_measure;	/* the harmonic mean of homogeneity and completeness */
 };
 
 /* Of n things, in groups and in classes with any numbers. work: n. All are 1 when n is 0. */

@@ -8,15 +8,23 @@ struct clusters {
 	double *dist;			/* (n, n), squared for Ward */
 	uint32_t *size;			/* (n), 0: gone */
 	enum linkage linkage;
-	const struct rule *rule;
+	const struct merge_rule *rule;
 	struct merge *merge;
 	size_t merges;
 };
 
-/* The distance from a cluster of k points to the union of two others, at x and y from it and z from each other, of
- * sizes n and m (Lance and Williams 1967). Written so that rounding never makes it less than the smaller of both, where
- * these are no nearer than z: merges then keep the order of their heights. */
-static double update(double x, double y, double z, size_t n, size_t m, size_t k, enum linkage linkage)
+/* The recurrence of Lance and Williams (1967). Clusters of n and m points unite; a third, of k
+ * points, is at distance x from the one and y from the other, which are z apart. Its distance from
+ * the union is
+ *
+ *	complete	max(x, y)
+ *	average		(n x + m y) / (n + m)
+ *	Ward		((n + k) x + (m + k) y - k z) / (n + m + k)	of squared distances
+ *
+ * It is written so that rounding never makes it less than the smaller of x and y where these are no
+ * nearer than z: merges then keep the order of their heights. */
+static double update(double x, double y, double z, size_t n, size_t m, size_t k,
+	enum linkage linkage)
 {
 	double low = x < y ? x : y, high = x < y ? y : x;
 
@@ -26,12 +34,13 @@ static double update(double x, double y, double z, size_t n, size_t m, size_t k,
 		return low + (high - low) * ((double)(x < y ? m : n) / (double)(n + m));
 	if (isinf(z))
 		return INFINITY;
-	double ward = ((double)(n + k) * x + (double)(m + k) * y - (double)k * z) / (double)(n + m + k);
+	double ward = ((double)(n + k) * x + (double)(m + k) * y - (double)k * z)
+		/ (double)(n + m + k);
 	return fmax(ward, z <= low ? low : 0);
 }
 
-/* The nearest cluster to i that it may unite with, n when there is none at a finite distance; `preferred` wins ties,
- * which keeps the chain from going in circles. */
+/* The nearest cluster to i that it may unite with, n when there is none at a finite distance.
+ * `preferred` wins ties, which keeps the chain from going in circles. */
 static size_t nearest(const struct clusters *c, size_t i, size_t preferred)
 {
 	size_t best = preferred;
@@ -54,8 +63,9 @@ static void unite(struct clusters *c, size_t a, size_t b, double height)
 
 	for (size_t j = 0; j < c->n; j++)
 		if (c->size[j] > 0 && j != a && j != b)
-			c->dist[b * c->n + j] = c->dist[j * c->n + b] = update(c->dist[a * c->n + j],
-				c->dist[b * c->n + j], between, c->size[a], c->size[b], c->size[j], c->linkage);
+			c->dist[b * c->n + j] = c->dist[j * c->n + b] = update(
+				c->dist[a * c->n + j], c->dist[b * c->n + j], between,
+				c->size[a], c->size[b], c->size[j], c->linkage);
 	c->size[b] += c->size[a];
 	c->size[a] = 0;
 	c->merge[c->merges++] = (struct merge){(uint32_t)a, (uint32_t)b, c->size[b], height};
@@ -118,10 +128,11 @@ static size_t next_to_merge(const struct clusters *c, const uint32_t *near)
 	return best;
 }
 
-/* Under a rule: the nearest two that may unite. A merge changes the distances of the merged cluster only and allows
- * nothing but to it, so no neighbours but its own are looked up at once. Those whose nearest is merged keep it in its
- * place, where their distance to it stays as a bound, until their turn comes; so do those that no longer may. The
- * diagonal holds the height of each cluster's highest merge. */
+/* Under a rule: always the nearest two that may unite. A merge changes the distances of the merged
+ * cluster only and allows nothing but to it, so only its own nearest is looked up at once. A cluster
+ * whose nearest was merged keeps the union as its nearest, at the old distance, which is a lower
+ * bound; one whose nearest it may no longer unite with keeps that. Both are looked up when their
+ * turn comes. The diagonal holds the height of each cluster's highest merge. */
 static void merge_nearest(struct clusters *c, uint32_t *near)
 {
 	size_t n = c->n;
@@ -175,7 +186,7 @@ static void number_clusters(struct merge *merge, uint32_t *cluster_at, size_t n,
 }
 
 size_t cluster(struct merge *merge, double *dist, uint32_t *work, size_t n, enum linkage linkage,
-	const uint32_t *together, const struct rule *rule)
+	const uint32_t *together, const struct merge_rule *rule)
 {
 	struct clusters c = {n, dist, work, linkage, rule, merge, 0};
 	uint32_t *other = work + n;

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A counting sort: begin[k] is the sum of the counts of nodes 0 .. k, then falls to where node k
+ * begins as its links take their places from the last. */
 void links_by_node(size_t *out, size_t *begin, const uint32_t *node, size_t nodes, size_t links)
 {
 	memset(begin, 0, (nodes + 1) * sizeof *begin);
@@ -14,9 +16,10 @@ void links_by_node(size_t *out, size_t *begin, const uint32_t *node, size_t node
 		out[--begin[node[i]]] = i;
 }
 
-/* Every node that still has links into it has one from another such node: against these it is never far to a cycle. */
-static uint32_t node_of_cycle(const uint32_t *source, const uint32_t *target, const size_t *into, size_t *before,
-	size_t nodes, size_t links)
+/* A node that was not taken has a link from another such node. Who follows these links backwards,
+ * from any of them, is on a cycle after as many steps as there are nodes. */
+static uint32_t node_of_cycle(const uint32_t *source, const uint32_t *target, const size_t *into,
+	size_t *before, size_t nodes, size_t links)
 {
 	uint32_t node = 0;
 
@@ -30,8 +33,8 @@ static uint32_t node_of_cycle(const uint32_t *source, const uint32_t *target, co
 	return node;
 }
 
-size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source, const uint32_t *target,
-	size_t *work, size_t nodes, size_t links)
+size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source,
+	const uint32_t *target, size_t *work, size_t nodes, size_t links)
 {
 	size_t *into = work, *begin = work + nodes, *out = begin + nodes + 1, n = 0, m = 0;
 
@@ -42,7 +45,7 @@ size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source, 
 	for (uint32_t i = 0; i < nodes; i++)
 		if (into[i] == 0)
 			order[n++] = i;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)		/* order[i] is taken: its links lead to no node before */
 		for (size_t k = begin[order[i]]; k < begin[order[i] + 1]; k++) {
 			link[m++] = out[k];
 			if (--into[target[out[k]]] == 0)

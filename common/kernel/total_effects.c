@@ -5,15 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+/* In topological order the row of s is complete when a link leads on from it:
+ * T(t,.) = sum_s S(t,s) (T(s,.) + e_s), with e_s the row s of I. */
 MULTIVERSION
-void total_effects(float *total, size_t first, size_t width, const uint32_t *source, const uint32_t *target,
-	const double *share, const size_t *link, size_t nodes, size_t links)
+void total_effects(float *total, size_t first, size_t width, const uint32_t *source,
+	const uint32_t *target, const double *share, const size_t *order, size_t nodes, size_t links)
 {
 	for (size_t i = 0; i < nodes; i++)
 		memset(total + i * nodes + first, 0, width * sizeof *total);
 	for (size_t i = 0; i < links; i++) {
-		size_t s = source[link[i]];
-		float *to = total + target[link[i]] * nodes + first, part = (float)share[link[i]];
+		size_t s = source[order[i]], t = target[order[i]];
+		float *to = total + t * nodes + first, part = (float)share[order[i]];
 		const float *from = total + s * nodes + first;
 		for (size_t k = 0; k < width; k++)
 			to[k] += part * from[k];
@@ -22,9 +24,10 @@ void total_effects(float *total, size_t first, size_t width, const uint32_t *sou
 	}
 }
 
+/* sign(x) sqrt(|x| / sum |x|): the squares sum to 1. */
 void effect_profile(float *profile, const float *total, size_t node, size_t nodes)
 {
-	double squares = 0;
+	double sum = 0;
 
 	profile[2 * nodes] = 0;
 	for (size_t i = 0; i < nodes; i++) {
@@ -32,10 +35,9 @@ void effect_profile(float *profile, const float *total, size_t node, size_t node
 		profile[nodes + i] = total[i * nodes + node];
 	}
 	for (size_t i = 0; i < 2 * nodes; i++)
-		squares += fabs((double)profile[i]);
-	if (squares == 0)
+		sum += fabs((double)profile[i]);
+	if (sum == 0)
 		profile[2 * nodes] = 1;
-	for (size_t i = 0; i < 2 * nodes && squares > 0; i++)
-		profile[i] = copysignf((float)sqrt(fabs((double)profile[i]) / squares), profile[i]);
+	for (size_t i = 0; i < 2 * nodes && sum > 0; i++)
+		profile[i] = copysignf((float)sqrt(fabs((double)profile[i]) / sum), profile[i]);
 }
-

@@ -1,12 +1,13 @@
 """Attribution graphs for the tests, in plain Python: attribution.py COMMAND ARGUMENT...; see the functions."""
 import argparse
 import json
+import subprocess
 import sys
 from collections import Counter, defaultdict
 
 import numpy as np
 
-from semot import objects, write
+from semot import objects, read, write
 
 KINDS = ("cross layer transcoder", "mlp reconstruction error", "embedding", "logit")
 FEATURE, ERROR, EMBEDDING, LOGIT = range(4)
@@ -239,6 +240,26 @@ def collision(path, stream):
     assert len({a for a in source if nodes["node_id"][a] in twice}) == 2
 
 
+def toy(supernodes):
+    """A small graph with these as its own supernodes, as JSON on stdout; its first features are A B C D E."""
+    document = json.loads(subprocess.run([sys.executable, __file__, "make"], stdout=subprocess.PIPE, check=True).stdout)
+    for node, name in zip(document["nodes"], "ABCDE"):
+        old, node["node_id"] = node["node_id"], name
+        for link in document["links"]:
+            link.update({key: name for key in ("source", "target") if link[key] == old})
+    document["qParams"]["supernodes"] = json.loads(supernodes)
+    json.dump(document, sys.stdout)
+
+
+def damage(path, change):
+    """The grouped graph of a stream after a change to its frames n (nodes), l (links), d (document), g (groups), on
+    stdout."""
+    [(header, frames)] = read(path)
+    n, l, d, g = frames
+    exec(change, dict(header=header, frames=frames, n=n, l=l, d=d, g=g, np=np))
+    write("-", header, frames)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command")
@@ -257,7 +278,7 @@ def main():
         distances(*given.path, given.seed, given.skip, given.forbid, given.one_way, given.two_sets)
     else:
         {"same": same, "schema": schema, "by-id": by_id, "supernodes": supernodes,
-         "collapsed": collapsed, "collision": collision}[given.command](*given.path)
+         "collapsed": collapsed, "collision": collision, "toy": toy, "damage": damage}[given.command](*given.path)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def listed(nodes, supernodes, least=1):
         return found
     tables = [lookup(nodes["node_id"]), lookup(nodes["js_node_id"])]
     members = [name for _, *names in supernodes for name in names]
-    table = max(tables, key=lambda table: sum(name in table for name in members))
+    first = max(tables, key=lambda table: sum(name in table for name in members))
+    table = tables[0] | tables[1] | first
     label = np.full(len(nodes["type"]), -1)
     sets = [{table[name] for name in names if name in table} for _, *names in supernodes]
     sets = [found for found in sets if len(found) >= least]
@@ -129,7 +130,7 @@ def agreement(a, b):
     yield "v_measure", 2 * h * c / (h + c) if h + c else 0
 
 
-def expected(path, truth, key, least):
+def expected(path):
     header, (nodes, link, document, *groups) = one(path)
     label = np.array(groups[0]["group"]) if groups else None
     missing = None
@@ -139,8 +140,15 @@ def expected(path, truth, key, least):
     yield from structure(nodes, link, label)
     if missing is not None:
         yield "missing", missing
-    if truth is None:
-        return
+
+
+def compared(path, truth, key, least):
+    """The scores of a graph's groups against people's."""
+    header, (nodes, link, document, *groups) = one(path)
+    label = np.array(groups[0]["group"]) if groups else None
+    supernodes = json.loads(document["json"])["qParams"].get("supernodes")
+    if label is None and supernodes:
+        label = listed(nodes, supernodes)[0]
     wanted = load(truth)
     if isinstance(wanted, dict) and header["slug"] in wanted:
         wanted = wanted[header["slug"]]
@@ -155,9 +163,9 @@ def expected(path, truth, key, least):
 
 
 def check(graph, scores, truth, key, least):
-    """The scores are those of the graph."""
+    """The scores are those of the graph, or with --truth of its groups against people's."""
     header, (frame,) = one(scores)
-    wanted = dict(expected(graph, truth, key, least))
+    wanted = dict(expected(graph) if truth is None else compared(graph, truth, key, least))
     assert header["kind"] == "scores" and set(frame["slug"]) == {header["slug"]}
     assert frame["score"] == list(wanted), frame["score"]
     np.testing.assert_allclose(frame["value"], np.array(list(wanted.values()), float), rtol=1e-8, atol=1e-10)

@@ -1,4 +1,4 @@
-"""Opens pages of frame2graph --html in Chromium and does what a reader would: page.py COMMAND ARGUMENT...;
+"""Opens pages of graph2html in Chromium and does what a reader would: page.py COMMAND ARGUMENT...;
 see the functions. Screenshots stay in build/pages."""
 import atexit
 import json

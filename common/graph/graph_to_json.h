@@ -1,0 +1,18 @@
+/* Attribution graphs to Neuronpedia's JSON. */
+#ifndef GRAPH_GRAPH_TO_JSON_H
+#define GRAPH_GRAPH_TO_JSON_H
+
+#include "graph/graph.h"
+
+#include <jansson.h>
+
+/* Checks all that a graph is written from, so that nothing is written of one whose texts are no
+ * JSON or whose names are no UTF-8: die(), with `name` before it. Returns the document, to
+ * json_decref(). */
+json_t *graph_check(const char *name, const struct graph *);
+
+/* Writes a graph to stdout, with its groups as supernodes and pins of the document's qParams; or,
+ * collapse, the graph of its groups, of which there have to be some. */
+void graph_to_json(const char *name, const struct graph *, const json_t *document, bool collapse);
+
+#endif

@@ -1,0 +1,41 @@
+/* Groups the nodes of a graph by distance. */
+#ifndef GRAPH_GROUP_NODES_H
+#define GRAPH_GROUP_NODES_H
+
+#include "graph/graph_groups.h"
+#include "graph/node_distances.h"
+#include "kernel/cluster.h"
+
+/* The nodes that groups may hold: chosen feature nodes with distances, and those of groups that are
+ * kept. */
+struct candidates {
+	size_t n, features, without;	/* chosen features; those of them that have no distances */
+	uint32_t *node;			/* (n) */
+	uint32_t *together;		/* (n): the first node of its kept group; n: of none */
+	size_t *row;			/* (n, streams), as node_distances_rows() has them */
+};
+
+/* chosen (nodes): the features that are to be grouped; kept: the groups that are kept. `name` begins
+ * what is said: how many features have no distances, and die() when none has. */
+struct candidates candidates_open(const char *name, const struct graph *,
+	const struct node_distances *, const bool *chosen, const struct graph_groups *kept);
+void candidates_close(struct candidates *);
+
+/* How many groups, and of what. */
+struct group_settings {
+	size_t groups;		/* so many; 0: as follows */
+	double percent;		/* so many in percent of the features; 0: as follows */
+	double height;		/* groups up to this distance; NAN: as Ward's linkage chooses */
+	enum linkage linkage;
+	bool across;		/* a group may span token positions */
+	bool acyclic;		/* links between groups must not make a cycle */
+};
+
+/* group (nodes): a number, in the order of first members, for nodes of groups of two nodes or more
+ * and of kept groups; -1 for all other nodes. group_name (nodes): set for kept groups. Returns how
+ * many groups there are. */
+size_t group_nodes(int32_t *group, const char **group_name, const char *name, struct graph *,
+	const struct candidates *, const struct node_distances *, const struct graph_groups *kept,
+	const struct group_settings *);
+
+#endif

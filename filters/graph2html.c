@@ -1,0 +1,38 @@
+/* graph2html: attribution graphs as one page to look at. */
+#include "base/die.h"
+#include "base/opt.h"
+#include "graph/graph_to_json.h"
+#include "graph/page.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	static const struct opt options[] = {OPT_END};
+	char **operand = opt_parse(argc, argv, options, "graph2html [OPTION]... [FILE]",
+		"Makes a page of a stream of graphs, to look at in a browser.", 1);
+	struct sm_reader *in = sm_reader_open(operand[0]);
+	struct sm_frame header = {0};
+	size_t graphs = 0;
+
+	while (sm_read_header(in, &header)) {
+		struct graph g;
+		read_graph(in, &header, &g);
+		if (g.document) {
+			json_t *document = graph_check(sm_reader_name(in), &g);
+			page_graph(sm_reader_name(in), &g, document, graphs++);
+			json_decref(document);
+		}
+		graph_free(&g);
+	}
+	page_end(graphs);
+	if (ferror(stdout) || fclose(stdout) != 0)
+		die("stdout: %s", strerror(errno));
+	sm_reader_close(in);
+	sm_frame_free(&header);
+	free(operand);
+	return 0;
+}
