@@ -1,6 +1,5 @@
 # contract: graph graph2html
 load helper
-export PYTHONPATH=$ROOT/tests/oracle
 
 graphs() {
 	ls "$SAMPLE"/graphs/*.json

@@ -1,6 +1,5 @@
 # contract: graph group-agree --truth {truth}
 load helper
-export PYTHONPATH=$ROOT/tests/oracle
 
 # agrees OPTION...: ./scores are those of ./graph, as the plain version has them
 agrees() {
