@@ -112,7 +112,7 @@ static void print_names(struct table *t)
 
 static void print_row(const struct table *t, size_t row)
 {
-	char text[NUMBER_TEXT];
+	char text[REAL_TEXT];
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct sm_field *x = t->column[i];

@@ -40,21 +40,19 @@ static void print_word(const struct sm_value *word)
 }
 
 /* An entry [program, version, [arguments]] as the line that a shell would take. */
-static void print_command(const struct sm_reader *in, const void **at)
+static void print_command(const struct sm_reader *in, const struct sm_value *entry)
 {
-	struct sm_value entry = sm_next_value(at), name, version, arguments;
+	const struct sm_value *part = entry->item;
 
-	if (entry.kind != SM_IS_LIST || entry.n != 3 || (name = sm_next_value(at)).kind != SM_IS_TEXT
-			|| (version = sm_next_value(at)).kind != SM_IS_TEXT
-			|| (arguments = sm_next_value(at)).kind != SM_IS_LIST)
+	if (entry->kind != SM_IS_LIST || entry->n != 3 || part[0].kind != SM_IS_TEXT || part[1].kind != SM_IS_TEXT
+			|| part[2].kind != SM_IS_LIST)
 		sm_bad(in, "history holds an entry that is not [program, version, [arguments]]");
-	print_word(&name);
-	for (size_t i = 0; i < arguments.n; i++) {
-		struct sm_value word = sm_next_value(at);
-		if (word.kind != SM_IS_TEXT)
+	print_word(&part[0]);
+	for (size_t i = 0; i < part[2].n; i++) {
+		if (part[2].item[i].kind != SM_IS_TEXT)
 			sm_bad(in, "history holds an argument that is no string");
 		putchar(' ');
-		print_word(&word);
+		print_word(&part[2].item[i]);
 	}
 	putchar('\n');
 }
@@ -63,11 +61,8 @@ static void print_history(const struct sm_reader *in, const struct sm_frame *hea
 {
 	const struct sm_field *history = sm_find_field(header, "history");
 
-	if (!history)
-		return;
-	const void *at = history->other.bytes;
-	for (size_t left = sm_next_value(&at).n; left > 0; left--)
-		print_command(in, &at);
+	for (size_t i = 0; history && i < history->value.n; i++)
+		print_command(in, &history->value.item[i]);
 }
 
 static void cat(const char *path, struct sm_writer *out)

@@ -380,12 +380,21 @@ char *json_with(const char *object, const char *key, const char *value)
 
 /* -- Writing ------------------------------------------------------------------------------------ */
 
-const char *real_text(char text[REAL_TEXT], double x)
+const char *digits_text(char text[REAL_TEXT], double x, int few, int most)
 {
-	int digits = 15;
+	int digits = few;
 
+	if (isnan(x))
+		return strcpy(text, "NaN");
+	if (isinf(x))
+		return strcpy(text, x < 0 ? "-Infinity" : "Infinity");
 	do
 		snprintf(text, REAL_TEXT, "%.*g", digits, x);
-	while (digits++ < 17 && strtod(text, NULL) != x);
+	while (digits++ < most && (most > 9 ? strtod(text, NULL) != x : strtof(text, NULL) != (float)x));
 	return text[strcspn(text, ".e")] ? text : strcat(text, ".0");
+}
+
+const char *real_text(char text[REAL_TEXT], double x)
+{
+	return digits_text(text, x, 15, 17);
 }

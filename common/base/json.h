@@ -68,7 +68,10 @@ char *json_with(const char *object, const char *key, const char *value);
 
 /* -- Writing ------------------------------------------------------------------------------------ */
 
-/* The fewest digits that read back as the same double, with a point or an exponent. Returns text. */
+/* The number in the fewest digits that read back as the same double, but no fewer than 15. It has a point or an exponent,
+ * or is NaN, Infinity or -Infinity. Returns text. */
 const char *real_text(char text[REAL_TEXT], double);
+/* The same in `few` to `most` digits; up to 9 it is to read back as the same float, and `most` always do. */
+const char *digits_text(char text[REAL_TEXT], double, int few, int most);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/simd.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -80,6 +81,34 @@ double sm_to_double(const void *x, enum sm_dtype dtype, size_t i)
 	case SM_DTYPES: break;
 	}
 	return 0;
+}
+
+/* A float of 16 bits with this many of mantissa, 2^lowest being the smallest: rounded to even. Where
+ * the mantissa overflows, its carry is the next exponent. */
+static uint16_t small_float(double x, int mantissa, int lowest)
+{
+	unsigned sign = signbit(x) ? 0x8000 : 0, infinity = 0x7fff >> mantissa << mantissa;
+	int exponent;
+
+	if (isnan(x))
+		return (uint16_t)(infinity | 1u << (mantissa - 1));
+	if (isinf(x) || x == 0)
+		return (uint16_t)(sign | (x != 0 ? infinity : 0));
+	frexp(x, &exponent);
+	int unit = exponent - (mantissa + 1) > lowest ? exponent - (mantissa + 1) : lowest;
+	double bits = rint(ldexp(fabs(x), -unit)) + ldexp(unit - lowest, mantissa);
+	return (uint16_t)(sign | (bits < infinity ? (unsigned)bits : infinity));
+}
+
+bool sm_from_double(void *x, enum sm_dtype dtype, size_t i, double y)
+{
+	if (dtype == SM_F8)
+		((double *)x)[i] = y;
+	else if (dtype == SM_F4)
+		((float *)x)[i] = (float)y;
+	else
+		((uint16_t *)x)[i] = dtype == SM_F2 ? small_float(y, 10, -24) : small_float(y, 7, -133);
+	return !isfinite(y) || isfinite(sm_to_double(x, dtype, i));
 }
 
 MULTIVERSION

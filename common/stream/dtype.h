@@ -2,6 +2,7 @@
 #ifndef STREAM_DTYPE_H
 #define STREAM_DTYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum sm_dtype {
@@ -17,5 +18,8 @@ size_t sm_dtype_size(enum sm_dtype dtype);
 /* y[i] = x[i] as float, for n numbers of any dtype; x need not be aligned. */
 void sm_to_float(float *y, const void *x, enum sm_dtype dtype, size_t n);
 double sm_to_double(const void *x, enum sm_dtype dtype, size_t i);
+
+/* x[i] = y, rounded to even, for floating dtypes; false where a finite y is beyond what the dtype holds. */
+bool sm_from_double(void *x, enum sm_dtype dtype, size_t i, double y);
 
 #endif

@@ -7,39 +7,27 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* The digits that most numbers need to read back to the same, and the most that any needs. */
+/* The digits that most numbers need to read back to the same bits, and the most that any needs. */
 static const struct {
 	int few, most;
 } digits[SM_DTYPES] = {[SM_F4] = {6, 9}, [SM_F8] = {15, 17}, [SM_F2] = {5, 5}, [SM_BF16] = {4, 4}};
 
-static const char *real_text(char text[NUMBER_TEXT], double x, enum sm_dtype dtype)
+const char *number_text(char text[REAL_TEXT], const struct sm_tensor *t, size_t i)
 {
-	if (isnan(x))
-		return strcpy(text, "NaN");
-	if (isinf(x))
-		return strcpy(text, x < 0 ? "-Infinity" : "Infinity");
-	snprintf(text, NUMBER_TEXT, "%.*g", digits[dtype].few, x);
-	if ((dtype == SM_F4 && strtof(text, NULL) != (float)x)
-			|| (dtype == SM_F8 && strtod(text, NULL) != x))
-		snprintf(text, NUMBER_TEXT, "%.*g", digits[dtype].most, x);
-	return strpbrk(text, ".e") ? text : strcat(text, ".0");
-}
+	double x = sm_to_double(t->data, t->dtype, i);
 
-const char *number_text(char text[NUMBER_TEXT], const struct sm_tensor *t, size_t i)
-{
 	if (digits[t->dtype].most > 0)
-		return real_text(text, sm_to_double(t->data, t->dtype, i), t->dtype);
+		return digits_text(text, x, digits[t->dtype].few, digits[t->dtype].most);
 	if (t->dtype == SM_U8)
-		snprintf(text, NUMBER_TEXT, "%" PRIu64, ((const uint64_t *)t->data)[i]);
+		snprintf(text, REAL_TEXT, "%" PRIu64, ((const uint64_t *)t->data)[i]);
 	else
-		snprintf(text, NUMBER_TEXT, "%.0f", sm_to_double(t->data, t->dtype, i));
+		snprintf(text, REAL_TEXT, "%.0f", x);
 	return text;
 }
 
-/* -- JSON -------------------------------------------------------------------------------------- */
+/* -- Frames to JSON ----------------------------------------------------------------------------- */
 
 static void print_hex(const char *what, const void *bytes, size_t n)
 {
@@ -70,102 +58,95 @@ static void print_text(const char *s, size_t n)
 
 static void print_real(double x)
 {
-	char text[NUMBER_TEXT];
+	char text[REAL_TEXT];
 
-	printf(isfinite(x) ? "%s" : "{\"$number\":\"%s\"}", real_text(text, x, SM_F8));
-}
-
-static size_t items(const struct sm_value *v)
-{
-	return v->kind == SM_IS_LIST ? v->n : v->kind == SM_IS_MAP ? 2 * v->n : 0;
-}
-
-static void skip_value(const void **at)
-{
-	for (size_t left = 1; left > 0; left--) {
-		struct sm_value v = sm_next_value(at);
-		left += items(&v);
-	}
+	printf(isfinite(x) ? "%s" : "{\"$number\":\"%s\"}", real_text(text, x));
 }
 
 /* Can the n pairs be an object of JSON: are the keys different texts, and none begins with $? */
-static bool is_object(const void *at, size_t n)
+static bool is_object(const struct sm_value *map)
 {
 	json_t *seen = json_object();
 	bool fine = true;
 
-	for (size_t i = 0; i < n && fine; i++) {
-		struct sm_value v = sm_next_value(&at);
-		json_t *key = v.kind == SM_IS_TEXT ? json_stringn(v.bytes, v.n) : NULL;
+	for (size_t i = 0; i < map->n && fine; i++) {
+		const struct sm_value *v = &map->item[2 * i];
+		json_t *key = v->kind == SM_IS_TEXT ? json_stringn(v->bytes, v->n) : NULL;
 		const char *name = json_string_value(key);
-		fine = name && *name != '$' && strlen(name) == v.n && !json_object_get(seen, name)
+		fine = name && *name != '$' && strlen(name) == v->n && !json_object_get(seen, name)
 			&& json_object_set(seen, name, key) == 0;
 		json_decref(key);
-		skip_value(&at);
 	}
 	json_decref(seen);
 	return fine;
 }
 
-static void print_value(const void **at)
-{
-	struct sm_value v = sm_next_value(at);
+static void print_value(const struct sm_value *);
 
-	switch (v.kind) {
+static void print_map(const struct sm_value *v)
+{
+	bool object = is_object(v);
+
+	fputs(object ? "{" : "{\"$map\":[", stdout);
+	for (size_t i = 0; i < v->n; i++) {
+		fputs(i ? "," : "", stdout);
+		fputs(object ? "" : "[", stdout);
+		print_value(&v->item[2 * i]);
+		putchar(object ? ':' : ',');
+		print_value(&v->item[2 * i + 1]);
+		fputs(object ? "" : "]", stdout);
+	}
+	fputs(object ? "}" : "]}", stdout);
+}
+
+static void print_value(const struct sm_value *v)
+{
+	switch (v->kind) {
 	case SM_IS_NIL:
 		fputs("null", stdout);
 		break;
 	case SM_IS_BOOLEAN:
-		fputs(v.natural ? "true" : "false", stdout);
+		fputs(v->natural ? "true" : "false", stdout);
 		break;
 	case SM_IS_NATURAL:
-		printf(v.natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}",
-			v.natural);
+		printf(v->natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}",
+			v->natural);
 		break;
 	case SM_IS_NEGATIVE:
-		printf("%" PRId64, v.negative);
+		printf("%" PRId64, v->negative);
 		break;
 	case SM_IS_FLOATING:
-		print_real(v.floating);
+		print_real(v->floating);
 		break;
 	case SM_IS_TEXT:
-		print_text(v.bytes, v.n);
+		print_text(v->bytes, v->n);
 		break;
 	case SM_IS_BYTES:
-		print_hex("{\"$bytes\":", v.bytes, v.n);
+		print_hex("{\"$bytes\":", v->bytes, v->n);
 		putchar('}');
 		break;
 	case SM_IS_EXTENSION:
-		printf("{\"$extension\":[%d,", v.type);
-		print_hex("", v.bytes, v.n);
+		printf("{\"$extension\":[%d,", v->type);
+		print_hex("", v->bytes, v->n);
 		fputs("]}", stdout);
 		break;
 	case SM_IS_LIST:
-		for (size_t i = 0; i < v.n; i++) {
-			putchar(i ? ',' : '[');
-			print_value(at);
-		}
-		fputs(v.n ? "]" : "[]", stdout);
-		break;
-	case SM_IS_MAP: {
-		bool object = is_object(*at, v.n);
-		fputs(object ? "{" : "{\"$map\":[", stdout);
-		for (size_t i = 0; i < v.n; i++) {
+		putchar('[');
+		for (size_t i = 0; i < v->n; i++) {
 			fputs(i ? "," : "", stdout);
-			fputs(object ? "" : "[", stdout);
-			print_value(at);
-			putchar(object ? ':' : ',');
-			print_value(at);
-			fputs(object ? "" : "]", stdout);
+			print_value(&v->item[i]);
 		}
-		fputs(object ? "}" : "]}", stdout);
-	}
+		putchar(']');
+		break;
+	case SM_IS_MAP:
+		print_map(v);
+		break;
 	}
 }
 
 static void print_tensor(const struct sm_tensor *t)
 {
-	char text[NUMBER_TEXT];
+	char text[REAL_TEXT];
 	size_t n = 1;
 
 	printf("[\"%s\",[", sm_dtype_name(t->dtype));
@@ -184,21 +165,15 @@ static void print_tensor(const struct sm_tensor *t)
 }
 
 /* A list that would be read as a tensor is marked. */
-static void print_other(const void *at)
+static void print_other(const struct sm_value *v)
 {
-	const void *ahead = at;
-	struct sm_value v = sm_next_value(&ahead);
-	bool mistakable = false;
+	char dtype[8] = "";
 
-	if (v.kind == SM_IS_LIST && v.n == 3) {
-		char dtype[8] = "";
-		v = sm_next_value(&ahead);
-		if (v.kind == SM_IS_TEXT && v.n < sizeof dtype)
-			memcpy(dtype, v.bytes, v.n);
-		mistakable = sm_dtype_named(dtype) != SM_DTYPES && sm_next_value(&ahead).kind == SM_IS_LIST;
-	}
+	if (v->kind == SM_IS_LIST && v->n == 3 && v->item[0].kind == SM_IS_TEXT && v->item[0].n < sizeof dtype)
+		memcpy(dtype, v->item[0].bytes, v->item[0].n);
+	bool mistakable = sm_dtype_named(dtype) != SM_DTYPES && v->item[1].kind == SM_IS_LIST;
 	fputs(mistakable ? "{\"$list\":" : "", stdout);
-	print_value(&at);
+	print_value(v);
 	fputs(mistakable ? "}" : "", stdout);
 }
 
@@ -226,7 +201,7 @@ static void print_field(const struct sm_field *x)
 		print_real(x->real);
 		break;
 	case SM_OTHER:
-		print_other(x->other.bytes);
+		print_other(&x->value);
 		break;
 	}
 }

@@ -42,6 +42,19 @@ static bool same_shape(const struct sm_tensor *a, const struct sm_tensor *b, siz
 		&& (a->rank <= from || memcmp(a->shape + from, b->shape + from, (a->rank - from) * sizeof *a->shape) == 0);
 }
 
+static bool same_value(const struct sm_value *a, const struct sm_value *b)
+{
+	size_t items = a->kind == SM_IS_LIST ? a->n : a->kind == SM_IS_MAP ? 2 * a->n : 0;
+	bool bytes = a->kind == SM_IS_TEXT || a->kind == SM_IS_BYTES || a->kind == SM_IS_EXTENSION;
+
+	if (a->kind != b->kind || a->type != b->type || a->natural != b->natural)	/* any number's bits, or lengths */
+		return false;
+	for (size_t i = 0; i < items; i++)
+		if (!same_value(&a->item[i], &b->item[i]))
+			return false;
+	return !bytes || memcmp(a->bytes, b->bytes, a->n) == 0;
+}
+
 static bool same_field(const struct sm_field *a, const struct sm_field *b)
 {
 	if (a->kind != b->kind)
@@ -64,7 +77,7 @@ static bool same_field(const struct sm_field *a, const struct sm_field *b)
 	case SM_REAL:
 		return memcmp(&a->real, &b->real, sizeof a->real) == 0;
 	case SM_OTHER:
-		return a->other.n == b->other.n && memcmp(a->other.bytes, b->other.bytes, a->other.n) == 0;
+		return same_value(&a->value, &b->value);
 	}
 	return false;
 }

@@ -1,10 +1,7 @@
-/* The stream that ties the programs together: a header, frames, an end mark; see frame(5).
+/* Streams of semot: a header, frames, an end mark; see frame(5). A filter reads like this:
  *
- * A filter reads like this. Every failure of input, format or output is one line on stderr and exit 1,
- * so a call that returns has succeeded.
- *
- *	struct sm_reader *in = sm_reader_open(operand[0]);
- *	struct sm_writer *out = sm_writer_open();
+ *	struct sm_reader *in = sm_reader_open(path);
+ *	struct sm_writer *out = sm_writer_open("first-filter", "1", argv + 1);
  *	struct sm_frame header = {0}, frame = {0};
  *	while (sm_read_header(in, &header)) {
  *		sm_write_header(out, &header);
@@ -18,7 +15,10 @@
  *	}
  *	sm_writer_close(out);
  *	sm_reader_close(in);
- */
+ *	sm_frame_free(&header);
+ *	sm_frame_free(&frame);
+ *
+ * A call that returns has succeeded. What fails (input, format, memory, output) ends the program, as sm_on_error() says. */
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
 
@@ -27,6 +27,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A failure is one line, such as "12.dist: frame 3: no token". It goes to stderr behind the program's name, and the
+ * program exits with status 1, or with 2 where stdout is a terminal. A handler gets status and line instead. It must not
+ * return: it exits, or it leaves by longjmp(). Readers, writers and frames can then only be closed and freed. NULL: as at
+ * first. */
+void sm_on_error(void (*handler)(int status, const char *line));
 
 enum {
 	SM_MAX_RANK = 4,
@@ -47,9 +53,30 @@ struct sm_strings {
 	const char *const *item;
 };
 
+enum sm_value_kind {
+	SM_IS_NIL, SM_IS_BOOLEAN, SM_IS_NATURAL, SM_IS_NEGATIVE, SM_IS_FLOATING,
+	SM_IS_TEXT, SM_IS_BYTES, SM_IS_EXTENSION, SM_IS_LIST, SM_IS_MAP
+};
+
+/* Any value of MessagePack. */
+struct sm_value {
+	enum sm_value_kind kind;
+	int type;			/* of an extension; of a floating number its bytes, when these are 4 */
+	union {
+		uint64_t natural;	/* a boolean's as well: 0 or 1 */
+		int64_t negative;
+		double floating;
+		size_t n;		/* bytes of a text, bytes or extension; items of a list; pairs of a map */
+	};
+	union {
+		const void *bytes;	/* no zero ends them */
+		struct sm_value *item;	/* of a list (n); of a map its keys and values in turn (2 n) */
+	};
+};
+
 enum sm_field_kind {
 	SM_TENSOR, SM_STRINGS, SM_STRING, SM_INTEGER, SM_REAL,
-	SM_OTHER		/* any other MessagePack value, kept as bytes so that it passes through */
+	SM_OTHER		/* any other value, which passes through */
 };
 
 struct sm_field {
@@ -61,20 +88,17 @@ struct sm_field {
 		const char *string;
 		int64_t integer;
 		double real;
-		struct {
-			const void *bytes;
-			size_t n;
-		} other;
+		struct sm_value value;
 	};
 };
 
 /* A header or a frame: named fields, in order. {0} is an empty one. What a field points to belongs to
- * the reader's buffer until the next read into the same frame, or to whoever called set_...(): it has
- * to stay until the frame is written. */
+ * the frame until the next read into it, or to whoever called sm_set_...(): it has to stay until the frame is
+ * written. */
 struct sm_frame {
 	struct sm_field *field;
 	size_t n, room;
-	void *memory;		/* the reader's: payload, strings */
+	void *memory;		/* of what was read: payload, strings */
 };
 
 void sm_frame_free(struct sm_frame *);
@@ -94,7 +118,7 @@ bool sm_read_header(struct sm_reader *, struct sm_frame *header);
 /* The next frame; false after an end mark that agrees with what was read. */
 bool sm_read_frame(struct sm_reader *, struct sm_frame *);
 
-/* Ends the program with a line that names the stream and the frame. */
+/* Fails with a line that names the stream and the frame. */
 _Noreturn void sm_bad(const struct sm_reader *, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -146,51 +170,21 @@ void sm_set_strings(struct sm_frame *, const char *name, size_t n, const char *c
 void sm_set_string(struct sm_frame *, const char *name, const char *text);
 void sm_set_integer(struct sm_frame *, const char *name, int64_t value);
 void sm_set_real(struct sm_frame *, const char *name, double value);
-void sm_set_other(struct sm_frame *, const char *name, const void *bytes, size_t n);
+void sm_set_value(struct sm_frame *, const char *name, const struct sm_value *);
 
 /* Adds to `to` the fields of `from` that it lacks, and the history of `from` after its own: the header
  * of what was made from two streams. `from` has to stay until `to` was written. */
 void sm_join_header(struct sm_frame *to, const struct sm_frame *from);
 
-/* -- Values of kind SM_OTHER ----------------------------------------------------------------------- */
-
-enum sm_value_kind {
-	SM_IS_NIL, SM_IS_BOOLEAN, SM_IS_NATURAL, SM_IS_NEGATIVE, SM_IS_FLOATING,
-	SM_IS_TEXT, SM_IS_BYTES, SM_IS_EXTENSION, SM_IS_LIST, SM_IS_MAP
-};
-
-struct sm_value {
-	enum sm_value_kind kind;
-	union {
-		uint64_t natural;	/* a boolean's as well: 0 or 1 */
-		int64_t negative;
-		double floating;
-	};
-	size_t n;			/* bytes of a text or extension; items of a list, pairs of a map */
-	const void *bytes;		/* no zero ends them */
-	int type;			/* of an extension */
-};
-
-/* The value at *bytes, which moves on behind it. The n items of a list follow as values of their own; so do
- * the n keys and values of a map. */
-struct sm_value sm_next_value(const void **bytes);
-
-struct sm_packing {
-	char *bytes;			/* to free() */
-	size_t n, room;
-};
-
-/* Appends a value to a packing, {0} at first; after a list or a map, its items or pairs. */
-void sm_pack_value(struct sm_packing *, const struct sm_value *);
-
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 struct sm_writer;
 
-/* Writes to stdout, which must not be a terminal. The entry that write_header() appends to histories: this program, its
- * version and its arguments, NULL at the end; they have to stay until the writer is closed. */
+/* Writes to stdout, which must not be a terminal. sm_write_header() appends an entry to histories: this program, its
+ * version and its arguments, NULL at the end. All three have to stay until the writer is closed. */
 struct sm_writer *sm_writer_open(const char *program, const char *version, const char *const *argument);
-void sm_writer_compress(struct sm_writer *, bool lz4);	/* payloads from here on; plain unless told */
+/* LZ4 payloads from here on, or plain ones, as at first. */
+void sm_writer_compress(struct sm_writer *, bool lz4);
 
 /* Writes the header with this program's entry appended to its history ... */
 void sm_write_header(struct sm_writer *, const struct sm_frame *header);
