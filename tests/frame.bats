@@ -1,4 +1,4 @@
-# The stream itself, common/frame.c, through framecat, which does nothing else; and frame(5).
+# The stream itself, common/stream/, through framecat, which does nothing else; and frame(5).
 
 load helper
 
@@ -47,7 +47,7 @@ sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
 
 @test "maps whose counts and lengths lie" {
 	for name in "nothing" "no map" "two maps" "list of 4 GiB" "map of 4 GiB" "lists in lists" "bytes of 4 GiB" \
-			"text of 4 GiB" "byte c1"; do
+			"text of 4 GiB" "extension of 4 GiB" "lists of too many" "byte c1"; do
 		refuses "$name" "frame 1: the payload is no MessagePack map"
 	done
 	refuses "32 deep" "frame 1: values are nested deeper than 31"

@@ -104,6 +104,8 @@ STREAMS = {
     "lists in lists": lambda: value(b"\xdd\x0f\xff\xff\xff" * 200),
     "bytes of 4 GiB": lambda: value(b"\xc6\xff\xff\xff\xff" + bytes(9)),
     "text of 4 GiB": lambda: value(b"\xdb\xff\xff\xff\xff" + bytes(9)),
+    "extension of 4 GiB": lambda: value(b"\xc9\xff\xff\xff\xff\x05" + bytes(9)),
+    "lists of too many": lambda: value(b"\xdc\x01\x00" + 256 * b"\xdc\x10\x00" + bytes(9000)),
     "byte c1": lambda: value(b"\xc1"),
     "31 deep": lambda: value(b"\x91" * 30 + b"\x90"),
     "32 deep": lambda: value(b"\x91" * 31 + b"\x90"),
