@@ -2,7 +2,7 @@
 
 load helper
 
-# agrees SAE HIDDEN[,SHARD]... [OPTION]...: the activations are those of numpy; $how is for the oracle
+# agrees SAE HIDDEN[,SHARD]... [OPTION]...: the activations are those of numpy; $how: for the oracle
 agrees() {
 	act-dump --sae "$1" $(printf -- '--hidden %s ' ${2//,/ }) "${@:3}" >out
 	oracle act_dump check "$1" "$2" out $how "${@:3}"
@@ -31,7 +31,8 @@ states() {
 	for layer in 1 3 6; do
 		folder=$SAMPLE/sae_L${layer}_s0
 		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$folder/params.npz" >npz
-		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$folder/sae_weights.safetensors" >safetensors
+		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" \
+			--sae "$folder/sae_weights.safetensors" >safetensors
 		oracle same npz safetensors sae
 	done
 }
@@ -51,14 +52,16 @@ states() {
 	states x.npy
 	for centre in true false; do
 		for norms in true false; do
-			rest="\"apply_b_dec_to_input\": $centre, \"rescale_acts_by_decoder_norm\": $norms"
+			rest="\"apply_b_dec_to_input\": $centre"
+			rest+=", \"rescale_acts_by_decoder_norm\": $norms"
 			sae --cfg "{\"architecture\": \"standard\", $rest}"
 			agrees sae x.npy
 			sae --threshold --cfg "{\"architecture\": \"jumprelu\", $rest}"
 			agrees sae x.npy
 			sae --cfg "{\"architecture\": \"topk\", \"k\": 7, $rest}"
 			agrees sae x.npy
-			sae --threshold --cfg "{\"architecture\": \"standard\", \"activation_fn_str\": \"topk\",
+			sae --threshold --cfg "{\"architecture\": \"standard\",
+				\"activation_fn_str\": \"topk\",
 				\"activation_fn_kwargs\": {\"k\": 7}, $rest}"
 			agrees sae x.npy
 		done
@@ -97,7 +100,8 @@ states() {
 		sae --integers --threshold --features $features
 		how=--exact agrees sae x.npy
 		for k in 1 8 33; do
-			sae --integers --features $features --cfg "{\"architecture\": \"topk\", \"k\": $k}"
+			sae --integers --features $features \
+				--cfg "{\"architecture\": \"topk\", \"k\": $k}"
 			how=--exact agrees sae x.npy
 		done
 	done
@@ -108,7 +112,8 @@ states() {
 		sae --features $features --threshold --bias 1
 		states x.npy --rows $((features % 7 * 300 + 1))
 		agrees sae x.npy
-		sae --features $features --cfg "{\"architecture\": \"topk\", \"k\": $(((features + 1) / 2))}"
+		sae --features $features \
+			--cfg "{\"architecture\": \"topk\", \"k\": $(((features + 1) / 2))}"
 		agrees sae x.npy
 	done
 	sae --d 1
@@ -140,7 +145,8 @@ states() {
 	sae
 	for dtype in f2 bf16; do
 		states x.safetensors --dtype $dtype
-		act-dump --hidden x.safetensors --sae sae | frame2json | grep -q "\"point\": *\[\"<\?$dtype\""
+		act-dump --hidden x.safetensors --sae sae | frame2json |
+			grep -q "\"point\": *\[\"<\?$dtype\""
 	done
 }
 
@@ -150,7 +156,8 @@ states() {
 	oracle arrays part "$SAMPLE/hidden_L2.npy" 1 2049 b.npy
 	oracle arrays part "$SAMPLE/hidden_L2.npy" 2049 2049 c.npy
 	oracle arrays part "$SAMPLE/hidden_L2.npy" 2049 4096 d.npy
-	act-dump --hidden a.npy --hidden b.npy --hidden c.npy --hidden d.npy --sae "$SAMPLE/sae_L2_s0" >four
+	act-dump --hidden a.npy --hidden b.npy --hidden c.npy --hidden d.npy \
+		--sae "$SAMPLE/sae_L2_s0" >four
 	oracle same one four
 }
 
@@ -196,7 +203,8 @@ states() {
 
 @test "a skipped state may be anything" {
 	sae
-	"$PY" -c 'import numpy as np; x = np.ones((30, 6), "f4"); x[::10] = np.inf; np.save("x.npy", x)'
+	"$PY" -c 'import numpy as np
+x = np.ones((30, 6), "f4"); x[::10] = np.inf; np.save("x.npy", x)'
 	act-dump --hidden x.npy --sae sae --context 10 --skip 1 >out
 	fails 1 act-dump --hidden x.npy --sae sae --context 10
 }
@@ -211,7 +219,8 @@ states() {
 }
 
 @test "--tokens carries vocabulary ids, --no-point no states" {
-	act-dump --hidden "$SAMPLE/hidden_L1.npy" --sae "$SAMPLE/sae_L1_s0" --tokens "$SAMPLE/tokens.npy" \
+	act-dump --hidden "$SAMPLE/hidden_L1.npy" --sae "$SAMPLE/sae_L1_s0" \
+		--tokens "$SAMPLE/tokens.npy" \
 		--no-point --context 64 --skip 2 >out
 	"$PY" - <<-'E'
 	import os
@@ -230,18 +239,22 @@ states() {
 	sae --npz
 	mv sae/params.npz layer_12
 	for path in layer_12 layer_12/ layer_12/params.npz "$PWD/layer_12/params.npz"; do
-		act-dump --hidden x.npy --sae $path | frame2json | grep -q '"layer": *"layer_12", *"space": *"layer layer_12"'
+		act-dump --hidden x.npy --sae $path | frame2json |
+			grep -q '"layer": *"layer_12", *"space": *"layer layer_12"'
 	done
-	(cd layer_12 && act-dump --hidden ../x.npy --sae params.npz) | frame2json | grep -q '"layer": *"layer_12"'
+	(cd layer_12 && act-dump --hidden ../x.npy --sae params.npz) | frame2json |
+		grep -q '"layer": *"layer_12"'
 	act-dump --hidden x.npy --sae layer_12 --layer 12 --model gemma >out
-	frame2json out | grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
+	frame2json out | \
+		grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
 }
 
-# anonymous COMMAND...: runs it, and prints its largest private memory in MB; mapped files do not count
+# anonymous COMMAND...: runs it, and prints its largest private memory in MB, without mapped files
 anonymous() {
 	"$@" <&0 &
 	local pid=$! most=0 now
-	while now=$(awk '/^RssAnon/ { print int($2 / 1024) }' /proc/$pid/status 2>/dev/null) && [ -n "$now" ]; do
+	while now=$(awk '/^RssAnon/ { print int($2 / 1024) }' /proc/$pid/status 2>/dev/null) &&
+		[ -n "$now" ]; do
 		most=$((now > most ? now : most))
 		sleep .02
 	done
@@ -251,7 +264,8 @@ anonymous() {
 
 @test "memory does not grow with the states: 1 GB of them in 100 MB, from a file and from stdin" {
 	[ -z "$SAN" ] || skip "the sanitizers need more"
-	"$PY" -c 'import numpy as np; np.lib.format.open_memmap("x.npy", "w+", "f4", (1 << 16, 4096))'
+	"$PY" -c 'import numpy as np
+np.lib.format.open_memmap("x.npy", "w+", "f4", (1 << 16, 4096))'
 	sae --d 4096 --features 8 --bias 1
 	oracle memory 100 act-dump --hidden x.npy --sae sae --threads 1 --no-point
 	oracle memory 120 act-dump --hidden - --sae sae --threads 1 --no-point <x.npy
@@ -303,7 +317,8 @@ numpy() {
 	states x.npy
 	states y.npy --d 7
 	refuses "7" act-dump --hidden y.npy --sae sae
-	refuses "y.npy: states of 7 dimensions after 6 in x.npy" act-dump --hidden x.npy --hidden y.npy --sae sae
+	refuses "y.npy: states of 7 dimensions after 6 in x.npy" \
+		act-dump --hidden x.npy --hidden y.npy --sae sae
 	refuses "one of several" act-dump --hidden x.npy --hidden - --sae sae <x.npy
 	refuses "z.npy: No such file" act-dump --hidden z.npy --sae sae
 	refuses "x.npy: no array key" act-dump --hidden x.npy:key --sae sae
@@ -312,7 +327,8 @@ numpy() {
 @test "--tokens has to hold an id for every state" {
 	sae
 	states x.npy
-	for ids in "np.arange(299)" "np.arange(300) - 1" "np.arange(300) + 2**32 - 299" "np.full(300, np.nan)"; do
+	for ids in "np.arange(299)" "np.arange(300) - 1" "np.arange(300) + 2**32 - 299" \
+		"np.full(300, np.nan)"; do
 		numpy "np.save('ids.npy', $ids)"
 		refuses "ids.npy: " act-dump --hidden x.npy --sae sae --tokens ids.npy
 	done
@@ -325,14 +341,17 @@ numpy() {
 			sae $kind
 			"$PY" - "$key" <<-'E'
 			import glob, os, sys
+			import numpy as np
 			import arrays
 			path, = glob.glob("sae/*")
 			sae = dict(arrays.load_all(path))
-			for name, x in (("none", None), ("short", sae[sys.argv[1]][:-1]), ("flat", sae[sys.argv[1]].ravel()[:, None, None]),
-			                ("nan", sae[sys.argv[1]] * float("nan"))):
+			x = sae[sys.argv[1]]
+			for name, x in (("none", None), ("short", x[:-1]), ("nan", x * np.nan),
+			                ("flat", x.ravel()[:, None, None])):
 			    os.makedirs(name, exist_ok=True)
 			    changed = {**sae, sys.argv[1]: x}
-			    arrays.save(path.replace("sae/", name + "/"), {key: x for key, x in changed.items() if x is not None})
+			    arrays.save(path.replace("sae/", name + "/"),
+			                {key: x for key, x in changed.items() if x is not None})
 			E
 			refuses "no $key: " act-dump --hidden x.npy --sae none
 			refuses ":" act-dump --hidden x.npy --sae short
@@ -352,10 +371,12 @@ numpy() {
 		sae --cfg "{\"architecture\": \"topk\", \"k\": $k}"
 		refuses "k = " act-dump --hidden x.npy --sae sae
 		sae --npz
-		"$PY" -c "import numpy as np; np.savez('sae/params.npz', **np.load('sae/params.npz'), k=$k)"
+		"$PY" -c "import numpy as np
+np.savez('sae/params.npz', **np.load('sae/params.npz'), k=$k)"
 		refuses "k = " act-dump --hidden x.npy --sae sae
 	done
-	"$PY" -c "import numpy as np; z = dict(np.load('sae/params.npz'), k=[1, 2]); np.savez('sae/params.npz', **z)"
+	"$PY" -c "import numpy as np
+np.savez('sae/params.npz', **dict(np.load('sae/params.npz'), k=[1, 2]))"
 	refuses ":k: 2 numbers" act-dump --hidden x.npy --sae sae
 	sae --cfg '{"architecture": "topk"}'
 	refuses "no k" act-dump --hidden x.npy --sae sae
@@ -363,7 +384,8 @@ numpy() {
 
 @test "a cfg.json that asks for something else is refused" {
 	states x.npy
-	for cfg in '{"architecture": "gated"}' '{"normalize_activations": "layer_norm"}' '[]' '{' '{"architecture": "jumprelu"}' \
+	for cfg in '{"architecture": "gated"}' '{"normalize_activations": "layer_norm"}' '[]' '{' \
+		'{"architecture": "jumprelu"}' \
 		'{"activation_fn_str": "tanh-relu"}' '{"architecture": "gated", "k": 3}'; do
 		sae --cfg "$cfg"
 		refuses "sae/" act-dump --hidden x.npy --sae sae

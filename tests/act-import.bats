@@ -7,7 +7,8 @@ load helper
 		act-import "$DATA/lm/bl361/delphi/layers.$layer" >out
 		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out
 		act-import "$DATA/lm/bl361/delphi/layers.$layer/" --skip 1 >out
-		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out --context 256 --skip 1
+		oracle act_dump delphi "$DATA/lm/bl361/delphi/layers.$layer" out --context 256 \
+			--skip 1
 		frame2json out | grep -q "\"layer\": *\"layers.$layer\""
 	done
 }
@@ -17,7 +18,8 @@ load helper
 	for layer in 1 2 3 4 5; do
 		act-import "$DATA/lm/bl361/delphi/layers.$((layer - 1))" --layer $layer \
 			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >cache
-		act-dump --sae "$DATA/lm/bl361/L${layer}_s0" --layer $layer --tokens "$DATA/lm/bl361/tokens.npy" \
+		act-dump --sae "$DATA/lm/bl361/L${layer}_s0" --layer $layer \
+			--tokens "$DATA/lm/bl361/tokens.npy" \
 			--hidden "$DATA/lm/bl361/hidden_L$layer.npy" >encoded
 		"$PY" - <<-'E'
 		import numpy as np
@@ -30,7 +32,8 @@ load helper
 		assert (tokens == same).all()
 		assert ((cached > 0) == (encoded > 0)).all()
 		assert (np.abs(cached - encoded) <= 2.0**-11 * encoded + 1e-6).all()
-		points = [np.concatenate([frame["point"] for frame in stream]) for stream in (frames, more)]
+		points = [np.concatenate([frame["point"] for frame in stream])
+		          for stream in (frames, more)]
 		assert (points[0] == points[1]).all()
 		E
 	done
@@ -49,8 +52,8 @@ cache() {
 	import numpy as np
 	import arrays
 	for first in (0, 2):
-	    f = {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]), "activations": np.array([1, 2, .5], "f2"),
-	         "tokens": np.arange(6).reshape(2, 3)}
+	    f = {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]),
+	         "activations": np.array([1, 2, .5], "f2"), "tokens": np.arange(6).reshape(2, 3)}
 	    if first:
 	        exec(sys.argv[1])
 	    arrays.save(f"cache/{first}_{first + 1}.safetensors", f)
@@ -66,11 +69,14 @@ cache() {
 	refuses "--skip 3" act-import cache --skip 3
 	cache 'f["activations"][:] = 1e-8, -1, 1'
 	act-import cache | frame2json | grep -q '"value": *\["<f4", *\[4\],'
-	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' 'f["locations"][2, 0] = 2' \
+	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' \
+		'f["locations"][2, 0] = 2' \
 		'f["locations"][0, 1] = 3' 'f["locations"][0, 2] = 2' 'f["locations"][0, 0] = -1' \
 		'f["locations"] = f["locations"].astype("f4"); f["locations"][1, 1] = np.nan' \
-		'f["activations"][1] = np.inf' 'f["activations"] = f["activations"][:2]' 'f["tokens"] = f["tokens"][:1]' \
-		'f["locations"] = f["locations"][:, :2].copy()' 'del f["locations"]' 'del f["activations"]' 'del f["tokens"]' \
+		'f["activations"][1] = np.inf' 'f["activations"] = f["activations"][:2]' \
+		'f["tokens"] = f["tokens"][:1]' \
+		'f["locations"] = f["locations"][:, :2].copy()' 'del f["locations"]' \
+		'del f["activations"]' 'del f["tokens"]' \
 		'f["tokens"] = f["tokens"] - 5'; do
 		cache "$change"
 		refuses "cache" act-import cache
@@ -95,18 +101,26 @@ cache() {
 	mkdir here
 	mv cache here/layers.12
 	for folder in here/layers.12 here/layers.12/ "$PWD/here/layers.12//"; do
-		act-import "$folder" | frame2json | grep -q '"layer": *"layers.12", *"space": *"layer layers.12"'
+		act-import "$folder" | frame2json | \
+			grep -q '"layer": *"layers.12", *"space": *"layer layers.12"'
 	done
 	act-import --layer 12 --model gemma here/layers.12 >out
-	frame2json out | grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
+	frame2json out | \
+		grep -q '"model": *"gemma", *"layer": *"12", *"space": *"layer 12 of gemma"'
 }
 
-@test "--tokens takes the place of the cache's ids, --context of its sequences; --no-point carries no states" {
+@test "--tokens takes the place of the cache's ids, --context of its sequences" {
 	cache ''
 	"$PY" -c 'import numpy as np; np.save("ids.npy", np.arange(6) + 40)'
-	act-import --tokens ids.npy --context 2 --skip 1 cache | frame2json | grep -q '"vocab": *\["<u4", *\[3\], *\[41,43,45\]\]'
+	act-import --tokens ids.npy --context 2 --skip 1 cache | frame2json |
+		grep -q '"vocab": *\["<u4", *\[3\], *\[41,43,45\]\]'
 	"$PY" -c 'import numpy as np; np.save("ids.npy", np.arange(5))'
-	refuses "ids.npy: 5 vocabulary ids, where there are 6 tokens" act-import --tokens ids.npy cache
+	refuses "ids.npy: 5 vocabulary ids, where there are 6 tokens" act-import --tokens ids.npy \
+		cache
+}
+
+@test "--hidden carries the states, but for --no-point" {
+	cache ''
 	oracle arrays random x.npy --rows 6
 	act-import --hidden x.npy cache | frame2json | grep -q '"point"'
 	act-import --hidden x.npy --no-point cache | frame2json >out
@@ -120,9 +134,11 @@ cache() {
 	import numpy as np
 	import arrays
 	n = 1 << 22
-	locations = np.stack([np.arange(n) // 256, np.arange(n) % 256, np.zeros(n, int)], 1).astype("u4")
-	arrays.save("cache/0_0.safetensors", {"locations": locations, "activations": np.ones(n, "f2"),
-	                                      "tokens": np.zeros((n // 256, 256), "u4")})
+	at = np.arange(n)
+	locations = np.stack([at // 256, at % 256, 0 * at], 1).astype("u4")
+	arrays.save("cache/0_0.safetensors",
+	            {"locations": locations, "activations": np.ones(n, "f2"),
+	             "tokens": np.zeros((n // 256, 256), "u4")})
 	E
 	oracle memory 20 act-import cache
 }

@@ -16,7 +16,8 @@ features() {
 	def features(path):
 	    [(header, frames)] = read(path)
 	    return {int(i): (f['row'][f['indptr'][k]:f['indptr'][k + 1]].tolist(),
-	                     f['weight'][f['indptr'][k]:f['indptr'][k + 1]].tolist(), f['mass'][k], f['count'][k])
+	                     f['weight'][f['indptr'][k]:f['indptr'][k + 1]].tolist(),
+	                     f['mass'][k], f['count'][k])
 	            for f in frames if 'feature' in f for k, i in enumerate(f['feature'])}
 	every, picked = features('all'), features('some')
 	assert picked and all(picked[i] == every[i] for i in picked), (picked, every)
@@ -29,7 +30,8 @@ features() {
 	featpick --list list all | featdist --min-count 1 >before
 	featdist --min-count 1 all | featpick --list list >after
 	features <before | diff - <(features <after)
-	sinkhorn before after | hungarian | frame2tsv --columns row_feature,col_feature,cost | sed 1d |
+	sinkhorn before after | hungarian |
+		frame2tsv --columns row_feature,col_feature,cost | sed 1d |
 		while read -r a b cost; do [ "$a" = "$b" ] || { echo "$a $b $cost"; exit 1; }; done
 }
 
@@ -46,8 +48,8 @@ features() {
 	"$PY" - "$SAMPLE/graphs/add-three-four.json" <<-'PYTHON' >nodes
 	import json, sys
 	nodes = json.load(open(sys.argv[1]))['nodes']
-	print(*sorted({n['feature'] for n in nodes if n['layer'] == '3' and n['feature_type'].startswith('cross')}),
-	      sep='\n')
+	print(*sorted({n['feature'] for n in nodes
+	               if n['layer'] == '3' and n['feature_type'].startswith('cross')}), sep='\n')
 	PYTHON
 	diff nodes picked
 }
@@ -71,7 +73,8 @@ features() {
 @test "features of several layers are named at once; a layer's name may hold colons" {
 	stream distributions | frame2json | sed '1s/"layer":"3"/"layer":"a:b"/' | json2frame >one
 	stream distributions | frame2json | sed '1s/"layer":"3"/"layer":"4"/' | json2frame >two
-	cat one two | featpick 4:2,a:b:5 | frame2tsv --columns feature | sed 1d | paste -s -d ' ' >picked
+	cat one two | featpick 4:2,a:b:5 | frame2tsv --columns feature | sed 1d |
+		paste -s -d ' ' >picked
 	[ "$(<picked)" = "5 2" ]
 }
 
@@ -82,7 +85,7 @@ features() {
 	featpick 3:1 3:1 | features | diff - <(echo 1)
 }
 
-@test "a named feature that the input does not hold is an error, and the last end mark is not written" {
+@test "a named feature that the input does not hold is an error, and no end mark is written" {
 	stream distributions >all
 	fails 1 featpick 3:1,3:9999 all
 	[ "$line" = "featpick: all: layer '3' holds no feature 9999" ]
@@ -115,11 +118,13 @@ features() {
 
 @test "the features of layer 4 that are nearest to one of layer 2, in one line" {
 	for l in 2 4; do
-		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point |
-			featdist --quiet | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.projected
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l |
+			featdist --quiet |
+			refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.projected
 	done
 	featpick 2:215 2.projected | emd --quiet --top 5 - 4.projected | frame2tsv >nearest
-	emd --quiet --top 5 2.projected 4.projected | frame2tsv | awk 'NR == 1 || $2 == 215' | diff nearest -
+	emd --quiet --top 5 2.projected 4.projected | frame2tsv | awk 'NR == 1 || $2 == 215' |
+		diff nearest -
 	[ "$(wc -l <nearest)" -eq 6 ]
 }
 

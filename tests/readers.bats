@@ -1,4 +1,5 @@
-# The readers of .npy, .npz, .safetensors, of SAEs and delphi caches, by way of act-dump and act-import.
+# The readers of .npy, .npz, .safetensors, of SAEs and delphi caches, by way of act-dump and
+# act-import.
 
 load helper
 
@@ -10,7 +11,8 @@ sae() {
 # refuses WORDS FILE: as hidden states it is refused with these words
 refuses() {
 	[ -d sae ] || sae
-	fails 1 act-dump --hidden "$2" --sae sae && [[ $line == "act-dump: ${2%%:*}"*": $1"* ]] || { echo "$line"; return 1; }
+	fails 1 act-dump --hidden "$2" --sae sae && [[ $line == "act-dump: ${2%%:*}"*": $1"* ]] ||
+		{ echo "$line"; return 1; }
 }
 
 # takes FILE: as hidden states it is read
@@ -20,7 +22,8 @@ takes() {
 	oracle act_dump check sae "$1" out
 }
 
-# python STATEMENTS: lines after the first are indented by one tab; with numpy as np, x (300, 6) in f4, and arrays from the oracles
+# python STATEMENTS: lines after the first are indented by one tab; with numpy as np, x (300, 6) in
+# f4, and arrays from the oracles
 python() {
 	"$PY" - "$1" <<-'E'
 	import io, json, struct, sys, zipfile
@@ -32,7 +35,8 @@ python() {
 	    open("x.npy", "wb").write(b"\x93NUMPY" + version + length + header.encode() + data)
 	def safe(header=None, data=x.tobytes(), length=None):
 	    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-	    open("x.safetensors", "wb").write(struct.pack("<Q", len(text) if length is None else length) + text + data)
+	    length = len(text) if length is None else length
+	    open("x.safetensors", "wb").write(struct.pack("<Q", length) + text + data)
 	def entry(begin=0, end=x.nbytes, shape=(300, 6), dtype="F32"):
 	    return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
 	exec(sys.argv[1].replace("\n\t", "\n"))
@@ -44,7 +48,8 @@ python() {
 		python "np.lib.format.write_array(open('x.npy', 'wb'), x, ($version, 0))"
 		takes x.npy
 	done
-	python 'npy("{\"shape\":(300,6,),\"descr\":\"<f4\",\"fortran_order\":False}".replace(chr(34), chr(39)))'
+	python 'text = "{\"shape\":(300,6,),\"descr\":\"<f4\",\"fortran_order\":False}"
+	npy(text.replace(chr(34), chr(39)))'
 	takes x.npy
 }
 
@@ -56,7 +61,8 @@ python() {
 	python 'np.savez("x.npz", x=np.asfortranarray(x))'
 	refuses "Fortran order" x.npz
 	sae
-	fails 1 act-dump --hidden - --sae sae < <(python 'np.save(sys.stdout.buffer, np.asfortranarray(x))')
+	python 'np.save("x.npy", np.asfortranarray(x))'
+	fails 1 act-dump --hidden - --sae sae <x.npy
 	[[ $line == "act-dump: stdin: Fortran order"* ]]
 }
 
@@ -83,25 +89,31 @@ python() {
 }
 
 @test ".npy: a header that lies is refused" {
-	for shape in "(301, 6)" "(299, 6)" "(4611686018427387904, 6)" "(18446744073709551615, 6)" "(4611686018427387905, 4)" "(99999999999999999999999, 6)" \
-		"(4294967296, 4294967296, 6)" "(1, 2305843009213693952)" "(-300, 6)" "(300.0, 6)" "300" "[300, 6]" "(300, 6" "" "()" "(,)"; do
+	for shape in "(301, 6)" "(299, 6)" "(4611686018427387904, 6)" "(18446744073709551615, 6)" \
+		"(4611686018427387905, 4)" "(99999999999999999999999, 6)" \
+		"(4294967296, 4294967296, 6)" "(1, 2305843009213693952)" "(-300, 6)" "(300.0, 6)" \
+		"300" "[300, 6]" "(300, 6" "" "()" "(,)"; do
 		python "npy(\"{'descr': '<f4', 'fortran_order': False, 'shape': $shape}\")"
 		refuses "" x.npy
 	done
-	for header in "" "{}" "{'descr': '<f4'}" "{'shape': (300, 6)}" "{'descr' '<f4'}" "{'descr': <f4, 'shape': (300, 6)}" \
-		"{'descr': '<f4', 'shape': (300, 6)}" "{'descr': '<f4', 'fortran_order': , 'shape': (300, 6)}"; do
+	for header in "" "{}" "{'descr': '<f4'}" "{'shape': (300, 6)}" "{'descr' '<f4'}" \
+		"{'descr': <f4, 'shape': (300, 6)}" \
+		"{'descr': '<f4', 'shape': (300, 6)}" \
+		"{'descr': '<f4', 'fortran_order': , 'shape': (300, 6)}"; do
 		python "npy(\"$header\")"
 		refuses "" x.npy
 	done
 	for version in '\\0\\0' '\\4\\0' '\\2\\0'; do
-		python "np.save('x.npy', x); b = bytearray(open('x.npy', 'rb').read()); b[6:8] = b'$version'; open('x.npy', 'wb').write(b)"
+		python "np.save('x.npy', x); b = bytearray(open('x.npy', 'rb').read())
+	b[6:8] = b'$version'; open('x.npy', 'wb').write(b)"
 		refuses "" x.npy
 	done
 }
 
 @test "on stdin, a header that claims the world costs nothing" {
 	sae
-	for shape in "(1, 2305843009213693952)" "(4000000000, 6)" "(4294967296, 6)" "(2, 1048576)"; do
+	for shape in "(1, 2305843009213693952)" "(4000000000, 6)" "(4294967296, 6)" \
+		"(2, 1048576)"; do
 		python "npy(\"{'descr': '<f4', 'fortran_order': False, 'shape': $shape}\")"
 		fails 1 act-dump --hidden - --sae sae <x.npy
 	done
@@ -125,7 +137,8 @@ python() {
 	refuses "no array c" x.npz:c
 	python 'zipfile.ZipFile("x.npz", "w").close()'
 	refuses "" x.npz
-	python 'z = zipfile.ZipFile("x.npz", "w"); z.writestr("readme.txt", "hello, hello, hello"); z.close()'
+	python 'z = zipfile.ZipFile("x.npz", "w")
+	z.writestr("readme.txt", "hello, hello, hello"); z.close()'
 	refuses "" x.npz
 }
 
@@ -143,14 +156,16 @@ python() {
 }
 
 @test ".npz: a checksum that does not agree is refused" {
-	python 'np.savez("x.npz", x=x); b = bytearray(open("x.npz", "rb").read()); b[4000] ^= 1; open("x.npz", "wb").write(b)'
+	python 'np.savez("x.npz", x=x); b = bytearray(open("x.npz", "rb").read())
+	b[4000] ^= 1; open("x.npz", "wb").write(b)'
 	refuses "" x.npz
 }
 
 @test ".safetensors: metadata, empty tensors, padding and any order of entries pass" {
 	python 'safe({"__metadata__": {"format": "pt"}, "x": entry()})'
 	takes x.safetensors
-	python 'safe({"b": entry(24, 24 + x.nbytes), "none": entry(24, 24, (0, 7)), "a": entry(0, 24, (6,))}, bytes(24) + x.tobytes())'
+	python 'safe({"b": entry(24, 24 + x.nbytes), "none": entry(24, 24, (0, 7)),
+	      "a": entry(0, 24, (6,))}, bytes(24) + x.tobytes())'
 	takes x.safetensors:b
 	refuses "several arrays" x.safetensors
 	python 'safe(json.dumps({"x": entry()}).encode() + b" " * 7)'
@@ -163,21 +178,28 @@ python() {
 @test ".safetensors: a header that lies is refused" {
 	python 'safe({"x": entry()}, length=2**60)'
 	refuses "a safetensors header of 1152921504606846976 bytes" x.safetensors
-	for length in "2**64 - 1" "2**63" "10**8 + 1" "9999" "5" "len(json.dumps({'x': entry()})) - 1"; do
+	for length in "2**64 - 1" "2**63" "10**8 + 1" "9999" "5" \
+		"len(json.dumps({'x': entry()})) - 1"; do
 		python "safe({'x': entry()}, length=$length)"
 		refuses "" x.safetensors
 	done
-	for change in 'entry(0, x.nbytes - 4)' 'entry(4)' 'entry(0, x.nbytes + 4)' 'entry(x.nbytes, 0)' 'entry(-4, x.nbytes)' \
-		'entry(0, 2**63)' 'entry(0, 2**64)' 'entry(0.0)' 'entry("0")' 'entry(None)' 'entry(shape=(300, 7))' 'entry(shape=(-300, -6))' \
-		'entry(shape=(2**62, 2**62))' 'entry(shape=(2**62 + 450, 4))' 'entry(shape=(1800,))' 'entry(shape=("300", 6))' \
-		'entry(shape=(1,) * 9 + (300, 6))' 'entry(dtype="F8_E4M3")' 'entry(dtype="BOOL")' 'entry(dtype=None)' 'entry(dtype="F64")' '[]' \
-		'{}' 'None' '{**entry(), "shape": 300}' '{**entry(), "shape": None}' '{**entry(), "data_offsets": [0]}'; do
+	for change in 'entry(0, x.nbytes - 4)' 'entry(4)' 'entry(0, x.nbytes + 4)' \
+		'entry(x.nbytes, 0)' 'entry(-4, x.nbytes)' \
+		'entry(0, 2**63)' 'entry(0, 2**64)' 'entry(0.0)' 'entry("0")' 'entry(None)' \
+		'entry(shape=(300, 7))' 'entry(shape=(-300, -6))' \
+		'entry(shape=(2**62, 2**62))' 'entry(shape=(2**62 + 450, 4))' \
+		'entry(shape=(1800,))' 'entry(shape=("300", 6))' \
+		'entry(shape=(1,) * 9 + (300, 6))' 'entry(dtype="F8_E4M3")' 'entry(dtype="BOOL")' \
+		'entry(dtype=None)' 'entry(dtype="F64")' '[]' \
+		'{}' 'None' '{**entry(), "shape": 300}' '{**entry(), "shape": None}' \
+		'{**entry(), "data_offsets": [0]}'; do
 		python "safe({'x': $change})"
 		refuses "" x.safetensors
 	done
 	python 'safe({"x": entry(), "y": entry()})'
 	refuses "tensors leave a hole or overlap" x.safetensors:x
-	python 'safe({"x": entry(), "y": entry(x.nbytes + 4, x.nbytes + 8, (1,))}, x.tobytes() + bytes(8))'
+	python 'y = entry(x.nbytes + 4, x.nbytes + 8, (1,))
+	safe({"x": entry(), "y": y}, x.tobytes() + bytes(8))'
 	refuses "tensors leave a hole or overlap" x.safetensors:x
 	python 'safe({"x": entry()}, x.tobytes() + b"more")'
 	refuses "the tensors end at byte" x.safetensors
@@ -190,7 +212,8 @@ python() {
 }
 
 @test "what is no array file at all is refused" {
-	for text in "" "short" "a text of more than ten bytes" "12345678{but then nothing" "PK, but no more than that"; do
+	for text in "" "short" "a text of more than ten bytes" "12345678{but then nothing" \
+		"PK, but no more than that"; do
 		printf '%s' "$text" >x.npy
 		refuses "" x.npy
 	done
@@ -242,15 +265,15 @@ python() {
 	oracle arrays random x.npy --rows 40
 	sae --npz --threshold --k 3
 	oracle mutate sae/params.npz act-dump --hidden x.npy --sae {} --threads 1
-	sae --threshold --cfg '{"architecture": "topk", "k": 3, "normalize_activations": "none", "apply_b_dec_to_input": true}'
+	sae --threshold --cfg '{"architecture": "topk", "k": 3, "normalize_activations": "none",
+		"apply_b_dec_to_input": true}'
 	oracle mutate sae/sae_weights.safetensors act-dump --hidden x.npy --sae {} --threads 1
 	oracle mutate sae/cfg.json act-dump --hidden x.npy --sae {/} --threads 1
 }
 
 @test "a delphi cache that was cut or changed: read or refused, never a crash" {
 	mkdir cache
-	python 'arrays.save("cache/0_1.safetensors", {"locations": np.array([[0, 0, 0], [0, 2, 1], [1, 1, 0]]),
-	    "activations": np.array([1, 2, .5], "f2"), "tokens": np.arange(6).reshape(2, 3)})'
+	cp "$ROOT/tests/golden/cache/0_1.safetensors" cache
 	oracle mutate cache/0_1.safetensors act-import {/}
 }
 

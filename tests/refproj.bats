@@ -3,7 +3,8 @@ load helper
 
 # dist LAYER: distributions of the sample, with the layer's own points
 dist() {
-	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0" --layer "$1" | featdist --quiet
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0" --layer "$1" |
+		featdist --quiet
 }
 
 space() {
@@ -17,7 +18,8 @@ space() {
 
 @test "a lift from shards is the lift from their whole" {
 	"$PY" -c 'import numpy as np, sys
-x = np.load(sys.argv[1]); np.save("a.npy", x[:1000]); np.save("b.npy", x[1000:])' "$SAMPLE/hidden_L6.npy"
+x = np.load(sys.argv[1])
+np.save("a.npy", x[:1000]); np.save("b.npy", x[1000:])' "$SAMPLE/hidden_L6.npy"
 	dist 2 >d
 	refproj --lift a.npy --lift b.npy d | frame2json | sed '1d;$d' >shards
 	refproj --lift "$SAMPLE/hidden_L6.npy" d | frame2json | sed '1d;$d' | cmp - shards
@@ -27,7 +29,8 @@ x = np.load(sys.argv[1]); np.save("a.npy", x[:1000]); np.save("b.npy", x[1000:])
 	dist 3 >d
 	"$PY" -c 'import numpy as np
 r = np.random.default_rng(0)
-np.save("map.npy", r.standard_normal((128, 40)).astype("f4")); np.save("bias.npy", r.standard_normal(40).astype("f4"))'
+np.save("map.npy", r.standard_normal((128, 40)).astype("f4"))
+np.save("bias.npy", r.standard_normal(40).astype("f4"))'
 	refproj --map map.npy d >mapped
 	oracle projection map mapped d map.npy
 	refproj --map map.npy --bias bias.npy d >mapped
@@ -38,8 +41,10 @@ np.save("map.npy", r.standard_normal((128, 40)).astype("f4")); np.save("bias.npy
 @test "the ridge map is that of the normal equations" {
 	dist 2 >d
 	for ridge in 1 1000; do
-		refproj --fit "$SAMPLE/hidden_L2.npy" "$SAMPLE/hidden_L6.npy" --ridge $ridge d >fitted
-		oracle projection fit fitted d "$SAMPLE/hidden_L2.npy" "$SAMPLE/hidden_L6.npy" $ridge
+		refproj --fit "$SAMPLE/hidden_L2.npy" "$SAMPLE/hidden_L6.npy" --ridge $ridge d \
+			>fitted
+		oracle projection fit fitted d "$SAMPLE/hidden_L2.npy" "$SAMPLE/hidden_L6.npy" \
+			$ridge
 	done
 }
 
@@ -47,7 +52,8 @@ np.save("map.npy", r.standard_normal((128, 40)).astype("f4")); np.save("bias.npy
 	dist 2 | refproj --lift "$SAMPLE/hidden_L6.npy" >lifted
 	refproj --identity --reference "$SAMPLE/hidden_L6.npy" --whiten lifted >white
 	oracle projection whiten white lifted "$SAMPLE/hidden_L6.npy"
-	dist 2 | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten | frame2json | grep '"point"' >direct
+	dist 2 | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten | frame2json |
+		grep '"point"' >direct
 	frame2json white | grep '"point"' | cmp - direct
 	refproj --identity --reference "$SAMPLE/hidden_L6.npy" --whiten --dim 20 lifted >white
 	oracle projection whiten white lifted "$SAMPLE/hidden_L6.npy" 20
@@ -82,7 +88,8 @@ np.save("reference.npy", (np.load(sys.argv[1]).astype("f4") @ map))' "$SAMPLE/hi
 	dist 2 >d
 	"$PY" -c 'import numpy as np, sys
 for l in "26":
-    np.save(f"few{l}.npy", np.load(f"{sys.argv[1]}/hidden_L{l}.npy").reshape(64, 64, 128)[:, 3:].reshape(-1, 128))' "$SAMPLE"
+    x = np.load(f"{sys.argv[1]}/hidden_L{l}.npy").reshape(64, 64, 128)
+    np.save(f"few{l}.npy", x[:, 3:].reshape(-1, 128))' "$SAMPLE"
 	refproj --lift "$SAMPLE/hidden_L6.npy" d >lifted
 	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --context 64 --skip 3 d >white
 	oracle projection whiten white lifted few6.npy
@@ -94,14 +101,16 @@ for l in "26":
 	dist 2 >d
 	"$PY" -c 'import numpy as np, sys
 x, r = np.load(sys.argv[1]).astype("f4"), np.random.default_rng(0)
-np.save("dst.npy", x @ r.standard_normal((128, 20)).astype("f4") + r.standard_normal(20).astype("f4"))' "$SAMPLE/hidden_L2.npy"
+map, bias = r.standard_normal((128, 20)), r.standard_normal(20)
+np.save("dst.npy", x @ map.astype("f4") + bias.astype("f4"))' "$SAMPLE/hidden_L2.npy"
 	refproj --fit "$SAMPLE/hidden_L2.npy" dst.npy --ridge 0 d >fitted
 	refproj --lift dst.npy d >lifted
 	oracle same --near 1e-3 fitted lifted
 }
 
 @test "a stream without points is lifted as one with points" {
-	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --no-point | featdist --quiet >bare
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --no-point |
+		featdist --quiet >bare
 	dist 2 >d
 	for file in bare d; do refproj --lift "$SAMPLE/hidden_L6.npy" $file >$file.lifted; done
 	oracle same bare.lifted d.lifted layer
@@ -109,14 +118,16 @@ np.save("dst.npy", x @ r.standard_normal((128, 20)).astype("f4") + r.standard_no
 
 @test "reference states may come through a pipe" {
 	stream distributions >d
-	"$PY" -c 'import numpy as np; np.save("x.npy", np.random.default_rng(0).standard_normal((500, 9)).astype("f4"))'
+	"$PY" -c 'import numpy as np
+np.save("x.npy", np.random.default_rng(0).standard_normal((500, 9)).astype("f4"))'
 	cmp <(refproj --lift x.npy --whiten d | frame2json | sed "1d;\$d") \
 		<(refproj --lift <(cat x.npy) --whiten d | frame2json | sed "1d;\$d")
 }
 
 @test "directions without variance are dropped, and counted" {
 	"$PY" -c 'import numpy as np
-r = np.random.default_rng(0); np.save("flat.npy", (r.standard_normal((500, 3)) @ r.standard_normal((3, 6))).astype("f4"))'
+r = np.random.default_rng(0)
+x = r.standard_normal((500, 3)) @ r.standard_normal((3, 6)); np.save("flat.npy", x.astype("f4"))'
 	stream distributions >d
 	refproj --lift flat.npy --whiten d >white 2>notes
 	framecat --header white | grep -q '"d":3'
@@ -145,8 +156,10 @@ r = np.random.default_rng(0); np.save("flat.npy", (r.standard_normal((500, 3)) @
 	stream distributions >d
 	mkdir there
 	"$PY" -c 'import numpy as np
-x = np.random.default_rng(0).standard_normal((500, 6)).astype("f4"); np.save("x.npy", x); np.save("there/x.npy", x)
-np.save("y.npy", x + 1); np.save("map.npy", x[:6]); np.save("map2.npy", x[6:12]); np.save("there/bias.npy", x[0]); np.save("there/map.npy", x[:6])'
+x = np.random.default_rng(0).standard_normal((500, 6)).astype("f4")
+for name, y in (("x", x), ("there/x", x), ("y", x + 1), ("map", x[:6]), ("map2", x[6:12]),
+                ("there/bias", x[0]), ("there/map", x[:6])):
+    np.save(name + ".npy", y)'
 	spaces=()
 	while read -r words; do
 		refproj $words d >out
@@ -198,22 +211,25 @@ np.save("y.npy", x + 1); np.save("map.npy", x[:6]); np.save("map2.npy", x[6:12])
 
 @test "activations are projected as distributions are" {
 	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 >a
-	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten a | featdist --quiet | frame2json | sed '1d;$d' >early
-	featdist --quiet a | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten | frame2json | sed '1d;$d' | cmp - early
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten a | featdist --quiet | frame2json |
+		sed '1d;$d' >early
+	featdist --quiet a | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten | frame2json |
+		sed '1d;$d' | cmp - early
 }
 
 @test "the output is the same for any number of threads" {
 	dist 3 >d
 	cmp <(refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --threads 1 <d) \
 		<(refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --threads 2 <d)
-	cmp <(refproj --fit "$SAMPLE/hidden_L3.npy" "$SAMPLE/hidden_L6.npy" --whiten --threads 1 <d) \
-		<(refproj --fit "$SAMPLE/hidden_L3.npy" "$SAMPLE/hidden_L6.npy" --whiten --threads 2 <d)
+	cmp <(refproj --fit "$SAMPLE"/hidden_L{3,6}.npy --whiten --threads 1 <d) \
+		<(refproj --fit "$SAMPLE"/hidden_L{3,6}.npy --whiten --threads 2 <d)
 }
 
 @test "what cannot be projected is said in one line" {
 	stream distributions >d
 	"$PY" -c 'import numpy as np
-np.save("few.npy", np.zeros((10, 6), "f4")); np.save("wide.npy", np.random.default_rng(0).standard_normal((9, 4)))
+np.save("few.npy", np.zeros((10, 6), "f4"))
+np.save("wide.npy", np.random.default_rng(0).standard_normal((9, 4)))
 x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save("nan.npy", x)'
 	fails 1 refproj --lift few.npy d
 	[[ $line == *"has 10 rows"* ]]
@@ -224,7 +240,8 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 1 refproj --lift nan.npy --whiten d
 	[[ $line == *"row 77"* ]]
 	fails 1 refproj --lift nowhere.npy d
-	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --no-point | featdist --quiet >bare
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --no-point |
+		featdist --quiet >bare
 	fails 1 refproj --identity --unit bare
 	[[ $line == *"no point"* ]]
 	fails 2 refproj d
@@ -258,5 +275,6 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 
 @test "streams whose tensors lie: taken or refused, never a crash" {
 	oracle mutate --stream activations refproj --quiet --identity --unit --threads 1
-	oracle mutate --stream distributions refproj --quiet --lift "$SAMPLE/hidden_L1.npy" --whiten --dim 3 --threads 1
+	oracle mutate --stream distributions refproj --quiet --lift "$SAMPLE/hidden_L1.npy" \
+		--whiten --dim 3 --threads 1
 }
