@@ -62,39 +62,26 @@ static void gaussians_free(struct gaussians *g)
 	free(g->begin);
 }
 
-/* W_2 of feature i of a and feature j of b; NaN where LAPACK found no singular values. */
-static double distance(const struct gaussians *a, size_t i, const struct gaussians *b, size_t j,
-	size_t d, double *workspace)
+/* NaN where LAPACK found no singular values. */
+static double distance(void *context, size_t thread, size_t i, size_t j)
 {
-	double cross = nuclear_norm(a->factor + a->begin[i] * d, a->begin[i + 1] - a->begin[i],
-		b->factor + b->begin[j] * d, b->begin[j + 1] - b->begin[j], d, workspace);
-	double square = fmax(a->trace[i] + b->trace[j] - 2 * cross, 0);
+	const struct bures *w = context;
+	const struct gaussians *a = &w->row, *b = &w->col;
+	size_t d = w->d;
 
-	if (isnan(cross))
-		return NAN;
+	if (w->symmetric && i == j)
+		return 0;
+	double cross = nuclear_norm(a->factor + a->begin[i] * d, a->begin[i + 1] - a->begin[i],
+		b->factor + b->begin[j] * d, b->begin[j + 1] - b->begin[j], d,
+		w->workspace[thread]);
+	double square = a->trace[i] + b->trace[j] - 2 * cross;
+	if (square < 0)		/* by rounding */
+		square = 0;
 	for (size_t c = 0; c < d; c++) {
 		double apart = a->mean[i * d + c] - b->mean[j * d + c];
 		square += apart * apart;
 	}
 	return sqrt(square);
-}
-
-/* A pair of one input is seen from its lower feature, so that it has the same bits in both rows. */
-static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
-	struct entries *out)
-{
-	const struct bures *w = context;
-	double *workspace = w->workspace[thread];
-
-	for (size_t n = 0; n < k; n++) {
-		size_t j = col[n];
-		double dist;
-		if (w->symmetric && j <= i)
-			dist = j < i ? distance(&w->row, j, &w->row, i, w->d, workspace) : 0;
-		else
-			dist = distance(&w->row, i, &w->col, j, w->d, workspace);
-		out->dist[n] = (float)dist;
-	}
 }
 
 static void close_bures(struct stage *stage)
@@ -130,7 +117,7 @@ static void open_bures(struct stage *stage, const struct distributions *row,
 	w->row = gaussians_of(row, w->workspace);
 	w->col = stage->symmetric ? w->row : gaussians_of(col, w->workspace);
 	stage->context = w;
-	stage->solve = distances_of_row;
+	stage->pair = distance;
 	stage->close = close_bures;
 }
 

@@ -71,31 +71,17 @@ static void slices_free(struct slices *s)
 	free(s->jump);
 }
 
-/* SW_p^p = 1/N sum over N directions of W_p^p; x and y (groups). */
-static float distance(const struct quantiles *x, const struct quantiles *y, size_t groups,
-	float *workspace)
-{
-	double sum = 0;
-
-	for (size_t g = 0; g < groups; g++)
-		sum += quantile_cost(&x[g], &y[g], power + 1, workspace);
-	sum /= (double)projections;
-	return (float)(power == 0 ? sum : sqrt(sum));
-}
-
-/* A pair of one input is seen from its lower feature, so that it has the same bits in both rows. */
-static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
-	struct entries *out)
+/* SW_p^p = 1/N sum of W_p^p over N directions. */
+static double distance(void *context, size_t thread, size_t i, size_t j)
 {
 	const struct sliced *w = context;
-	const struct quantiles *x = w->row.of + i * w->groups;
+	const struct quantiles *x = w->row.of + i * w->groups, *y = w->col.of + j * w->groups;
+	double sum = 0;
 
-	for (size_t n = 0; n < k; n++) {
-		const struct quantiles *y = w->col.of + col[n] * w->groups;
-		bool swap = w->symmetric && col[n] < i;
-		out->dist[n] = distance(swap ? y : x, swap ? x : y, w->groups,
-			w->workspace[thread]);
-	}
+	for (size_t g = 0; g < w->groups; g++)
+		sum += quantile_cost(&x[g], &y[g], power + 1, w->workspace[thread]);
+	sum /= (double)projections;
+	return power == 0 ? sum : sqrt(sum);
 }
 
 static void close_stage(struct stage *stage)
@@ -130,7 +116,7 @@ static void open_stage(struct stage *stage, const struct distributions *row,
 			col->max_points + 1), sizeof(float));
 	free(direction);
 	stage->context = w;
-	stage->solve = distances_of_row;
+	stage->pair = distance;
 	stage->close = close_stage;
 }
 

@@ -192,12 +192,26 @@ static bool check_row(struct run *r, size_t i, const uint32_t *col, const float 
 	return false;
 }
 
+static void solve(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
+{
+	if (s->solve) {
+		s->solve(s->context, thread, i, col, k, out);
+		return;
+	}
+	for (size_t n = 0; n < k; n++) {
+		size_t j = col[n];
+		bool swap = s->symmetric && j < i;
+		out->dist[n] = (float)s->pair(s->context, thread, swap ? j : i, swap ? i : j);
+	}
+}
+
 /* error[n] of row i and column col[n]; dist (half stages, k). */
 static void solve_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col,
 	size_t k, float *error, float *dist)
 {
 	for (size_t h = 0; h < s->half_stages; h++)
-		s->half_stage[h].solve(s->half_stage[h].context, thread, i, col, k,
+		solve(&s->half_stage[h], thread, i, col, k,
 			&(struct entries){.dist = dist + h * k});
 	for (size_t n = 0; n < k; n++) {
 		double sum = 0;	/* of (D_r1 - D_r2)^2, over the half_stages / 2 halvings r */
@@ -217,14 +231,14 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 	const uint32_t *col = s->asked.top ? row.col : r->every + from;
 
 	if (r->select) {
-		s->solve(s->context, thread, i, r->every, r->cols, &r->whole[thread]);
+		solve(s, thread, i, r->every, r->cols, &r->whole[thread]);
 		if (!check_row(r, i, r->every, r->whole[thread].dist, r->cols))
 			return;
 		select_nearest(&row, &r->whole[thread], r->cols, k);
 	} else if (s->asked.top) {
 		s->nearest(s->context, thread, i, k, &row);
 	} else {
-		s->solve(s->context, thread, i, col, k, &row);
+		solve(s, thread, i, col, k, &row);
 		check_row(r, i, col, row.dist, k);
 	}
 	if (s->half_stages) {

@@ -34,16 +34,22 @@ struct stage {
 	struct ids row, col;
 	bool symmetric;		/* rows and columns are the same features, and D(i,j) = D(j,i) */
 	struct stage_options asked;
-	unsigned extras;	/* what solve() gives beside dist: BOUNDS, ITERATIONS */
+	unsigned extras;	/* what solve() gives beside the distance: BOUNDS, ITERATIONS */
 	size_t rows_per_task;	/* rows that one thread should solve in turn; 0: one */
 	void *context;		/* the stage's own */
-	/* Writes the distances of row i from columns col[0 .. k): out->dist[0 .. k), and the
-	 * extras. A pair has the same bits in any row, among any columns, in any thread < threads.
-	 * A NaN ends the program, after the threads are joined, with a line that names the pair. */
+	/* A stage names pair() or solve(). Either gives a pair the same bits in any row, among any
+	 * columns, in any thread < omp_get_max_threads(). A NaN ends the program, after the threads
+	 * are joined, with a line that names the features.
+	 *
+	 * pair(): the distance of row i and column j; i <= j when the stage is symmetric. */
+	double (*pair)(void *context, size_t thread, size_t i, size_t j);
+	/* solve(): the distances of row i from columns col[0 .. k), out->dist[0 .. k), and the
+	 * extras. */
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 		struct entries *out);
 	/* Writes the k nearest columns of row i, sorted, the lower column first of equals:
-	 * out->col[0 .. k), out->dist[0 .. k), and the extras. NULL: solve() all and select. */
+	 * out->col[0 .. k), out->dist[0 .. k), and the extras. NULL: the stage solves all columns
+	 * and selects. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	void (*close)(struct stage *);		/* frees the context, fills the totals */
 	struct stage_totals totals;
@@ -79,8 +85,8 @@ struct comparison {
 /* Reads the operands as read_distributions() does, and begins a stream of distances. */
 struct comparison comparison_open(char *const *operand, const char *metric);
 
-/* Names the functions of a stage between two inputs, which outlive it: its context, solve() and
- * close(). They are one input when the stage is symmetric. */
+/* Names the functions of a stage between two inputs, which outlive it: pair() or solve(), close(),
+ * and its context. They are one input when the stage is symmetric. */
 typedef void stage_open(struct stage *, const struct distributions *row,
 	const struct distributions *col);
 
