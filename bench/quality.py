@@ -29,7 +29,8 @@ import semot
 MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of the last 240
 DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
 STAGES = ["decoder", "decoder --folded", "coact", "centroid", "bures", "bures --diagonal", "sliced", "energy",
-          "sinkhorn", "sinkhorn --epsilon .02", "sinkhorn --p 2", "sinkhorn --debias", "emd"]
+          "sinkhorn", "sinkhorn --epsilon .02", "sinkhorn --p 2", "sinkhorn --debias", "emd",
+          "emd --p 2"]
 SETTINGS = (
     [{}]
     + [{"featdist": f"--support {k}"} for k in (32, 64, 256)]
