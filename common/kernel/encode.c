@@ -53,7 +53,8 @@ static void finish(float *restrict pre, float *restrict excess, const float *res
 	}
 }
 
-/* The first feature from i on that fires: pre > threshold and pre > 0; m when there is none. */
+/* The first feature from i on that fires: pre > threshold and pre > 0 (Rajamanoharan et al. 2024,
+ * eq. 3); m when there is none. */
 static size_t next_active(const struct tile *t, size_t i)
 {
 	for (; i < t->m; i++) {
@@ -65,7 +66,7 @@ static size_t next_active(const struct tile *t, size_t i)
 	return t->m;
 }
 
-/* -- TopK: the k best of a token --------------------------------------------------------------- */
+/* -- TopK (Gao et al. 2024, eq. 2): the k best of a token -------------------------------------- */
 
 /* A min-heap on (value, then the higher feature first to go). */
 struct best {
@@ -205,16 +206,16 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 		tile.m = e->features - f0 < ENCODE_TILE ? e->features - f0 : ENCODE_TILE;
 		tile.threshold = e->threshold ? e->threshold + f0 : NULL;
 		const float *scale = e->scale ? e->scale + f0 : NULL;
-		pre_activations(pre, x, e, n, f0, tile.m);
+		pre_activations(pre, x, e, n, f0, tile.m);	/* pre = x W_enc */
 		for (size_t t = 0; t < n; t++) {
 			/* nothing below the least of the k best so far can be one of them */
 			float floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;
 			tile.pre = pre + t * ENCODE_TILE;
 			finish(tile.pre, tile.excess, e->b_enc + f0, scale, tile.threshold, floor,
-				tile.m);
-			if (e->k > 0)
+				tile.m);		/* pre = scale (pre + b_enc) */
+			if (e->k > 0)			/* TopK: the k largest pre > 0 */
 				offer_tile(&best[t], e->k, &tile);
-			else
+			else				/* all pre > threshold, pre > 0 */
 				hits = append_tile(out, hits, t, &tile);
 		}
 	}
