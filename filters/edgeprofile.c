@@ -68,8 +68,10 @@ static double number_of(const char *name, const char *layer)
 
 static struct features features_of(const char *name, const struct graph *g)
 {
-	struct features f = {.ids = {.layer = xalloc(g->nodes, sizeof *f.ids.layer), .node = xalloc(g->nodes, sizeof *f.ids.node)},
-		.node = xalloc(g->nodes, sizeof *f.node), .place = xalloc(g->nodes, sizeof *f.place)};
+	struct features f = {.ids = {.layer = xalloc(g->nodes, sizeof *f.ids.layer),
+		.node = xalloc(g->nodes, sizeof *f.ids.node)},
+		.node = xalloc(g->nodes, sizeof *f.node),
+		.place = xalloc(g->nodes, sizeof *f.place)};
 	uint32_t *feature = xalloc(g->nodes, sizeof *feature);
 	double layers = 1;
 
@@ -98,25 +100,29 @@ static void features_free(struct features *f)
 	free(f->place);
 }
 
-/* D^2 = 1 - cos(profiles) + position log(1 + positions between them) + layer (share of the layers between them) */
-static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+/* D^2 = 1 - cos(profiles) + position log(1 + positions between them)
+ *	+ layer (share of the layers between them) */
+static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
 {
 	const struct features *f = context;
 
 	f->profiles.solve(f->profiles.context, thread, i, col, k, out);
 	for (size_t n = 0; n < k; n++) {
 		const double *a = f->place[i], *b = f->place[col[n]];
-		out->dist[n] = (float)sqrt((double)out->dist[n] + position * log1p(fabs(a[0] - b[0]))
-			+ depth * fabs(a[1] - b[1]));
+		out->dist[n] = (float)sqrt((double)out->dist[n]
+			+ position * log1p(fabs(a[0] - b[0])) + depth * fabs(a[1] - b[1]));
 	}
 }
 
-static void write_distances(struct sm_writer *out, struct sm_frame *header, const char *name, struct graph *g)
+static void write_distances(struct sm_writer *out, struct sm_frame *header, const char *name,
+	struct graph *g)
 {
 	struct features f = features_of(name, g);
-	struct vectors profile = {f.ids.n, 2 * g->nodes + 1, xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
-	struct stage stage = {.row = f.ids, .col = f.ids, .symmetric = true, .asked = asked, .context = &f,
-		.solve = distances_of_row};
+	struct vectors profile = {f.ids.n, 2 * g->nodes + 1,
+		xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
+	struct stage stage = {.row = f.ids, .col = f.ids, .symmetric = true, .asked = asked,
+		.context = &f, .solve = distances_of_row};
 	float *total = effects_of(name, g);
 
 	#pragma omp parallel for

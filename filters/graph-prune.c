@@ -90,7 +90,7 @@ static void keep_connected(struct pruning *p, const struct graph *g)
 	free(work);
 }
 
-/* -- Influence where the file gives none -------------------------------------------------------- */
+/* -- Influence where the file gives none ------------------------------------------------------ */
 
 struct rank {
 	double influence;

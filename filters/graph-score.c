@@ -173,7 +173,8 @@ static void score_graph(struct scoring *x, const char *name, struct graph *g)
 {
 	json_t *document = g->group ? NULL : graph_document(name, g);
 	struct graph_groups groups = graph_groups_of(name, g, json_object_get(document, "qParams"));
-	struct units alone = units_open(g, NULL, 0), grouped = units_open(g, groups.group, groups.n);
+	struct units alone = units_open(g, NULL, 0);
+	struct units grouped = units_open(g, groups.group, groups.n);
 	double *weight = graph_absolute_weights(g), *logit = graph_logit_weights(g);
 	struct net net = net_open(&alone, g->source, g->target, weight, g->links, logit, g->nodes);
 

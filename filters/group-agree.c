@@ -29,13 +29,14 @@ static void read_truth(struct supernode_list *x, const struct supernode_file *fi
 	if (named == 0)
 		die("%s: no supernodes", file->path);
 	if (x->members == 0)
-		die("%s: none of %zu members is a node of graph %s: are these references of another?",
-			file->path, named, slug);
+		die("%s: none of %zu members is a node of graph %s: are these references of "
+			"another?", file->path, named, slug);
 	if (2 * x->missing >= named)
 		note("%s: %zu of %zu members are no nodes of graph %s: are these references of "
 			"another?", file->path, x->missing, named, slug);
 	if (x->n == 0)
-		die("%s: no supernode of %zu nodes or more in the graph %s", file->path, least, slug);
+		die("%s: no supernode of %zu nodes or more in the graph %s", file->path, least,
+			slug);
 }
 
 /* On the nodes that people grouped; a node without a group is a group of its own. Returns how many

@@ -16,8 +16,8 @@ static double uniform(void)
 	return (double)(state >> 11) * 0x1p-53;
 }
 
-/* The distance of two clusters by its definition. Ward's, of points in space, is that of the centroids, whose square is
- * the mean square between the clusters less half of that within each. */
+/* The distance of two clusters by its definition. Ward's, of points in space, is that of the
+ * centroids, whose square is the mean square between the clusters less half of that within each. */
 static double between(const double *dist, const uint32_t *label, size_t n, uint32_t a, uint32_t b,
 	enum linkage linkage)
 {
@@ -42,7 +42,9 @@ static double between(const double *dist, const uint32_t *label, size_t n, uint3
 	double pairs = size[0] * size[1];
 	if (linkage != WARD)
 		return linkage == AVERAGE ? sum / pairs : most;
-	return isinf(squares) ? INFINITY : sqrt(2 * pairs / (size[0] + size[1]) * (squares / pairs - within[0] - within[1]));
+	if (isinf(squares))
+		return INFINITY;
+	return sqrt(2 * pairs / (size[0] + size[1]) * (squares / pairs - within[0] - within[1]));
 }
 
 /* A graph whose links go from lower to higher points. */
@@ -50,7 +52,8 @@ struct network {
 	bool links[MOST][MOST];
 };
 
-static bool leads(const struct network *g, const uint32_t *label, size_t n, uint32_t from, uint32_t to, size_t steps)
+static bool leads(const struct network *g, const uint32_t *label, size_t n, uint32_t from,
+	uint32_t to, size_t steps)
 {
 	bool led[MOST] = {0};
 
@@ -60,7 +63,9 @@ static bool leads(const struct network *g, const uint32_t *label, size_t n, uint
 		bool next[MOST] = {0};
 		for (size_t i = 0; i < n; i++)
 			for (size_t j = 0; j < n; j++)
-				if (led[i] && g->links[i][j] && (label[j] == to ? step + 1 == steps : label[j] != from))
+				if (led[i] && g->links[i][j]
+						&& (label[j] == to ? step + 1 == steps
+							: label[j] != from))
 					for (size_t k = 0; k < n; k++)
 						next[k] |= label[k] == label[j];
 		memcpy(led, next, sizeof led);
@@ -81,8 +86,8 @@ static bool cyclic(const struct network *g, const uint32_t *label, size_t n, uin
 }
 
 /* `label` begins as the clusters that stand. */
-static size_t plain(struct merge *merge, uint32_t *label, const double *dist, size_t n, enum linkage linkage,
-	const struct network *network)
+static size_t plain(struct merge *merge, uint32_t *label, const double *dist, size_t n,
+	enum linkage linkage, const struct network *network)
 {
 	double height[2 * MOST];
 	size_t merges = 0;
@@ -96,7 +101,8 @@ static size_t plain(struct merge *merge, uint32_t *label, const double *dist, si
 				if (label[i] >= label[j])
 					continue;
 				double d = between(dist, label, n, label[i], label[j], linkage);
-				if (d < best.height && !(network && cyclic(network, label, n, label[i], label[j])))
+				if (d < best.height && !(network
+						&& cyclic(network, label, n, label[i], label[j])))
 					best = (struct merge){label[i], label[j], 0, d};
 			}
 		if (isinf(best.height))
@@ -142,7 +148,8 @@ static void random_distances(double *dist, size_t n, double forbidden, size_t va
 			at[i][k] = values ? floor(uniform() * (double)values) : uniform();
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j <= i; j++) {
-			double x = hypot(hypot(at[i][0] - at[j][0], at[i][1] - at[j][1]), at[i][2] - at[j][2]);
+			double x = hypot(hypot(at[i][0] - at[j][0], at[i][1] - at[j][1]),
+				at[i][2] - at[j][2]);
 			dist[i * n + j] = dist[j * n + i] = uniform() < forbidden ? INFINITY : x;
 		}
 }
@@ -154,7 +161,8 @@ static void check_order(const struct merge *merge, size_t n, size_t merges)
 		assert(i == 0 || merge[i - 1].height <= merge[i].height);
 	}
 	assert(merges == 0 || merges_up_to(merge, merges, merge[merges - 1].height) == merges);
-	assert(merges == 0 || merges_up_to(merge, merges, merge[0].height - 1) == 0 || isinf(merge[0].height));
+	assert(merges == 0 || merges_up_to(merge, merges, merge[0].height - 1) == 0
+		|| isinf(merge[0].height));
 	for (size_t m = 0; m <= merges; m++)
 		check_labels(merge, n, m);
 }
@@ -208,7 +216,8 @@ static void check_rule(size_t n, double linked, double begun, enum linkage linka
 	static uint64_t memory[2 * MOST * (MOST / 64 + 1)];
 	struct network network = {0};
 	struct merge merge[MOST], expected[MOST];
-	uint32_t work[3 * MOST], together[MOST], label[MOST], source[MOST * MOST], target[MOST * MOST];
+	uint32_t work[3 * MOST], together[MOST], label[MOST];
+	uint32_t source[MOST * MOST], target[MOST * MOST];
 	size_t link[MOST * MOST], links = 0, first = 0;
 	struct acyclic acyclic;
 
@@ -222,7 +231,7 @@ static void check_rule(size_t n, double linked, double begun, enum linkage linka
 				links++;
 				network.links[i][j] = true;
 			}
-	for (size_t i = 0; i < n; i++) {		/* neighbours, so that these make no cycle */
+	for (size_t i = 0; i < n; i++) {	/* neighbours, so that these make no cycle */
 		bool with = i > 0 && uniform() < begun;
 		label[i] = with ? label[i - 1] : (uint32_t)i;
 		together[i] = label[i];

@@ -49,7 +49,8 @@ static const struct column {
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-static void take_columns(struct graph *g, int frame, const struct sm_reader *in, const struct sm_frame *f)
+static void take_columns(struct graph *g, int frame, const struct sm_reader *in,
+	const struct sm_frame *f)
 {
 	for (const struct column *c = columns; c < columns + COLUMNS; c++) {
 		if (c->frame != frame || (c->optional && !sm_find_field(f, c->name)))
@@ -111,8 +112,8 @@ void graph_free(struct graph *g)
 /* A logit's text has to be JSON: graph_logit_weights() looks into it. */
 static void check_logit(const struct sm_reader *in, const struct graph *g, size_t node)
 {
-	struct json j = {.name = sm_reader_name(in), .kind = "node", .number = node, .text = g->node_json[node],
-		.at = g->node_json[node]};
+	struct json j = {.name = sm_reader_name(in), .kind = "node", .number = node,
+		.text = g->node_json[node], .at = g->node_json[node]};
 	struct span none;
 
 	json_members(&j, &none, NULL, 0);
@@ -137,7 +138,8 @@ static void check_links(const struct sm_reader *in, const struct graph *g)
 		if (g->source[i] >= g->nodes || g->target[i] >= g->nodes)
 			sm_bad(in, "link %zu joins nodes %u and %u of %zu", i, g->source[i],
 				g->target[i], g->nodes);
-		if (!isfinite(g->weight[i]) || (g->weight_exact && !(fabs(g->weight_exact[i]) <= (double)FLT_MAX)))
+		if (!isfinite(g->weight[i]) || (g->weight_exact
+				&& !(fabs(g->weight_exact[i]) <= (double)FLT_MAX)))
 			sm_bad(in, "link %zu: the weight is no number of f4", i);
 	}
 }
@@ -164,7 +166,8 @@ static void check_groups(const struct sm_reader *in, const struct graph *g)
 			sm_bad(in, "group link %zu joins units %u and %u of %zu", i,
 				g->group_link_source[i], g->group_link_target[i], units);
 		if (!isfinite(g->group_link_weight[i]) || !isfinite(g->group_link_abs[i])
-				|| (g->group_link_influence && !isfinite(g->group_link_influence[i])))
+				|| (g->group_link_influence
+					&& !isfinite(g->group_link_influence[i])))
 			sm_bad(in, "group link %zu: the weight is no number", i);
 	}
 }

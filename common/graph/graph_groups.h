@@ -17,7 +17,7 @@ struct graph_groups {
 	size_t n;
 	const int32_t *group;		/* (nodes), -1: in none */
 	const char *const *name;	/* (n) */
-	bool listed;			/* they are the document's: it has a list that is not empty */
+	bool listed;			/* they are the document's, whose list is not empty */
 	size_t missing;			/* members of this list that are no nodes */
 };
 
@@ -27,8 +27,8 @@ struct graph_groups {
 struct graph_groups graph_groups_of(const char *name, struct graph *, const json_t *query);
 
 /* Makes one more group of the errors without a group at each token position, or of all (anywhere),
- * where there are two or more. Returns how many groups there are then. No link leads to an error, so
- * these groups are in no cycle. */
+ * where there are two or more. Returns how many groups there are then. No link leads to an error,
+ * so these groups are in no cycle. */
 size_t group_errors(int32_t *group, size_t groups, const struct graph *, bool anywhere);
 
 /* -- Units ------------------------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ size_t graph_units(uint32_t *unit, const struct graph *);
 struct unit_links {
 	size_t n;
 	uint32_t *source, *target;	/* (n): units */
-	size_t *begin;			/* (n + 1): pair i has link[begin[i]] up to link[begin[i + 1]] */
+	size_t *begin;			/* (n + 1): pair i has link[begin[i]] .. link[begin[i + 1] - 1] */
 	size_t *link;			/* ascending in each pair */
 };
 

@@ -12,7 +12,7 @@
 
 #define COUNT(list) (sizeof (list) / sizeof *(list))
 
-/* -- Values by key ------------------------------------------------------------------------------ */
+/* -- Values by key ---------------------------------------------------------------------------- */
 
 /* The node, link or document that is read, and its members. */
 struct item {
@@ -82,14 +82,17 @@ static int64_t take_integer(const struct item *x, size_t k)
 	return (int64_t)real;
 }
 
-/* -- Nodes -------------------------------------------------------------------------------------- */
+/* -- Nodes ------------------------------------------------------------------------------------ */
 
-enum { NODE_ID, JS_NODE_ID, LAYER, FEATURE, CTX_IDX, FEATURE_TYPE, CLERP, INFLUENCE, ACTIVATION, NODE_KEYS };
+enum {
+	NODE_ID, JS_NODE_ID, LAYER, FEATURE, CTX_IDX, FEATURE_TYPE, CLERP, INFLUENCE, ACTIVATION,
+	NODE_KEYS
+};
 
-static const char *const node_key[NODE_KEYS] = {"node_id", "jsNodeId", "layer", "feature", "ctx_idx",
-	"feature_type", "clerp", "influence", "activation"};
+static const char *const node_key[NODE_KEYS] = {"node_id", "jsNodeId", "layer", "feature",
+	"ctx_idx", "feature_type", "clerp", "influence", "activation"};
 
-/* "unexplored node" is what Anthropic's graphs call features that were not followed to their inputs. */
+/* Anthropic's graphs call a feature that was not followed to its inputs "unexplored node". */
 static enum node_type type_of(const struct item *x, char *room)
 {
 	static const struct {
@@ -111,8 +114,8 @@ static enum node_type type_of(const struct item *x, char *room)
 /* The index in the layer's dictionary is the middle of "layer_index_position" in every dialect,
  * while `feature` is also Cantor(layer, index) or 100000 layer + index. An error's node_id has
  * another sense: 0_{layer}_{position}. */
-static uint64_t feature_of(const struct item *x, enum node_type type, const char *id, const char *layer,
-	int32_t ctx)
+static uint64_t feature_of(const struct item *x, enum node_type type, const char *id,
+	const char *layer, int32_t ctx)
 {
 	size_t n = strlen(layer), digits;
 	char *end;
@@ -185,7 +188,7 @@ static void read_nodes(struct graph *g, char *text, struct json j, size_t room)
 	g->influence = influence, g->activation = activation;
 }
 
-/* -- Links -------------------------------------------------------------------------------------- */
+/* -- Links ------------------------------------------------------------------------------------ */
 
 enum { SOURCE, TARGET, WEIGHT, LINK_KEYS };
 
@@ -248,13 +251,15 @@ static void settle_sources(const struct graph *g, const char *name, const struct
 
 	find_shared(shared, &ids->index);
 	for (size_t i = 0; i < g->links; i = next) {
-		for (next = i; next < g->links && target[next] == target[i] && shared[source[next]];)
+		next = i;
+		while (next < g->links && target[next] == target[i] && shared[source[next]])
 			next++;
 		bool after = next < g->links && target[next] == target[i];
 		size_t high = after ? source[next] : g->nodes;
 		for (size_t k = i; k < next; k++) {
 			bool before = k > 0 && target[k - 1] == target[k];
-			unsettled += !settle(ids, &source[k], before ? source[k - 1] + (size_t)1 : 0, high);
+			size_t low = before ? source[k - 1] + (size_t)1 : 0;
+			unsettled += !settle(ids, &source[k], low, high);
 		}
 		next += next == i;
 	}
@@ -269,8 +274,10 @@ static bool is_plain(const struct span *v, size_t members, double weight)
 {
 	char text[REAL_TEXT];
 
-	return members == LINK_KEYS && v[SOURCE].text < v[TARGET].text && v[TARGET].text < v[WEIGHT].text
-		&& !memchr(v[SOURCE].text, '\\', v[SOURCE].n) && !memchr(v[TARGET].text, '\\', v[TARGET].n)
+	return members == LINK_KEYS
+		&& v[SOURCE].text < v[TARGET].text && v[TARGET].text < v[WEIGHT].text
+		&& !memchr(v[SOURCE].text, '\\', v[SOURCE].n)
+		&& !memchr(v[TARGET].text, '\\', v[TARGET].n)
 		&& strlen(real_text(text, weight)) == v[WEIGHT].n
 		&& memcmp(text, v[WEIGHT].text, v[WEIGHT].n) == 0;
 }
@@ -312,7 +319,7 @@ static void read_links(struct graph *g, char *text, struct json j)
 	free(room);
 }
 
-/* -- The document ------------------------------------------------------------------------------- */
+/* -- The document ----------------------------------------------------------------------------- */
 
 enum { NODES, LINKS, METADATA, QUERY, PARTS };
 enum { SLUG, SCAN, METADATA_KEYS };
@@ -404,7 +411,8 @@ static char *outline(const struct json *j, const struct span *part)
 	return text;
 }
 
-void graph_from_json(struct graph *g, struct sm_frame *header, const char *name, char *text, size_t n)
+void graph_from_json(struct graph *g, struct sm_frame *header, const char *name, char *text,
+	size_t n)
 {
 	static const char mark[] = "\xef\xbb\xbf";	/* of UTF-8, from Windows */
 	size_t skipped = strncmp(text, mark, 3) == 0 ? 3 : 0;

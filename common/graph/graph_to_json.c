@@ -68,7 +68,7 @@ struct grouped {
 	uint32_t *ranked;		/* (nodes): most influential first */
 	uint32_t *leader;		/* (nodes): the node that is written for it */
 	uint32_t *unit;			/* (nodes) */
-	size_t *member, *begin;		/* group i: nodes member[begin[i]] up to member[begin[i + 1]] */
+	size_t *member, *begin;		/* of unit i: member[begin[i]] .. member[begin[i + 1] - 1] */
 	struct node_names names;	/* of pins, as in the document */
 	const char *const *written;	/* (nodes): the name of each in what is written */
 };
@@ -208,8 +208,8 @@ static void set_member(char **object, const char *key, json_t *value)
 	*object = changed;
 }
 
-/* An id that is not in `used` yet, where it gets to: an error's can be that of a feature. What `used`
- * has of an id is the last number that was given to it. */
+/* An id that is not in `used` yet, where it gets to: an error's can be that of a feature. What
+ * `used` has of an id is the last number that was given to it. */
 static char *unique_id(json_t *used, const char *wanted)
 {
 	const json_t *last = json_object_get(used, wanted);

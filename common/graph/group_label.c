@@ -18,8 +18,8 @@ enum {
 static const char space[] = " \t\r\n", brackets[] = " \t\r\n()[]{}\"|", stops[] = ",;:.!?";
 
 static const char *const empty[] = {
-	"a", "after", "all", "an", "and", "any", "are", "as", "at", "be", "before", "but", "by", "for",
-	"from", "has", "have", "in", "into", "is", "it", "its", "of", "on", "or", "say",
+	"a", "after", "all", "an", "and", "any", "are", "as", "at", "be", "before", "but", "by",
+	"for", "from", "has", "have", "in", "into", "is", "it", "its", "of", "on", "or", "say",
 	"something", "that", "the", "their", "this", "to", "was", "when", "which", "with"
 };
 
@@ -61,7 +61,7 @@ static bool is_empty(const char *text, size_t n)
 	return false;
 }
 
-/* A word of a label: from begin to end, without the stops at its end, and where the next follows. */
+/* A word of a label, from begin to end without the stops behind it. */
 struct word {
 	const char *begin, *end, *next;
 	bool counts;		/* it is a word, and no stop alone */

@@ -15,8 +15,8 @@ struct candidates {
 	size_t *row;			/* (n, streams), as node_distances_rows() has them */
 };
 
-/* chosen (nodes): the features that are to be grouped; kept: the groups that are kept. `name` begins
- * what is said: how many features have no distances, and die() when none has. */
+/* chosen (nodes): the features that are to be grouped; kept: the groups that are kept. A note that
+ * `name` begins counts features without distances; die() when none has them. */
 struct candidates candidates_open(const char *name, const struct graph *,
 	const struct node_distances *, const bool *chosen, const struct graph_groups *kept);
 void candidates_close(struct candidates *);

@@ -20,8 +20,9 @@ struct node_distances {
 	struct distance_stream *stream;		/* (n) */
 };
 
-/* Opens n files (NULL or "-" is stdin) and reads the first stream of each. weight (n): of the streams in a
- * mixture; of a single one it counts for nothing. What a stream has wrong ends the program. */
+/* Opens n files (NULL or "-" is stdin) and reads the first stream of each. weight (n): of the
+ * streams in a mixture; that of a single stream does not count. What a stream has wrong ends the
+ * program. */
 struct node_distances node_distances_open(const char *const *path, const double *weight, size_t n);
 /* Those of the next graph, of this header: reads on where each graph has a stream of its own. */
 void node_distances_next(struct node_distances *, const struct sm_frame *header);
@@ -38,7 +39,7 @@ bool node_distances_rows(size_t *row, const struct node_distances *, const struc
 
 /* (n, n), to free(), of n nodes by their rows (n, streams). It is the mean of both directions, at
  * least 0, infinite for a node without rows. Of several streams it is
- *	sum over streams of weight distance / (root mean square of its distances between the nodes) */
+ *	sum over streams of weight distance / root mean square of its finite distances */
 double *node_distances_matrix(const struct node_distances *, const size_t *row, size_t n);
 
 /* The root mean square of the distances (n, n) that are finite; 0 when none is. */

@@ -1,6 +1,6 @@
 /* The nodes of a graph by their names, node_id and jsNodeId. Several nodes can bear one name: an
- * error's node_id can be that of a feature of layer 0. Such a name is that of the first feature that
- * bears it, or, where none does, of the first node. */
+ * error's node_id can be that of a feature of layer 0. Such a name means the first feature that
+ * bears it, or, where none does, the first node. */
 #ifndef GRAPH_NODE_NAMES_H
 #define GRAPH_NODE_NAMES_H
 
@@ -13,7 +13,7 @@
 struct node_index {
 	const char *const *name;	/* (nodes): node_id or js_node_id of the graph */
 	struct name_index index;		/* of these */
-	uint32_t *chosen;		/* (nodes): the node that the name of index.number[i] means */
+	uint32_t *chosen;		/* (nodes): what the name of node index.number[i] means */
 };
 
 struct node_index node_index_open(const struct graph *, const char *const *name);

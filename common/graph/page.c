@@ -136,7 +136,8 @@ static const char *write_head(bool wanted)
 void page_graph(const char *name, struct graph *g, const json_t *document, size_t number)
 {
 	if (!g->group) {
-		struct graph_groups had = graph_groups_of(name, g, json_object_get(document, "qParams"));
+		const json_t *query = json_object_get(document, "qParams");
+		struct graph_groups had = graph_groups_of(name, g, query);
 		if (had.missing > 0)
 			note("%s: %zu members of supernodes are no nodes", name, had.missing);
 		graph_set_groups(g, had.group, had.n, had.name);

@@ -6,8 +6,9 @@
 
 #include <jansson.h>
 
-/* Writes graph `number` (0, 1, ...) to stdout, the first after the page's beginning. A graph without
- * groups takes those of its document's qParams. Nothing is written of a graph that has an error. */
+/* Writes graph `number` (0, 1, ...) to stdout, the first after the page's beginning. A graph
+ * without groups takes those of its document's qParams. Nothing is written of a graph that has an
+ * error. */
 void page_graph(const char *name, struct graph *, const json_t *document, size_t number);
 
 /* The page's end, after so many graphs. */

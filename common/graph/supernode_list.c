@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -- Lists ------------------------------------------------------------------------------------- */
+/* -- Lists ------------------------------------------------------------------------------------ */
 
 static void check_list(const char *where, const json_t *list)
 {
@@ -81,7 +81,7 @@ void supernode_list_free(struct supernode_list *x)
 	*x = (struct supernode_list){0};
 }
 
-/* -- Files of lists ----------------------------------------------------------------------------- */
+/* -- Files of lists --------------------------------------------------------------------------- */
 
 struct supernode_file supernode_file_open(const char *spec)
 {

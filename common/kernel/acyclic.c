@@ -64,8 +64,8 @@ bool acyclic_may_unite(const struct acyclic *g, size_t a, size_t b)
 		&& !meet(g->next + b * n, g->before + a * n, n);
 }
 
-/* The united node leads to next(a) + next(b) and is after before(a) + before(b). What was after a or
- * b is now after all of before(a) + before(b). */
+/* The united node leads to next(a) + next(b) and is after before(a) + before(b). What was after a
+ * or b is now after all of before(a) + before(b). */
 void acyclic_unite(struct acyclic *g, size_t a, size_t b)
 {
 	size_t n = g->words;

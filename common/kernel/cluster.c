@@ -86,9 +86,9 @@ static void unite_together(struct clusters *c, const uint32_t *together, uint32_
 	}
 }
 
-/* The nearest-neighbour chain (Murtagh 1983; Müllner 2011, fig. 3): follow nearest neighbours until
- * two clusters are each other's, and merge these. Right for linkages whose update never comes below
- * both of its distances. */
+/* The nearest-neighbour chain (Murtagh 1983; Müllner 2011, fig. 3): follow nearest neighbours
+ * until two clusters are each other's, and merge these. Right for linkages whose update never comes
+ * below both of its distances. */
 static void follow_chain(struct clusters *c, uint32_t *chain)
 {
 	size_t length = 0, start = 0;
@@ -129,10 +129,10 @@ static size_t next_to_merge(const struct clusters *c, const uint32_t *near)
 }
 
 /* Under a rule: always the nearest two that may unite. A merge changes the distances of the merged
- * cluster only and allows nothing but to it, so only its own nearest is looked up at once. A cluster
- * whose nearest was merged keeps the union as its nearest, at the old distance, which is a lower
- * bound; one whose nearest it may no longer unite with keeps that. Both are looked up when their
- * turn comes. The diagonal holds the height of each cluster's highest merge. */
+ * cluster only and allows nothing but to it, so only its own nearest is looked up at once. A
+ * cluster whose nearest was merged keeps the union as its nearest, at the old distance, which is a
+ * lower bound. One that may no longer unite with its nearest keeps it. Both are looked up when
+ * their turn comes. The diagonal holds the height of each cluster's highest merge. */
 static void merge_nearest(struct clusters *c, uint32_t *near)
 {
 	size_t n = c->n;

@@ -45,7 +45,7 @@ void drop_dead_ends(bool *node_kept, bool *link_kept, const uint8_t *type,
 	struct dropping d = {node_kept, link_kept, type, source, target,
 		work, work + nodes, work + 2 * nodes, 0};
 	size_t *from_begin = work + 3 * nodes, *to_begin = from_begin + nodes + 1;
-	size_t *from = to_begin + nodes + 1, *to = from + links;	/* links by source, by target */
+	size_t *from = to_begin + nodes + 1, *to = from + links;	/* links by each end */
 
 	links_by_node(from, from_begin, source, nodes, links);
 	links_by_node(to, to_begin, target, nodes, links);

@@ -18,7 +18,7 @@ struct influence_graph {
 	size_t nodes, links;
 	const uint32_t *source, *target;	/* (links) */
 	const double *share;			/* (links): A(target, source) */
-	const size_t *order;	/* (links): from topological_order(); NULL: the links make a cycle */
+	const size_t *order;	/* (links): from topological_order(); NULL: there is a cycle */
 };
 
 /* share (links), from absolute weights, which may be in its place. work: nodes. */
@@ -34,7 +34,7 @@ bool node_influence(double *total, const double *weight, const struct influence_
 	double *work);
 
 /* reach (nodes): (1 + A + A^2 + ...) start, the same from sources to targets. With start (nodes) 1
- * at inputs, and no other node without links into it, each node's is 1. work and result: as above. */
+ * at inputs, and no other node without links into it, each node's is 1. work and result as above. */
 bool node_reach(double *reach, const double *start, const struct influence_graph *, double *work);
 
 /* circuit-tracer's find_threshold. Scores are kept, largest first, until they sum to this part of

@@ -45,7 +45,7 @@ size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source,
 	for (uint32_t i = 0; i < nodes; i++)
 		if (into[i] == 0)
 			order[n++] = i;
-	for (size_t i = 0; i < n; i++)		/* order[i] is taken: its links lead to no node before */
+	for (size_t i = 0; i < n; i++)		/* taken nodes, whose links now lead on */
 		for (size_t k = begin[order[i]]; k < begin[order[i] + 1]; k++) {
 			link[m++] = out[k];
 			if (--into[target[out[k]]] == 0)

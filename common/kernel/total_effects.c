@@ -9,7 +9,8 @@
  * T(t,.) = sum_s S(t,s) (T(s,.) + e_s), with e_s the row s of I. */
 MULTIVERSION
 void total_effects(float *total, size_t first, size_t width, const uint32_t *source,
-	const uint32_t *target, const double *share, const size_t *order, size_t nodes, size_t links)
+	const uint32_t *target, const double *share, const size_t *order, size_t nodes,
+	size_t links)
 {
 	for (size_t i = 0; i < nodes; i++)
 		memset(total + i * nodes + first, 0, width * sizeof *total);
