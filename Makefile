@@ -34,6 +34,18 @@ $(B)/tests/%: tests/%.c $(B)/libsemot.a
 $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && ar rc $@ $^
 
+# What is installed for other programs: no name of it that does not begin with sm_ can be seen.
+STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/pool
+$(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
+	$(LD) -r -o $(B)/semot-stream.o $^
+	$(OBJCOPY) --wildcard --keep-global-symbol='sm_*' $(B)/semot-stream.o
+	rm -f $@ && ar rc $@ $(B)/semot-stream.o
+
+$(B)/semot.pc: $(MAKEFILE_LIST) | $(B)/dep
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: semot' 'Description: reads and writes streams of semot' \
+		'Version: $(VERSION)' 'Requires: liblz4 libxxhash' 'Cflags: -I$${prefix}/include' \
+		'Libs: -L$${prefix}/lib -lsemot-stream -lm' >$@
+
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
@@ -132,17 +144,23 @@ install-check:
 
 # -- Installation -------------------------------------------------------------------------------
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines
+install: all $(B)/libsemot-stream.a $(B)/semot.pc
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines \
+		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py $(DESTDIR)$(PREFIX)/share/semot
+	install -m 644 common/stream/stream.h common/stream/dtype.h $(DESTDIR)$(PREFIX)/include/semot
+	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h
+	install -m 644 $(B)/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(B)/semot.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	for page in $(PAGES); do install -D -m 644 $$page \
 		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 
 uninstall:
 	rm -f $(FILTERS:%=$(DESTDIR)$(PREFIX)/bin/%)
-	rm -rf $(DESTDIR)$(PREFIX)/share/semot
+	rm -rf $(DESTDIR)$(PREFIX)/share/semot $(DESTDIR)$(PREFIX)/include/semot
+	rm -f $(DESTDIR)$(PREFIX)/lib/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
 	for page in $(PAGES); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:

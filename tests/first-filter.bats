@@ -3,13 +3,25 @@
 
 load helper
 
+# build NAME FLAG...: NAME.c, here or of examples, against the installed files and nothing else
+build() {
+	local source=$1.c
+	[ -e "$source" ] || source=$ROOT/examples/$1.c
+	PKG_CONFIG_PATH=$BATS_FILE_TMPDIR/installed/lib/pkgconfig
+	export PKG_CONFIG_PATH
+	${CC:-cc} ${SAN:+-fsanitize=address,undefined} ${COV:+--coverage} "${@:2}" -o "bin/$1" "$source" \
+		$(pkg-config --cflags --libs semot)
+}
+
+setup_file() {
+	make -s -C "$ROOT" ${LEVEL:+LEVEL=$LEVEL} ${SAN:+SAN=1} ${COV:+COV=1} install \
+		PREFIX="$BATS_FILE_TMPDIR/installed" >/dev/null
+}
+
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || exit
 	mkdir bin
-	libs="$(pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) liblz4 libxxhash"
-	${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror -DVERSION='"1"' ${SAN:+-fsanitize=address,undefined} \
-		-I"$ROOT/common" -o bin/first-filter "$ROOT/examples/first-filter.c" \
-		"$BUILD/libsemot.a" -fopenmp $(pkg-config --libs $libs) -lm
+	build first-filter -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror
 	printf '%s\n' '#!/bin/sh' "exec $PY $ROOT/examples/first_filter.py \"\$@\"" >bin/first_filter.py
 	chmod +x bin/first_filter.py
 	PATH=$PWD/bin:$PATH
@@ -38,6 +50,8 @@ setup() {
 }
 
 @test "the one in C keeps the contract" {
+	fails 1 first-filter nowhere
+	fails 2 first-filter --by none
 	for rule in works usage cut flipped garbage upstream full empty unknown lz4; do
 		BUILD=$PWD oracle attack $rule first-filter
 	done
@@ -57,4 +71,50 @@ setup() {
 	fails 1 first_filter.py 2 <bad
 	[[ $line == *"end mark"* ]]
 	stream matching | fails 1 first_filter.py 2
+}
+
+@test "the library shows only names that begin with sm_" {
+	nm -g --defined-only "$BATS_FILE_TMPDIR/installed/lib/libsemot-stream.a" | awk 'NF == 3 { print $3 }' >names
+	grep -q '^sm_read_frame$' names
+	refute grep -v '^sm_' names
+}
+
+@test "a program may take its errors itself" {
+	cat >taking.c <<-'END'
+	#include <semot/stream.h>
+	#include <setjmp.h>
+	#include <stdio.h>
+	static jmp_buf failed;
+	static void take(int status, const char *line)
+	{
+		printf("%d %s\n", status, line);
+		longjmp(failed, 1);
+	}
+	int main(int argc, char **argv)
+	{
+		static struct sm_frame frame;
+		static struct sm_reader *in;
+		sm_on_error(take);
+		for (volatile int i = 1; i < argc; i++) {
+			in = NULL;
+			if (!setjmp(failed)) {
+				in = sm_reader_open(argv[i]);
+				while (sm_read_header(in, &frame))
+					while (sm_read_frame(in, &frame))
+						;
+				puts("whole");
+			}
+			if (in)
+				sm_reader_close(in);
+		}
+		sm_frame_free(&frame);
+		return 0;
+	}
+	END
+	build taking
+	stream activations >a
+	head -c 3000 a >cut
+	taking cut nowhere a >out
+	printf '%s\n' "1 cut: frame 1: cut short: no end mark (did the program before this one fail?)" \
+		"1 nowhere: No such file or directory" whole | diff - out
 }

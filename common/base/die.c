@@ -1,22 +1,40 @@
+#define _GNU_SOURCE		/* program_invocation_short_name */
 #include "base/die.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *program = "semot";
+const char *program;
 bool quiet;
+void (*die_handler)(int status, const char *line);
 
-static void say(const char *format, va_list args)
+static const char *name(void)
 {
-	char line[1024];
+	return program ? program : program_invocation_short_name;
+}
 
-	vsnprintf(line, sizeof line, format, args);
+enum { LINE = 1024 };
+
+static void format_line(char line[LINE], const char *format, va_list args)
+{
+	vsnprintf(line, LINE, format, args);
 	for (char *c = line; *c; c++)	/* names come from files: one line stays one line */
 		if ((unsigned char)*c < ' ' || *c == 127)
 			*c = '?';
-	fprintf(stderr, "%s: %s\n", program, line);
+}
+
+_Noreturn static void end(int status, const char *format, va_list args)
+{
+	char line[LINE];
+
+	format_line(line, format, args);
+	if (die_handler)
+		die_handler(status, line);
+	fprintf(stderr, "%s: %s\n", name(), line);
+	exit(status);
 }
 
 void die(const char *format, ...)
@@ -24,32 +42,39 @@ void die(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
-	va_end(args);
-	exit(1);
+	end(1, format, args);
+}
+
+void die_with(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	end(status, format, args);
 }
 
 void misuse(const char *format, ...)
 {
-	char line[512];
+	char line[LINE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
+	format_line(line, format, args);
 	va_end(args);
-	fprintf(stderr, "%s: %s (see %s --help)\n", program, line, program);
-	exit(2);
+	die_with(2, "%s (see %s --help)", line, name());
 }
 
 void note(const char *format, ...)
 {
+	char line[LINE];
 	va_list args;
 
 	if (quiet)
 		return;
 	va_start(args, format);
-	say(format, args);
+	format_line(line, format, args);
 	va_end(args);
+	fprintf(stderr, "%s: %s\n", name(), line);
 }
 
 void *xrealloc(void *old, size_t n, size_t size)

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void sm_on_error(void (*handler)(int status, const char *line))
+{
+	die_handler = handler;
+}
+
 /* -- Frames ----------------------------------------------------------------------------------- */
 
 struct memory *frame_memory(struct sm_frame *f)

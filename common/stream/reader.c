@@ -29,13 +29,14 @@ struct sm_reader {
 
 struct sm_reader *sm_reader_open(const char *path)
 {
-	struct sm_reader *r = xcalloc(1, sizeof *r);
 	bool standard = !path || strcmp(path, "-") == 0;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY);
 
-	r->name = standard ? "stdin" : path;
-	r->fd = standard ? STDIN_FILENO : open(path, O_RDONLY);
-	if (r->fd < 0)
+	if (fd < 0)
 		die("%s: %s", path, strerror(errno));
+	struct sm_reader *r = xcalloc(1, sizeof *r);
+	r->name = standard ? "stdin" : path;
+	r->fd = fd;
 	r->hash = XXH64_createState();
 	if (!r->hash || LZ4F_isError(LZ4F_createDecompressionContext(&r->lz4, LZ4F_VERSION)))
 		die("out of memory");

@@ -33,7 +33,7 @@ struct sm_writer *sm_writer_open(const char *name, const char *version, const ch
 	struct sm_writer *w = xcalloc(1, sizeof *w);
 
 	if (isatty(STDOUT_FILENO))
-		misuse("stdout is a terminal: pipe the stream into frame2json to read it");
+		die_with(2, "stdout is a terminal: pipe the stream into frame2json to read it");
 	w->program = name;
 	w->version = version;
 	w->argument = argument;
