@@ -40,6 +40,13 @@ table() {
 	printf '%s\n' '{"semot":1}' '{"row0":1}' '{"end":1}' | json2frame | fails 1 frame2tsv --columns row0
 }
 
+@test "a tensor of several dimensions that holds no number has no columns" {
+	printf '%s\n' '{"semot":1}' '{"x":["<f4",[0,4294967295],[]],"a":["<u4",[0],[]]}' '{"end":1}' | json2frame >s
+	[ "$(frame2tsv s)" = a ]
+	[ "$(frame2tsv --columns x,a s)" = a ]
+	[ -z "$(frame2tsv --columns x s)" ]
+}
+
 @test "a row is a line whatever the strings hold" {
 	printf '%s\n' '{"semot":1}' '{"a":["x\ty\nz\\n\r",""],"b":["<u4",[2],[1,2]]}' '{"end":1}' | table >out
 	printf '%s\n' 'a|b' 'x\ty\nz\\n\r|1' '|2' | cmp out -
