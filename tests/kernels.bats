@@ -14,3 +14,7 @@ load helper
 		[ "$line" = "stage: feature 41 of layer 7 and feature 43 of layer 7: no distance was found" ]
 	done
 }
+
+@test "the kernels of graphs agree with dense matrices, plain loops and what is reckoned by hand" {
+	"$BUILD/tests/graphs"
+}

@@ -113,7 +113,8 @@ static size_t plain(struct merge *merge, uint32_t *label, const double *dist, si
 				label[i] = made;
 				best.size++;
 			}
-		height[made] = best.height = fmax(best.height, fmax(height[best.a], height[best.b]));
+		height[made] = best.height = fmax(best.height,
+			fmax(height[best.a], height[best.b]));
 		merge[merges++] = best;
 	}
 }
@@ -264,7 +265,8 @@ int main(void)
 				}
 		for (size_t repeat = 0; repeat < 60; repeat++) {
 			check_rule(1 + repeat % 12, .3, .2 * (double)(repeat % 3), linkage, true);
-			check_rule(20, .02 * (double)(repeat % 8), .2 * (double)(repeat % 3), linkage, true);
+			check_rule(20, .02 * (double)(repeat % 8), .2 * (double)(repeat % 3),
+				linkage, true);
 			check_rule(20, 0, .2 * (double)(repeat % 3), linkage, false);
 		}
 	}

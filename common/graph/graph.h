@@ -39,7 +39,7 @@ struct graph {
 	const uint32_t *source, *target;
 	const float *weight;
 	const double *weight_exact;	/* NULL: weight is all there is */
-	const char *const *link_json;	/* "" where source, target, weight say it all; NULL: all "" */
+	const char *const *link_json;	/* "": source, target, weight say all; NULL: always "" */
 
 	const char *document;		/* the text around the lists of nodes and links */
 

@@ -41,7 +41,7 @@ size_t graph_units(uint32_t *unit, const struct graph *);
 struct unit_links {
 	size_t n;
 	uint32_t *source, *target;	/* (n): units */
-	size_t *begin;			/* (n + 1): pair i has link[begin[i]] .. link[begin[i + 1] - 1] */
+	size_t *begin;			/* (n + 1): where the links of each pair begin in link */
 	size_t *link;			/* ascending in each pair */
 };
 

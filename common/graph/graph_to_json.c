@@ -68,7 +68,8 @@ struct grouped {
 	uint32_t *ranked;		/* (nodes): most influential first */
 	uint32_t *leader;		/* (nodes): the node that is written for it */
 	uint32_t *unit;			/* (nodes) */
-	size_t *member, *begin;		/* of unit i: member[begin[i]] .. member[begin[i + 1] - 1] */
+	size_t *member;			/* (nodes), by units */
+	size_t *begin;			/* (units + 1): where those of each begin in member */
 	struct node_names names;	/* of pins, as in the document */
 	const char *const *written;	/* (nodes): the name of each in what is written */
 };

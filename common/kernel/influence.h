@@ -34,7 +34,7 @@ bool node_influence(double *total, const double *weight, const struct influence_
 	double *work);
 
 /* reach (nodes): (1 + A + A^2 + ...) start, the same from sources to targets. With start (nodes) 1
- * at inputs, and no other node without links into it, each node's is 1. work and result as above. */
+ * at inputs, and no other node without links into it, each node's is 1. work, result: as above. */
 bool node_reach(double *reach, const double *start, const struct influence_graph *, double *work);
 
 /* circuit-tracer's find_threshold. Scores are kept, largest first, until they sum to this part of
