@@ -31,8 +31,8 @@ def judged(model, labels, args, folder):
         sides = " ".join(quality.side(model, key, quality.DEFAULT, folder)[1] for key in (a, b))
         quality.run(f"{args.stage} --quiet --error {args.error} {sides} >{folder}/distances")
         for method in METHODS:
-            option = "" if method == "assignment" else f"--{method}"
-            _, (pairs, *_) = quality.read(quality.run(f"hungarian --quiet {option} {folder}/distances"))
+            matcher = dict(nearest="nearest", mutual="nearest --mutual", assignment="hungarian")[method]
+            _, (pairs, *_) = quality.read(quality.run(f"{matcher} --quiet {folder}/distances"))
             row, col = pairs["row_feature"], pairs["col_feature"]
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = pairs["margin"] / pairs["error"]

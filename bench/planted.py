@@ -4,7 +4,7 @@
     planted.py [--seeds N] [--features N] [--tokens T] [--error R] [--jobs J]
 
 Of each seed a dictionary and, for each level of noise, a copy of it (tests/oracle/planted.py) go through act-dump, featdist,
-refproj, `centroid --top 4 --error 8` and hungarian. Prints, by noise, the share of features recovered one to one and by
+refproj, `centroid --top 4 --error 8`, hungarian and nearest. Prints, by noise, the share of features recovered one to one and by
 nearest neighbour, the share certified, how many certified pairs are wrong, and the largest ratio of margin to error of a
 wrong nearest pair, which has to stay below 4; the rows go to bench/results/planted.tsv. The programs have to be on PATH."""
 import argparse
@@ -43,8 +43,8 @@ def measure(seed, features, tokens, error):
                         f"refproj --quiet --fit b{noise}.npy a.npy --whiten |"
                         f"centroid --quiet --top 4 --error {error} a.dist - >distances")
             row = dict(noise=noise)
-            for how, option in (("assigned", ""), ("nearest", "--nearest")):
-                out = run(folder, f"hungarian --quiet {option} distances")
+            for how, matcher in (("assigned", "hungarian"), ("nearest", "nearest")):
+                out = run(folder, f"{matcher} --quiet distances")
                 right, sure, ratio = planted.recovered(order, io.BytesIO(out))
                 row |= {how: right.sum() / features, f"{how}_certified": sure.sum() / features,
                         f"{how}_wrong": int((sure & ~right).sum())}

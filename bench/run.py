@@ -373,6 +373,7 @@ GROWTH = {
     "emd --top 10": "emd --quiet --threads 2 --top 10 a.dist b.dist >/dev/null",
     "hungarian": "hungarian --threads 2 distances >matching",
     "hungarian of --top 10": "hungarian --quiet --threads 2 top >/dev/null",
+    "nearest": "nearest distances >/dev/null",
     "match-eval": "match-eval --threads 2 --a a.act --b b.act matching >/dev/null",
     "flow": "flow --quiet matching next >/dev/null",
     "framecat": "framecat a.dist >/dev/null",

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """SAE Match's own properties, beside transport: `make bench-quality`.
 
-Adjacent layers: what match-eval makes of matchings by weights, folded or not, of decoder, encoder or
-both. Layers farther and farther apart: correlation of direct matchings and of those that flow
-composes of adjacent ones, how many partners are the same, also of mutual pairs alone, and the
-correlation where they are and where they are not. Of features that fire, on tokens not used for
-matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
+Adjacent layers: what match-eval and match-subst make of matchings by weights, folded or not, of
+decoder, encoder or both. Layers farther and farther apart: correlation of direct matchings and of
+those that compose makes of adjacent ones, how many partners are the same, also of mutual pairs alone,
+and the correlation where they are and where they are not. Of features that fire, on tokens not used
+for matching; means over the pairs that a matching has. The rows go to bench/results/saematch.tsv and
 composition.tsv. The programs have to be on PATH."""
 import argparse
 import os
@@ -27,21 +27,21 @@ COMPOSITION = Table("composition", ("data", "a", "b", "way"), dict(
     direct_elsewhere=".3f", composed_elsewhere=".3f", mutual_both="d", mutual_agree=".2f"))
 
 
-def matching(model, way, a, b, folder, option=""):
+def matching(model, way, a, b, folder, matcher="hungarian"):
     """A file: the assignment of the features of layers a and b; made once."""
-    path = f"{folder}/{a}-{b}.{way}{option}".replace(" ", "_")
+    path = f"{folder}/{a}-{b}.{way}.{matcher}".replace(" ", "_")
     if not os.path.exists(path):
         one, other = (side(model, f"{layer}.0", DEFAULT, folder)[1] for layer in (a, b))
-        run(f"{WAYS[way]} --quiet {one} {other} | hungarian --quiet {option} >{path}")
+        run(f"{WAYS[way]} --quiet {one} {other} | {matcher} --quiet >{path}")
     return path
 
 
-def composed(model, way, a, b, folder, option=""):
+def composed(model, way, a, b, folder, matcher="hungarian"):
     """A file: the matchings that lead from a to b, layer by layer, as one."""
     layers = model.layers[model.layers.index(a):model.layers.index(b) + 1]
-    path = f"{folder}/composed{option}"
-    links = [matching(model, way, *pair, folder, option) for pair in zip(layers, layers[1:])]
-    run(f"flow --quiet --compose {a} {b} {' '.join(links)} >{path}")
+    path = f"{folder}/composed.{matcher}".replace(" ", "_")
+    links = [matching(model, way, *pair, folder, matcher) for pair in zip(layers, layers[1:])]
+    run(f"compose --quiet --from {a} --to {b} {' '.join(links)} >{path}")
     return path
 
 
@@ -61,11 +61,13 @@ def unseen(model, layer, folder):
 
 def evaluate(model, a, b, matching, folder):
     """By score: its value, the best possible, and how many pairs count."""
-    found = frame_with("score", f"match-eval --quiet --bootstrap 1 --a {unseen(model, a, folder)} --b {unseen(model, b, folder)} "
-                                f"--sae-a {model.sae(a, 0)} --sae-b {model.sae(b, 0)} "
-                                f"--hidden-b {model.folder}/unseen_L{b}.npy {matching}")
-    return {score: dict(value=value, best=best, pairs=int(pairs)) for score, value, best, pairs in
-            zip(*(found[name] for name in ("score", "value", "best", "pairs")))}
+    sides = f"--quiet --bootstrap 1 --a {unseen(model, a, folder)} --b {unseen(model, b, folder)} --sae-b {model.sae(b, 0)}"
+    found = {}
+    for command in f"match-eval --sae-a {model.sae(a, 0)}", f"match-subst --hidden-b {model.folder}/unseen_L{b}.npy":
+        frame = frame_with("score", f"{command} {sides} {matching}")
+        found |= {score: dict(value=value, best=best, pairs=int(pairs)) for score, value, best, pairs in
+                  zip(*(frame[name] for name in ("score", "value", "best", "pairs")))}
+    return found
 
 
 def adjacent(model, folder):
@@ -101,7 +103,7 @@ def compare(model, way, a, b, folder):
     if apart:
         row |= dict(direct_elsewhere=np.mean([worth[pair[:2]] for pair in apart]),
                     composed_elsewhere=np.mean([worth[pair[::2]] for pair in apart]))
-    same, apart = agreement(*(make(model, way, a, b, folder, "--mutual")
+    same, apart = agreement(*(make(model, way, a, b, folder, "nearest --mutual")
                               for make in (matching, composed)))
     both = len(same) + len(apart)
     COMPOSITION.add(data=model.name, a=a, b=b, way=way, **row, mutual_both=both,

@@ -1,7 +1,7 @@
 # Follows the features of LAYERS from each to the next, and compares with the matchings of the first with all others.
 #
 #	make -f pipelines/flow.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy LAYERS='2 3 4'
-#	make -f pipelines/flow.mk ... MATCH='hungarian --mutual'	shorter chains, and surer
+#	make -f pipelines/flow.mk ... MATCH='nearest --mutual'	shorter chains, and surer
 #
 # Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow and tables of it, .layers.tsv, .pairs.tsv, .chains.tsv
 # and .merges.tsv.
@@ -25,7 +25,7 @@ endef
 define next
 $(if $(before),$(call link,$(before),$(1))
 matchings += $(call pair,$(before),$(1)).nearest
-$(call matching,$(before),$(1),nearest,hungarian --nearest))
+$(call matching,$(before),$(1),nearest,nearest))
 before := $(1)
 endef
 table = $(eval $(call stage,$(to).$(1).tsv,$(to).flow,frame2tsv --columns $(subst $(space),$(c),$(2)) $(to).flow))

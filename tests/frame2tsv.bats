@@ -92,7 +92,7 @@ table() {
 	decoder --top 3 "$SAMPLE"/sae_L{2,4}_s0 >d
 	frame2json d | json2frame | cmp - d
 	[ "$(frame2tsv --columns row_feature,col_feature,dist d | wc -l)" -eq $((3 * 512 + 1)) ]
-	[ "$(hungarian --nearest d | frame2tsv --columns row_feature,col_feature,cost | wc -l)" -eq 513 ]
+	[ "$(nearest d | frame2tsv --columns row_feature,col_feature,cost | wc -l)" -eq 513 ]
 	sed 's/"row0":2/"row0":4294967295/' lines | json2frame | fails 1 frame2tsv
 	sed 's/"row0":2/"row0":-1/' lines | json2frame | fails 1 frame2tsv
 	sed 's/6,7/6,9/' lines | json2frame >bad

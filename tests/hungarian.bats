@@ -72,15 +72,6 @@ $1"
 	agrees signed -- --max-cost -3000
 }
 
-@test "--nearest, --mutual and --greedy are those of plain Python" {
-	for method in nearest mutual greedy; do
-		for kind in uniform integers equal near forbidden signed; do
-			agrees $kind -- --$method
-		done
-		agrees integers -- --$method --max-cost 0
-	done
-}
-
 @test "the transposed matrix has the same total" {
 	for kind in uniform integers additive forbidden; do
 		oracle hungarian make $kind --count 25 | hungarian >one
@@ -95,7 +86,7 @@ for (one, _), (two, _) in zip(read('one'), read('two')):
 @test "a single row, column or number, and none" {
 	for shape in "1 1" "1 9" "9 1" "0 5" "5 0" "0 0"; do
 		set -- $shape
-		for method in "" --mutual --greedy "--max-cost .5"; do
+		for method in "" "--max-cost .5"; do
 			agrees uniform --rows $1 --cols $2 -- $method
 		done
 	done
@@ -103,8 +94,6 @@ for (one, _), (two, _) in zip(read('one'), read('two')):
 
 @test "a pair without alternative has an infinite margin" {
 	agrees uniform --rows 1 --cols 1
-	values "assert all(frames[0]['margin'] == np.inf for _, frames in out)"
-	agrees uniform --rows 1 --cols 1 -- --nearest
 	values "assert all(frames[0]['margin'] == np.inf for _, frames in out)"
 }
 
@@ -147,8 +136,6 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 	fails 1 hungarian in
 	[ "$line" = "hungarian: in: infinite distances leave no assignment: --max-cost lets rows stay unmatched" ]
 	hungarian --max-cost 2 in >out
-	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
-	hungarian --greedy in >out
 	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
 }
 
@@ -197,7 +184,7 @@ for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
 }
 
 @test "features that no pair has are named" {
-	for method in "" --nearest --mutual "--max-cost .1"; do
+	for method in "" "--max-cost .1"; do
 		oracle hungarian make uniform --count 9 | hungarian $method >out
 		"$PY" -c "
 from semot import read
@@ -243,7 +230,7 @@ for header, (pairs, rest) in read('out'):
 	done
 }
 
-# certifies METHOD [OPTION]...: verdicts of 25 random matrices with errors are by the rule
+# certifies OPTIONS KIND [OPTION]...: verdicts of 25 random matrices with errors are by the rule
 certifies() {
 	oracle hungarian make --errors --count 25 "${@:2}" >in
 	hungarian --quiet $1 in >out
@@ -251,52 +238,28 @@ certifies() {
 }
 
 @test "a pair is certified when the row's nearest other column is farther by more than four errors" {
-	for method in "" --nearest --mutual --greedy; do
-		for kind in uniform geometric forbidden signed; do
-			certifies "$method --max-cost 1e9" $kind
-			certifies "$method" $kind --top 3 --rows 20 --cols 30
-		done
-		certifies "$method --max-cost .5" uniform
-		certifies "$method" geometric --rows 40 --cols 9
-		certifies "$method" geometric --rows 9 --cols 40
-		certifies "$method --maximize" uniform
+	for kind in uniform geometric forbidden signed; do
+		certifies "--max-cost 1e9" $kind
+		certifies "" $kind --top 3 --rows 20 --cols 30
 	done
-}
-
-@test "where there is one column for all rows its own error decides" {
-	certifies --nearest uniform --cols 1
-	certifies --nearest uniform --cols 1 --top 1
-}
-
-@test "the two nearest of each row certify what all distances certify, one certifies nothing" {
-	for top in "" "--top 2" "--top 1"; do
-		oracle hungarian make geometric --errors --count 25 --rows 30 --cols 40 $top | hungarian --nearest |
-			frame2tsv --columns row_feature,col_feature,error,certified >"of$top"
-	done
-	cmp of "of--top 2"
-	awk '$4 == 1' of | grep -q .
-	refute grep -q '1$' <(cut -f 4 "of--top 1")
-	[ "$(cut -f 3 "of--top 1" | sort -u | grep -vx error)" = Infinity ]
+	certifies "--max-cost .5" uniform
+	certifies "" geometric --rows 40 --cols 9
+	certifies "" geometric --rows 9 --cols 40
+	certifies "--maximize" uniform
 }
 
 @test "--certified keeps the certified pairs and no others" {
 	oracle hungarian make geometric --errors --rows 30 --cols 40 >in
-	for method in "" --nearest --mutual --greedy; do
-		hungarian $method in | frame2tsv --columns row_feature,col_feature,cost,margin,error,certified |
-			awk 'NR == 1 || $6 == 1' >all
-		hungarian $method --certified in >out
-		cmp all <(frame2tsv --columns row_feature,col_feature,cost,margin,error,certified out)
-		values "
+	hungarian in | frame2tsv --columns row_feature,col_feature,cost,margin,error,certified |
+		awk 'NR == 1 || $6 == 1' >all
+	hungarian --certified in >out
+	cmp all <(frame2tsv --columns row_feature,col_feature,cost,margin,error,certified out)
+	values "
 header, frames = out[0]
 assert 1 <= header['matched'] == header['certified'] < 30 and (frames[0]['certified'] == 1).all()"
-	done
 }
 
-@test "infinite errors certify nothing, errors of 0 every margin above it" {
-	bent "for b in blocks: b['error'] = np.full_like(b['dist'], np.inf)" | hungarian --nearest >out
-	values "assert out[0][0]['certified'] == 0"
-	bent "for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian --nearest >out
-	values "assert out[0][0]['certified'] == 6"
+@test "errors of 0 certify no ties" {
 	bent "dist[:] = 1
 for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian >out
 	values "assert out[0][0]['certified'] == 0"
@@ -309,8 +272,7 @@ for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian >out
 }
 
 @test "a wrong command line is refused" {
-	fails 2 hungarian --nearest --mutual
-	fails 2 hungarian --greedy --nearest
+	fails 2 hungarian --nearest
 	fails 2 hungarian --max-cost much
 	fails 2 hungarian --max-cost
 	fails 2 hungarian one two

@@ -1,8 +1,10 @@
-/* The kernels of assign.h, cost.h, emd.h, ot.h, bounds.h and order.h against plain versions and brute force. Silent when all is
- * well. */
+/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, sinkhorn.h, bounds.h and topological_order.h against plain
+ * versions and brute force. Silent when all is well. */
 #include "kernel/assign.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
+#include "kernel/margins.h"
+#include "kernel/nearest.h"
 #include "kernel/sinkhorn.h"
 #include "kernel/topological_order.h"
 #include "distance/bounds.h"
@@ -159,8 +161,8 @@ static void check_margins(struct assignment *a, double best, size_t trial)
 			for (size_t i = 0; i < a->n; i++) {
 				if (a->col_of[i] == UNASSIGNED)
 					continue;
-				struct column own = {matrix + a->col_of[i], a->m};
-				double margin = assign_margin(a, i, look ? &own : NULL, arrival, workspace);
+				struct margin_column own = {matrix + a->col_of[i], a->m};
+				double margin = margin_of_row(a, i, look ? &own : NULL, arrival, workspace);
 				double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
 				check(margin <= exact + 1e-9 * (1 + fabs(best)), "margins are not too large", trial);
 				check(!all || near(margin, exact) || fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
@@ -178,7 +180,7 @@ static void small_assignments(void)
 		double u[MOST], v[MOST] = {0}, workspace[128];
 		struct candidate at[MOST][MOST];
 		struct candidates of[MOST];
-		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v};
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v, NULL};
 
 		a.context = &a;
 		matrix = cost;
@@ -215,7 +217,7 @@ static void large_assignments(void)
 
 	for (size_t trial = 0; trial < 60; trial++) {
 		size_t m = ROOM / 2 + below(ROOM / 2), n = trial % 2 ? m : 1 + below(m);
-		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v};
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v, NULL};
 		double *workspace = malloc(assign_workspace(n, m) * sizeof *workspace);
 		a.context = &a;
 		matrix = cost;
@@ -239,12 +241,13 @@ static void simple_matchings(void)
 	for (size_t trial = 0; trial < 1000; trial++) {
 		size_t n = below(MOST + 1), m = below(MOST + 1);
 		float cost[MOST * MOST];
-		uint32_t col_of[MOST], greedy_of[MOST];
+		uint32_t col_of[MOST], mutual_of[MOST], greedy_of[MOST];
+		float paid[MOST];
 		double margin[MOST], workspace[3 * MOST];
 		bool row_done[MOST] = {0}, taken[MOST] = {0};
 
 		random_costs(cost, n, m, trial % 6);
-		nearest(col_of, margin, cost, n, m);
+		nearest_columns(col_of, paid, margin, cost, NULL, n, m);
 		for (size_t i = 0; i < n; i++) {
 			size_t best = m;
 			double second = INFINITY;
@@ -254,9 +257,18 @@ static void simple_matchings(void)
 			for (size_t j = 0; j < m; j++)
 				second = j == best ? second : fmin(second, (double)cost[i * m + j]);
 			check(col_of[i] == (best < m ? best : UNASSIGNED), "nearest", trial);
+			check(best == m || paid[i] == cost[i * m + best], "nearest: cost", trial);
 			check(best == m || margin[i] == second - (double)cost[i * m + best], "nearest: margin", trial);
 		}
-		greedy(greedy_of, cost, NULL, n, m, m, workspace);
+		memcpy(mutual_of, col_of, n * sizeof *col_of);
+		nearest_mutual(mutual_of, cost, NULL, workspace, n, m, m);
+		for (size_t i = 0; i < n; i++) {
+			size_t j = col_of[i], row = 0;
+			for (size_t r = 1; r < n && j < m; r++)
+				row = cost[r * m + j] < cost[row * m + j] ? r : row;
+			check(mutual_of[i] == (j < m && row == i ? j : UNASSIGNED), "mutual", trial);
+		}
+		nearest_greedy(greedy_of, paid, cost, NULL, workspace, n, m, m);
 		for (;;) {
 			size_t i = n, j = m;
 			for (size_t r = 0; r < n; r++)
@@ -267,7 +279,7 @@ static void simple_matchings(void)
 			if (i == n)
 				break;
 			row_done[i] = taken[j] = true;
-			check(greedy_of[i] == j, "greedy", trial);
+			check(greedy_of[i] == j && paid[i] == cost[i * m + j], "greedy", trial);
 		}
 		for (size_t i = 0; i < n; i++)
 			check(row_done[i] || greedy_of[i] == UNASSIGNED, "greedy: what is left alone", trial);
@@ -437,7 +449,7 @@ static double assigned(float *a, float *b, const float *c, size_t n, size_t m, s
 {
 	static float square[ROOM * ROOM];
 	static uint32_t row[ROOM], col[ROOM];
-	struct optimum best;
+	struct assignment best;
 	double sum = 0;
 
 	memset(a, 0, n * sizeof *a);
@@ -455,10 +467,10 @@ static double assigned(float *a, float *b, const float *c, size_t n, size_t m, s
 	for (size_t k = 0; k < total; k++)
 		for (size_t l = 0; l < total; l++)
 			square[k * total + l] = c[row[k] * m + col[l]];
-	optimum_of_matrix(&best, square, total, total, INFINITY, false);
+	assignment_of_matrix(&best, square, total, total, INFINITY, false);
 	for (size_t k = 0; k < total; k++)
-		sum += (double)square[k * total + best.a.col_of[k]];
-	optimum_free(&best);
+		sum += (double)square[k * total + best.col_of[k]];
+	assignment_free(&best);
 	return sum / (double)total;
 }
 

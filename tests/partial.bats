@@ -48,19 +48,6 @@ completed() {
 	oracle partial complete out whole
 }
 
-@test "--nearest of the k nearest is that of all, with no larger margins" {
-	oracle partial nearest all top
-	hungarian --nearest top >out
-	hungarian --nearest all >whole
-	"$PY" - <<-'E'
-	import numpy as np
-	from semot import read
-	for (_, (a, _)), (_, (b, _)) in zip(read("out"), read("whole"), strict=True):
-	    assert all(np.array_equal(a[x], b[x]) for x in ("row", "col", "cost"))
-	    assert (a["margin"] <= b["margin"]).all() and (a["margin"] >= 0).all()
-	E
-}
-
 @test "--complete finds the assignment of all pairs: square, wide, tall, exact, entropic, of any order" {
 	for shape in "60 60" "40 70" "70 40"; do
 		set -- $shape
@@ -104,8 +91,6 @@ assert f\"{header['pairs'] - header['rows'] * 8} pairs solved besides the {heade
 	frame2json <(sinkhorn --quiet --top 2 a b) | sed 's/"tol":[^,]*,//' | json2frame >settings
 	fails 1 hungarian --complete a b settings
 	[[ $line == *"does not say how sinkhorn was set" ]]
-	fails 2 hungarian --nearest --complete a b top
-	fails 2 hungarian --greedy --open top
 }
 
 @test "an assignment holds the matrix once, wide or tall, and little else" {

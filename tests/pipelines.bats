@@ -122,7 +122,7 @@ setup() {
 	[ "$(grep -c '^2:.* 3:.* 4:' out/2-4.centroid.chains.tsv)" -eq "$(awk '$1 == 2 && $2 == 4 { print $3 }' out/2-4.centroid.pairs.tsv)" ]
 	[ "$(wc -l <out/2-4.centroid.merges.tsv)" -gt 200 ]
 	follow | grep -q "Nothing to be done"
-	follow MATCH='hungarian --mutual' >log
+	follow MATCH='nearest --mutual' >log
 	refute grep -q '^centroid ' log
 	[ "$(wc -l <out/2-4.centroid.layers.tsv)" -eq 4 ]
 }

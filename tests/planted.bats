@@ -10,7 +10,7 @@ load helper
 				refproj --fit b$noise.npy a.npy --whiten >b.dist
 			centroid --top 4 --error 8 a.dist b.dist >distances
 			hungarian --quiet distances >assigned$noise
-			hungarian --nearest distances >nearest$noise
+			nearest distances >nearest$noise
 		done
 		oracle planted check . assigned* nearest* >found
 		cat found

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-double ratio(const double *part, const double *whole, size_t n)
+double ratio_of_sums(const double *part, const double *whole, size_t n)
 {
 	double sum = 0, of = 0;
 
@@ -22,6 +22,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* x_at with at = q (n - 1), linear between neighbours. */
 static double quantile(const double *sorted, size_t n, double q)
 {
 	double at = q * (double)(n - 1);

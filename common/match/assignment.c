@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/simd.h"
+#include "kernel/margins.h"
 
 #include <math.h>
 #include <omp.h>
@@ -37,8 +38,9 @@ static size_t next_below(const float *cost, const double *v, size_t j, size_t en
 	return j;
 }
 
-/* Lists the `count` columns of row i that cost least at prices v. Of equals those that come first from column i on
- * cyclically, so that rows that like all columns alike list different ones. */
+/* Lists the `count` columns of row i with the least c_ij - v_j: the farthest of those kept is on top of a heap, and
+ * gives way to any that is nearer. Of equals those that come first from column i on cyclically, so that rows that like
+ * all columns alike list different ones. */
 static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v, size_t count)
 {
 	struct candidate *at = of->at = xrealloc(of->at, count, sizeof *at);
@@ -101,13 +103,12 @@ static void take_strip(float *strip, const struct assignment *a, size_t j, size_
 			strip[i * STRIP + k] = a->cost[i * a->m + j + k];
 }
 
-static void find_margins(struct optimum *o)
+static void find_margins(struct assignment *a)
 {
-	const struct assignment *a = &o->a;
 	size_t n = a->n, m = a->m, done = 0, room = margin_workspace(n, m);
 	double *arrival = xalloc(n, sizeof *arrival), *workspace = xalloc(room, sizeof *workspace);
 
-	o->margin = xcalloc(n, sizeof *o->margin);
+	a->margin = xcalloc(n, sizeof *a->margin);
 	#pragma omp parallel for
 	for (size_t i = 0; i < n; i++)
 		margin_arcs(a, i);
@@ -124,9 +125,9 @@ static void find_margins(struct optimum *o)
 				take_strip(strip, a, j, count);
 			for (size_t k = 0; k < count; k++) {
 				uint32_t i = a->row_of[j + k];
-				struct column column = {strip + k, STRIP};
+				struct margin_column column = {strip + k, STRIP};
 				if (i != UNASSIGNED)
-					o->margin[i] = assign_margin(a, i, strip ? &column : NULL, arrival, own);
+					a->margin[i] = margin_of_row(a, i, strip ? &column : NULL, arrival, own);
 			}
 			#pragma omp critical
 			progress(done += count, m, "margins");
@@ -137,11 +138,13 @@ static void find_margins(struct optimum *o)
 	free(arrival);
 }
 
-static struct assignment problem(size_t n, size_t m, double ceiling)
+static void start(struct assignment *a, size_t n, size_t m, double ceiling)
 {
-	return (struct assignment){
-		.n = n, .m = m, .ceiling = ceiling, .col_of = xalloc(n, sizeof(uint32_t)), .row_of = xalloc(m, sizeof(uint32_t)),
-		.paid = xalloc(n, sizeof(float)), .u = xalloc(n, sizeof(double)), .v = xcalloc(m, sizeof(double)),
+	*a = (struct assignment){
+		.n = n, .m = m, .ceiling = ceiling,
+		.col_of = xalloc(n, sizeof *a->col_of), .row_of = xalloc(m, sizeof *a->row_of),
+		.paid = xalloc(n, sizeof *a->paid),
+		.u = xalloc(n, sizeof *a->u), .v = xcalloc(m, sizeof *a->v),
 	};
 }
 
@@ -154,46 +157,47 @@ static bool solve(const struct assignment *a)
 	return found;
 }
 
-bool optimum_of_matrix(struct optimum *o, const float *cost, size_t n, size_t m, double ceiling, bool margins)
+bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, size_t m, double ceiling,
+	bool margins)
 {
-	*o = (struct optimum){problem(n, m, ceiling), NULL};
-	o->a.cost = cost;
-	o->a.of = xcalloc(n, sizeof *o->a.of);
-	o->a.more = list_more;
-	o->a.context = &o->a;
-	list_rows(&o->a, FIRST_LISTED);
-	bool found = solve(&o->a);
+	start(a, n, m, ceiling);
+	a->cost = cost;
+	a->of = xcalloc(n, sizeof *a->of);
+	a->more = list_more;
+	a->context = a;
+	list_rows(a, FIRST_LISTED);
+	bool found = solve(a);
 	if (found && margins) {
-		list_rows(&o->a, m < MARGIN_LISTED ? m : MARGIN_LISTED * MARGIN_LISTED / m + 64);
-		find_margins(o);
+		list_rows(a, m < MARGIN_LISTED ? m : MARGIN_LISTED * MARGIN_LISTED / m + 64);
+		find_margins(a);
 	}
 	for (size_t i = 0; i < n; i++)
-		free(o->a.of[i].at);
-	free(o->a.of);
-	o->a.of = NULL;
+		free(a->of[i].at);
+	free(a->of);
+	a->of = NULL;
 	return found;
 }
 
-bool optimum_of_lists(struct optimum *o, struct candidates *of, size_t n, size_t m, double ceiling,
+bool assignment_of_lists(struct assignment *a, struct candidates *of, size_t n, size_t m, double ceiling,
 	bool (*more)(void *context, size_t i, const double *v), void *context)
 {
-	*o = (struct optimum){problem(n, m, ceiling), NULL};
-	o->a.of = of;
-	o->a.more = more;
-	o->a.context = context;
-	bool found = solve(&o->a);
+	start(a, n, m, ceiling);
+	a->of = of;
+	a->more = more;
+	a->context = context;
+	bool found = solve(a);
 	if (found)
-		find_margins(o);
+		find_margins(a);
 	return found;
 }
 
-void optimum_free(struct optimum *o)
+void assignment_free(struct assignment *a)
 {
-	free(o->a.col_of);
-	free(o->a.row_of);
-	free(o->a.paid);
-	free(o->a.u);
-	free(o->a.v);
-	free(o->margin);
-	*o = (struct optimum){0};
+	free(a->col_of);
+	free(a->row_of);
+	free(a->paid);
+	free(a->u);
+	free(a->v);
+	free(a->margin);
+	*a = (struct assignment){0};
 }

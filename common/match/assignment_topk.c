@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-double least_unlisted(const struct distances *d, size_t i)
+double topk_least_unlisted(const struct distances *d, size_t i)
 {
 	if (d->k == d->col.n)
 		return INFINITY;
@@ -19,24 +19,25 @@ static int by_key(const void *x, const void *y)
 	return a->key < b->key ? -1 : a->key > b->key;
 }
 
-void sort_candidates(struct candidates *of)
+void candidates_sort(struct candidates *of)
 {
 	qsort(of->at, of->n, sizeof *of->at, by_key);
 }
 
-struct candidates *lists_of(const struct distances *d, bool flipped)
+struct candidates *topk_lists(const struct distances *d, bool flipped)
 {
-	size_t rows = d->row.n, n = flipped ? d->col.n : rows, pairs = rows * d->k, *count = xcalloc(n, sizeof *count);
+	size_t rows = d->row.n, n = flipped ? d->col.n : rows, pairs = rows * d->k;
+	size_t *count = xcalloc(n, sizeof *count);
 	struct candidates *of = xcalloc(n, sizeof *of);
 	double least = INFINITY;
 
 	for (size_t i = 0; i < rows; i++)
-		least = fmin(least, least_unlisted(d, i));
+		least = fmin(least, topk_least_unlisted(d, i));
 	for (size_t e = 0; e < pairs; e++)
 		count[flipped ? d->at[e] : e / d->k]++;
 	for (size_t x = 0; x < n; x++) {
 		of[x].at = xalloc(count[x], sizeof *of[x].at);
-		of[x].beyond = flipped ? least : least_unlisted(d, x);
+		of[x].beyond = flipped ? least : topk_least_unlisted(d, x);
 	}
 	for (size_t e = 0; e < pairs; e++) {
 		uint32_t i = (uint32_t)(e / d->k), j = d->at[e];
@@ -45,19 +46,19 @@ struct candidates *lists_of(const struct distances *d, bool flipped)
 			to->at[to->n++] = (struct candidate){(double)d->dist[e], d->dist[e], flipped ? i : j};
 	}
 	for (size_t x = 0; x < n && flipped; x++)
-		sort_candidates(&of[x]);
+		candidates_sort(&of[x]);
 	free(count);
 	return of;
 }
 
-void lists_free(struct candidates *of, size_t n)
+void topk_lists_free(struct candidates *of, size_t n)
 {
 	for (size_t x = 0; x < n; x++)
 		free(of[x].at);
 	free(of);
 }
 
-double worst_cost(const struct distances *d)
+double topk_worst_cost(const struct distances *d)
 {
 	double low = 0, high = 0;
 
@@ -68,32 +69,38 @@ double worst_cost(const struct distances *d)
 	return high + (double)(d->row.n + d->col.n) * (high - low) + 1;
 }
 
-struct open_pairs open_pairs(const struct distances *d, const double *row_dual, const double *col_dual, bool list)
+static void add_open(struct open_pairs *open, size_t *room, size_t i, size_t j, double least, double below)
 {
-	size_t rows = d->row.n, cols = d->col.n, room = 0;
-	struct open_pairs open = {0};
-	size_t *given = xcalloc(cols, sizeof *given);		/* in which row, plus one */
+	if (open->n == *room) {
+		*room = *room ? 2 * *room : 1024;
+		open->row = xrealloc(open->row, *room, sizeof *open->row);
+		open->col = xrealloc(open->col, *room, sizeof *open->col);
+		open->least = xrealloc(open->least, *room, sizeof *open->least);
+		open->below = xrealloc(open->below, *room, sizeof *open->below);
+	}
+	open->row[open->n] = (uint32_t)i;
+	open->col[open->n] = (uint32_t)j;
+	open->least[open->n] = (float)least;
+	open->below[open->n] = (float)below;
+}
 
-	for (size_t i = 0; i < rows; i++) {
-		double least = least_unlisted(d, i), asked = least - row_dual[i];
+struct open_pairs open_pairs_of(const struct distances *d, const double *row_dual, const double *col_dual,
+	bool list)
+{
+	size_t room = 0;
+	struct open_pairs open = {0};
+	size_t *given = xcalloc(d->col.n, sizeof *given);	/* in which row, plus one */
+
+	for (size_t i = 0; i < d->row.n; i++) {
+		double least = topk_least_unlisted(d, i), asked = least - row_dual[i];
+		double rounding = 1e-12 * fabs(row_dual[i]);
 		for (size_t k = 0; k < d->k; k++)
 			given[d->at[i * d->k + k]] = i + 1;
-		for (size_t j = 0; j < cols; j++) {
-			if (col_dual[j] - asked <= 1e-12 * fabs(row_dual[i]) || given[j] == i + 1)
+		for (size_t j = 0; j < d->col.n; j++) {		/* u_i + v_j > least */
+			if (col_dual[j] - asked <= rounding || given[j] == i + 1)
 				continue;
-			if (list && open.n == room) {
-				room = room ? 2 * room : 1024;
-				open.row = xrealloc(open.row, room, sizeof *open.row);
-				open.col = xrealloc(open.col, room, sizeof *open.col);
-				open.least = xrealloc(open.least, room, sizeof *open.least);
-				open.below = xrealloc(open.below, room, sizeof *open.below);
-			}
-			if (list) {
-				open.row[open.n] = (uint32_t)i;
-				open.col[open.n] = (uint32_t)j;
-				open.least[open.n] = (float)least;
-				open.below[open.n] = (float)(row_dual[i] + col_dual[j]);
-			}
+			if (list)
+				add_open(&open, &room, i, j, least, row_dual[i] + col_dual[j]);
 			open.n++;
 		}
 	}

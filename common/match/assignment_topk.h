@@ -1,30 +1,31 @@
-/* Assignments of which only some pairs are given: the k nearest columns of each row. */
+/* Assignments of a stream that has only the k nearest columns of each row. */
 #ifndef MATCH_ASSIGNMENT_TOPK_H
 #define MATCH_ASSIGNMENT_TOPK_H
 
 #include "stream/distances.h"
 #include "match/assignment.h"
 
-/* What no pair of row i that the stream lacks is nearer than. */
-double least_unlisted(const struct distances *, size_t i);
+/* A lower bound of the distances of row i that the stream lacks: its farthest that is given; infinite where none is
+ * lacking. */
+double topk_least_unlisted(const struct distances *, size_t i);
 
-/* The given pairs as lists of the rows, or, flipped, of the columns; those of lists_free(). */
-struct candidates *lists_of(const struct distances *, bool flipped);
-void lists_free(struct candidates *, size_t n);
-void sort_candidates(struct candidates *);	/* by key */
+/* The given pairs as lists of the rows, or, flipped, of the columns; for topk_lists_free(). */
+struct candidates *topk_lists(const struct distances *, bool flipped);
+void topk_lists_free(struct candidates *, size_t n);
+void candidates_sort(struct candidates *);	/* by key */
 
-/* More than any change of the assignment can be worth: the cost of being alone where that is to be avoided. */
-double worst_cost(const struct distances *);
+/* More than any change of the assignment can save: as the cost of being alone it makes as many pairs as there can be. */
+double topk_worst_cost(const struct distances *);
 
-/* Pairs that were not given and could improve the assignment, since no more is known of their distance than `least`,
- * which is less than the duals ask for. */
+/* Pairs that the stream lacks and that could improve the assignment: nothing excludes that d_ij < u_i + v_j. */
 struct open_pairs {
 	size_t n;
-	uint32_t *row, *col;		/* listed on request; NULL otherwise */
-	float *least, *below;		/* it would have to be below this */
+	uint32_t *row, *col;		/* (n), listed on request; NULL otherwise */
+	float *least, *below;		/* (n): d_ij is at least this; it would have to be below u_i + v_j */
 };
 
-struct open_pairs open_pairs(const struct distances *, const double *row_dual, const double *col_dual, bool list);
+struct open_pairs open_pairs_of(const struct distances *, const double *row_dual, const double *col_dual,
+	bool list);
 void open_pairs_free(struct open_pairs *);
 
 #endif

@@ -13,39 +13,39 @@
 
 enum { BATCH = 8 };		/* pairs solved at once */
 
-struct completion {
+struct column_generation {
 	const struct distances *d;
 	struct candidates *of;
 	bool flipped;			/* lists are of columns */
 	size_t m;			/* of a list's features, from which the others come */
 	struct distributions input[2];
-	struct transport transport;		/* that made the distances */
+	struct transport transport;	/* that made the distances */
 	struct stage stage;
 	struct bounds bounds;		/* (lists, m) */
 	unsigned char *known;		/* (lists, m) bits */
 	size_t solved;
 };
 
-static bool known(const struct completion *c, size_t x, size_t y)
+static bool known(const struct column_generation *c, size_t x, size_t y)
 {
 	return c->known[(x * c->m + y) / 8] >> (x * c->m + y) % 8 & 1;
 }
 
-static void make_known(struct completion *c, size_t x, size_t y)
+static void make_known(struct column_generation *c, size_t x, size_t y)
 {
 	c->known[(x * c->m + y) / 8] |= (unsigned char)(1 << (x * c->m + y) % 8);
 }
 
-/* Less a little for what floats round. */
-static double lower_bound(const struct completion *c, size_t x, size_t y)
+/* The larger of the relaxed transport bound, less a little for what floats round, and the row's farthest given distance. */
+static double lower_bound(const struct column_generation *c, size_t x, size_t y)
 {
 	double cost = (double)bounds_row(&c->bounds, x)[y] * c->bounds.unit;
 	double dist = (c->transport.p == 1 ? cost : sqrt(cost)) * (1 - 1e-5);
 
-	return fmax(dist, least_unlisted(c->d, c->flipped ? y : x));
+	return fmax(dist, topk_least_unlisted(c->d, c->flipped ? y : x));
 }
 
-static double real(const struct sm_frame *header, const char *name)
+static double number(const struct sm_frame *header, const char *name)
 {
 	const struct sm_field *f = sm_find_field(header, name);
 
@@ -56,32 +56,33 @@ static double real(const struct sm_frame *header, const char *name)
 static struct transport transport_of(const struct sm_frame *header)
 {
 	const char *metric = sm_get_string(header, "metric", "unknown");
-	int p = real(header, "p") == 2 ? 2 : 1;
+	int p = number(header, "p") == 2 ? 2 : 1;
 
 	if (strcmp(metric, "emd") == 0)
 		return (struct transport){.p = p};
 	if (strcmp(metric, "sinkhorn") != 0)
 		die("--complete: distances by %s are cheap to have in full; it completes those of emd and sinkhorn",
 			metric);
-	struct transport t = {.p = p, .entropic = true, .epsilon = real(header, "epsilon"),
-		.epsilon_abs = real(header, "epsilon_abs"), .tol = real(header, "tol"),
-		.max_iters = (size_t)real(header, "max_iters")};
-	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0) || !(real(header, "max_iters") >= 1))
+	struct transport t = {.p = p, .entropic = true, .epsilon = number(header, "epsilon"),
+		.epsilon_abs = number(header, "epsilon_abs"), .tol = number(header, "tol"),
+		.max_iters = (size_t)number(header, "max_iters")};
+	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0) || !(number(header, "max_iters") >= 1))
 		die("--complete: the header of the distances does not say how sinkhorn was set");
 	return t;
 }
 
-struct completion *completion_open(const struct distances *d, const struct sm_frame *header, char *const operand[2],
-	struct candidates *of, bool flipped)
+struct column_generation *column_generation_open(const struct distances *d, const struct sm_frame *header,
+	char *const operand[2], struct candidates *of, bool flipped)
 {
-	struct completion *c = xalloc(1, sizeof *c);
+	struct column_generation *c = xalloc(1, sizeof *c);
 
-	*c = (struct completion){.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
+	*c = (struct column_generation){.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
 	read_distributions(operand, c->input);
 	const struct distributions *row = &c->input[0], *col = &c->input[1];
 	for (int side = 0; side < 2; side++)
 		if (!same_ids(side ? &d->col : &d->row, &c->input[side].ids))
-			die("%s: not the features of the distances' %s", c->input[side].name, side ? "columns" : "rows");
+			die("%s: not the features of the distances' %s", c->input[side].name,
+				side ? "columns" : "rows");
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);
@@ -97,7 +98,8 @@ struct completion *completion_open(const struct distances *d, const struct sm_fr
 }
 
 /* The BATCH unsolved pairs of list x whose bounds less prices are least, and what the others exceed. */
-static size_t cheapest_bounds(const struct completion *c, size_t x, const double *v, struct candidate *best, double *beyond)
+static size_t cheapest_bounds(const struct column_generation *c, size_t x, const double *v,
+	struct candidate *best, double *beyond)
 {
 	size_t n = 0;
 
@@ -120,9 +122,9 @@ static size_t cheapest_bounds(const struct completion *c, size_t x, const double
 	return n;
 }
 
-bool completion_more(void *context, size_t x, const double *v)
+bool column_generation_more(void *context, size_t x, const double *v)
 {
-	struct completion *c = context;
+	struct column_generation *c = context;
 	struct candidates *of = &c->of[x];
 	struct candidate best[BATCH];
 	double beyond;
@@ -145,14 +147,14 @@ bool completion_more(void *context, size_t x, const double *v)
 	}
 	for (size_t k = 0; k < of->n; k++)
 		of->at[k].key = (double)of->at[k].cost - v[of->at[k].col];
-	sort_candidates(of);
+	candidates_sort(of);
 	of->beyond = beyond;
 	c->solved += n;
 	progress(c->solved, c->d->row.n * c->d->col.n, "pairs, at most");
 	return true;
 }
 
-size_t completion_close(struct completion *c)
+size_t column_generation_close(struct column_generation *c)
 {
 	size_t solved = c->solved;
 

@@ -23,7 +23,7 @@ static const char *only_layer(const struct sm_reader *in, const struct ids *matc
 }
 
 /* False for a matching that names no features on one side, and so no layer. */
-static bool take_map(struct sm_reader *in, struct map *a)
+static bool take_map(struct sm_reader *in, struct layer_map *a)
 {
 	const struct matching *m = &a->match;
 
@@ -39,7 +39,7 @@ static bool take_map(struct sm_reader *in, struct map *a)
 	return true;
 }
 
-static void map_free(struct map *a)
+static void map_free(struct layer_map *a)
 {
 	sm_frame_free(&a->header);
 	matching_free(&a->match);
@@ -48,12 +48,12 @@ static void map_free(struct map *a)
 	free(a->rows);
 }
 
-static void take_all(struct path *p, const char *path)
+static void take_all(struct layer_path *p, const char *path)
 {
 	struct sm_reader *in = sm_reader_open(path);
-	struct map a = {0};
+	struct layer_map a = {0};
 
-	for (; sm_read_header(in, &a.header); a = (struct map){0}) {
+	for (; sm_read_header(in, &a.header); a = (struct layer_map){0}) {
 		if (take_map(in, &a)) {
 			p->map = xrealloc(p->map, p->maps + 1, sizeof *p->map);
 			p->map[p->maps++] = a;
@@ -68,7 +68,7 @@ static void take_all(struct path *p, const char *path)
 
 /* -- The path ----------------------------------------------------------------------------------- */
 
-size_t place(const struct path *p, const char *layer)
+size_t layer_path_place(const struct layer_path *p, const char *layer)
 {
 	size_t i = 0;
 
@@ -77,32 +77,32 @@ size_t place(const struct path *p, const char *layer)
 	return i;
 }
 
-static const struct map *link_from(const struct path *p, size_t layer)
+static const struct layer_map *link_from(const struct layer_path *p, size_t layer)
 {
 	return p->one_to_one[layer * p->layers + layer + 1];
 }
 
 /* Does a one-to-one matching lead there from a layer that is not on the path yet? */
-static bool comes_later(const struct path *p, const char *layer)
+static bool comes_later(const struct layer_path *p, const char *layer)
 {
-	for (const struct map *a = p->map; a < p->map + p->maps; a++)
-		if (!a->nearest && strcmp(a->col_layer, layer) == 0 && place(p, a->row_layer) == p->layers)
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
+		if (!a->nearest && strcmp(a->col_layer, layer) == 0 && layer_path_place(p, a->row_layer) == p->layers)
 			return true;
 	return false;
 }
 
-static const char *next_layer(const struct path *p)
+static const char *next_layer(const struct layer_path *p)
 {
-	for (const struct map *a = p->map; a < p->map + p->maps; a++)
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
 		for (int side = 0; side < 2; side++) {
 			const char *layer = side ? a->col_layer : a->row_layer;
-			if (!a->nearest && place(p, layer) == p->layers && !comes_later(p, layer))
+			if (!a->nearest && layer_path_place(p, layer) == p->layers && !comes_later(p, layer))
 				return layer;
 		}
 	return NULL;
 }
 
-static void find_layers(struct path *p)
+static void find_layers(struct layer_path *p)
 {
 	for (const char *name; (name = next_layer(p)); p->layers++) {
 		p->layer = xrealloc(p->layer, p->layers + 1, sizeof *p->layer);
@@ -110,18 +110,18 @@ static void find_layers(struct path *p)
 	}
 }
 
-static void place_maps(struct path *p)
+static void place_maps(struct layer_path *p)
 {
 	size_t l = p->layers;
 
 	p->one_to_one = xcalloc(l * l, sizeof *p->one_to_one);
 	p->nearest = xcalloc(l * l, sizeof *p->nearest);
-	for (const struct map *a = p->map; a < p->map + p->maps; a++) {
-		size_t from = place(p, a->row_layer), to = place(p, a->col_layer);
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
+		size_t from = layer_path_place(p, a->row_layer), to = layer_path_place(p, a->col_layer);
 		if (from == l || to == l)
 			die("%s: layer %s to %s: the one-to-one matchings make no path through layer %s", a->file,
 				a->row_layer, a->col_layer, from == l ? a->row_layer : a->col_layer);
-		const struct map **at = (a->nearest ? p->nearest : p->one_to_one) + from * l + to;
+		const struct layer_map **at = (a->nearest ? p->nearest : p->one_to_one) + from * l + to;
 		if (*at)
 			die("%s: layer %s to %s: a second %s matching", a->file, a->row_layer, a->col_layer,
 				a->nearest ? "nearest" : "one-to-one");
@@ -141,70 +141,81 @@ static int ascending(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void add_features(struct layer *l, const struct ids *ids)
+/* Appends the features of layer l that one side of a matching names. */
+static size_t append(uint32_t **feature, size_t n, const struct ids *matched, const struct ids *rest)
 {
-	l->feature = xrealloc(l->feature, l->n + ids->n, sizeof *l->feature);
-	if (ids->n > 0)
-		memcpy(l->feature + l->n, ids->feature, ids->n * sizeof *l->feature);
-	l->n += ids->n;
+	*feature = xrealloc(*feature, n + matched->n + rest->n, sizeof **feature);
+	for (size_t i = 0; i < matched->n; i++)
+		(*feature)[n++] = matched->feature[i];
+	for (size_t i = 0; i < rest->n; i++)
+		(*feature)[n++] = rest->feature[i];
+	return n;
 }
 
-static void sort_features(struct layer *l)
+static void list_features(struct layer *l, const struct layer_path *p)
 {
-	size_t n = 0;
+	uint32_t *feature = NULL;
+	size_t all = 0, n = 0;
 
-	qsort(l->feature, l->n, sizeof *l->feature, ascending);
-	for (size_t i = 0; i < l->n; i++)
-		if (n == 0 || l->feature[i] != l->feature[n - 1])
-			l->feature[n++] = l->feature[i];
-	l->n = n;
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
+		if (strcmp(a->row_layer, l->name) == 0)
+			all = append(&feature, all, &a->match.row, &a->match.free_row);
+		if (strcmp(a->col_layer, l->name) == 0)
+			all = append(&feature, all, &a->match.col, &a->match.free_col);
+	}
+	qsort(feature, all, sizeof *feature, ascending);
+	for (size_t i = 0; i < all; i++)
+		if (n == 0 || feature[i] != feature[n - 1])
+			feature[n++] = feature[i];
+	l->ids = (struct ids){n, xalloc(n, sizeof *l->ids.layer), feature, NULL};
+	for (size_t i = 0; i < n; i++)
+		l->ids.layer[i] = l->name;
 }
 
 static uint32_t number(const struct layer *l, uint32_t feature)
 {
-	return (uint32_t)((uint32_t *)bsearch(&feature, l->feature, l->n, sizeof feature, ascending) - l->feature);
+	const uint32_t *at = bsearch(&feature, l->ids.feature, l->ids.n, sizeof feature, ascending);
+
+	if (!at)
+		die("layer %s: feature %u is none of those listed", l->name, feature);
+	return (uint32_t)(at - l->ids.feature);
 }
 
-static void number_pairs(struct map *a, const struct layer *row, const struct layer *col)
+static void number_pairs(struct layer_map *a, const struct layer *row, const struct layer *col)
 {
 	const struct matching *m = &a->match;
 
-	a->col_of = xalloc(row->n, sizeof *a->col_of);
-	a->pair = xalloc(row->n, sizeof *a->pair);
-	a->rows = xcalloc(col->n, sizeof *a->rows);
-	for (size_t i = 0; i < row->n; i++)
+	a->col_of = xalloc(row->ids.n, sizeof *a->col_of);
+	a->pair = xalloc(row->ids.n, sizeof *a->pair);
+	a->rows = xcalloc(col->ids.n, sizeof *a->rows);
+	for (size_t i = 0; i < row->ids.n; i++)
 		a->col_of[i] = UNASSIGNED;
 	for (size_t k = 0; k < m->row.n; k++) {
 		uint32_t i = number(row, m->row.feature[k]), j = number(col, m->col.feature[k]);
 		if (a->col_of[i] != UNASSIGNED)
 			die("%s: layer %s to %s: row feature %u stands twice", a->file, row->name, col->name,
-				row->feature[i]);
+				row->ids.feature[i]);
 		if (a->rows[j]++ > 0 && !a->nearest)
 			die("%s: layer %s to %s: column feature %u stands twice", a->file, row->name, col->name,
-				col->feature[j]);
+				col->ids.feature[j]);
 		a->col_of[i] = j;
 		a->pair[i] = (uint32_t)k;
 	}
 }
 
-static void number_features(struct path *p)
+static void number_features(struct layer_path *p)
 {
-	for (const struct map *a = p->map; a < p->map + p->maps; a++) {
-		struct layer *row = &p->layer[place(p, a->row_layer)], *col = &p->layer[place(p, a->col_layer)];
-		add_features(row, &a->match.row);
-		add_features(row, &a->match.free_row);
-		add_features(col, &a->match.col);
-		add_features(col, &a->match.free_col);
-	}
 	for (size_t l = 0; l < p->layers; l++)
-		sort_features(&p->layer[l]);
-	for (struct map *a = p->map; a < p->map + p->maps; a++)
-		number_pairs(a, &p->layer[place(p, a->row_layer)], &p->layer[place(p, a->col_layer)]);
+		list_features(&p->layer[l], p);
+	for (struct layer_map *a = p->map; a < p->map + p->maps; a++) {
+		size_t row = layer_path_place(p, a->row_layer), col = layer_path_place(p, a->col_layer);
+		number_pairs(a, &p->layer[row], &p->layer[col]);
+	}
 }
 
-void read_path(char *const *operand, struct path *p)
+void layer_path_read(struct layer_path *p, char *const *operand)
 {
-	*p = (struct path){0};
+	*p = (struct layer_path){0};
 	for (size_t i = 0; i == 0 || operand[i]; i++)
 		take_all(p, operand[i]);
 	find_layers(p);
@@ -212,26 +223,33 @@ void read_path(char *const *operand, struct path *p)
 	number_features(p);
 }
 
-void path_free(struct path *p)
+void layer_path_free(struct layer_path *p)
 {
 	for (size_t k = 0; k < p->maps; k++)
 		map_free(&p->map[k]);
 	for (size_t l = 0; l < p->layers; l++)
-		free(p->layer[l].feature);
+		ids_free(&p->layer[l].ids);
 	free(p->map);
 	free(p->layer);
 	free(p->one_to_one);
 	free(p->nearest);
 }
 
+void layer_path_header(struct sm_frame *header, const struct layer_path *p)
+{
+	for (size_t k = 0; k < p->maps; k++)
+		sm_join_header(header, &p->map[k].header);
+	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified", "open");
+}
+
 /* -- Following ---------------------------------------------------------------------------------- */
 
-bool partner_before(const struct path *p, size_t layer, size_t i)
+bool layer_path_before(const struct layer_path *p, size_t layer, size_t i)
 {
 	return layer > 0 && link_from(p, layer - 1)->rows[i] > 0;
 }
 
-bool partner_after(const struct path *p, size_t layer, size_t i)
+bool layer_path_after(const struct layer_path *p, size_t layer, size_t i)
 {
 	return layer + 1 < p->layers && link_from(p, layer)->col_of[i] != UNASSIGNED;
 }
@@ -242,12 +260,12 @@ struct walk walk_from(size_t layer, size_t feature)
 		.weakest = INFINITY, .weakest_layer = layer, .certified = true};
 }
 
-bool step(const struct path *p, struct walk *w)
+bool walk_step(const struct layer_path *p, struct walk *w)
 {
 	w->cost = w->margin = INFINITY;
-	if (!partner_after(p, w->layer, w->feature))
+	if (!layer_path_after(p, w->layer, w->feature))
 		return false;
-	const struct map *a = link_from(p, w->layer);
+	const struct layer_map *a = link_from(p, w->layer);
 	size_t k = a->pair[w->feature];
 	w->cost = a->match.cost[k];
 	w->margin = a->match.margin[k];
@@ -263,14 +281,14 @@ bool step(const struct path *p, struct walk *w)
 	return true;
 }
 
-bool reach(const struct path *p, struct walk *w, size_t to)
+bool walk_to(const struct layer_path *p, struct walk *w, size_t to)
 {
-	while (w->layer < to && step(p, w))
+	while (w->layer < to && walk_step(p, w))
 		;
 	return w->layer == to;
 }
 
-bool verdicts(const struct path *p, size_t from, size_t to)
+bool layer_path_verdicts(const struct layer_path *p, size_t from, size_t to)
 {
 	while (from < to && link_from(p, from)->match.certified)
 		from++;

@@ -1,17 +1,16 @@
 #include "match/reconstruction.h"
 
 #include "base/die.h"
-#include "base/opt.h"
 
 #include <omp.h>
 #include <stdlib.h>
 
 static size_t blocks_of(size_t tokens)
 {
-	return tokens / REPLACED_TOKENS + (tokens % REPLACED_TOKENS > 0);
+	return tokens / RECONSTRUCTION_TOKENS + (tokens % RECONSTRUCTION_TOKENS > 0);
 }
 
-size_t replacement_blocks(const struct activations *a)
+size_t reconstruction_blocks(const struct activations *a)
 {
 	return blocks_of(a->tokens);
 }
@@ -22,7 +21,8 @@ static double activation(const struct activations *a, size_t k)
 	return (double)a->by_token.value[k] + (double)a->mean_removed[a->by_token.index[k]];
 }
 
-void replacement_scales(double *scale, const uint32_t *col, const struct activations *a, const struct activations *b)
+void reconstruction_scales(double *scale, const uint32_t *col, const struct activations *a,
+	const struct activations *b)
 {
 	double *on_token = xcalloc(b->features, sizeof *on_token), *square = xcalloc(a->features, sizeof *square);
 
@@ -34,7 +34,7 @@ void replacement_scales(double *scale, const uint32_t *col, const struct activat
 		for (size_t k = a->by_token.indptr[t]; k < a->by_token.indptr[t + 1]; k++) {
 			size_t i = a->by_token.index[k];
 			square[i] += activation(a, k) * activation(a, k);
-			if (col[i] != NO_COLUMN)
+			if (col[i] != NOT_REPLACED)
 				scale[i] += activation(a, k) * on_token[col[i]];
 		}
 		for (size_t k = b->by_token.indptr[t]; k < b->by_token.indptr[t + 1]; k++)
@@ -46,7 +46,7 @@ void replacement_scales(double *scale, const uint32_t *col, const struct activat
 	free(on_token);
 }
 
-/* y (d) is what the activations on token t decode to. */
+/* y (d) = b_dec + sum_i scale_i a_i(t) W_dec[col(i)]. */
 static void decode(double *y, const struct activations *a, size_t t, const uint32_t *col, const double *scale,
 	const struct sae *s)
 {
@@ -54,7 +54,7 @@ static void decode(double *y, const struct activations *a, size_t t, const uint3
 		y[c] = (double)s->b_dec[c];
 	for (size_t k = a->by_token.indptr[t]; k < a->by_token.indptr[t + 1]; k++) {
 		size_t i = a->by_token.index[k];
-		if (col[i] == NO_COLUMN)
+		if (col[i] == NOT_REPLACED)
 			continue;
 		double v = activation(a, k) * (scale ? scale[i] : 1);
 		if (s->scale && s->scale[col[i]] > 0)	/* as the encoder multiplied */
@@ -74,7 +74,7 @@ static double distance2(const double *y, const float *x, size_t d)
 	return sum;
 }
 
-void replacement_errors(double *error, const struct activations *a, const uint32_t *col, const double *scale,
+void reconstruction_errors(double *error, const struct activations *a, const uint32_t *col, const double *scale,
 	const uint32_t *token, const struct sae *s, const struct states *states)
 {
 	size_t threads = (size_t)omp_get_max_threads();
@@ -86,7 +86,8 @@ void replacement_errors(double *error, const struct activations *a, const uint32
 		double *y = decoded + (size_t)omp_get_thread_num() * s->d;
 		float *x = state + (size_t)omp_get_thread_num() * s->d;
 		error[b] = 0;
-		for (size_t t = b * REPLACED_TOKENS; t < a->tokens && t < (b + 1) * REPLACED_TOKENS; t++) {
+		size_t first = b * RECONSTRUCTION_TOKENS;
+		for (size_t t = first; t < a->tokens && t < first + RECONSTRUCTION_TOKENS; t++) {
 			states_row(states, token[t], x);
 			decode(y, a, t, col, scale, s);
 			error[b] += distance2(y, x, s->d);
@@ -96,7 +97,7 @@ void replacement_errors(double *error, const struct activations *a, const uint32
 	free(decoded);
 }
 
-void states_spread(double *spread, const uint32_t *token, size_t tokens, const struct states *states)
+void reconstruction_variance(double *variance, const uint32_t *token, size_t tokens, const struct states *states)
 {
 	size_t d = states_d(states);
 	double *mean = xcalloc(d, sizeof *mean);
@@ -112,9 +113,9 @@ void states_spread(double *spread, const uint32_t *token, size_t tokens, const s
 		mean[c] /= (double)tokens;
 	for (size_t t = 0; t < tokens; t++) {
 		states_row(states, token[t], x);
-		if (t % REPLACED_TOKENS == 0)
-			spread[t / REPLACED_TOKENS] = 0;
-		spread[t / REPLACED_TOKENS] += distance2(mean, x, d);
+		if (t % RECONSTRUCTION_TOKENS == 0)
+			variance[t / RECONSTRUCTION_TOKENS] = 0;
+		variance[t / RECONSTRUCTION_TOKENS] += distance2(mean, x, d);
 	}
 	free(x);
 	free(mean);

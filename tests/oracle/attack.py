@@ -8,7 +8,8 @@ How to run a program stands in its own test, as a line
 
 where KIND is the kind of stream on its stdin (see make_stream.py), or `none` when it reads something
 else and only some rules make sense. {activations}, {graph}, ... in COMMAND are files of such streams, {next}
-one of activations of the layer after that of {activations}, {truth} people's groups of {graph} as JSON, {sample} is the bundled sample and {root} the repository."""
+one of activations of the layer after that of {activations}, {sae} and {states} an SAE and hidden states of them,
+{truth} people's groups of {graph} as JSON, {sample} is the bundled sample and {root} the repository."""
 import io
 import itertools
 import os
@@ -43,7 +44,8 @@ class Program:
         if not line:
             return
         places = {kind: folder / kind for kind in make_stream.KINDS}
-        places.update(next=folder / "next", truth=folder / "truth", root=ROOT, sample=ROOT / "examples" / "storyworld")
+        places.update(next=folder / "next", truth=folder / "truth", sae=folder / "sae.npz",
+                      states=folder / "states.npy", root=ROOT, sample=ROOT / "examples" / "storyworld")
         self.kind = line[1]
         self.command = [word.format(**places) for word in line[2].split()]
 
@@ -315,6 +317,8 @@ def main():
             (folder / kind).write_bytes(make_stream.make(kind))
         (folder / "next").write_bytes(make_stream.make("activations", layer="4"))
         (folder / "truth").write_text('[["one", "3_0_0", "4_0_1"], ["two", "3_1_2"]]')
+        np.savez(folder / "sae.npz", **make_stream.sae())
+        np.save(folder / "states.npy", make_stream.states())
         programs = [Program(name, folder) for name in names]
         lines = [line for found in pool.map(lambda program: problems(rule, program), programs) for line in found]
     sys.exit("\n".join(lines) or 0)

@@ -118,6 +118,18 @@ def graph(rng, frames):
     ]
 
 
+def sae():
+    """The weights of an SAE of the activations, by name."""
+    rng = np.random.default_rng(0)
+    return {"W_enc": rng.standard_normal((D, FEATURES)).astype("f4"), "W_dec": rng.standard_normal((FEATURES, D)).astype("f4"),
+            "b_enc": np.zeros(FEATURES, "f4"), "b_dec": np.zeros(D, "f4"), "threshold": np.ones(FEATURES, "f4")}
+
+
+def states():
+    """Hidden states of the tokens of the activations, of up to nine frames."""
+    return np.random.default_rng(0).standard_normal((9 * TOKENS, D)).astype("f4")
+
+
 KINDS = {make.__name__: make for make in (activations, distributions, distances, matching, graph)}
 
 

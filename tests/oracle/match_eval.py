@@ -2,7 +2,9 @@
 
     match_eval.py make FILE A B [OPTION]...      a random matching of what two files of activations hold
     match_eval.py check SCORES MATCHING A B [OPTION]...
-                                                 what match-eval made of it; options as match-eval's"""
+                                                 what match-eval made of it; options as match-eval's
+    match_eval.py explained SCORES MATCHING A B [OPTION]...
+                                                 what match-subst made of it; options as match-subst's"""
 import argparse
 import csv
 
@@ -61,16 +63,16 @@ def folded(sae):
     return np.hstack([sae["W_dec"] * theta, sae["W_enc"].T / theta])
 
 
-def explained(sides, saes, states, rows, at, cols, given):
-    a, b, w = sides[0].x, sides[1].x, saes[1]["W_dec"]
-    if saes[1]["norms"]:
+def explained_variance(sides, sae, states, rows, at, cols, given):
+    a, b, w = sides[0].x, sides[1].x, sae["W_dec"]
+    if sae["norms"]:
         w = w / np.linalg.norm(w, axis=1, keepdims=True)
     x = states[sides[0].tokens]
     spread = ((x - x.mean(0)) ** 2).sum(1)
     blocks = [slice(i, i + BLOCK) for i in range(0, len(x), BLOCK)]
 
     def parts(decoded):
-        error = ((x - saes[1]["b_dec"] - decoded) ** 2).sum(1)
+        error = ((x - sae["b_dec"] - decoded) ** 2).sum(1)
         return np.array([(spread[i] - error[i]).sum() for i in blocks])
 
     def replaced(at):
@@ -90,16 +92,22 @@ def explained(sides, saes, states, rows, at, cols, given):
             parts(b @ w).sum() / whole.sum(), np.mean(shuffled), len(rows))
 
 
-def wanted(header, frames, given):
-    """name -> scores, and name -> each pair's."""
-    sides = [Side(path) for path in (given.a, given.b)]
+def places(header, frames, sides):
+    """Rows and columns of the pairs, and all columns, matched or free; and whether columns may repeat."""
     pairs, rest = frames[0], frames[1] if len(frames) > 1 else {}
     ids = [[sides[k].place[name] for name in zip(pairs[f"{side}_layer"], pairs[f"{side}_feature"].tolist())]
            for k, side in enumerate(("row", "col"))]
     free = zip(rest.get("free_col_layer", []), np.array(rest.get("free_col_feature", []), int).tolist())
     cols = sorted({*ids[1], *(sides[1].place[name] for name in free)})
-    rows, at = map(np.array, ids)
     repeat = header.get("method") == "nearest" or len(set(ids[1])) < len(ids[1])
+    return *map(np.array, ids), cols, repeat
+
+
+def wanted(header, frames, given):
+    """name -> scores, and name -> each pair's."""
+    sides = [Side(path) for path in (given.a, given.b)]
+    rows, at, cols, repeat = places(header, frames, sides)
+    pairs = frames[0]
     worths = {"correlation": pearson(sides[0].x, sides[1].x), "joint": joint(sides[0].x, sides[1].x)}
     counts = {}
     if given.labels:
@@ -119,19 +127,32 @@ def wanted(header, frames, given):
             if chosen.any() and ("certified" in pairs or not suffix):
                 scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, name == "folded_mse",
                                                labelled if name == "same_label" else None)
-    if given.hidden_b and not repeat:
-        states = np.concatenate([arrays.load(path).astype("f8") for path in given.hidden_b])
-        scores["explained_variance"] = explained(sides, saes, states, rows, at, cols, given)
     return scores, each
+
+
+def same_scores(table, scores):
+    assert table["score"] == list(scores), (table["score"], list(scores))
+    for i, (name, numbers) in enumerate(scores.items()):
+        for field, number in zip(("value", "low", "high", "best", "random", "pairs"), numbers):
+            assert abs(table[field][i] - number) <= 2e-6 * max(1, abs(number)), (name, field, table[field][i], number)
+
+
+def explained(given):
+    found, matchings = list(read(given.scores)), list(read(given.matching))
+    sides, sae = [Side(path) for path in (given.a, given.b)], load_sae(given.sae_b)
+    states = np.concatenate([arrays.load(path).astype("f8") for path in given.hidden_b])
+    assert len(found) == len(matchings)
+    for (header, (table,)), matching in zip(found, matchings):
+        rows, at, cols, repeat = places(*matching, sides)
+        assert header["kind"] == "scores" and not repeat
+        same_scores(table, {"explained_variance": explained_variance(sides, sae, states, rows, at, cols, given)})
 
 
 def check(given):
     for (header, (table, pairs)), matching in zip(read(given.scores), read(given.matching), strict=True):
         scores, each = wanted(*matching, given)
-        assert header["kind"] == "scores" and table["score"] == list(scores), (table["score"], list(scores))
-        for i, (name, numbers) in enumerate(scores.items()):
-            for field, number in zip(("value", "low", "high", "best", "random", "pairs"), numbers):
-                assert abs(table[field][i] - number) <= 2e-6 * max(1, abs(number)), (name, field, table[field][i], number)
+        assert header["kind"] == "scores"
+        same_scores(table, scores)
         for field, values in matching[1][0].items():
             if field not in ("row", "col"):
                 assert np.array_equal(pairs[field], values), field
@@ -170,17 +191,17 @@ def main():
     command.add_argument("--seed", type=int, default=0)
     for flag in "--nearest", "--certified":
         command.add_argument(flag, action="store_true")
-    command = commands.add_parser("check")
-    for name in "scores", "matching", "a", "b":
-        command.add_argument(name)
-    for name in "--labels", "--hidden-b":
-        command.add_argument(name, action="append")
-    for name in "--sae-a", "--sae-b":
-        command.add_argument(name)
-    command.add_argument("--bootstrap", type=int, default=1000)
-    command.add_argument("--seed", type=int, default=0)
+    for job in "check", "explained":
+        command = commands.add_parser(job)
+        for name in "scores", "matching", "a", "b":
+            command.add_argument(name)
+        command.add_argument("--labels" if job == "check" else "--hidden-b", action="append")
+        for name in ("--sae-a", "--sae-b") if job == "check" else ("--sae-b",):
+            command.add_argument(name)
+        command.add_argument("--bootstrap", type=int, default=1000)
+        command.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
-    {"make": make, "check": check}[given.command](given)
+    {"make": make, "check": check, "explained": explained}[given.command](given)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+#include "match/match_sides.h"
+
+#include "base/die.h"
+#include "distance/stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void match_sides_open(struct match_sides *s, const char *const file[2])
+{
+	*s = (struct match_sides){.file = {file[0], file[1]}};
+	read_activations(file[0], &s->all);
+	s->first = s->all.n;
+	read_activations(file[1], &s->all);
+	s->side[0] = dictionary_of(&s->all, 0, s->first);
+	s->side[1] = dictionary_of(&s->all, s->first, s->all.n);
+	stage_join_headers(&s->header, s->all.header, s->first);
+	stage_join_headers(&s->header, s->all.header + s->first, s->all.n - s->first);
+}
+
+void match_sides_free(struct match_sides *s)
+{
+	sm_frame_free(&s->header);
+	dictionary_free(&s->side[0]);
+	dictionary_free(&s->side[1]);
+	activation_streams_free(&s->all);
+}
+
+void match_sides_header(struct sm_frame *header, const struct match_sides *s)
+{
+	sm_join_header(header, &s->header);
+	sm_set_string(header, "kind", "scores");
+	sm_set_integer(header, "tokens", (int64_t)s->all.item[0].tokens);
+}
+
+struct sae *match_sides_sae(const struct match_sides *s, int side, const char *path)
+{
+	size_t streams = side ? s->all.n - s->first : s->first, features = s->side[side].ids.n;
+	struct sae *sae = sae_open(path);
+
+	if (streams != 1)
+		die("%s: %zu streams, where an SAE is of one", s->file[side], streams);
+	if (sae->features != features)
+		die("%s: %zu features, %s has %zu", path, sae->features, s->file[side], features);
+	return sae;
+}
+
+static uint32_t *places(const struct match_sides *s, const struct sm_reader *in, int side, const struct ids *ids)
+{
+	uint32_t *place = xalloc(ids->n, sizeof *place);
+
+	for (size_t i = 0; i < ids->n; i++) {
+		size_t at = dictionary_find(&s->side[side], ids->layer[i], ids->feature[i]);
+		if (at == SIZE_MAX)
+			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i], ids->layer[i],
+				s->file[side]);
+		place[i] = (uint32_t)at;
+	}
+	return place;
+}
+
+struct placed_pairs placed_pairs_of(const struct match_sides *s, const struct sm_reader *in,
+	const struct sm_frame *header, const struct matching *match)
+{
+	size_t cols = s->side[1].ids.n;
+	struct placed_pairs p = {.n = match->row.n, .certified = match->certified,
+		.repeat = strcmp(sm_get_string(header, "method", ""), "nearest") == 0};
+	uint32_t *left = places(s, in, 1, &match->free_col), *among = xalloc(cols, sizeof *among);
+	bool *there = xcalloc(cols, sizeof *there);
+
+	p.row = places(s, in, 0, &match->row);
+	p.col = places(s, in, 1, &match->col);
+	p.all = xalloc(cols, sizeof *p.all);
+	p.at = xalloc(p.n, sizeof *p.at);
+	for (size_t i = 0; i < p.n; i++) {
+		p.repeat |= there[p.col[i]];
+		there[p.col[i]] = true;
+	}
+	for (size_t j = 0; j < match->free_col.n; j++)
+		there[left[j]] = true;
+	for (size_t j = 0; j < cols; j++)
+		if (there[j]) {
+			among[j] = (uint32_t)p.m;
+			p.all[p.m++] = (uint32_t)j;
+		}
+	for (size_t i = 0; i < p.n; i++)
+		p.at[i] = among[p.col[i]];
+	free(there);
+	free(among);
+	free(left);
+	return p;
+}
+
+void placed_pairs_free(struct placed_pairs *p)
+{
+	free(p->row);
+	free(p->col);
+	free(p->all);
+	free(p->at);
+}

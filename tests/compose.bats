@@ -1,0 +1,125 @@
+# contract: matching compose
+load helper
+
+# agrees OPTION...: the composed matchings of random ones through two, three and five layers, made with these options, are
+# those of permutation matrices and dicts: of the path's ends, and of two layers that are named
+agrees() {
+	for path in "b a" "mid first last" "5 4 3 2 1"; do
+		for seed in 1 2 3; do
+			oracle flow make $path --seed $seed "$@" >in
+			compose in >out
+			oracle flow composed out in ${path%% *} ${path##* } $path
+		done
+	done
+	compose --from 4 --to 2 in >out
+	oracle flow composed out in 4 2 $path
+	compose --from 3 in >out
+	oracle flow composed out in 3 1 $path
+	compose --to 4 in >out
+	oracle flow composed out in 5 4 $path
+}
+
+# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on `ab` and `bc`, the
+# frames [pairs, rest] of each
+given() {
+	"$PY" - "$1" <<-'E'
+	import sys
+	import numpy as np
+	from semot import write
+	def matching(a, b, col):
+	    n = len(col)
+	    return [{"row_layer": [a] * n, "row_feature": np.arange(n, dtype="<u4"), "col_layer": [b] * n,
+	             "col_feature": np.array(col, "<u4"), "cost": np.ones(n, "<f4"), "margin": np.ones(n, "<f4"),
+	             "row": np.arange(n, dtype="<u4"), "col": np.array(col, "<u4")},
+	            {"free_row_layer": [], "free_row_feature": np.zeros(0, "<u4"), "free_col_layer": [],
+	             "free_col_feature": np.zeros(0, "<u4")}]
+	ab, bc, method = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2]), ["assignment"] * 2
+	exec(sys.argv[1])
+	for frames, how in zip((ab, bc), method):
+	    write("-", {"kind": "matching", "method": how, "stray": 1}, frames)
+	E
+}
+
+# values STATEMENT: runs it on `header` and `frames` of the stream in ./out
+values() {
+	"$PY" -c "
+import numpy as np
+from semot import read
+(header, frames), = read('out')
+$1"
+}
+
+@test "composed matchings are products of permutation matrices" {
+	agrees
+	agrees --share .7
+	agrees --share .2 --silent
+}
+
+@test "direct and nearest matchings have no part in them" {
+	agrees --direct --share .6
+	agrees --nearest --share .9
+}
+
+@test "what is certified by all links is certified" {
+	agrees --certified --share .8
+	given "ab[0]['certified'] = np.ones(4, '|u1')" | compose >out
+	values "assert 'certified' not in frames[0]"
+}
+
+@test "a permutation composed with its inverse is the identity" {
+	given "" | compose >out
+	values "
+assert frames[0]['row_feature'].tolist() == frames[0]['col_feature'].tolist() == [0, 1, 2, 3]
+assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header['total'] == 8 and header['stray'] == 1"
+}
+
+@test "composition is associative" {
+	oracle flow make 1 2 3 4 --share .8 >in
+	for middle in "1 3" "2 4"; do
+		set -- $middle
+		compose --from $1 --to $2 in >part
+		"$PY" - "$1" "$2" >rest <<-'E'
+		import sys
+		from semot import read, write
+		for header, frames in read("in"):
+		    if sys.argv[1] not in frames[0]["row_layer"] and sys.argv[2] not in frames[0]["col_layer"]:
+		        write("-", header, frames)
+		E
+		compose part rest | frame2tsv --columns row_feature,col_feature,margin >"$1"
+	done
+	[ "$(wc -l <1)" -gt 5 ]
+	cmp 1 2
+	compose --from 1 --to 4 in | frame2tsv --columns row_feature,col_feature,margin | cmp 1 -
+}
+
+@test "without a matching there are no pairs" {
+	stream matching --empty >none
+	compose --quiet none >out
+	values "assert header['kind'] == 'matching' and header['rows'] == header['cols'] == len(frames[0]['row']) == 0"
+}
+
+@test "layers that are not on the path, or not in this order, are refused by name" {
+	given "" >in
+	fails 1 compose --from A --to D in
+	[ "$line" = "compose: --to: layer D is not on the path" ]
+	fails 1 compose --from D in
+	[ "$line" = "compose: --from: layer D is not on the path" ]
+	fails 1 compose --from C --to A in
+	[ "$line" = "compose: layer C does not come before layer A on the path" ]
+	fails 1 compose --from C in
+	[ "$line" = "compose: layer C does not come before layer C on the path" ]
+}
+
+@test "what makes no path is refused by name" {
+	given "bc[0]['col_layer'] = ['A'] * 4" >in
+	fails 1 compose in
+	[ "$line" = "compose: in: layer A to B: the one-to-one matchings make no path through layer A" ]
+	fails 1 compose <(stream distances)
+	[[ $line == *"a stream of distances, where matching are read" ]]
+	fails 1 compose missing
+}
+
+@test "a wrong command line is refused" {
+	fails 2 compose --from
+	fails 2 compose --between A C
+}

@@ -1,0 +1,136 @@
+# contract: matching match-subst --a {activations} --b {next} --sae-b {sae} --hidden-b {states}
+load helper
+
+# Activations of random SAEs of 30 features, of the same tokens of states in two files and in one
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	oracle act_dump sae sa --npz --threshold --features 30
+	oracle act_dump sae sb --npz --threshold --features 30 --seed 1
+	"$PY" -c '
+import numpy as np
+h = np.random.default_rng(0).standard_normal((2000, 6)).astype("f2")
+for name, part in ("h", h), ("h1", h[:777]), ("h2", h[777:]):
+    np.save(name + ".npy", part)'
+	for side in a b; do
+		act-dump --hidden h.npy --sae s$side --context 10 --skip 1 --layer $side --no-point >$side
+	done
+}
+
+# agrees MATCHING [OPTION]...: the score of a and b is numpy's
+agrees() {
+	match-subst --quiet "$1" --a a --b b --bootstrap 30 "${@:2}" >scores
+	oracle match_eval explained scores "$1" a b --bootstrap 30 "${@:2}"
+}
+
+@test "explained variance is numpy's; layer b's own activations are the best" {
+	oracle match_eval make m a b --free 5
+	agrees m --sae-b sb --hidden-b h.npy
+	agrees m --sae-b sb --hidden-b h.npy --seed 7
+	agrees m --sae-b sb --hidden-b h1.npy --hidden-b h2.npy
+	oracle act_dump sae sb --features 30 --cfg '{"architecture": "standard", "rescale_acts_by_decoder_norm": true}'
+	act-dump --hidden h.npy --sae sb --context 10 --skip 1 --layer b --no-point >b
+	agrees m --sae-b sb --hidden-b h.npy
+}
+
+@test "a feature that always fires explains what it did before its mean was taken" {
+	oracle coact make a 600 1 silent always constant offset nearly
+	oracle coact make b 600 2 constant silent always
+	oracle match_eval make m a b --pairs 30
+	agrees m --sae-b sb --hidden-b h.npy
+}
+
+@test "features matched with themselves explain what they decode to" {
+	cp b a
+	decoder --quiet --squared sb sb | hungarian --quiet >m
+	act-dump --hidden h.npy --sae sb --no-point >a
+	cp a b
+	agrees m --sae-b sb --hidden-b h.npy
+	frame2tsv --columns value,best scores | awk 'NR == 2 { exit !(($1 - $2) ^ 2 < 1e-18) }'
+}
+
+@test "what a matching of the sample explains: numpy's numbers" {
+	for l in 2 4; do
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point >$l
+	done
+	coact 2 4 | hungarian >m
+	options=(--sae-b "$SAMPLE/sae_L4_s0" --hidden-b "$SAMPLE/hidden_L4.npy")
+	match-subst m --a 2 --b 4 --bootstrap 5 "${options[@]}" >scores
+	oracle match_eval explained scores m 2 4 --bootstrap 5 "${options[@]}"
+	frame2tsv --columns value,best,random scores | awk 'NR == 2 { exit !($3 < $1 && $1 < $2) }'
+}
+
+@test "several matchings in a file, from a file or stdin" {
+	oracle match_eval make one a b --free 5
+	oracle match_eval make two a b --pairs 10 --seed 3
+	cat one two one >m
+	agrees m --sae-b sb --hidden-b h.npy
+	options=(--a a --b b --bootstrap 30 --sae-b sb --hidden-b h.npy)
+	cmp <(match-subst "${options[@]}" <m | frame2tsv) <(frame2tsv scores)
+}
+
+@test "the interval holds the value; another seed moves it and the random score, and nothing else" {
+	oracle match_eval make m a b --free 5
+	options=(--a a --b b --sae-b sb --hidden-b h.npy)
+	match-subst m "${options[@]}" >scores
+	read -r value low high < <(frame2tsv --columns value,low,high scores | sed -n 2p)
+	awk "BEGIN { exit !($low < $value && $value < $high) }"
+	match-subst m "${options[@]}" --seed 1 >other
+	refute cmp <(frame2tsv --columns low scores) <(frame2tsv --columns low other)
+	cmp <(frame2tsv --columns value,best scores) <(frame2tsv --columns value,best other)
+}
+
+@test "an empty matching has no score" {
+	stream matching --empty >m
+	match-subst m --a a --b b --sae-b sb --hidden-b h.npy >scores
+	[ "$(framecat --count scores)" = "$(printf 'scores\tscores\t1\n')" ]
+	frame2json scores | grep -q '"score":\[\]'
+}
+
+@test "the same bytes for any number of threads" {
+	oracle match_eval make m a b --free 5
+	options=(--a a --b b --sae-b sb --hidden-b h.npy)
+	cmp <(match-subst --threads 1 m "${options[@]}") <(match-subst --threads 3 m "${options[@]}")
+}
+
+@test "columns that repeat are refused" {
+	for made in "--pairs 30 --nearest" "--pairs 1 --nearest"; do
+		oracle match_eval make m a b $made
+		fails 1 match-subst m --a a --b b --sae-b sb --hidden-b h.npy
+		[[ $line == "match-subst: m: "*"a column may have several rows: a column is replaced by one row" ]]
+	done
+}
+
+@test "SAEs, states and activations that are not of one another are refused" {
+	oracle match_eval make m a b
+	oracle act_dump sae small --npz --threshold --features 29
+	fails 1 match-subst m --a a --b b --sae-b small --hidden-b h.npy
+	[ "$line" = "match-subst: small: 29 features, b has 30" ]
+	oracle act_dump sae wide --npz --threshold --features 30 --d 7
+	fails 1 match-subst m --a a --b b --sae-b wide --hidden-b h.npy
+	[ "$line" = "match-subst: h.npy: states of 6 dimensions, wide has 7" ]
+	last=$("$PY" -c 'from semot import read; print(next(read("a"))[1][-1]["token"][-1])')
+	"$PY" -c 'import numpy as np; np.save("short.npy", np.load("h.npy")[:1000])'
+	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b short.npy
+	[[ $line == "match-subst: short.npy: 1000 states, and a has token "* ]]
+	[ "$last" -ge 1000 ]
+	"$PY" -c 'import numpy as np; h = np.load("h.npy"); h[31, 2] = np.nan; np.save("nan.npy", h)'
+	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b nan.npy
+	[[ $line == *"nan.npy: row 31 holds a number that is not finite" ]]
+	cat a a >two
+	fails 1 match-subst m --a two --b b --sae-b sb --hidden-b h.npy
+	[ "$line" = "match-subst: two: 2 streams, where a layer is one" ]
+	cat b b >two
+	fails 1 match-subst m --a a --b two --sae-b sb --hidden-b h.npy
+	[ "$line" = "match-subst: two: 2 streams, where an SAE is of one" ]
+	fails 1 match-subst m --a b --b b --sae-b sb --hidden-b h.npy
+	[[ $line == "match-subst: m: "*"of layer a is none of b" ]]
+}
+
+@test "a wrong command line is refused" {
+	fails 2 match-subst m --a a --b b --hidden-b h.npy
+	fails 2 match-subst m --a a --b b --sae-b sb
+	fails 2 match-subst m --a a --sae-b sb --hidden-b h.npy
+	fails 2 match-subst m --a a --b b --sae-b sb --hidden-b -
+	fails 2 match-subst m --a a --b b --sae-b sb --hidden-b h.npy --bootstrap 0
+	fails 2 match-subst m n --a a --b b --sae-b sb --hidden-b h.npy
+}
