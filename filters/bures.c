@@ -31,12 +31,12 @@ struct bures {
 	struct gaussians row, col;
 	size_t d;
 	bool symmetric;
-	double **workspace;	/* of each thread */
 };
 
-static struct gaussians gaussians_of(const struct distributions *s, double *const *workspace)
+static struct gaussians gaussians_of(const struct distributions *s)
 {
-	size_t n = s->ids.n, d = s->d;
+	size_t n = s->ids.n, d = s->d, each = covariance_factor_workspace(s->max_points, d);
+	double *workspaces = xalloc((size_t)omp_get_max_threads() * each, sizeof *workspaces);
 	struct gaussians g = {xalloc(n * sizeof(double), d), xalloc(n, sizeof(double)), NULL,
 		xcalloc(n + 1, sizeof(size_t))};
 
@@ -49,8 +49,9 @@ static struct gaussians gaussians_of(const struct distributions *s, double *cons
 			points_of(s, i), d);
 		g.trace[i] = covariance_factor(g.factor + g.begin[i] * d, g.mean + i * d,
 			s->point, rows_of(s, i), weights_of(s, i), points_of(s, i), d,
-			workspace[omp_get_thread_num()]);
+			workspaces + (size_t)omp_get_thread_num() * each);
 	}
+	free(workspaces);
 	return g;
 }
 
@@ -63,7 +64,7 @@ static void gaussians_free(struct gaussians *g)
 }
 
 /* NaN where LAPACK found no singular values. */
-static double distance(void *context, size_t thread, size_t i, size_t j)
+static double distance(const void *context, void *workspace, size_t i, size_t j)
 {
 	const struct bures *w = context;
 	const struct gaussians *a = &w->row, *b = &w->col;
@@ -72,8 +73,7 @@ static double distance(void *context, size_t thread, size_t i, size_t j)
 	if (w->symmetric && i == j)
 		return 0;
 	double cross = nuclear_norm(a->factor + a->begin[i] * d, a->begin[i + 1] - a->begin[i],
-		b->factor + b->begin[j] * d, b->begin[j + 1] - b->begin[j], d,
-		w->workspace[thread]);
+		b->factor + b->begin[j] * d, b->begin[j + 1] - b->begin[j], d, workspace);
 	double square = a->trace[i] + b->trace[j] - 2 * cross;
 	if (square < 0)		/* by rounding */
 		square = 0;
@@ -86,38 +86,28 @@ static double distance(void *context, size_t thread, size_t i, size_t j)
 
 static void close_bures(struct stage *stage)
 {
-	size_t threads = (size_t)omp_get_max_threads();
 	struct bures *w = stage->context;
 
 	gaussians_free(&w->row);
 	if (!w->symmetric)
 		gaussians_free(&w->col);
-	for (size_t t = 0; t < threads; t++)
-		free(w->workspace[t]);
-	free(w->workspace);
 	free(w);
 }
 
 static void open_bures(struct stage *stage, const struct distributions *row,
 	const struct distributions *col)
 {
-	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d;
-	size_t n = row->max_points > col->max_points ? row->max_points : col->max_points;
-	size_t rank = n < d ? n : d;
-	size_t factoring = covariance_factor_workspace(n, d);
-	size_t pairing = nuclear_norm_workspace(rank, rank, d);
+	size_t n = row->max_points < d ? row->max_points : d;
+	size_t m = col->max_points < d ? col->max_points : d;
 	struct bures *w = xalloc(1, sizeof *w);
 
-	*w = (struct bures){.d = d, .symmetric = stage->symmetric,
-		.workspace = xalloc(threads, sizeof(double *))};
 	openblas_set_num_threads(1);
-	for (size_t t = 0; t < threads; t++)
-		w->workspace[t] = xalloc(factoring > pairing ? factoring : pairing, sizeof(double));
-	w->row = gaussians_of(row, w->workspace);
-	w->col = stage->symmetric ? w->row : gaussians_of(col, w->workspace);
+	*w = (struct bures){.row = gaussians_of(row), .d = d, .symmetric = stage->symmetric};
+	w->col = stage->symmetric ? w->row : gaussians_of(col);
 	stage->context = w;
 	stage->pair = distance;
+	stage->workspace = nuclear_norm_workspace(n, m, d) * sizeof(double);
 	stage->close = close_bures;
 }
 

@@ -31,7 +31,6 @@ struct sliced {
 	struct slices row, col;
 	size_t groups;
 	bool symmetric;
-	float **workspace;		/* of each thread */
 };
 
 static struct slices slices_of(const struct distributions *s, size_t groups,
@@ -72,26 +71,22 @@ static void slices_free(struct slices *s)
 }
 
 /* SW_p^p = 1/N sum of W_p^p over N directions. */
-static double distance(void *context, size_t thread, size_t i, size_t j)
+static double distance(const void *context, void *workspace, size_t i, size_t j)
 {
 	const struct sliced *w = context;
 	const struct quantiles *x = w->row.of + i * w->groups, *y = w->col.of + j * w->groups;
 	double sum = 0;
 
 	for (size_t g = 0; g < w->groups; g++)
-		sum += quantile_cost(&x[g], &y[g], power + 1, w->workspace[thread]);
+		sum += quantile_cost(&x[g], &y[g], power + 1, workspace);
 	sum /= (double)projections;
 	return power == 0 ? sum : sqrt(sum);
 }
 
 static void close_stage(struct stage *stage)
 {
-	size_t threads = (size_t)omp_get_max_threads();
 	struct sliced *w = stage->context;
 
-	for (size_t t = 0; t < threads; t++)
-		free(w->workspace[t]);
-	free(w->workspace);
 	slices_free(&w->row);
 	if (!w->symmetric)
 		slices_free(&w->col);
@@ -101,22 +96,19 @@ static void close_stage(struct stage *stage)
 static void open_stage(struct stage *stage, const struct distributions *row,
 	const struct distributions *col)
 {
-	size_t threads = (size_t)omp_get_max_threads();
 	size_t d = row->d > col->d ? row->d : col->d;
 	struct sliced *w = xalloc(1, sizeof *w);
 
-	*w = (struct sliced){.groups = padded(projections) / LANES, .symmetric = stage->symmetric,
-		.workspace = xalloc(threads, sizeof(float *))};
+	*w = (struct sliced){.groups = padded(projections) / LANES, .symmetric = stage->symmetric};
 	double *direction = xalloc(w->groups * d, LANES * sizeof *direction);
 	draw_directions(direction, projections, d, seed);
 	w->row = slices_of(row, w->groups, direction);
 	w->col = stage->symmetric ? w->row : slices_of(col, w->groups, direction);
-	for (size_t t = 0; t < threads; t++)
-		w->workspace[t] = xalloc(quantile_cost_workspace(row->max_points + 1,
-			col->max_points + 1), sizeof(float));
 	free(direction);
 	stage->context = w;
 	stage->pair = distance;
+	stage->workspace = quantile_cost_workspace(row->max_points + 1, col->max_points + 1)
+		* sizeof(float);
 	stage->close = close_stage;
 }
 

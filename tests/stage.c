@@ -9,9 +9,9 @@
 static struct stage_options asked;
 static const struct opt options[] = {OPT_TOP(&asked), OPT_THREADS, OPT_END};
 
-static double distance(void *context, size_t thread, size_t i, size_t j)
+static double distance(const void *context, void *workspace, size_t i, size_t j)
 {
-	(void)context, (void)thread;
+	(void)context, (void)workspace;
 	return (i == 1 && j == 3) || (i == 2 && j == 0) ? NAN : (double)(10 * i + j);
 }
 

@@ -1,4 +1,6 @@
 # What the tests of distance stages share; each takes a stage with its options. See oracle/stages.py.
+# The test of a stage that stages.py does not know defines its metric, x being the first word of it:
+#	export METRIC='def x(header, one, other): ...'
 # shellcheck disable=SC2154
 
 # agrees COMMAND...: with numpy, on sets of all kinds

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALIGNMENT = 64 };	/* of a thread's workspace: no two share a cache line */
+
 /* -- Entries ----------------------------------------------------------------------------------- */
 
 /* Room for n rows of k. */
@@ -128,6 +130,8 @@ struct run {
 	struct entries *whole;		/* (threads) of (cols), to select from */
 	uint32_t *every;		/* (cols): 0, 1, 2, ... */
 	float *half_dist;		/* (threads, half stages, k) */
+	size_t workspace;		/* bytes of a thread */
+	char *workspaces;
 	bool failed;			/* a pair has no distance: ... */
 	size_t failed_row, failed_col;	/* ... the first of them */
 };
@@ -158,6 +162,12 @@ static struct run run_open(const struct stage *s)
 	for (size_t j = 0; j < cols; j++)
 		r.every[j] = (uint32_t)j;
 	r.half_dist = xalloc(threads * s->half_stages * sizeof(float), r.k);
+	r.workspace = s->workspace;
+	for (size_t h = 0; h < s->half_stages; h++)
+		if (s->half_stage[h].workspace > r.workspace)
+			r.workspace = s->half_stage[h].workspace;
+	r.workspace = (r.workspace + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	r.workspaces = xalloc(threads, r.workspace);
 	return r;
 }
 
@@ -169,6 +179,7 @@ static void run_close(struct run *r)
 	free(r->whole);
 	free(r->every);
 	free(r->half_dist);
+	free(r->workspaces);
 	entries_free(&r->block);
 }
 
@@ -192,9 +203,11 @@ static bool check_row(struct run *r, size_t i, const uint32_t *col, const float 
 	return false;
 }
 
-static void solve(const struct stage *s, size_t thread, size_t i, const uint32_t *col, size_t k,
-	struct entries *out)
+static void solve(const struct run *r, const struct stage *s, size_t thread, size_t i,
+	const uint32_t *col, size_t k, struct entries *out)
 {
+	char *workspace = r->workspaces + thread * r->workspace;
+
 	if (s->solve) {
 		s->solve(s->context, thread, i, col, k, out);
 		return;
@@ -202,16 +215,19 @@ static void solve(const struct stage *s, size_t thread, size_t i, const uint32_t
 	for (size_t n = 0; n < k; n++) {
 		size_t j = col[n];
 		bool swap = s->symmetric && j < i;
-		out->dist[n] = (float)s->pair(s->context, thread, swap ? j : i, swap ? i : j);
+		out->dist[n] = (float)s->pair(s->context, workspace, swap ? j : i, swap ? i : j);
 	}
 }
 
-/* error[n] of row i and column col[n]; dist (half stages, k). */
-static void solve_errors(const struct stage *s, size_t thread, size_t i, const uint32_t *col,
-	size_t k, float *error, float *dist)
+/* error[n] of row i and column col[n]. */
+static void solve_errors(const struct run *r, size_t thread, size_t i, const uint32_t *col,
+	size_t k, float *error)
 {
+	const struct stage *s = r->stage;
+	float *dist = r->half_dist + thread * s->half_stages * r->k;
+
 	for (size_t h = 0; h < s->half_stages; h++)
-		solve(&s->half_stage[h], thread, i, col, k,
+		solve(r, &s->half_stage[h], thread, i, col, k,
 			&(struct entries){.dist = dist + h * k});
 	for (size_t n = 0; n < k; n++) {
 		double sum = 0;	/* of (D_r1 - D_r2)^2, over the half_stages / 2 halvings r */
@@ -231,19 +247,18 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 	const uint32_t *col = s->asked.top ? row.col : r->every + from;
 
 	if (r->select) {
-		solve(s, thread, i, r->every, r->cols, &r->whole[thread]);
+		solve(r, s, thread, i, r->every, r->cols, &r->whole[thread]);
 		if (!check_row(r, i, r->every, r->whole[thread].dist, r->cols))
 			return;
 		select_nearest(&row, &r->whole[thread], r->cols, k);
 	} else if (s->asked.top) {
 		s->nearest(s->context, thread, i, k, &row);
 	} else {
-		solve(s, thread, i, col, k, &row);
+		solve(r, s, thread, i, col, k, &row);
 		check_row(r, i, col, row.dist, k);
 	}
 	if (s->half_stages) {
-		solve_errors(s, thread, i, col, k, row.error,
-			r->half_dist + thread * s->half_stages * r->k);
+		solve_errors(r, thread, i, col, k, row.error);
 		check_row(r, i, col, row.error, k);
 	}
 }

@@ -37,12 +37,14 @@ struct stage {
 	unsigned extras;	/* what solve() gives beside the distance: BOUNDS, ITERATIONS */
 	size_t rows_per_task;	/* rows that one thread should solve in turn; 0: one */
 	void *context;		/* the stage's own */
-	/* A stage names pair() or solve(). Either gives a pair the same bits in any row, among any
-	 * columns, in any thread < omp_get_max_threads(). A NaN ends the program, after the threads
-	 * are joined, with a line that names the features.
+	/* A stage names pair() or solve(). Either gives a pair the same bits in any row, among
+	 * any columns, in any thread < omp_get_max_threads(). A NaN ends the program, after the
+	 * threads are joined, with a line that names the features.
 	 *
-	 * pair(): the distance of row i and column j; i <= j when the stage is symmetric. */
-	double (*pair)(void *context, size_t thread, size_t i, size_t j);
+	 * pair(): the distance of row i and column j; i <= j when the stage is symmetric. Each thread
+	 * has a workspace of that many bytes. */
+	double (*pair)(const void *context, void *workspace, size_t i, size_t j);
+	size_t workspace;
 	/* solve(): the distances of row i from columns col[0 .. k), out->dist[0 .. k), and the
 	 * extras. */
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,

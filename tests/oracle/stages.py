@@ -8,7 +8,11 @@
                                     lower one first of equals; each row is in a part
     stages.py errors PLAIN OUT A [B]  what --error adds to PLAIN is the sampling error by halvings of the tokens
     stages.py resampled FOLDER      FOLDER/NAME.a, FOLDER/NAME.b: all features of a side are samples of one distribution
-    stages.py deviations OUT...     the errors of such samples are about the standard deviation of their distances"""
+    stages.py deviations OUT...     the errors of such samples are about the standard deviation of their distances
+
+A metric's function takes the header and two features, each (weights, points), and returns the distance to a power,
+and the power. One that is not here is in $METRIC, as a test that uses it defines it."""
+import os
 import sys
 from argparse import Namespace
 from types import SimpleNamespace
@@ -104,6 +108,9 @@ def emd(header, one, other):
     import ot
     (a, x), (b, y) = one, other
     return ot.emd2(a, b, cdist(x, y) ** header["p"]), header["p"]
+
+
+exec(os.environ.get("METRIC", ""))
 
 
 def distance(header, one, other):
