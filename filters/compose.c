@@ -1,5 +1,6 @@
-/* Matchings from layer to layer to the one from the first of these layers to the last, or between two that are named.
- * Partial permutations multiply: P = P_from ... P_to-1 (Balagansky, Maksimov and Gavrilov 2025). */
+/* Matchings from layer to layer to the one from the first of these layers to the last, or between
+ * two that are named. Partial permutations multiply: P = P_from ... P_to-1 (Balagansky, Maksimov
+ * and Gavrilov 2025). */
 #include "base/die.h"
 #include "base/opt.h"
 #include "match/layer_path.h"
@@ -16,7 +17,8 @@ static const struct opt options[] = {
 };
 
 /* The place of the layer that an option names, or `otherwise`. */
-static size_t end_of(const struct layer_path *p, const char *option, const char *name, size_t otherwise)
+static size_t end_of(const struct layer_path *p, const char *option, const char *name,
+	size_t otherwise)
 {
 	size_t l = name ? layer_path_place(p, name) : otherwise;
 
@@ -25,7 +27,8 @@ static size_t end_of(const struct layer_path *p, const char *option, const char 
 	return l;
 }
 
-/* A pair's cost is the sum of its links' costs, its margin the smallest of theirs; it is certified if all are. */
+/* A pair's cost is the sum of its links' costs, its margin the smallest of theirs; it is certified
+ * if all are. */
 static struct pair_list compose(const struct layer_path *p, size_t from, size_t to)
 {
 	const struct ids *row = &p->layer[from].ids, *col = &p->layer[to].ids;
@@ -36,22 +39,26 @@ static struct pair_list compose(const struct layer_path *p, size_t from, size_t 
 		struct walk w = walk_from(from, i);
 		if (!walk_to(p, &w, to))
 			continue;
-		pair_list_add(&pairs, row, col, &(struct pair){.row = i, .col = w.feature, .cost = w.total,
-			.margin = w.weakest, .certified = w.certified});
+		struct pair pair = {.row = i, .col = w.feature, .cost = w.total,
+			.margin = w.weakest, .certified = w.certified};
+		pair_list_add(&pairs, row, col, &pair);
 	}
 	return pairs;
 }
 
-static void write_composed(struct sm_writer *out, struct sm_frame *header, const struct layer_path *p)
+static void write_composed(struct sm_writer *out, struct sm_frame *header,
+	const struct layer_path *p)
 {
 	size_t from = end_of(p, "from", from_layer, 0);
 	size_t to = end_of(p, "to", to_layer, p->layers ? p->layers - 1 : 0);
 	struct sm_frame rest = {0};
 
 	if (p->layers > 0 && from >= to)
-		die("layer %s does not come before layer %s on the path", p->layer[from].name, p->layer[to].name);
+		die("layer %s does not come before layer %s on the path", p->layer[from].name,
+			p->layer[to].name);
 	static const struct layer none;
-	const struct layer *row = p->layers ? &p->layer[from] : &none, *col = p->layers ? &p->layer[to] : &none;
+	const struct layer *row = p->layers ? &p->layer[from] : &none;
+	const struct layer *col = p->layers ? &p->layer[to] : &none;
 	struct pair_list pairs = p->layers ? compose(p, from, to) : (struct pair_list){0};
 	sm_set_string(header, "kind", "matching");
 	sm_set_string(header, "method", "composed");
@@ -68,7 +75,8 @@ static void write_composed(struct sm_writer *out, struct sm_frame *header, const
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "compose [OPTION]... [MATCHING]...",
-		"Composes matchings from layer to layer to one between the first layer and the last.", 1 << 20);
+		"Composes the matchings of adjacent layers into one of the first and the last.",
+		1 << 20);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};
 	struct layer_path path;

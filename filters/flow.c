@@ -1,6 +1,7 @@
-/* Matchings between layers to flows of features through them. A matching of each layer with the next is a partial
- * permutation P_l; the features of layer l lead to those of layer k by the product P_l P_l+1 ... P_k-1 (Balagansky,
- * Maksimov and Gavrilov 2025), which is a walk from feature to feature. */
+/* Matchings between layers to flows of features through them. A matching of each layer with the
+ * next is a partial permutation P_l; the features of layer l lead to those of layer k by the
+ * product P_l P_l+1 ... P_k-1 (Balagansky, Maksimov and Gavrilov 2025), which is a walk from
+ * feature to feature. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/pool.h"
@@ -12,8 +13,8 @@
 static const struct opt options[] = {OPT_END};
 
 /* Columns of n counts each, one after another. */
-static void set_counts(struct sm_frame *frame, const char *const *name, size_t columns, const uint32_t *count,
-	size_t n)
+static void set_counts(struct sm_frame *frame, const char *const *name, size_t columns,
+	const uint32_t *count, size_t n)
 {
 	for (size_t c = 0; c < columns; c++)
 		sm_set_tensor(frame, name[c], SM_U4, count + c * n, n);
@@ -23,8 +24,9 @@ static void write_layers(struct sm_writer *out, const struct layer_path *p)
 {
 	static const char *const names[] = {"features", "births", "deaths", "through"};
 	size_t n = p->layers;
-	const char **layer = xalloc(n, sizeof *layer);
-	uint32_t *count = xcalloc(n * 4, sizeof *count);
+	struct pool memory = {0};
+	const char **layer = pool_alloc(&memory, n, sizeof *layer);
+	uint32_t *count = pool_calloc(&memory, n * 4, sizeof *count);
 	struct sm_frame frame = {0};
 
 	for (size_t l = 0; l < n; l++) {
@@ -41,8 +43,7 @@ static void write_layers(struct sm_writer *out, const struct layer_path *p)
 	set_counts(&frame, names, 4, count, n);
 	sm_write_frame(out, &frame);
 	sm_frame_free(&frame);
-	free(count);
-	free(layer);
+	pool_free(&memory);
 }
 
 /* Columns that several rows have as their nearest. */
@@ -63,7 +64,8 @@ static void compare(uint32_t *count, size_t n, const struct layer_path *p, size_
 
 	for (size_t i = 0; i < p->layer[from].ids.n; i++) {
 		struct walk w = walk_from(from, i);
-		bool composed = walk_to(p, &w, to), matched = direct && direct->col_of[i] != UNASSIGNED;
+		bool composed = walk_to(p, &w, to);
+		bool matched = direct && direct->col_of[i] != UNASSIGNED;
 		count[0] += composed;
 		count[n] += matched;
 		count[2 * n] += composed && matched;
@@ -76,10 +78,13 @@ static void compare(uint32_t *count, size_t n, const struct layer_path *p, size_
 /* The composed permutation beside the direct one, of every two layers. */
 static void write_pairs(struct sm_writer *out, const struct layer_path *p)
 {
-	static const char *const names[] = {"composed", "direct", "both", "agree", "merges", "splits"};
+	static const char *const names[] = {"composed", "direct", "both", "agree", "merges",
+		"splits"};
 	size_t n = p->layers * (p->layers ? p->layers - 1 : 0) / 2, at = 0;
-	const char **from_layer = xalloc(n, sizeof *from_layer), **to_layer = xalloc(n, sizeof *to_layer);
-	uint32_t *count = xcalloc(n * 6, sizeof *count);
+	struct pool memory = {0};
+	const char **from_layer = pool_alloc(&memory, n, sizeof *from_layer);
+	const char **to_layer = pool_alloc(&memory, n, sizeof *to_layer);
+	uint32_t *count = pool_calloc(&memory, n * 6, sizeof *count);
 	struct sm_frame frame = {0};
 
 	for (size_t from = 0; from < p->layers; from++)
@@ -93,9 +98,7 @@ static void write_pairs(struct sm_writer *out, const struct layer_path *p)
 	set_counts(&frame, names, 6, count, n);
 	sm_write_frame(out, &frame);
 	sm_frame_free(&frame);
-	free(count);
-	free(to_layer);
-	free(from_layer);
+	pool_free(&memory);
 }
 
 /* Columns of the frame of chains: of entries, one for each feature of a chain; of chains. */
@@ -204,15 +207,15 @@ static void write_merges(struct sm_writer *out, const struct layer_path *p)
 	size_t most = 0, nearest = 0, l = p->layers;
 	struct sm_frame frame = {0};
 
-	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
-		if (a->nearest) {
-			nearest++;
-			most += a->match.row.n;
-		}
+	for (size_t k = 0; k < p->maps; k++) {
+		nearest += p->map[k].nearest;
+		most += p->map[k].nearest ? p->map[k].match.row.n : 0;
+	}
 	struct pair_list list = pair_list_open(most);
 	for (size_t at = 0; at < l * l; at++)
 		if (p->nearest[at])
-			add_merges(&list, p->nearest[at], &p->layer[at / l].ids, &p->layer[at % l].ids);
+			add_merges(&list, p->nearest[at], &p->layer[at / l].ids,
+				&p->layer[at % l].ids);
 	struct matching merged = pair_list_matching(&list);
 	set_pairs(&frame, &merged);
 	if (nearest > 0)
@@ -221,31 +224,25 @@ static void write_merges(struct sm_writer *out, const struct layer_path *p)
 	pair_list_free(&list);
 }
 
-static void write_flow(struct sm_writer *out, const struct layer_path *p)
-{
-	struct sm_frame header = {0};
-
-	layer_path_header(&header, p);
-	sm_set_string(&header, "kind", "flow");
-	sm_write_header(out, &header);
-	write_layers(out, p);
-	write_pairs(out, p);
-	write_chains(out, p);
-	write_merges(out, p);
-	sm_write_end(out);
-	sm_frame_free(&header);
-}
-
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "flow [OPTION]... [MATCHING]...",
-		"Follows features through layers by the matchings from each layer to the next.", 1 << 20);
+		"Follows features through layers by their matchings.", 1 << 20);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
+	struct sm_frame header = {0};
 	struct layer_path path;
 
 	layer_path_read(&path, operand);
-	write_flow(out, &path);
+	layer_path_header(&header, &path);
+	sm_set_string(&header, "kind", "flow");
+	sm_write_header(out, &header);
+	write_layers(out, &path);
+	write_pairs(out, &path);
+	write_chains(out, &path);
+	write_merges(out, &path);
+	sm_write_end(out);
 	sm_writer_close(out);
+	sm_frame_free(&header);
 	layer_path_free(&path);
 	free(operand);
 	return 0;

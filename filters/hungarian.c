@@ -22,7 +22,8 @@ static const struct opt options[] = {
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-/* The duals, and of k nearest columns what is open or had to be solved for them to hold for all pairs. */
+/* The duals, and of k nearest columns what is open or had to be solved for them to hold for all
+ * pairs. */
 struct proof {
 	double *row_dual, *col_dual;
 	struct open_pairs open;
@@ -30,7 +31,8 @@ struct proof {
 };
 
 /* The assignment of the smaller side to the larger: of rows, or, flipped, of columns. */
-static void take(struct distance_matching *m, struct proof *proof, struct assignment *a, bool flipped)
+static void take(struct distance_matching *m, struct proof *proof, struct assignment *a,
+	bool flipped)
 {
 	for (size_t i = 0; i < m->d.row.n; i++) {
 		uint32_t j = m->col_of[i] = flipped ? a->row_of[i] : a->col_of[i];
@@ -59,7 +61,8 @@ static bool assign_matrix(struct distance_matching *m, struct proof *proof)
 	return found;
 }
 
-static bool assign_topk(struct distance_matching *m, struct proof *proof, const struct sm_frame *header)
+static bool assign_topk(struct distance_matching *m, struct proof *proof,
+	const struct sm_frame *header)
 {
 	const struct distances *d = &m->d;
 	bool flipped = d->row.n > d->col.n, found;
@@ -70,7 +73,8 @@ static bool assign_topk(struct distance_matching *m, struct proof *proof, const 
 
 	if (complete[0]) {
 		all = column_generation_open(d, header, complete, lists, flipped);
-		found = assignment_of_lists(&a, lists, n, most, m->ceiling, column_generation_more, all);
+		found = assignment_of_lists(&a, lists, n, most, m->ceiling,
+			column_generation_more, all);
 	} else {
 		bool forced = m->ceiling == INFINITY && d->k < d->col.n;
 		double alone = forced ? topk_worst_cost(d) : m->ceiling;
@@ -87,16 +91,16 @@ static bool assign_topk(struct distance_matching *m, struct proof *proof, const 
 	return found;
 }
 
-static void say_what_is_open(struct sm_frame *header, const struct distances *d, const struct proof *proof,
-	const char *name)
+static void say_what_is_open(struct sm_frame *header, const struct distances *d,
+	const struct proof *proof, const char *name)
 {
 	size_t given = d->row.n * d->k;
 
 	sm_set_integer(header, "open", (int64_t)proof->open.n);
 	sm_set_integer(header, "pairs", (int64_t)(given + proof->solved));
 	if (complete[0])
-		note("%s: %zu pairs solved besides the %zu given, of %zu: the assignment is optimal for all", name,
-			proof->solved, given, d->row.n * d->col.n);
+		note("%s: %zu pairs solved besides the %zu given, of %zu: "
+			"the assignment is optimal for all", name, proof->solved, given, d->row.n * d->col.n);
 	if (proof->open.n > 0)
 		note("%s: optimal among the pairs given; %zu others could improve it "
 			"(--complete A B, or more of --top)", name, proof->open.n);
@@ -125,7 +129,8 @@ static void match_stream(struct sm_reader *in, struct sm_writer *out, struct sm_
 
 	distance_matching_read(&m, &how, in, header, WIDE);
 	if (!(m.d.at ? assign_topk(&m, &proof, header) : assign_matrix(&m, &proof)))
-		die("%s: infinite distances leave no assignment: --max-cost lets rows stay unmatched", name);
+		die("%s: infinite distances leave no assignment: "
+			"--max-cost lets rows stay unmatched", name);
 	distance_matching_list(&m, header, "assignment");
 	if (m.d.at)
 		say_what_is_open(header, &m.d, &proof, name);
@@ -141,7 +146,7 @@ static void match_stream(struct sm_reader *in, struct sm_writer *out, struct sm_
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "hungarian [OPTION]... [FILE]",
-		"Matches the rows of a distance matrix with its columns, one to one, at least total distance.", 1);
+		"Matches rows of a distance matrix with columns, one to one, at the least sum.", 1);
 	struct sm_reader *in = sm_reader_open(operand[0]);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

@@ -17,9 +17,11 @@ static struct list label_files;
 static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
-	{"a", OPT_TEXT, &file[0], "ACTS", "activations of the rows' features on other tokens", 0, 0},
+	{"a", OPT_TEXT, &file[0], "ACTS",
+		"activations of the rows' features on other tokens", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS", "of the columns' features, on the same tokens", 0, 0},
-	{"labels", OPT_LIST, &label_files, "TSV", "layer, feature, label; twice: of rows, of columns", 0, 0},
+	{"labels", OPT_LIST, &label_files, "TSV",
+		"layer, feature, label; twice: of rows, of columns", 0, 0},
 	{"sae-a", OPT_TEXT, &sae_file[0], "PATH", "the SAE of the rows", 0, 0},
 	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "the SAE of the columns", 0, 0},
 	{"bootstrap", OPT_SIZE, &how.draws, "N", "resamplings, for intervals", 1, 1e9},
@@ -46,7 +48,8 @@ static void add_firing(struct measures *m, const char *name, enum coactivation m
 }
 
 /* Features of one label are at distance 0, others at 1. */
-static void label_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out)
+static void label_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+	struct entries *out)
 {
 	uint32_t *const *label = context;
 
@@ -60,8 +63,8 @@ static void add_labels(struct measures *m)
 	for (int k = 0; k < 2; k++)
 		m->label[k] = xalloc(m->sides.side[k].ids.n, sizeof *m->label[k]);
 	read_labels(m->label, m->sides.side, &label_files);
-	m->of[m->n++] = (struct measure){.name = "same_label", .context = m->label, .solve = label_row,
-		.label = m->label};
+	m->of[m->n++] = (struct measure){
+		.name = "same_label", .context = m->label, .solve = label_row, .label = m->label};
 }
 
 /* The squared difference that decoder --folded has. */
@@ -77,7 +80,8 @@ static void add_folded(struct measures *m, struct sae *const sae[2])
 		sae_vectors_take(m->folded[k].at, &folded, sae[k], sae_file[k], feature, n);
 	}
 	if (m->folded[0].d != m->folded[1].d)
-		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d, sae_file[1], sae[1]->d);
+		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d, sae_file[1],
+			sae[1]->d);
 	vectors_open(s, &m->folded[0], &m->folded[1], 2, 1);
 	m->of[m->n++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL};
 }
@@ -171,7 +175,8 @@ static void check_command_line(void)
 
 int main(int argc, char **argv)
 {
-	char **operand = opt_parse(argc, argv, options, "match-eval --a ACTS --b ACTS [OPTION]... [MATCHING]",
+	char **operand = opt_parse(argc, argv, options,
+		"match-eval --a ACTS --b ACTS [OPTION]... [MATCHING]",
 		"Scores a matching on data that it was not made from.", 1);
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());

@@ -1,5 +1,6 @@
-/* How much of a layer's hidden states the features of another explain, put in the place of those they are matched with:
- * the reconstruction test of SAE Match (Balagansky, Maksimov and Gavrilov 2025). */
+/* How much of a layer's hidden states the features of another explain, put in the place of those
+ * they are matched with: the reconstruction test of SAE Match (Balagansky, Maksimov and Gavrilov
+ * 2025). */
 #include "base/die.h"
 #include "base/opt.h"
 #include "kernel/bootstrap.h"
@@ -18,10 +19,12 @@ static struct list hidden;
 static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
-	{"a", OPT_TEXT, &file[0], "ACTS", "activations of the rows' features on other tokens", 0, 0},
+	{"a", OPT_TEXT, &file[0], "ACTS",
+		"activations of the rows' features on other tokens", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS", "of the columns' features, on the same tokens", 0, 0},
 	{"sae-b", OPT_TEXT, &sae_file, "PATH", "the SAE of the columns", 0, 0},
-	{"hidden-b", OPT_LIST, &hidden, "FILE", "hidden states of the columns' layer; again: shards", 0, 0},
+	{"hidden-b", OPT_LIST, &hidden, "FILE",
+		"hidden states of the columns' layer; again: shards", 0, 0},
 	{"bootstrap", OPT_SIZE, &how.draws, "N", "resamplings, for intervals", 1, 1e9},
 	{"seed", OPT_SIZE, &how.seed, "S", "of the random numbers", 0, 9e18},
 	OPT_THREADS, OPT_END
@@ -42,11 +45,12 @@ static struct states *states_of(const struct test *t)
 	struct states *s = states_open(&hidden);
 
 	if (states_d(s) != t->sae->d)
-		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s), sae_file, t->sae->d);
+		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
+			sae_file, t->sae->d);
 	for (size_t k = 0; k < a->tokens; k++)
 		if (a->token[k] >= states_rows(s))
-			die("%s: %zu states, and %s has token %u", states_name(s), states_rows(s), file[0],
-				a->token[k]);
+			die("%s: %zu states, and %s has token %u", states_name(s), states_rows(s),
+				file[0], a->token[k]);
 	return s;
 }
 
@@ -71,8 +75,10 @@ static void test_free(struct test *t)
 	match_sides_free(&t->sides);
 }
 
-/* part[block] = variance - error, with column all[at[i]] decoded from row i: what is explained of the block. */
-static void explain(double *part, const struct test *t, const struct placed_pairs *p, const uint32_t *at)
+/* part[block] = variance - error, with column all[at[i]] decoded from row i: what is explained of
+ * the block. */
+static void explain(double *part, const struct test *t, const struct placed_pairs *p,
+	const uint32_t *at)
 {
 	const struct activations *a = &t->sides.all.item[0], *b = &t->sides.all.item[1];
 	uint32_t *col = xalloc(a->features, sizeof *col);
@@ -138,7 +144,8 @@ static struct match_score explained_variance(const struct test *t, const struct 
 	return s;
 }
 
-static void score_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header, const struct test *t)
+static void score_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header,
+	const struct test *t)
 {
 	struct matching match;
 	struct match_scores scores = match_scores_open();
@@ -165,7 +172,7 @@ static void check_command_line(void)
 	if (!file[0] || !file[1])
 		misuse("--a and --b are needed: activations of both sides");
 	if (!sae_file || hidden.n == 0)
-		misuse("--sae-b and --hidden-b are needed: the SAE and the states of the columns' layer");
+		misuse("--sae-b and --hidden-b are needed: SAE and states of the columns' layer");
 	for (size_t k = 0; k < hidden.n; k++)
 		if (strcmp(hidden.item[k], "-") == 0)
 			misuse("--hidden-b is a file: it is read more than once");
@@ -175,7 +182,7 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options,
 		"match-subst --a ACTS --b ACTS --sae-b SAE --hidden-b FILE [OPTION]... [MATCHING]",
-		"Scores how well the matched features of another layer reconstruct a layer's states.", 1);
+		"Replaces features by their matches and scores what hidden states lose.", 1);
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

@@ -1,4 +1,5 @@
-/* Distances to a matching by nearness: each row's nearest column, mutual-nearest or greedy pairs. */
+/* Distances to a matching by nearness: each row's nearest column, mutual-nearest or greedy
+ * pairs. */
 #include "base/die.h"
 #include "kernel/assign.h"
 #include "kernel/nearest.h"
@@ -13,11 +14,13 @@ static bool mutual, greedy;
 
 static const struct opt options[] = {
 	{"mutual", OPT_FLAG, &mutual, NULL, "pairs that are each other's nearest", 0, 0},
-	{"greedy", OPT_FLAG, &greedy, NULL, "the nearest pair, then the nearest of the rest, and so on", 0, 0},
+	{"greedy", OPT_FLAG, &greedy, NULL,
+		"the nearest pair, then the nearest of the rest, and so on", 0, 0},
 	OPT_MATCHING(how), OPT_END
 };
 
-/* margin: by how much the row's second nearest column is farther than its nearest, whichever it gets. */
+/* margin: by how much the row's second nearest column is farther than its nearest, whichever it
+ * gets. */
 static void find_pairs(struct distance_matching *m)
 {
 	const struct distances *d = &m->d;
@@ -27,7 +30,8 @@ static void find_pairs(struct distance_matching *m)
 	nearest_columns(m->col_of, m->paid, m->margin, d->dist, d->at, n, d->k);
 	for (size_t i = 0; i < n; i++)
 		if (m->col_of[i] != UNASSIGNED)
-			m->margin[i] = fmin(m->margin[i], topk_least_unlisted(d, i) - (double)m->paid[i]);
+			m->margin[i] = fmin(m->margin[i],
+				topk_least_unlisted(d, i) - (double)m->paid[i]);
 	if (mutual)
 		nearest_mutual(m->col_of, d->dist, d->at, workspace, n, d->k, cols);
 	if (greedy)

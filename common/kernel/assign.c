@@ -4,10 +4,10 @@
 
 #include <math.h>
 
-/* -- Augmenting row reduction --------------------------------------------------------------------- */
+/* -- Augmenting row reduction ------------------------------------------------------------------ */
 
-/* first = min_j c_ij - v_j, and the next. The second may stand for what is not listed, or for the row being left
- * alone; `other` is then NULL. */
+/* first = min_j c_ij - v_j, and the next. The second may stand for what is not listed, or for the
+ * row being left alone; `other` is then NULL. */
 struct two_cheapest {
 	double first, second;
 	const struct candidate *one, *other;
@@ -39,9 +39,10 @@ static struct two_cheapest two_cheapest(const struct assignment *a, size_t i)
  *
  *	v_j -= second - first
  *
- * The row that loses column j tries again at once if the price fell, `patience` times in all; otherwise it waits.
- * Returns the rows still free. */
-static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t count, size_t patience)
+ * The row that loses column j tries again at once if the price fell, `patience` times in all;
+ * otherwise it waits. Returns the rows still free. */
+static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t count,
+	size_t patience)
 {
 	size_t waiting = 0;
 
@@ -54,7 +55,8 @@ static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t c
 		}
 		double step = s.second < INFINITY ? s.second - s.first : 0;
 		double price = a->v[s.one->col] - step;
-		bool fell = price < a->v[s.one->col];	/* false as well when rounding swallows the step */
+		/* false as well when rounding swallows the step */
+		bool fell = price < a->v[s.one->col];
 		bool yields = !fell && s.other && a->row_of[s.one->col] != UNASSIGNED;
 		const struct candidate *c = yields ? s.other : s.one;
 		uint32_t j = c->col, loser = a->row_of[j];
@@ -80,15 +82,17 @@ static size_t row_reduction(const struct assignment *a, uint32_t *rows, size_t c
 	return waiting;
 }
 
-/* -- Shortest augmenting paths -------------------------------------------------------------------- */
+/* -- Shortest augmenting paths ----------------------------------------------------------------- */
 
-/* Where the shortest path ends, and how long it is: row `row` takes the free column `col`, or is left alone. */
+/* Where the shortest path ends, and how long it is: row `row` takes the free column `col`, or is
+ * left alone. */
 struct path_end {
 	double dist;
 	uint32_t col, row;
 };
 
-/* A search for a free column. Items j < m are columns; m + i stands for what is not listed of row i. */
+/* A search for a free column. Items j < m are columns; m + i stands for what is not listed of row
+ * i. */
 struct path {
 	struct search search;
 	double *shift;			/* (n): by row r, column j is shift_r + c_rj - v_j away */
@@ -122,7 +126,8 @@ static void relax_row(const struct assignment *a, struct path *p, uint32_t i, st
 }
 
 /* From free row i to the nearest end. Returns the number of columns closed. */
-static size_t shortest_path(const struct assignment *a, uint32_t i, struct path *p, struct path_end *end)
+static size_t shortest_path(const struct assignment *a, uint32_t i, struct path *p,
+	struct path_end *end)
 {
 	size_t closed = 0;
 
@@ -134,7 +139,7 @@ static size_t shortest_path(const struct assignment *a, uint32_t i, struct path 
 			r = x - (uint32_t)a->m;
 			if (!a->more || !a->more(a->context, r, a->v))
 				continue;
-		} else {			/* on to the row r that has column x, at reduced cost 0 */
+		} else {	/* on to the row r that has column x, at reduced cost 0 */
 			p->closed[closed++] = x;
 			r = a->row_of[x];
 			p->shift[r] = p->search.dist[x] - ((double)a->paid[r] - a->v[x]);
@@ -150,18 +155,18 @@ static bool augment(const struct assignment *a, uint32_t i, struct path *p)
 	struct path_end end = {INFINITY, UNASSIGNED, i};
 	size_t closed = shortest_path(a, i, p, &end);
 
-	for (size_t k = 0; k < closed; k++)		/* v_j += d_j - d_end: nearer columns cost more */
+	for (size_t k = 0; k < closed; k++)	/* v_j += d_j - d_end */
 		a->v[p->closed[k]] -= end.dist - p->search.dist[p->closed[k]];
 	search_forget(&p->search);
 	if (end.dist == INFINITY)
 		return false;
 	uint32_t j = end.col, r = UNASSIGNED;
-	if (j == UNASSIGNED) {			/* row end.row is left alone; its column goes to the one before it */
+	if (j == UNASSIGNED) {		/* row end.row is left alone, and gives up its column */
 		r = end.row;
 		j = a->col_of[r];
 		a->col_of[r] = UNASSIGNED;
 	}
-	while (r != i) {			/* back along the path: row r takes j and gives up `left` */
+	while (r != i) {		/* back along the path: row r takes j, gives up `left` */
 		r = p->from[j];
 		uint32_t left = a->col_of[r];
 		a->row_of[j] = r;
@@ -180,7 +185,8 @@ size_t assign_workspace(size_t n, size_t m)
 bool assign(const struct assignment *a, double *workspace)
 {
 	size_t n = a->n, m = a->m, left = n;
-	struct path p = {.search = search_in(workspace, n + m), .shift = workspace + search_workspace(n + m)};
+	struct path p = {.search = search_in(workspace, n + m),
+		.shift = workspace + search_workspace(n + m)};
 	uint32_t *rows = (uint32_t *)(p.shift + n);
 
 	p.from = rows + n;
@@ -200,6 +206,7 @@ bool assign(const struct assignment *a, double *workspace)
 		if (!augment(a, rows[k], &p))
 			return false;
 	for (size_t i = 0; i < n; i++)			/* u_i = c_ij - v_j */
-		a->u[i] = a->col_of[i] == UNASSIGNED ? a->ceiling : (double)a->paid[i] - a->v[a->col_of[i]];
+		a->u[i] = a->col_of[i] == UNASSIGNED ? a->ceiling
+			: (double)a->paid[i] - a->v[a->col_of[i]];
 	return true;
 }

@@ -31,14 +31,15 @@ static double quantile(const double *sorted, size_t n, double q)
 	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[i];
 }
 
-void bootstrap_interval(double *low, double *high, const double *part, const double *whole, size_t n, double *drawn,
-	size_t draws, uint64_t seed, size_t threads)
+void bootstrap_interval(double *low, double *high, const double *part, const double *whole,
+	size_t n, double *drawn, size_t draws, uint64_t seed, size_t threads)
 {
 	#pragma omp parallel for num_threads(threads)
 	for (size_t r = 0; r < draws; r++) {
 		double sum = 0, of = 0;
 		for (size_t k = 0; k < n; k++) {
-			size_t i = (size_t)(token_uniform(seed, (uint64_t)r << 32, (uint32_t)k) * (double)n);
+			size_t i = (size_t)(token_uniform(seed, (uint64_t)r << 32, (uint32_t)k)
+				* (double)n);
 			sum += part[i];
 			of += whole[i];
 		}

@@ -1,5 +1,6 @@
-/* Dijkstra's algorithm (1959) over items 0, 1, ...: how far each is, and a binary heap of the open ones.
- * It is compiled into the inner loops of assign.c and margins.c, hence a header. Nothing is allocated.
+/* Dijkstra's algorithm (1959) over items 0, 1, ...: how far each is, and a binary heap of the open
+ * ones. It is compiled into the inner loops of assign.c and margins.c, hence a header. Nothing is
+ * allocated.
  *
  *	offer the start at distance 0;
  *	while the nearest open item is within the limit: close it, offer what it leads to */
@@ -13,7 +14,7 @@
 struct search {
 	double *dist;		/* (items): of those seen */
 	uint32_t *heap;		/* (open): dist[heap[(k - 1) / 2]] <= dist[heap[k]] */
-	uint32_t *slot;		/* (items): SEARCH_UNSEEN, SEARCH_CLOSED, or 1 + the place in the heap */
+	uint32_t *slot;		/* (items): 1 + the place in the heap; or one of these: */
 	uint32_t *seen;		/* (count) */
 	size_t open, count;
 };
@@ -35,7 +36,8 @@ static inline struct search search_in(double *workspace, size_t items)
 	return (struct search){workspace, heap, heap + items, heap + 2 * items, 0, 0};
 }
 
-/* Of equals the later item: assign.c looks into what is not listed before it closes other columns. */
+/* Of equals the later item: assign.c looks into what is not listed before it closes other
+ * columns. */
 static inline bool search_nearer(const struct search *s, uint32_t x, uint32_t y)
 {
 	return s->dist[x] < s->dist[y] || (s->dist[x] == s->dist[y] && x > y);
@@ -68,7 +70,8 @@ static inline uint32_t search_close_nearest(struct search *s)
 	size_t k = 0;
 
 	for (size_t child; (child = 2 * k + 1) < s->open; k = child) {
-		child += child + 1 < s->open && search_nearer(s, s->heap[child + 1], s->heap[child]);
+		child += child + 1 < s->open
+			&& search_nearer(s, s->heap[child + 1], s->heap[child]);
 		if (!search_nearer(s, s->heap[child], x))
 			break;
 		search_put(s, k, s->heap[child]);

@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-/* Distances are between rows: from x to y when x takes over y's column. Row n stands for the outside: x goes there to a
- * free column, or to be left alone; y comes from there when its column goes free, or when it is not alone any more. */
+/* Distances are between rows: from x to y when x takes over y's column. Row n stands for the
+ * outside: x goes there to a free column, or to be left alone; y comes from there when its column
+ * goes free, or when it is not alone any more. */
 
 /* fmin() and fmax() are calls. */
 static double lesser(double x, double y)
@@ -71,7 +72,7 @@ void margin_arrivals(double *arrival, const struct assignment *a, double *worksp
 	double unlisted = INFINITY, outside = m > n || a->ceiling < INFINITY ? 0 : INFINITY;
 
 	least_of_columns(least, a);
-	for (size_t i = 0; i < n; i++) {		/* min_x r_xj, j the column of i; or j goes free at -v_j */
+	for (size_t i = 0; i < n; i++) {	/* min_x r_xj; or column j goes free, at -v_j */
 		size_t j = a->col_of[i];
 		arrival[i] = j < m ? greater(lesser(least[j], outside) - a->v[j], 0) : 0;
 		unlisted = lesser(unlisted, a->of[i].beyond);
@@ -136,7 +137,8 @@ static void relax_outside(struct cycle *c)
 	c->best = lesser(c->best, base - a->v[a->col_of[c->i]]);
 	for (size_t y = 0; y < a->n; y++) {
 		double d = a->col_of[y] == UNASSIGNED ? base : base - a->v[a->col_of[y]];
-		if (y != c->i && d + c->arrival < c->best && search_improves(&c->search, (uint32_t)y, d))
+		if (y != c->i && d + c->arrival < c->best
+			&& search_improves(&c->search, (uint32_t)y, d))
 			search_offer(&c->search, (uint32_t)y, d);
 	}
 }

@@ -10,8 +10,8 @@ static uint32_t column(const uint32_t *at, size_t i, size_t e, size_t k)
 	return at ? at[i * k + e] : (uint32_t)e;
 }
 
-void nearest_columns(uint32_t *col_of, float *paid, double *margin, const float *cost, const uint32_t *at,
-	size_t n, size_t k)
+void nearest_columns(uint32_t *col_of, float *paid, double *margin, const float *cost,
+	const uint32_t *at, size_t n, size_t k)
 {
 	for (size_t i = 0; i < n; i++) {
 		const float *row = cost + i * k;
@@ -52,11 +52,12 @@ void nearest_mutual(uint32_t *col_of, const float *cost, const uint32_t *at, dou
 			col_of[i] = UNASSIGNED;
 }
 
-/* A row's best is looked up again when its column was taken, which is when it comes to the row's turn. */
-void nearest_greedy(uint32_t *col_of, float *paid, const float *cost, const uint32_t *at, double *workspace,
-	size_t n, size_t k, size_t m)
+/* A row's best is looked up again when its column was taken, which is when it comes to the row's
+ * turn. */
+void nearest_greedy(uint32_t *col_of, float *paid, const float *cost, const uint32_t *at,
+	double *workspace, size_t n, size_t k, size_t m)
 {
-	double *best = workspace;		/* (n): of the columns free when it was looked up; -inf: not yet */
+	double *best = workspace;		/* (n): when it was looked up; -infinite: not yet */
 	uint32_t *best_col = (uint32_t *)(best + n);
 	unsigned char *taken = (unsigned char *)(best_col + n);
 

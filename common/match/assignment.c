@@ -24,7 +24,8 @@ static void sift(struct candidate *heap, size_t n, size_t at)
 	heap[at] = x;
 }
 
-/* The first column from j on, in steps of a strip, where one of a strip costs less than `limit`; or what is left. */
+/* The first column from j on, in steps of a strip, where one of a strip costs less than `limit`; or
+ * what is left. */
 MULTIVERSION
 static size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
 {
@@ -38,10 +39,11 @@ static size_t next_below(const float *cost, const double *v, size_t j, size_t en
 	return j;
 }
 
-/* Lists the `count` columns of row i with the least c_ij - v_j: the farthest of those kept is on top of a heap, and
- * gives way to any that is nearer. Of equals those that come first from column i on cyclically, so that rows that like
- * all columns alike list different ones. */
-static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v, size_t count)
+/* Lists the `count` columns of row i with the least c_ij - v_j: the farthest of those kept is on
+ * top of a heap, and gives way to any that is nearer. Of equals those that come first from column i
+ * on cyclically, so that rows that like all columns alike list different ones. */
+static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v,
+	size_t count)
 {
 	struct candidate *at = of->at = xrealloc(of->at, count, sizeof *at);
 	size_t n = 0, first = i % m;
@@ -127,7 +129,8 @@ static void find_margins(struct assignment *a)
 				uint32_t i = a->row_of[j + k];
 				struct margin_column column = {strip + k, STRIP};
 				if (i != UNASSIGNED)
-					a->margin[i] = margin_of_row(a, i, strip ? &column : NULL, arrival, own);
+					a->margin[i] = margin_of_row(
+						a, i, strip ? &column : NULL, arrival, own);
 			}
 			#pragma omp critical
 			progress(done += count, m, "margins");
@@ -157,8 +160,8 @@ static bool solve(const struct assignment *a)
 	return found;
 }
 
-bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, size_t m, double ceiling,
-	bool margins)
+bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, size_t m,
+	double ceiling, bool margins)
 {
 	start(a, n, m, ceiling);
 	a->cost = cost;
@@ -178,8 +181,8 @@ bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, siz
 	return found;
 }
 
-bool assignment_of_lists(struct assignment *a, struct candidates *of, size_t n, size_t m, double ceiling,
-	bool (*more)(void *context, size_t i, const double *v), void *context)
+bool assignment_of_lists(struct assignment *a, struct candidates *of, size_t n, size_t m,
+	double ceiling, bool (*more)(void *context, size_t i, const double *v), void *context)
 {
 	start(a, n, m, ceiling);
 	a->of = of;

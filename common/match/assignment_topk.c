@@ -43,7 +43,8 @@ struct candidates *topk_lists(const struct distances *d, bool flipped)
 		uint32_t i = (uint32_t)(e / d->k), j = d->at[e];
 		struct candidates *to = &of[flipped ? j : i];
 		if (d->dist[e] < INFINITY)
-			to->at[to->n++] = (struct candidate){(double)d->dist[e], d->dist[e], flipped ? i : j};
+			to->at[to->n++] = (struct candidate){
+				(double)d->dist[e], d->dist[e], flipped ? i : j};
 	}
 	for (size_t x = 0; x < n && flipped; x++)
 		candidates_sort(&of[x]);
@@ -69,7 +70,8 @@ double topk_worst_cost(const struct distances *d)
 	return high + (double)(d->row.n + d->col.n) * (high - low) + 1;
 }
 
-static void add_open(struct open_pairs *open, size_t *room, size_t i, size_t j, double least, double below)
+static void add_open(struct open_pairs *open, size_t *room, size_t i, size_t j, double least,
+	double below)
 {
 	if (open->n == *room) {
 		*room = *room ? 2 * *room : 1024;
@@ -84,8 +86,8 @@ static void add_open(struct open_pairs *open, size_t *room, size_t i, size_t j, 
 	open->below[open->n] = (float)below;
 }
 
-struct open_pairs open_pairs_of(const struct distances *d, const double *row_dual, const double *col_dual,
-	bool list)
+struct open_pairs open_pairs_of(const struct distances *d, const double *row_dual,
+	const double *col_dual, bool list)
 {
 	size_t room = 0;
 	struct open_pairs open = {0};

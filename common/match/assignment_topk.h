@@ -5,8 +5,8 @@
 #include "stream/distances.h"
 #include "match/assignment.h"
 
-/* A lower bound of the distances of row i that the stream lacks: its farthest that is given; infinite where none is
- * lacking. */
+/* A lower bound of the distances of row i that the stream lacks: its farthest that is given;
+ * infinite where none is lacking. */
 double topk_least_unlisted(const struct distances *, size_t i);
 
 /* The given pairs as lists of the rows, or, flipped, of the columns; for topk_lists_free(). */
@@ -14,18 +14,20 @@ struct candidates *topk_lists(const struct distances *, bool flipped);
 void topk_lists_free(struct candidates *, size_t n);
 void candidates_sort(struct candidates *);	/* by key */
 
-/* More than any change of the assignment can save: as the cost of being alone it makes as many pairs as there can be. */
+/* More than any change of the assignment can save: as the cost of being alone it makes as many
+ * pairs as there can be. */
 double topk_worst_cost(const struct distances *);
 
-/* Pairs that the stream lacks and that could improve the assignment: nothing excludes that d_ij < u_i + v_j. */
+/* Pairs that the stream lacks and that could improve the assignment: nothing excludes that d_ij <
+ * u_i + v_j. */
 struct open_pairs {
 	size_t n;
 	uint32_t *row, *col;		/* (n), listed on request; NULL otherwise */
-	float *least, *below;		/* (n): d_ij is at least this; it would have to be below u_i + v_j */
+	float *least, *below;		/* (n): d_ij is at least `least`; below u_i + v_j it helps */
 };
 
-struct open_pairs open_pairs_of(const struct distances *, const double *row_dual, const double *col_dual,
-	bool list);
+struct open_pairs open_pairs_of(const struct distances *, const double *row_dual,
+	const double *col_dual, bool list);
 void open_pairs_free(struct open_pairs *);
 
 #endif

@@ -36,7 +36,8 @@ static void make_known(struct column_generation *c, size_t x, size_t y)
 	c->known[(x * c->m + y) / 8] |= (unsigned char)(1 << (x * c->m + y) % 8);
 }
 
-/* The larger of the relaxed transport bound, less a little for what floats round, and the row's farthest given distance. */
+/* The larger of the relaxed transport bound, less a little for what floats round, and the row's
+ * farthest given distance. */
 static double lower_bound(const struct column_generation *c, size_t x, size_t y)
 {
 	double cost = (double)bounds_row(&c->bounds, x)[y] * c->bounds.unit;
@@ -49,7 +50,9 @@ static double number(const struct sm_frame *header, const char *name)
 {
 	const struct sm_field *f = sm_find_field(header, name);
 
-	return f && f->kind == SM_REAL ? f->real : f && f->kind == SM_INTEGER ? (double)f->integer : NAN;
+	if (f && f->kind == SM_INTEGER)
+		return (double)f->integer;
+	return f && f->kind == SM_REAL ? f->real : NAN;
 }
 
 /* The solver that made the distances, and its settings. */
@@ -61,22 +64,25 @@ static struct transport transport_of(const struct sm_frame *header)
 	if (strcmp(metric, "emd") == 0)
 		return (struct transport){.p = p};
 	if (strcmp(metric, "sinkhorn") != 0)
-		die("--complete: distances by %s are cheap to have in full; it completes those of emd and sinkhorn",
+		die("--complete: distances by %s are cheap to have in full; it completes those "
+			"of emd and sinkhorn",
 			metric);
 	struct transport t = {.p = p, .entropic = true, .epsilon = number(header, "epsilon"),
 		.epsilon_abs = number(header, "epsilon_abs"), .tol = number(header, "tol"),
 		.max_iters = (size_t)number(header, "max_iters")};
-	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0) || !(number(header, "max_iters") >= 1))
+	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0)
+		|| !(number(header, "max_iters") >= 1))
 		die("--complete: the header of the distances does not say how sinkhorn was set");
 	return t;
 }
 
-struct column_generation *column_generation_open(const struct distances *d, const struct sm_frame *header,
-	char *const operand[2], struct candidates *of, bool flipped)
+struct column_generation *column_generation_open(const struct distances *d,
+	const struct sm_frame *header, char *const operand[2], struct candidates *of, bool flipped)
 {
 	struct column_generation *c = xalloc(1, sizeof *c);
 
-	*c = (struct column_generation){.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
+	*c = (struct column_generation){
+		.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
 	read_distributions(operand, c->input);
 	const struct distributions *row = &c->input[0], *col = &c->input[1];
 	for (int side = 0; side < 2; side++)
@@ -97,7 +103,8 @@ struct column_generation *column_generation_open(const struct distances *d, cons
 	return c;
 }
 
-/* The BATCH unsolved pairs of list x whose bounds less prices are least, and what the others exceed. */
+/* The BATCH unsolved pairs of list x whose bounds less prices are least, and what the others
+ * exceed. */
 static size_t cheapest_bounds(const struct column_generation *c, size_t x, const double *v,
 	struct candidate *best, double *beyond)
 {
@@ -130,7 +137,7 @@ bool column_generation_more(void *context, size_t x, const double *v)
 	double beyond;
 	size_t n = cheapest_bounds(c, x, v, best, &beyond), kept = of->n;
 
-	if (n > 0 && best[0].key > of->beyond) {	/* bounds alone take the list's end farther */
+	if (n > 0 && best[0].key > of->beyond) {	/* bounds alone move the list's end */
 		of->beyond = best[0].key;
 		return true;
 	}
@@ -138,7 +145,8 @@ bool column_generation_more(void *context, size_t x, const double *v)
 	for (size_t k = 0; k < n; k++) {
 		uint32_t y = best[k].col, j = c->flipped ? (uint32_t)x : y;
 		struct entries out = {.dist = &best[k].cost};
-		c->stage.solve(c->stage.context, (size_t)omp_get_thread_num(), c->flipped ? y : x, &j, 1, &out);
+		c->stage.solve(c->stage.context, (size_t)omp_get_thread_num(), c->flipped ? y : x,
+			&j, 1, &out);
 	}
 	of->at = xrealloc(of->at, kept + n, sizeof *of->at);
 	for (size_t k = 0; k < n; k++) {

@@ -17,9 +17,11 @@ void distance_matching_read(struct distance_matching *m, const struct matching_o
 		m->ceiling = -m->ceiling;
 	read_distances(in, header, d, NEAREST | wide | (options->maximize ? SIMILARITIES : 0));
 	if (d->row.n > 0 && same_ids(&d->row, &d->col))
-		note("%s: rows and columns are the same features: each is its own match", sm_reader_name(in));
+		note("%s: rows and columns are the same features: each is its own match",
+			sm_reader_name(in));
 	if (options->certified_only && !d->error && d->row.n > 0)
-		sm_bad(in, "--certified needs distances with their errors: --error of the distance stage");
+		sm_bad(in, "--certified needs distances with their errors: "
+			"--error of the distance stage");
 	m->col_of = xalloc(d->row.n, sizeof *m->col_of);
 	m->paid = xalloc(d->row.n, sizeof *m->paid);
 	m->margin = xalloc(d->row.n, sizeof *m->margin);
@@ -36,7 +38,8 @@ void distance_matching_free(struct distance_matching *m)
 	distances_free(&m->d);
 }
 
-void distance_matching_list(struct distance_matching *m, struct sm_frame *header, const char *method)
+void distance_matching_list(struct distance_matching *m, struct sm_frame *header,
+	const char *method)
 {
 	const struct matching_options *o = m->options;
 	const struct distances *d = &m->d;
@@ -62,7 +65,8 @@ void distance_matching_list(struct distance_matching *m, struct sm_frame *header
 		sm_set_integer(header, "certified", (int64_t)certified);
 }
 
-void distance_matching_write(const struct distance_matching *m, struct sm_writer *out, struct sm_frame *rest)
+void distance_matching_write(const struct distance_matching *m, struct sm_writer *out,
+	struct sm_frame *rest)
 {
 	pair_list_write(out, &m->pairs, &m->d.row, &m->d.col, rest);
 	sm_write_end(out);

@@ -19,8 +19,10 @@ struct matching_options {
 };
 
 #define OPT_MATCHING(o) \
-	{"maximize", OPT_FLAG, &(o).maximize, NULL, "the numbers are similarities: the larger the nearer", 0, 0}, \
-	{"max-cost", OPT_REAL, &(o).max_cost, "C", "leave a row unmatched rather than pay more than C", -1e30, 1e30}, \
+	{"maximize", OPT_FLAG, &(o).maximize, NULL, \
+		"the numbers are similarities: the larger the nearer", 0, 0}, \
+	{"max-cost", OPT_REAL, &(o).max_cost, "C", \
+		"leave a row unmatched rather than pay more than C", -1e30, 1e30}, \
 	{"certified", OPT_FLAG, &(o).certified_only, NULL, \
 		"only pairs that are sure in spite of the sampling errors", 0, 0}
 
@@ -34,16 +36,19 @@ struct distance_matching {
 	struct pair_list pairs;
 };
 
-/* Reads the stream whose header was just read, WIDE (distances.h) or not, and makes room for what will be found. */
-void distance_matching_read(struct distance_matching *, const struct matching_options *, struct sm_reader *,
-	const struct sm_frame *header, unsigned wide);
+/* Reads the stream whose header was just read, WIDE (distances.h) or not, and makes room for what
+ * will be found. */
+void distance_matching_read(struct distance_matching *, const struct matching_options *,
+	struct sm_reader *, const struct sm_frame *header, unsigned wide);
 void distance_matching_free(struct distance_matching *);
 
-/* Lists the pairs that were found, none above the ceiling, with their errors and verdicts where the stream has errors;
- * says in the header how many they are. */
-void distance_matching_list(struct distance_matching *, struct sm_frame *header, const char *method);
+/* Lists the pairs that were found, none above the ceiling, with their errors and verdicts where the
+ * stream has errors; says in the header how many they are. */
+void distance_matching_list(struct distance_matching *, struct sm_frame *header,
+	const char *method);
 
 /* Writes frames and end mark; `rest` as in pair_list_write(). */
-void distance_matching_write(const struct distance_matching *, struct sm_writer *, struct sm_frame *rest);
+void distance_matching_write(const struct distance_matching *, struct sm_writer *,
+	struct sm_frame *rest);
 
 #endif

@@ -6,17 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- Reading ------------------------------------------------------------------------------------ */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 /* The layer of the features on one side; NULL when there are none. */
-static const char *only_layer(const struct sm_reader *in, const struct ids *matched, const struct ids *rest)
+static const char *only_layer(const struct sm_reader *in, const struct ids *matched,
+	const struct ids *rest)
 {
-	const char *layer = matched->n > 0 ? matched->layer[0] : rest->n > 0 ? rest->layer[0] : NULL;
+	const char *layer = NULL;
 
 	for (size_t i = 0; i < matched->n + rest->n; i++) {
-		const char *other = i < matched->n ? matched->layer[i] : rest->layer[i - matched->n];
+		bool first = i < matched->n;
+		const char *other = first ? matched->layer[i] : rest->layer[i - matched->n];
+		if (!layer)
+			layer = other;
 		if (strcmp(layer, other) != 0)
-			sm_bad(in, "layers %s and %s on one side, where a matching leads from one layer to one other",
+			sm_bad(in,
+				"layers %s and %s on one side, where a matching leads from one "
+				"layer to one other",
 				layer, other);
 	}
 	return layer;
@@ -35,7 +41,8 @@ static bool take_map(struct sm_reader *in, struct layer_map *a)
 	if (!a->row_layer || !a->col_layer)
 		return false;
 	if (strcmp(a->row_layer, a->col_layer) == 0)
-		sm_bad(in, "layer %s on both sides: act-dump --layer gives names that differ", a->row_layer);
+		sm_bad(in, "layer %s on both sides: act-dump --layer gives names that differ",
+			a->row_layer);
 	return true;
 }
 
@@ -66,7 +73,7 @@ static void take_all(struct layer_path *p, const char *path)
 	sm_reader_close(in);
 }
 
-/* -- The path ----------------------------------------------------------------------------------- */
+/* -- The path ---------------------------------------------------------------------------------- */
 
 size_t layer_path_place(const struct layer_path *p, const char *layer)
 {
@@ -86,7 +93,8 @@ static const struct layer_map *link_from(const struct layer_path *p, size_t laye
 static bool comes_later(const struct layer_path *p, const char *layer)
 {
 	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
-		if (!a->nearest && strcmp(a->col_layer, layer) == 0 && layer_path_place(p, a->row_layer) == p->layers)
+		if (!a->nearest && strcmp(a->col_layer, layer) == 0
+			&& layer_path_place(p, a->row_layer) == p->layers)
 			return true;
 	return false;
 }
@@ -96,7 +104,8 @@ static const char *next_layer(const struct layer_path *p)
 	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
 		for (int side = 0; side < 2; side++) {
 			const char *layer = side ? a->col_layer : a->row_layer;
-			if (!a->nearest && layer_path_place(p, layer) == p->layers && !comes_later(p, layer))
+			if (!a->nearest && layer_path_place(p, layer) == p->layers
+				&& !comes_later(p, layer))
 				return layer;
 		}
 	return NULL;
@@ -117,22 +126,27 @@ static void place_maps(struct layer_path *p)
 	p->one_to_one = xcalloc(l * l, sizeof *p->one_to_one);
 	p->nearest = xcalloc(l * l, sizeof *p->nearest);
 	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
-		size_t from = layer_path_place(p, a->row_layer), to = layer_path_place(p, a->col_layer);
+		size_t from = layer_path_place(p, a->row_layer);
+		size_t to = layer_path_place(p, a->col_layer);
 		if (from == l || to == l)
-			die("%s: layer %s to %s: the one-to-one matchings make no path through layer %s", a->file,
-				a->row_layer, a->col_layer, from == l ? a->row_layer : a->col_layer);
-		const struct layer_map **at = (a->nearest ? p->nearest : p->one_to_one) + from * l + to;
+			die("%s: layer %s to %s: the one-to-one matchings make no path through "
+				"layer %s",
+				a->file, a->row_layer, a->col_layer,
+				from == l ? a->row_layer : a->col_layer);
+		const struct layer_map **of = a->nearest ? p->nearest : p->one_to_one;
+		const struct layer_map **at = of + from * l + to;
 		if (*at)
-			die("%s: layer %s to %s: a second %s matching", a->file, a->row_layer, a->col_layer,
-				a->nearest ? "nearest" : "one-to-one");
+			die("%s: layer %s to %s: a second %s matching", a->file, a->row_layer,
+				a->col_layer, a->nearest ? "nearest" : "one-to-one");
 		*at = a;
 	}
 	for (size_t k = 0; k + 1 < l; k++)
 		if (!link_from(p, k))
-			die("no one-to-one matching from layer %s to layer %s", p->layer[k].name, p->layer[k + 1].name);
+			die("no one-to-one matching from layer %s to layer %s", p->layer[k].name,
+				p->layer[k + 1].name);
 }
 
-/* -- Features by number ------------------------------------------------------------------------- */
+/* -- Features by number ------------------------------------------------------------------------ */
 
 static int ascending(const void *a, const void *b)
 {
@@ -142,7 +156,8 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Appends the features of layer l that one side of a matching names. */
-static size_t append(uint32_t **feature, size_t n, const struct ids *matched, const struct ids *rest)
+static size_t append(uint32_t **feature, size_t n, const struct ids *matched,
+	const struct ids *rest)
 {
 	*feature = xrealloc(*feature, n + matched->n + rest->n, sizeof **feature);
 	for (size_t i = 0; i < matched->n; i++)
@@ -193,11 +208,11 @@ static void number_pairs(struct layer_map *a, const struct layer *row, const str
 	for (size_t k = 0; k < m->row.n; k++) {
 		uint32_t i = number(row, m->row.feature[k]), j = number(col, m->col.feature[k]);
 		if (a->col_of[i] != UNASSIGNED)
-			die("%s: layer %s to %s: row feature %u stands twice", a->file, row->name, col->name,
-				row->ids.feature[i]);
+			die("%s: layer %s to %s: row feature %u stands twice", a->file, row->name,
+				col->name, row->ids.feature[i]);
 		if (a->rows[j]++ > 0 && !a->nearest)
-			die("%s: layer %s to %s: column feature %u stands twice", a->file, row->name, col->name,
-				col->ids.feature[j]);
+			die("%s: layer %s to %s: column feature %u stands twice", a->file,
+				row->name, col->name, col->ids.feature[j]);
 		a->col_of[i] = j;
 		a->pair[i] = (uint32_t)k;
 	}
@@ -208,7 +223,8 @@ static void number_features(struct layer_path *p)
 	for (size_t l = 0; l < p->layers; l++)
 		list_features(&p->layer[l], p);
 	for (struct layer_map *a = p->map; a < p->map + p->maps; a++) {
-		size_t row = layer_path_place(p, a->row_layer), col = layer_path_place(p, a->col_layer);
+		size_t row = layer_path_place(p, a->row_layer);
+		size_t col = layer_path_place(p, a->col_layer);
 		number_pairs(a, &p->layer[row], &p->layer[col]);
 	}
 }
@@ -239,10 +255,11 @@ void layer_path_header(struct sm_frame *header, const struct layer_path *p)
 {
 	for (size_t k = 0; k < p->maps; k++)
 		sm_join_header(header, &p->map[k].header);
-	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified", "open");
+	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified",
+		"open");
 }
 
-/* -- Following ---------------------------------------------------------------------------------- */
+/* -- Following --------------------------------------------------------------------------------- */
 
 bool layer_path_before(const struct layer_path *p, size_t layer, size_t i)
 {

@@ -11,30 +11,33 @@ struct layer_map {
 	struct matching match;
 	const char *file, *row_layer, *col_layer;
 	bool nearest;			/* otherwise one to one */
-	uint32_t *col_of;		/* (row layer's features): the partner, or UNASSIGNED, ... */
-	uint32_t *pair;			/* ... and which pair of match that is */
-	uint32_t *rows;			/* (column layer's features): how many have it as their partner */
+	uint32_t *col_of;	/* (row layer's features): the partner, or UNASSIGNED, ... */
+	uint32_t *pair;		/* ... and which pair of match that is */
+	uint32_t *rows;		/* (column layer's features): how many have it as partner */
 };
 
 struct layer {
 	const char *name;
-	struct ids ids;			/* by number: all features that the matchings name, ascending */
+	struct ids ids;		/* by number: all features that the matchings name, ascending */
 };
 
 struct layer_path {
 	size_t maps, layers;
 	struct layer_map *map;
 	struct layer *layer;		/* in order */
-	const struct layer_map **one_to_one, **nearest;	/* (layers, layers), from row to column layer, or NULL */
+	/* (layers, layers): from row to column layer, or NULL */
+	const struct layer_map **one_to_one, **nearest;
 };
 
-/* Reads all the streams of the operands. The path is the only order of the layers in which all one-to-one matchings
- * lead forward and one leads from each layer to the next; where there is none the program ends with a line that
- * says why. A matching without features on one side is left out. */
+/* Reads all the streams of the operands. The path is the only order of the layers in which all
+ * one-to-one matchings lead forward and one leads from each layer to the next; where there is none
+ * the program ends with a line that says why. A matching without features on one side is left
+ * out. */
 void layer_path_read(struct layer_path *, char *const *operand);
 void layer_path_free(struct layer_path *);
 
-/* What the matchings' headers say, but for what is of one matching only. It points into the path. */
+/* What the matchings' headers say, but for what is of one matching only. It points into the
+ * path. */
 void layer_path_header(struct sm_frame *header, const struct layer_path *);
 
 /* The place of a layer on the path; path->layers when it is not on it. */
@@ -59,7 +62,8 @@ struct walk {
 };
 
 struct walk walk_from(size_t layer, size_t feature);
-bool walk_step(const struct layer_path *, struct walk *);	/* false where the walk ends */
-bool walk_to(const struct layer_path *, struct walk *, size_t layer);	/* false where it ends before */
+/* One step, or all to a layer; false where the walk ends before. */
+bool walk_step(const struct layer_path *, struct walk *);
+bool walk_to(const struct layer_path *, struct walk *, size_t layer);
 
 #endif

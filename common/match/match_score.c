@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- The table ------------------------------------------------------------------------------------ */
+/* -- The table --------------------------------------------------------------------------------- */
 
 struct match_scores match_scores_open(void)
 {
@@ -30,7 +30,8 @@ void match_scores_add(struct match_scores *to, const char *name, const struct ma
 {
 	to->pairs = xrealloc(to->pairs, to->table.n + 1, sizeof *to->pairs);
 	to->pairs[to->table.n] = s->pairs;
-	scores_add(&to->table, name, (const double[]){s->value, s->low, s->high, s->best, s->random});
+	scores_add(&to->table, name,
+		(const double[]){s->value, s->low, s->high, s->best, s->random});
 }
 
 void match_scores_write(struct sm_writer *out, const struct match_scores *scores)
@@ -50,11 +51,12 @@ void match_score_interval(struct match_score *s, const double *part, const doubl
 	double *drawn = xalloc(how->draws, sizeof *drawn);
 
 	s->value = ratio_of_sums(part, whole, n);
-	bootstrap_interval(&s->low, &s->high, part, whole, n, drawn, how->draws, how->seed, threads);
+	bootstrap_interval(&s->low, &s->high, part, whole, n, drawn, how->draws, how->seed,
+		threads);
 	free(drawn);
 }
 
-/* -- By distances --------------------------------------------------------------------------------- */
+/* -- By distances ------------------------------------------------------------------------------ */
 
 /* The distances from the rows of the pairs that count to all columns. */
 struct pair_table {
@@ -119,7 +121,8 @@ static void table_free(struct pair_table *t)
 	free(t->dist);
 }
 
-/* The best columns for the rows of the table: by another assignment, or, where columns may repeat, each row's nearest. */
+/* The best columns for the rows of the table: by another assignment, or, where columns may repeat,
+ * each row's nearest. */
 static void best_columns(uint32_t *col, const struct pair_table *t, bool repeat)
 {
 	if (repeat) {
@@ -137,12 +140,14 @@ static void best_columns(uint32_t *col, const struct pair_table *t, bool repeat)
 	assignment_free(&best);
 }
 
-/* value = mean over pairs, best = mean over the best columns, random = mean over rows and all columns. */
-static struct match_score score_table(const struct pair_table *t, const struct measure *by, bool repeat,
-	const struct resampling *how)
+/* value = mean over pairs, best = mean over the best columns, random = mean over rows and all
+ * columns. */
+static struct match_score score_table(const struct pair_table *t, const struct measure *by,
+	bool repeat, const struct resampling *how)
 {
 	struct match_score s = {.pairs = (uint32_t)t->n};
-	double *part = xalloc(t->n, sizeof *part), *one = xalloc(t->n, sizeof *one), best = 0, sum = 0;
+	double *part = xalloc(t->n, sizeof *part), *one = xalloc(t->n, sizeof *one);
+	double best = 0, sum = 0;
 	uint32_t *col = xalloc(t->n, sizeof *col);
 
 	best_columns(col, t, repeat);

@@ -1,4 +1,5 @@
-/* Scores of a matching: its value with an interval, the best that is possible, and what a random matching has. */
+/* Scores of a matching: its value with an interval, the best that is possible, and what a random
+ * matching has. */
 #ifndef MATCH_MATCH_SCORE_H
 #define MATCH_MATCH_SCORE_H
 
@@ -30,19 +31,20 @@ struct resampling {
 void match_score_interval(struct match_score *, const double *part, const double *whole, size_t n,
 	const struct resampling *);
 
-/* A way to compare features, by finite distances that are larger the less alike they are: those of a distance stage,
- * whose solve() it is (stage.h). */
+/* A way to compare features, by finite distances that are larger the less alike they are: those of
+ * a distance stage, whose solve() it is (stage.h). */
 struct measure {
 	const char *name;
 	bool distance;			/* the score is the distance; otherwise 1 less it */
 	void *context;
-	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k, struct entries *out);
+	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
+		struct entries *out);
 	uint32_t *const *label;		/* [2]: only features that have one count; NULL: all do */
 };
 
-/* Adds the scores of all pairs, and those of the certified pairs as name/certified. each (n): every pair's, -1 where a
- * pair does not count. */
-void match_scores_measure(struct match_scores *, float *each, const struct measure *, const struct placed_pairs *,
-	const struct resampling *);
+/* Adds the scores of all pairs, and those of the certified pairs as name/certified. each (n): every
+ * pair's, -1 where a pair does not count. */
+void match_scores_measure(struct match_scores *, float *each, const struct measure *,
+	const struct placed_pairs *, const struct resampling *);
 
 #endif

@@ -45,15 +45,16 @@ struct sae *match_sides_sae(const struct match_sides *s, int side, const char *p
 	return sae;
 }
 
-static uint32_t *places(const struct match_sides *s, const struct sm_reader *in, int side, const struct ids *ids)
+static uint32_t *places(const struct match_sides *s, const struct sm_reader *in, int side,
+	const struct ids *ids)
 {
 	uint32_t *place = xalloc(ids->n, sizeof *place);
 
 	for (size_t i = 0; i < ids->n; i++) {
 		size_t at = dictionary_find(&s->side[side], ids->layer[i], ids->feature[i]);
 		if (at == SIZE_MAX)
-			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i], ids->layer[i],
-				s->file[side]);
+			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i],
+				ids->layer[i], s->file[side]);
 		place[i] = (uint32_t)at;
 	}
 	return place;

@@ -1,5 +1,5 @@
-/* What matchings are scored on: activations of the rows' features (side 0) and of the columns' (side 1) over the same
- * tokens, and a matching by places among them. */
+/* What matchings are scored on: activations of the rows' features (side 0) and of the columns'
+ * (side 1) over the same tokens, and a matching by places among them. */
 #ifndef MATCH_MATCH_SIDES_H
 #define MATCH_MATCH_SIDES_H
 
@@ -19,7 +19,8 @@ struct match_sides {
 void match_sides_open(struct match_sides *, const char *const file[2]);
 void match_sides_free(struct match_sides *);
 
-/* The header of a matching becomes that of its scores. The sides have to stay until it is written. */
+/* The header of a matching becomes that of its scores. The sides have to stay until it is
+ * written. */
 void match_sides_header(struct sm_frame *header, const struct match_sides *);
 
 /* The SAE of a side, which has to be of one stream and its features. */
@@ -29,7 +30,7 @@ struct sae *match_sides_sae(const struct match_sides *, int side, const char *pa
 struct placed_pairs {
 	size_t n, m;
 	uint32_t *row, *col;		/* (n) */
-	uint32_t *all;			/* (m): the columns of the matching, matched or free, ascending */
+	uint32_t *all;			/* (m): the columns, matched or free, ascending */
 	uint32_t *at;			/* (n): where each pair's column is among all */
 	bool repeat;			/* may columns repeat? */
 	const uint8_t *certified;	/* the matching's */

@@ -28,7 +28,8 @@ void pair_list_free(struct pair_list *p)
 	*p = (struct pair_list){0};
 }
 
-void pair_list_add(struct pair_list *p, const struct ids *row, const struct ids *col, const struct pair *new)
+void pair_list_add(struct pair_list *p, const struct ids *row, const struct ids *col,
+	const struct pair *new)
 {
 	size_t k = p->n++;
 
@@ -50,8 +51,10 @@ struct matching pair_list_matching(const struct pair_list *p)
 	return (struct matching){
 		.row = {p->n, p->row_layer, p->row_feature, NULL},
 		.col = {p->n, p->col_layer, p->col_feature, NULL},
-		.cost = p->cost, .margin = p->margin,
-		.error = p->errors ? p->error : NULL, .certified = p->verdicts ? p->certified : NULL,
+		.cost = p->cost,
+		.margin = p->margin,
+		.error = p->errors ? p->error : NULL,
+		.certified = p->verdicts ? p->certified : NULL,
 	};
 }
 
@@ -73,8 +76,8 @@ static struct ids others(const struct ids *all, const uint32_t *place, size_t n)
 	return left;
 }
 
-void pair_list_write(struct sm_writer *out, const struct pair_list *p, const struct ids *row, const struct ids *col,
-	struct sm_frame *rest)
+void pair_list_write(struct sm_writer *out, const struct pair_list *p, const struct ids *row,
+	const struct ids *col, struct sm_frame *rest)
 {
 	struct matching m = pair_list_matching(p);
 

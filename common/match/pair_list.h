@@ -6,7 +6,7 @@
 #include "stream/matching.h"
 
 struct pair {
-	size_t row, col;		/* places among the features of the rows and of the columns */
+	size_t row, col;		/* places among the features of rows and columns */
 	double cost;
 	float margin, error;
 	bool certified;
@@ -29,14 +29,15 @@ struct pair_list pair_list_open(size_t most);
 void pair_list_free(struct pair_list *);
 
 /* The names of layers stay those of row and col. */
-void pair_list_add(struct pair_list *, const struct ids *row, const struct ids *col, const struct pair *);
+void pair_list_add(struct pair_list *, const struct ids *row, const struct ids *col,
+	const struct pair *);
 
 /* The pairs as a matching, which points to the list and is not to be freed. */
 struct matching pair_list_matching(const struct pair_list *);
 
-/* Writes the two frames of a matching: the pairs; and the features of row and col that are in none, with what the
- * caller has put into `rest` before. Frees rest. */
-void pair_list_write(struct sm_writer *, const struct pair_list *, const struct ids *row, const struct ids *col,
-	struct sm_frame *rest);
+/* Writes the two frames of a matching: the pairs; and the features of row and col that are in none,
+ * with what the caller has put into `rest` before. Frees rest. */
+void pair_list_write(struct sm_writer *, const struct pair_list *, const struct ids *row,
+	const struct ids *col, struct sm_frame *rest);
 
 #endif

@@ -24,7 +24,8 @@ static double activation(const struct activations *a, size_t k)
 void reconstruction_scales(double *scale, const uint32_t *col, const struct activations *a,
 	const struct activations *b)
 {
-	double *on_token = xcalloc(b->features, sizeof *on_token), *square = xcalloc(a->features, sizeof *square);
+	double *on_token = xcalloc(b->features, sizeof *on_token);
+	double *square = xcalloc(a->features, sizeof *square);
 
 	for (size_t i = 0; i < a->features; i++)
 		scale[i] = 0;
@@ -47,8 +48,8 @@ void reconstruction_scales(double *scale, const uint32_t *col, const struct acti
 }
 
 /* y (d) = b_dec + sum_i scale_i a_i(t) W_dec[col(i)]. */
-static void decode(double *y, const struct activations *a, size_t t, const uint32_t *col, const double *scale,
-	const struct sae *s)
+static void decode(double *y, const struct activations *a, size_t t, const uint32_t *col,
+	const double *scale, const struct sae *s)
 {
 	for (size_t c = 0; c < s->d; c++)
 		y[c] = (double)s->b_dec[c];
@@ -74,8 +75,9 @@ static double distance2(const double *y, const float *x, size_t d)
 	return sum;
 }
 
-void reconstruction_errors(double *error, const struct activations *a, const uint32_t *col, const double *scale,
-	const uint32_t *token, const struct sae *s, const struct states *states)
+void reconstruction_errors(double *error, const struct activations *a, const uint32_t *col,
+	const double *scale, const uint32_t *token, const struct sae *s,
+	const struct states *states)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	double *decoded = xalloc(threads * sizeof *decoded, s->d);
@@ -97,7 +99,8 @@ void reconstruction_errors(double *error, const struct activations *a, const uin
 	free(decoded);
 }
 
-void reconstruction_variance(double *variance, const uint32_t *token, size_t tokens, const struct states *states)
+void reconstruction_variance(double *variance, const uint32_t *token, size_t tokens,
+	const struct states *states)
 {
 	size_t d = states_d(states);
 	double *mean = xcalloc(d, sizeof *mean);

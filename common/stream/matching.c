@@ -14,7 +14,8 @@ static void read_pairs(struct sm_reader *in, struct matching *m)
 	m->cost = sm_want(in, f, "cost", SM_F4, &n);
 	m->margin = sm_want(in, f, "margin", SM_F4, &n);
 	m->error = sm_find_field(f, "error") ? sm_want(in, f, "error", SM_F4, &n) : NULL;
-	m->certified = sm_find_field(f, "certified") ? sm_want(in, f, "certified", SM_U1, &n) : NULL;
+	if (sm_find_field(f, "certified"))
+		m->certified = sm_want(in, f, "certified", SM_U1, &n);
 	for (size_t i = 0; i < n; i++)
 		if (isnan(m->cost[i]) || isnan(m->margin[i]))
 			sm_bad(in, "the cost or the margin of pair %zu is no number", i);
@@ -59,7 +60,8 @@ void set_pairs(struct sm_frame *f, const struct matching *m)
 		sm_set_tensor(f, "certified", SM_U1, m->certified, n);
 }
 
-void write_matching(struct sm_writer *out, struct matching *m, const uint32_t *row, const uint32_t *col)
+void write_matching(struct sm_writer *out, struct matching *m, const uint32_t *row,
+	const uint32_t *col)
 {
 	set_pairs(&m->pairs, m);
 	sm_set_tensor(&m->pairs, "row", SM_U4, row, m->row.n);

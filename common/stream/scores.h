@@ -13,7 +13,7 @@
 #include "stream/stream.h"
 
 struct scores {
-	const char *const *column;	/* the names of the numbers that each score has, NULL at the end */
+	const char *const *column;	/* the names of a score's numbers, NULL at the end */
 	size_t n;
 	char **name;			/* (n) */
 	double **number;		/* (columns, n) */
@@ -22,8 +22,8 @@ struct scores {
 /* Adds a score; the name is copied. number: one for each column. */
 void scores_add(struct scores *, const char *name, const double *number);
 
-/* Sets the field score and a field for each column. They point into the scores, which have to stay as they are until
- * the frame is written. */
+/* Sets the field score and a field for each column. They point into the scores, which have to stay
+ * as they are until the frame is written. */
 void scores_set(struct sm_frame *, const struct scores *);
 
 void scores_free(struct scores *);
