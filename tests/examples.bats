@@ -31,7 +31,7 @@ setup_file() {
 
 
 @test "the README" {
-	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,examples,tests} .
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,examples,tests,build} .
 	oracle examples "$ROOT/README.md"
 }
 
