@@ -1,4 +1,5 @@
-/* Activations to distributions: for every feature a bounded weighted sample of the tokens that express it. */
+/* Activations to distributions: for every feature a bounded weighted sample of the tokens that
+ * express it. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "stream/sampler.h"
@@ -13,23 +14,26 @@ static const struct opt options[] = {
 	{"support", OPT_SIZE, &how.support, "K", "tokens kept per feature", 1, 1 << 20},
 	{"select", OPT_CHOICE, &how.select, "coordinated|top|random", "how they are chosen", 0, 0},
 	{"seed", OPT_SIZE, &how.seed, "S", "of the random numbers", 0, 9e18},
-	{"min-count", OPT_SIZE, &how.min_count, "N", "leave out features that fire on fewer tokens", 1,
-		UINT32_MAX},
-	OPT_END
+	{"min-count", OPT_SIZE, &how.min_count, "N", "leave out features that fire on fewer tokens",
+	1, UINT32_MAX}, OPT_END
 };
 
 /* Of the features that were asked for, those that fire too rarely: said, and in the header. */
 static void describe(struct sm_reader *in, struct sm_frame *header, size_t left)
 {
-	size_t asked = sm_want_size(in, header, sm_find_field(header, "picked") ? "picked" : "features");
+	const char *all = sm_find_field(header, "picked") ? "picked" : "features";
+	size_t asked = sm_want_size(in, header, all);
 	size_t dropped = asked > left ? asked - left : 0;
 
 	if (dropped > 0)
-		note("%s: layer %s: %zu of %zu features fire on fewer than %zu tokens and are left out",
-			sm_reader_name(in), sm_get_string(header, "layer", ""), dropped, asked, how.min_count);
+		note("%s: layer %s: %zu of %zu features fire on fewer than %zu tokens "
+			"and are left out",
+			sm_reader_name(in), sm_get_string(header, "layer", ""), dropped, asked,
+			how.min_count);
 	sm_set_string(header, "kind", "distributions");
 	sm_set_integer(header, "support", (int64_t)how.support);
-	sm_set_string(header, "select", (const char *[]){"coordinated", "top", "random"}[how.select]);
+	sm_set_string(header, "select",
+		(const char *[]){"coordinated", "top", "random"}[how.select]);
 	sm_set_integer(header, "seed", (int64_t)how.seed);
 	sm_set_integer(header, "left_out", (int64_t)dropped);
 }

@@ -15,8 +15,8 @@ static const struct opt options[] = {
 	{"count", OPT_FLAG, &count, NULL, "a line for each stream: file, kind, frames", 0, 0},
 	{"header", OPT_FLAG, &headers, NULL, "a line of JSON for each header", 0, 0},
 	{"history", OPT_FLAG, &histories, NULL, "the commands that made each stream", 0, 0},
-	{"merge", OPT_FLAG, &merge, NULL, "join blocks of rows of distances, made with --rows", 0, 0},
-	{"compress", OPT_FLAG, &compress, NULL, "write LZ4 payloads", 0, 0},
+	{"merge", OPT_FLAG, &merge, NULL, "join blocks of rows of distances, made with --rows", 0,
+	0}, {"compress", OPT_FLAG, &compress, NULL, "write LZ4 payloads", 0, 0},
 	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads, the default", 0, 0},
 	OPT_END
 };
@@ -44,7 +44,8 @@ static void print_command(const struct sm_reader *in, const struct sm_value *ent
 {
 	const struct sm_value *part = entry->item;
 
-	if (entry->kind != SM_IS_LIST || entry->n != 3 || part[0].kind != SM_IS_TEXT || part[1].kind != SM_IS_TEXT
+	if (entry->kind != SM_IS_LIST || entry->n != 3 || part[0].kind != SM_IS_TEXT
+			|| part[1].kind != SM_IS_TEXT
 			|| part[2].kind != SM_IS_LIST)
 		sm_bad(in, "history holds an entry that is not [program, version, [arguments]]");
 	print_word(&part[0]);
@@ -84,8 +85,8 @@ static void cat(const char *path, struct sm_writer *out)
 		if (out)
 			sm_write_end(out);
 		if (count)
-			printf("%s\t%s\t%zu\n", sm_reader_name(in), sm_get_string(&header, "kind", "-"),
-				frames);
+			printf("%s\t%s\t%zu\n", sm_reader_name(in),
+				sm_get_string(&header, "kind", "-"), frames);
 	}
 	sm_reader_close(in);
 	sm_frame_free(&header);
@@ -105,7 +106,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; merge && (i == 0 || operand[i]); i++)
 		if (!operand[i] || strcmp(operand[i], "-") == 0)
 			misuse("--merge reads each file twice, and stdin cannot be");
-	struct sm_writer *out = check || count || headers || histories ? NULL : sm_writer_open(program, VERSION, opt_history());
+	struct sm_writer *out = check || count || headers || histories ? NULL
+		: sm_writer_open(program, VERSION, opt_history());
 	if (compress)
 		sm_writer_compress(out, true);
 	if (merge)

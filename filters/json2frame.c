@@ -39,11 +39,13 @@ static void pack_streams(const char *path, struct sm_writer *out)
 		sm_rewrite_header(out, &frame);
 		for (int64_t frames = 0; ; frames++) {
 			if (!read_json(in, &frame))
-				json_lines_bad(in, "cut short: no end line (did the program before this one fail?)");
+				json_lines_bad(in, "cut short: no end line "
+					"(did the program before this one fail?)");
 			if (is_end(in, &frame, frames))
 				break;
 			if (sm_find_field(&frame, "semot"))
-				json_lines_bad(in, "a header where a frame or the end line has to be");
+				json_lines_bad(in,
+					"a header where a frame or the end line has to be");
 			sm_write_frame(out, &frame);
 		}
 		sm_write_end(out);

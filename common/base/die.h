@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-extern const char *program;	/* the name that begins every line on stderr; NULL: as it was called */
+extern const char *program;	/* begins every line on stderr; NULL: the name that was called */
 extern bool quiet;		/* --quiet: note() says nothing */
 
 #define PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -14,9 +14,10 @@ extern bool quiet;		/* --quiet: note() says nothing */
 _Noreturn void die(const char *format, ...) PRINTF(1, 2);	/* exit 1 */
 _Noreturn void die_with(int status, const char *format, ...) PRINTF(2, 3);	/* another status */
 _Noreturn void misuse(const char *format, ...) PRINTF(1, 2);	/* exit 2, points to --help */
-void note(const char *format, ...) PRINTF(1, 2);		/* a fact that the user should know */
+void note(const char *format, ...) PRINTF(1, 2);	/* a fact that the user should know */
 
-/* Called with the line, without the program's name, in place of the end; it must not return. NULL at first. */
+/* Called with the line, without the program's name, in place of the end; it must not return.
+ * NULL at first. */
 extern void (*die_handler)(int status, const char *line);
 
 /* Memory for n things of a size, zeroed or not; n * size is checked, and failure is die(). */

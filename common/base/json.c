@@ -39,7 +39,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* -- Strings ------------------------------------------------------------------------------------ */
+/* -- Strings -------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -156,10 +156,11 @@ static bool is_word(struct span string, const char *word)
 
 	if (!memchr(string.text, '\\', string.n))
 		return string.n == n + 2 && memcmp(string.text + 1, word, n) == 0;
-	return string.n <= sizeof text && json_decode(text, string) == n && memcmp(text, word, n) == 0;
+	return string.n <= sizeof text && json_decode(text, string) == n
+		&& memcmp(text, word, n) == 0;
 }
 
-/* -- Values ------------------------------------------------------------------------------------- */
+/* -- Values --------------------------------------------------------------------------------- */
 
 static void skip_digits(struct json *j)
 {
@@ -319,7 +320,8 @@ static json_t *string_tree(struct span string)
 static json_t *scalar_tree(struct span v)
 {
 	return *v.text == '"' ? string_tree(v) : *v.text == 't' ? json_true()
-		: *v.text == 'f' ? json_false() : *v.text == 'n' ? json_null() : number_tree(v.text, v.n);
+		: *v.text == 'f' ? json_false() : *v.text == 'n' ? json_null()
+			: number_tree(v.text, v.n);
 }
 
 json_t *json_tree(struct json *j)
@@ -346,7 +348,7 @@ json_t *json_tree(struct json *j)
 	return tree;
 }
 
-/* -- Of text that was checked ------------------------------------------------------------------- */
+/* -- Of text that was checked --------------------------------------------------------------- */
 
 struct span json_find(const char *object, const char *key)
 {
@@ -378,7 +380,7 @@ char *json_with(const char *object, const char *key, const char *value)
 	return text;
 }
 
-/* -- Writing ------------------------------------------------------------------------------------ */
+/* -- Writing -------------------------------------------------------------------------------- */
 
 const char *digits_text(char text[REAL_TEXT], double x, int few, int most)
 {
@@ -390,7 +392,8 @@ const char *digits_text(char text[REAL_TEXT], double x, int few, int most)
 		return strcpy(text, x < 0 ? "-Infinity" : "Infinity");
 	do
 		snprintf(text, REAL_TEXT, "%.*g", digits, x);
-	while (digits++ < most && (most > 9 ? strtod(text, NULL) != x : strtof(text, NULL) != (float)x));
+	while (digits++ < most
+			&& (most > 9 ? strtod(text, NULL) != x : strtof(text, NULL) != (float)x));
 	return text[strcspn(text, ".e")] ? text : strcat(text, ".0");
 }
 

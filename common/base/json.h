@@ -7,8 +7,8 @@
  *	}
  *	json_end(&j);
  *
- * The text ends with a NUL. What was passed is checked, down to escapes and UTF-8; what is no JSON is
- * die(), with the byte. Numbers are texts of any length. Nothing is allocated or changed. */
+ * The text ends with a NUL. What was passed is checked, down to escapes and UTF-8; what is no JSON
+ * is die(), with the byte. Numbers are texts of any length. Nothing is allocated or changed. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -41,23 +41,25 @@ struct span json_key(struct json *);		/* with its quotes; and past the colon */
 struct span json_value(struct json *);
 void json_end(struct json *);			/* nothing may follow */
 
-/* The members of the object at j: value (n) gets those of n keys, which may stand once each. Returns how
- * many members there are. */
+/* The members of the object at j: value (n) gets those of n keys, which may stand once each.
+ * Returns how many members there are. */
 size_t json_members(struct json *, struct span *value, const char *const *key, size_t n);
 
 /* Ends the program with a line that names the file and what is read of it. */
 _Noreturn void json_wrong(const struct json *, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The characters of a string's span, with a NUL behind them. They take less room than the span. A
- * lone surrogate becomes U+FFFD. Returns their length, which is not strlen() when one of them is a NUL. */
+/* The characters of a string's span, with a NUL behind them. They take less room than the span.
+ * A lone surrogate becomes U+FFFD. Returns their length, which is not strlen() when one of them
+ * is a NUL. */
 size_t json_decode(char *to, struct span string);
 
-/* The value at j as jansson's tree, to json_decref(). What that has no place for becomes the nearest: half a surrogate
- * pair U+FFFD, a number beyond a double null, of two members of one key the last, a member whose key holds a NUL none. */
+/* The value at j as jansson's tree, to json_decref(). What that has no place for becomes the
+ * nearest: half a surrogate pair U+FFFD, a number beyond a double null, of two members of one
+ * key the last, a member whose key holds a NUL none. */
 json_t *json_tree(struct json *);
 
-/* -- Of text that was checked ------------------------------------------------------------------- */
+/* -- Of text that was checked --------------------------------------------------------------- */
 
 /* The value of an object's first member of this key; {0} when there is none. */
 struct span json_find(const char *object, const char *key);
@@ -66,12 +68,13 @@ struct span json_find(const char *object, const char *key);
  * free(). All other bytes stay as they are. */
 char *json_with(const char *object, const char *key, const char *value);
 
-/* -- Writing ------------------------------------------------------------------------------------ */
+/* -- Writing -------------------------------------------------------------------------------- */
 
-/* The number in the fewest digits that read back as the same double, but no fewer than 15. It has a point or an exponent,
- * or is NaN, Infinity or -Infinity. Returns text. */
+/* The number in the fewest digits that read back as the same double, but no fewer than 15. It
+ * has a point or an exponent, or is NaN, Infinity or -Infinity. Returns text. */
 const char *real_text(char text[REAL_TEXT], double);
-/* The same in `few` to `most` digits; up to 9 it is to read back as the same float, and `most` always do. */
+/* The same in `few` to `most` digits; up to 9 it is to read back as the same float, and `most`
+ * always do. */
 const char *digits_text(char text[REAL_TEXT], double, int few, int most);
 
 #endif

@@ -20,7 +20,8 @@ static int compare_entries(const void *a, const void *b)
 
 struct name_index name_index_open(const char *const *name, size_t n)
 {
-	struct name_index l = {name, xalloc(n, sizeof *l.number), xalloc(n + 1, sizeof *l.begin), 0};
+	struct name_index l = {name, xalloc(n, sizeof *l.number), xalloc(n + 1, sizeof *l.begin),
+		0};
 	struct entry *entry = xalloc(n, sizeof *entry);
 
 	for (size_t i = 0; i < n; i++)
@@ -43,7 +44,8 @@ void name_index_close(struct name_index *l)
 	*l = (struct name_index){0};
 }
 
-const uint32_t *name_index_find(const struct name_index *l, const char *name, size_t length, size_t *count)
+const uint32_t *name_index_find(const struct name_index *l, const char *name, size_t length,
+	size_t *count)
 {
 	size_t low = 0, high = l->distinct;
 

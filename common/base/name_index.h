@@ -21,6 +21,7 @@ struct name_index name_index_open(const char *const *name, size_t n);
 void name_index_close(struct name_index *);
 
 /* All numbers of a name of `length` bytes; NULL when there is none. */
-const uint32_t *name_index_find(const struct name_index *, const char *name, size_t length, size_t *count);
+const uint32_t *name_index_find(const struct name_index *, const char *name, size_t length,
+	size_t *count);
 
 #endif

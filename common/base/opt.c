@@ -16,7 +16,7 @@ static double progress_every;		/* --progress=SEC; 0: only on a terminal */
 static const char **history;
 static size_t history_n;
 
-/* -- --help ------------------------------------------------------------------------------------- */
+/* -- --help --------------------------------------------------------------------------------- */
 
 /* The option's default, in brackets; nothing where it has none. */
 static void put_default(char *text, size_t room, const struct opt *o)
@@ -76,7 +76,7 @@ _Noreturn static void version(void)
 	exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
-/* -- Values ------------------------------------------------------------------------------------- */
+/* -- Values --------------------------------------------------------------------------------- */
 
 static size_t whole(const struct opt *o, const char *value)
 {
@@ -104,12 +104,13 @@ static double real(const struct opt *o, const char *value)
 	return x;
 }
 
-static struct part part(const struct opt *o, const char *value)
+static struct row_block row_block(const struct opt *o, const char *value)
 {
-	struct part p;
+	struct row_block p;
 	int used = 0;
 
-	if (sscanf(value, "%9zu/%9zu%n", &p.i, &p.n, &used) != 2 || value[used] || p.i < 1 || p.i > p.n)
+	if (sscanf(value, "%9zu/%9zu%n", &p.i, &p.n, &used) != 2 || value[used] || p.i < 1
+			|| p.i > p.n)
 		misuse("--%s: '%s' is not I/N with I from 1 to N", o->name, value);
 	return p;
 }
@@ -161,8 +162,8 @@ static void set(const struct opt *o, const char *value, const char *second)
 	case OPT_REAL:
 		*(double *)o->target = real(o, value);
 		break;
-	case OPT_PART:
-		*(struct part *)o->target = part(o, value);
+	case OPT_ROW_BLOCK:
+		*(struct row_block *)o->target = row_block(o, value);
 		break;
 	case OPT_CHOICE:
 		*(int *)o->target = choice(o, value);
@@ -176,7 +177,7 @@ static void set(const struct opt *o, const char *value, const char *second)
 	}
 }
 
-/* -- The command line --------------------------------------------------------------------------- */
+/* -- The command line ----------------------------------------------------------------------- */
 
 static const struct opt *find(const struct opt *options, const char *name, size_t n)
 {
@@ -190,7 +191,8 @@ static const struct opt *find(const struct opt *options, const char *name, size_
 
 static bool in_history(const struct opt *o)
 {
-	return o->type != OPT_PART && o->type != OPT_THREAD_COUNT && o->type != OPT_SECONDS && o->target != &quiet;
+	return o->type != OPT_ROW_BLOCK && o->type != OPT_THREAD_COUNT && o->type != OPT_SECONDS
+		&& o->target != &quiet;
 }
 
 /* Takes the option at `at` and its values; returns the last word of them. */
@@ -214,8 +216,8 @@ static char **take_option(char **at, const struct opt *options)
 	return at;
 }
 
-char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage, const char *about,
-	size_t most)
+char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage,
+	const char *about, size_t most)
 {
 	size_t n = 0;
 	bool words = true;	/* until --: may an option come? */
@@ -245,7 +247,9 @@ char **opt_parse(int argc, char **argv, const struct opt *options, const char *u
 	if (n > most)
 		misuse("too many operands: %s", operand[most]);
 	if (most > 0 && n == 0 && isatty(STDIN_FILENO)) {
-		fprintf(stderr, "%s: stdin is a terminal: name a FILE, or pipe into it\nusage: %s\n", program, usage);
+		fprintf(stderr,
+			"%s: stdin is a terminal: name a FILE, or pipe into it\nusage: %s\n",
+			program, usage);
 		exit(2);
 	}
 	return operand;
@@ -270,6 +274,6 @@ void progress(size_t done, size_t total, const char *what)
 	if (difftime(now, last) < (progress_every > 0 ? progress_every : 1) && !finished)
 		return;
 	last = now;
-	fprintf(stderr, terminal ? "\r%s: %zu of %zu %s%s" : "%s: %zu of %zu %s%s", program, done, total,
-		what, terminal && !finished ? "" : "\n");
+	fprintf(stderr, terminal ? "\r%s: %zu of %zu %s%s" : "%s: %zu of %zu %s%s", program, done,
+		total, what, terminal && !finished ? "" : "\n");
 }

@@ -5,7 +5,8 @@
  *		{"support", OPT_SIZE, &support, "K", "points kept per feature", 1, 1 << 20},
  *		OPT_END
  *	};
- *	char **operand = opt_parse(argc, argv, options, "featdist [OPTION]... [FILE]", "what it does", 1);
+ *	char **operand = opt_parse(argc, argv, options, "featdist [OPTION]... [FILE]",
+ *		"what it does", 1);
  *
  * The value that a variable has before is the default, and --help shows it. */
 #ifndef BASE_OPT_H
@@ -22,12 +23,12 @@ enum opt_type {
 	OPT_PAIR,	/* const char *[2], NULL at first: takes two words, once */
 	OPT_LIST,	/* struct list: may be given several times */
 	OPT_CHOICE,	/* int: index of a word in value, "a|b|c" */
-	OPT_PART,	/* struct part */
+	OPT_ROW_BLOCK,	/* struct row_block */
 	OPT_THREAD_COUNT, OPT_SECONDS	/* no target: see OPT_THREADS, OPT_PROGRESS */
 };
 
-/* Part i of n, 1 <= i <= n, written I/N. */
-struct part {
+/* Block i of n, 1 <= i <= n, written I/N. */
+struct row_block {
 	size_t i, n;
 };
 
@@ -46,19 +47,22 @@ struct opt {
 
 #define OPT_END {0}
 
-/* --threads: as many as OpenMP starts for a parallel region and omp_get_max_threads() tells; all CPUs unless given. */
-#define OPT_THREADS {"threads", OPT_THREAD_COUNT, NULL, "T", "threads; the output is the same for any", 1, 1024}
+/* --threads: as many as OpenMP starts for a parallel region and omp_get_max_threads() tells; all
+ * CPUs unless given. */
+#define OPT_THREADS {"threads", OPT_THREAD_COUNT, NULL, "T", \
+	"threads; the output is the same for any", 1, 1024}
 /* --progress: how often progress() says something. */
-#define OPT_PROGRESS {"progress", OPT_SECONDS, NULL, "SEC", "say every SEC seconds how far it is", 0, 1e9}
+#define OPT_PROGRESS {"progress", OPT_SECONDS, NULL, "SEC", \
+	"say every SEC seconds how far it is", 0, 1e9}
 
-/* Sets the targets and returns the operands, to free(): NULL at the end, at most `most` of them. Handles --help,
- * --version and --quiet; a wrong command line is misuse(), and so is a terminal on stdin where the
- * program would read a stream from it (most >= 1 and no operand). */
-char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage, const char *about,
-	size_t most);
+/* Sets the targets and returns the operands, to free(): NULL at the end, at most `most` of them.
+ * Handles --help, --version and --quiet; a wrong command line is misuse(), and so is a terminal
+ * on stdin where the program would read a stream from it (most >= 1 and no operand). */
+char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage,
+	const char *about, size_t most);
 
-/* The arguments that made the result, for the history: all but --threads, --progress, --quiet and --rows. NULL at
- * the end. */
+/* The arguments that made the result, for the history: all but --threads, --progress, --quiet
+ * and --rows. NULL at the end. */
 const char *const *opt_history(void);
 
 /* A line "program: done of total what" on stderr: on a terminal, or every --progress seconds. */

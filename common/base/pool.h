@@ -21,7 +21,8 @@ void *pool_calloc(struct pool *, size_t n, size_t size);	/* zeroed */
 /* Memory from elsewhere, to be freed with the rest; returns it. */
 void *pool_keep(struct pool *, void *memory);
 
-/* Frees all that the pool holds; pool_clear() keeps its list, for a pool that is filled again and again. */
+/* Frees all that the pool holds; pool_clear() keeps its list, for a pool that is filled again
+ * and again. */
 void pool_clear(struct pool *);
 void pool_free(struct pool *);
 

@@ -47,10 +47,13 @@ static inline void lane_sums(quarter *sum, const lanes *x)
 	const quarter *p = (const quarter *)x;
 	quarter a = (p[0] + p[1]) + (p[2] + p[3]), b = (p[4] + p[5]) + (p[6] + p[7]);
 	quarter c = (p[8] + p[9]) + (p[10] + p[11]), d = (p[12] + p[13]) + (p[14] + p[15]);
-	quarter ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-	quarter cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+	quarter ab = __builtin_shufflevector(a, b, 0, 4, 1, 5)
+		+ __builtin_shufflevector(a, b, 2, 6, 3, 7);
+	quarter cd = __builtin_shufflevector(c, d, 0, 4, 1, 5)
+		+ __builtin_shufflevector(c, d, 2, 6, 3, 7);
 
-	*sum = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+	*sum = __builtin_shufflevector(ab, cd, 0, 1, 4, 5)
+		+ __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 static inline float lane_min(const lanes *x)

@@ -138,7 +138,7 @@ struct run {
 
 void stage_rows(const struct stage *s, size_t *first, size_t *end)
 {
-	const struct part *rows = &s->asked.rows;
+	const struct row_block *rows = &s->asked.rows;
 
 	*first = rows->n ? s->row.n * (rows->i - 1) / rows->n : 0;
 	*end = rows->n ? s->row.n * rows->i / rows->n : s->row.n;

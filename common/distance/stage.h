@@ -10,13 +10,13 @@
 /* What a user may ask of any stage; {0} asks for all distances. */
 struct stage_options {
 	size_t top;		/* --top: only the nearest columns of each row; 0: all columns */
-	struct part rows;	/* --rows: only a block of the rows; n is 0: all rows */
+	struct row_block rows;	/* --rows: only a block of the rows; n is 0: all rows */
 	size_t halvings;	/* --error: halvings that sampling errors are from; 0: no errors */
 };
 
 #define OPT_TOP(o) {"top", OPT_SIZE, &(o)->top, "K", \
 	"only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
-#define OPT_ROWS(o) {"rows", OPT_PART, &(o)->rows, "I/N", \
+#define OPT_ROWS(o) {"rows", OPT_ROW_BLOCK, &(o)->rows, "I/N", \
 	"block I of N of the rows; framecat --merge joins them", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
 	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", \

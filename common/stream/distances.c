@@ -95,7 +95,8 @@ size_t block_rows(size_t k)
 	return rows ? rows : 1;
 }
 
-struct ids want_ids(const struct sm_reader *in, const struct sm_frame *f, const char *layer, const char *feature)
+struct ids want_ids(const struct sm_reader *in, const struct sm_frame *f, const char *layer,
+	const char *feature)
 {
 	struct ids ids = {.n = SM_ANY};
 
@@ -104,9 +105,11 @@ struct ids want_ids(const struct sm_reader *in, const struct sm_frame *f, const 
 	return ids;
 }
 
-static const char **want_nodes(const struct sm_reader *in, const struct sm_frame *f, const char *name, size_t n)
+static const char **want_nodes(const struct sm_reader *in, const struct sm_frame *f,
+	const char *name, size_t n)
 {
-	return sm_find_field(f, name) ? (const char **)(uintptr_t)sm_want_strings(in, f, name, &n).item : NULL;
+	return sm_find_field(f, name)
+		? (const char **)(uintptr_t)sm_want_strings(in, f, name, &n).item : NULL;
 }
 
 /* A block's numbers, checked. */
@@ -133,8 +136,8 @@ static void check_columns(const struct sm_reader *in, const struct block *b, siz
 	free(seen);
 }
 
-static struct block want_block(const struct sm_reader *in, const struct sm_frame *f, const struct distances *d, size_t next,
-	unsigned how)
+static struct block want_block(const struct sm_reader *in, const struct sm_frame *f,
+	const struct distances *d, size_t next, unsigned how)
 {
 	struct block b = {.row0 = sm_want_size(in, f, "row0"), .rows = SM_ANY, .k = d->k};
 	float forbidden = how & SIMILARITIES ? INFINITY : -INFINITY;
@@ -154,7 +157,8 @@ static struct block want_block(const struct sm_reader *in, const struct sm_frame
 	b.dist = sm_want(in, f, "dist", SM_F4, &b.rows, &b.k);
 	b.error = sm_find_field(f, "error") ? sm_want(in, f, "error", SM_F4, &b.rows, &b.k) : NULL;
 	if (b.row0 != next || b.rows > d->row.n - next)
-		sm_bad(in, "rows %zu to %zu, where row %zu of %zu is next", b.row0, b.row0 + b.rows, next, d->row.n);
+		sm_bad(in, "rows %zu to %zu, where row %zu of %zu is next", b.row0, b.row0 + b.rows,
+			next, d->row.n);
 	if (next > 0 && !b.error != !d->error)
 		sm_bad(in, "error in some blocks and not in others");
 	for (size_t i = 0; i < b.rows * b.k; i++) {
@@ -162,14 +166,16 @@ static struct block want_block(const struct sm_reader *in, const struct sm_frame
 		if (isnan(b.dist[i]) || b.dist[i] == forbidden)
 			sm_bad(in, "the distance of row %zu and column %zu is no number", row, col);
 		if (b.error && !(b.error[i] >= 0))
-			sm_bad(in, "the error of row %zu and column %zu is %g", row, col, (double)b.error[i]);
+			sm_bad(in, "the error of row %zu and column %zu is %g", row, col,
+				(double)b.error[i]);
 	}
 	if (b.at)
 		check_columns(in, &b, d->col.n);
 	return b;
 }
 
-static void take(float *to, const float *from, const struct block *b, const struct distances *d, float sign)
+static void take(float *to, const float *from, const struct block *b, const struct distances *d,
+	float sign)
 {
 	for (size_t i = 0; i < b->rows && !d->turned; i++)
 		for (size_t j = 0; j < b->k; j++)
@@ -179,7 +185,8 @@ static void take(float *to, const float *from, const struct block *b, const stru
 			to[j * d->row.n + b->row0 + i] = sign * from[i * b->k + j];
 }
 
-void read_distances(struct sm_reader *in, const struct sm_frame *header, struct distances *d, unsigned how)
+void read_distances(struct sm_reader *in, const struct sm_frame *header, struct distances *d,
+	unsigned how)
 {
 	struct sm_frame frame = {0};
 	size_t next = 0, room = 0;
@@ -200,7 +207,8 @@ void read_distances(struct sm_reader *in, const struct sm_frame *header, struct 
 		struct block b = want_block(in, &frame, d, next, how);
 		d->k = b.k;
 		d->turned = how & WIDE && !b.at && n > d->col.n;
-		if (next + b.rows > room) {	/* grows as rows arrive, so a lying header costs nothing; turned, at once */
+		/* Room grows as rows arrive: a lying header costs nothing. Transposed, at once. */
+		if (next + b.rows > room) {
 			room = 2 * room > next + b.rows ? 2 * room : next + b.rows;
 			room = room < n && !d->turned ? room : n;
 			d->dist = xrealloc(d->dist, room * sizeof(float), b.k);

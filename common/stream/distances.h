@@ -10,13 +10,14 @@ struct ids {
 	size_t n;
 	const char **layer;
 	const uint32_t *feature;
-	const char **node;		/* NULL, or the nodes of a graph: a feature may then stand several times */
+	const char **node;	/* NULL, or a graph's nodes: a feature may stand several times */
 };
 
 bool same_ids(const struct ids *, const struct ids *);
 void ids_free(struct ids *);	/* of ids whose arrays are their own */
 /* Those that a frame holds in these two fields; they point into it. */
-struct ids want_ids(const struct sm_reader *, const struct sm_frame *, const char *layer, const char *feature);
+struct ids want_ids(const struct sm_reader *, const struct sm_frame *, const char *layer,
+	const char *feature);
 void set_ids(struct sm_frame *, const char *layer, const char *feature, const struct ids *);
 
 /* Rows of k distances each, and what may stand beside them. */
@@ -30,11 +31,13 @@ struct entries {
 };
 enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4 };
 
-/* Entry k of `to` becomes entry j of `from`, which holds as much; column and error too, where both have. */
+/* Entry k of `to` becomes entry j of `from`, which holds as much; column and error too, where
+ * both have. */
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
 
 /* The header (its kind, rows and cols are set here) and the frame of ids. */
-void write_distances_header(struct sm_writer *, struct sm_frame *header, const struct ids *row, const struct ids *col);
+void write_distances_header(struct sm_writer *, struct sm_frame *header, const struct ids *row,
+	const struct ids *col);
 /* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */
 void write_block(struct sm_writer *, size_t row0, size_t n, size_t k, const struct entries *);
 /* How many rows of k a block should hold: about a megabyte of distances. */
@@ -45,7 +48,7 @@ struct distances {
 	size_t k;		/* how many a row has: col.n, or its k nearest */
 	uint32_t *at;		/* (row.n, k): their columns, nearest first; NULL: all are there */
 	float *dist;		/* (row.n, k); no NaN; infinite: forbidden */
-	float *error;		/* (row.n, k), of sampling; infinite: unknown; NULL where the stream has none */
+	float *error;		/* (row.n, k), of sampling; infinite: unknown; or NULL */
 	bool turned;		/* dist and error are (col.n, row.n) */
 	struct sm_frame ids;	/* what row and col point to */
 };
@@ -57,7 +60,8 @@ enum {
 };
 
 /* Reads the stream whose header was just read, up to its end mark; `how` joins the above. */
-void read_distances(struct sm_reader *, const struct sm_frame *header, struct distances *, unsigned how);
+void read_distances(struct sm_reader *, const struct sm_frame *header, struct distances *,
+	unsigned how);
 void distances_free(struct distances *);
 
 #endif

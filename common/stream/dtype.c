@@ -44,8 +44,8 @@ static inline float from_bits(uint32_t bits)
 	return x;
 }
 
-/* IEEE half to single: shift the exponent and mantissa into place, then rescale by 2^112, which makes
- * subnormals right without a branch; infinities and NaN keep their full exponent. */
+/* IEEE half to single: shift the exponent and mantissa into place, then rescale by 2^112, which
+ * makes subnormals right without a branch; infinities and NaN keep their full exponent. */
 static inline float half(uint16_t h)
 {
 	uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16;
@@ -83,8 +83,8 @@ double sm_to_double(const void *x, enum sm_dtype dtype, size_t i)
 	return 0;
 }
 
-/* A float of 16 bits with this many of mantissa, 2^lowest being the smallest: rounded to even. Where
- * the mantissa overflows, its carry is the next exponent. */
+/* A float of 16 bits with this many of mantissa, 2^lowest being the smallest: rounded to even.
+ * Where the mantissa overflows, its carry is the next exponent. */
 static uint16_t small_float(double x, int mantissa, int lowest)
 {
 	unsigned sign = signbit(x) ? 0x8000 : 0, infinity = 0x7fff >> mantissa << mantissa;
@@ -106,8 +106,10 @@ bool sm_from_double(void *x, enum sm_dtype dtype, size_t i, double y)
 		((double *)x)[i] = y;
 	else if (dtype == SM_F4)
 		((float *)x)[i] = (float)y;
+	else if (dtype == SM_F2)
+		((uint16_t *)x)[i] = small_float(y, 10, -24);
 	else
-		((uint16_t *)x)[i] = dtype == SM_F2 ? small_float(y, 10, -24) : small_float(y, 7, -133);
+		((uint16_t *)x)[i] = small_float(y, 7, -133);
 	return !isfinite(y) || isfinite(sm_to_double(x, dtype, i));
 }
 

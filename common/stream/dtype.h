@@ -19,7 +19,8 @@ size_t sm_dtype_size(enum sm_dtype dtype);
 void sm_to_float(float *y, const void *x, enum sm_dtype dtype, size_t n);
 double sm_to_double(const void *x, enum sm_dtype dtype, size_t i);
 
-/* x[i] = y, rounded to even, for floating dtypes; false where a finite y is beyond what the dtype holds. */
+/* x[i] = y, rounded to even, for floating dtypes; false where a finite y is beyond what the
+ * dtype holds. */
 bool sm_from_double(void *x, enum sm_dtype dtype, size_t i, double y);
 
 #endif

@@ -87,8 +87,8 @@ static struct sm_field *place(struct sm_frame *f, const char *name, enum sm_fiel
 	return x;
 }
 
-void sm_set_shape(struct sm_frame *f, const char *name, enum sm_dtype dtype, const void *data, size_t rank,
-	const size_t *shape)
+void sm_set_shape(struct sm_frame *f, const char *name, enum sm_dtype dtype, const void *data,
+	size_t rank, const size_t *shape)
 {
 	struct sm_tensor *t = &place(f, name, SM_TENSOR)->tensor;
 
@@ -124,14 +124,15 @@ void sm_set_value(struct sm_frame *f, const char *name, const struct sm_value *v
 void sm_join_header(struct sm_frame *to, const struct sm_frame *from)
 {
 	for (size_t i = 0; i < from->n; i++)
-		if (strcmp(from->field[i].name, "history") == 0 || !sm_find_field(to, from->field[i].name))
+		if (strcmp(from->field[i].name, "history") == 0
+				|| !sm_find_field(to, from->field[i].name))
 			*frame_append(to, from->field[i].name) = from->field[i];
 }
 
 /* -- Fields that have to be there -------------------------------------------------------------- */
 
-static const struct sm_field *present(const struct sm_reader *r, const struct sm_frame *f, const char *name,
-	enum sm_field_kind kind, const char *what)
+static const struct sm_field *present(const struct sm_reader *r, const struct sm_frame *f,
+	const char *name, enum sm_field_kind kind, const char *what)
 {
 	const struct sm_field *x = sm_find_field(f, name);
 
@@ -142,8 +143,8 @@ static const struct sm_field *present(const struct sm_reader *r, const struct sm
 	return x;
 }
 
-static void check_shape(const struct sm_reader *r, const char *name, const struct sm_tensor *t, size_t rank,
-	size_t *const *length)
+static void check_shape(const struct sm_reader *r, const char *name, const struct sm_tensor *t,
+	size_t rank, size_t *const *length)
 {
 	if (t->rank != rank)
 		sm_bad(r, "%s has %zu dimensions, not %zu", name, t->rank, rank);
@@ -151,12 +152,13 @@ static void check_shape(const struct sm_reader *r, const char *name, const struc
 		if (*length[i] == SM_ANY)
 			*length[i] = t->shape[i];
 		else if (*length[i] != t->shape[i])
-			sm_bad(r, "dimension %zu of %s is %zu, not %zu", i, name, t->shape[i], *length[i]);
+			sm_bad(r, "dimension %zu of %s is %zu, not %zu", i, name, t->shape[i],
+				*length[i]);
 	}
 }
 
-const void *sm_want_shape(const struct sm_reader *r, const struct sm_frame *f, const char *name, enum sm_dtype dtype,
-	size_t rank, size_t *const *length)
+const void *sm_want_shape(const struct sm_reader *r, const struct sm_frame *f, const char *name,
+	enum sm_dtype dtype, size_t rank, size_t *const *length)
 {
 	const struct sm_tensor *t = &present(r, f, name, SM_TENSOR, "tensor")->tensor;
 
@@ -166,8 +168,8 @@ const void *sm_want_shape(const struct sm_reader *r, const struct sm_frame *f, c
 	return t->data;
 }
 
-const struct sm_tensor *sm_want_floats_shape(const struct sm_reader *r, const struct sm_frame *f, const char *name,
-	size_t rank, size_t *const *length)
+const struct sm_tensor *sm_want_floats_shape(const struct sm_reader *r, const struct sm_frame *f,
+	const char *name, size_t rank, size_t *const *length)
 {
 	const struct sm_tensor *t = &present(r, f, name, SM_TENSOR, "tensor")->tensor;
 
@@ -177,8 +179,8 @@ const struct sm_tensor *sm_want_floats_shape(const struct sm_reader *r, const st
 	return t;
 }
 
-const uint32_t *sm_want_indptr(const struct sm_reader *r, const struct sm_frame *f, const char *name, size_t *n,
-	size_t entries)
+const uint32_t *sm_want_indptr(const struct sm_reader *r, const struct sm_frame *f,
+	const char *name, size_t *n, size_t entries)
 {
 	size_t ends = *n == SM_ANY ? SM_ANY : *n + 1;
 	const uint32_t *indptr = sm_want(r, f, name, SM_U4, &ends);
@@ -187,14 +189,16 @@ const uint32_t *sm_want_indptr(const struct sm_reader *r, const struct sm_frame 
 		sm_bad(r, "%s is empty", name);
 	*n = ends - 1;
 	if (indptr[0] != 0 || indptr[*n] != entries)
-		sm_bad(r, "%s runs from %u to %u, not from 0 to %zu", name, indptr[0], indptr[*n], entries);
+		sm_bad(r, "%s runs from %u to %u, not from 0 to %zu", name, indptr[0], indptr[*n],
+			entries);
 	for (size_t i = 0; i < *n; i++)
 		if (indptr[i] > indptr[i + 1])
 			sm_bad(r, "%s row %zu descends", name, i);
 	return indptr;
 }
 
-struct sm_strings sm_want_strings(const struct sm_reader *r, const struct sm_frame *f, const char *name, size_t *n)
+struct sm_strings sm_want_strings(const struct sm_reader *r, const struct sm_frame *f,
+	const char *name, size_t *n)
 {
 	struct sm_strings s = present(r, f, name, SM_STRINGS, "list of strings")->strings;
 
@@ -219,7 +223,8 @@ size_t sm_want_size(const struct sm_reader *r, const struct sm_frame *f, const c
 	return (size_t)x;
 }
 
-size_t sm_want_one_of(const struct sm_reader *r, const struct sm_frame *header, size_t n, const char *const *kind)
+size_t sm_want_one_of(const struct sm_reader *r, const struct sm_frame *header, size_t n,
+	const char *const *kind)
 {
 	const char *given = sm_want_string(r, header, "kind");
 

@@ -27,7 +27,7 @@ const char *number_text(char text[REAL_TEXT], const struct sm_tensor *t, size_t 
 	return text;
 }
 
-/* -- Frames to JSON ----------------------------------------------------------------------------- */
+/* -- Frames to JSON ------------------------------------------------------------------------- */
 
 static void print_hex(const char *what, const void *bytes, size_t n)
 {
@@ -169,7 +169,8 @@ static void print_other(const struct sm_value *v)
 {
 	char dtype[8] = "";
 
-	if (v->kind == SM_IS_LIST && v->n == 3 && v->item[0].kind == SM_IS_TEXT && v->item[0].n < sizeof dtype)
+	if (v->kind == SM_IS_LIST && v->n == 3 && v->item[0].kind == SM_IS_TEXT
+			&& v->item[0].n < sizeof dtype)
 		memcpy(dtype, v->item[0].bytes, v->item[0].n);
 	bool mistakable = sm_dtype_named(dtype) != SM_DTYPES && v->item[1].kind == SM_IS_LIST;
 	fputs(mistakable ? "{\"$list\":" : "", stdout);

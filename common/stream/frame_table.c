@@ -14,12 +14,13 @@ struct frame_table {
 	const struct sm_field **column;
 	size_t n, rows;
 	char *names;				/* the line of names printed last */
-	struct sm_frame frame, names_frame;	/* names_frame: that of ids or of a path, which others refer to */
+	struct sm_frame frame;
+	struct sm_frame names_frame;		/* of ids or of a path, which others refer to */
 	struct sm_frame made;			/* a table that a frame became, ... */
 	struct pool pool;			/* ... and what it points to */
 };
 
-/* -- Columns ------------------------------------------------------------------------------------ */
+/* -- Columns -------------------------------------------------------------------------------- */
 
 static size_t rows_of(const struct sm_field *x)
 {
@@ -31,8 +32,8 @@ static bool is_column(const struct sm_field *x)
 	return x->kind == SM_STRINGS || (x->kind == SM_TENSOR && x->tensor.rank > 0);
 }
 
-/* Cells in a row of a column. A tensor of several dimensions that holds no number has none: its shape costs
- * nothing, and may claim any width. */
+/* Cells in a row of a column. A tensor of several dimensions that holds no number has none: its
+ * shape costs nothing, and may claim any width. */
 static size_t width(const struct sm_field *x)
 {
 	size_t cells = 1;
@@ -61,7 +62,8 @@ static void all_columns(struct frame_table *t, const struct sm_frame *f)
 			add_column(t, &f->field[i]);
 }
 
-static void chosen_columns(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f)
+static void chosen_columns(struct frame_table *t, const struct sm_reader *in,
+	const struct sm_frame *f)
 {
 	char *names = xasprintf("%s", t->wanted), *rest = names, *name;
 	const struct sm_field *x = NULL;
@@ -70,8 +72,8 @@ static void chosen_columns(struct frame_table *t, const struct sm_reader *in, co
 		if (!is_column(x))
 			sm_bad(in, "%s is no column: neither a tensor nor a list of strings", name);
 		if (t->n > 0 && rows_of(x) != t->rows)
-			sm_bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x), t->column[0]->name,
-				t->rows);
+			sm_bad(in, "%s has %zu rows, %s has %zu", name, rows_of(x),
+				t->column[0]->name, t->rows);
 		add_column(t, x);
 	}
 	if (x)
@@ -132,7 +134,7 @@ static void print_row(const struct frame_table *t, size_t row)
 	putchar('\n');
 }
 
-/* -- Frames that become another table first ----------------------------------------------------- */
+/* -- Frames that become another table first ------------------------------------------------- */
 
 /* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame
  * of ids. The pairs point into t, the ids and the block. */
@@ -144,8 +146,10 @@ static void unfold(struct frame_table *t, const struct sm_reader *in, const stru
 
 	for (int side = 0; side < 2; side++) {
 		size_t n = SM_ANY;
-		const char *const *layer = sm_want_strings(in, &t->names_frame, sides[2 * side], &n).item;
-		const uint32_t *feature = sm_want(in, &t->names_frame, sides[2 * side + 1], SM_U4, &n);
+		const char *const *layer = sm_want_strings(in, &t->names_frame, sides[2 * side],
+			&n).item;
+		const uint32_t *feature = sm_want(in, &t->names_frame, sides[2 * side + 1], SM_U4,
+			&n);
 		const char **pair_layer = pool_alloc(&t->pool, b * sizeof *pair_layer, k);
 		uint32_t *pair_feature = pool_alloc(&t->pool, b * sizeof *pair_feature, k);
 		for (size_t i = 0; i < b * k; i++) {
@@ -165,7 +169,8 @@ static void unfold(struct frame_table *t, const struct sm_reader *in, const stru
 }
 
 /* The features of each chain of a flow as layer:feature, one after another. */
-static const char **spell(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f, size_t *n)
+static const char **spell(struct frame_table *t, const struct sm_reader *in,
+	const struct sm_frame *f, size_t *n)
 {
 	size_t layers = SM_ANY, entries = SM_ANY, size;
 	const char *const *name = sm_want_strings(in, &t->names_frame, "layer", &layers).item;
@@ -179,7 +184,8 @@ static const char **spell(struct frame_table *t, const struct sm_reader *in, con
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (layer[k] >= layers)
 				sm_bad(in, "layer %u of %zu", layer[k], layers);
-			fprintf(text, "%s%s:%u", k > indptr[i] ? " " : "", name[layer[k]], feature[k]);
+			fprintf(text, "%s%s:%u", k > indptr[i] ? " " : "", name[layer[k]],
+				feature[k]);
 		}
 		putc('\0', text);
 	}
@@ -192,11 +198,12 @@ static const char **spell(struct frame_table *t, const struct sm_reader *in, con
 	return chain;
 }
 
-/* The chains of a flow as a table of them: their features and what the frame says of each. It points into t and the
- * frame. */
+/* The chains of a flow as a table of them: their features and what the frame says of each. It
+ * points into t and the frame. */
 static void as_chains(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f)
 {
-	static const char *const said[] = {"length", "weakest", "weakest_layer", "dearest", "certified"};
+	static const char *const said[] = {"length", "weakest", "weakest_layer", "dearest",
+		"certified"};
 	size_t n = SM_ANY;
 	const char **chain = spell(t, in, f, &n);
 
@@ -206,11 +213,12 @@ static void as_chains(struct frame_table *t, const struct sm_reader *in, const s
 		if (x && x->kind == SM_STRINGS)
 			sm_set_strings(&t->made, x->name, x->strings.n, x->strings.item);
 		else if (x && x->kind == SM_TENSOR && x->tensor.rank == 1)
-			sm_set_tensor(&t->made, x->name, x->tensor.dtype, x->tensor.data, x->tensor.shape[0]);
+			sm_set_tensor(&t->made, x->name, x->tensor.dtype, x->tensor.data,
+				x->tensor.shape[0]);
 	}
 }
 
-/* -- Frames and streams ------------------------------------------------------------------------- */
+/* -- Frames and streams --------------------------------------------------------------------- */
 
 static void print_frame(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f)
 {

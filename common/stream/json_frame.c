@@ -78,7 +78,8 @@ static struct sm_value number_of(struct json_lines *in, const json_t *x)
 	if (!special_number(text, &v.floating)) {
 		v.kind = SM_IS_NATURAL;
 		if (!large_number(text, &v.natural))
-			json_lines_bad(in, "$number '%s' is not NaN, Infinity, -Infinity or digits", text);
+			json_lines_bad(in, "$number '%s' is not NaN, Infinity, -Infinity or digits",
+				text);
 	}
 	return v;
 }
@@ -87,7 +88,8 @@ static struct sm_value container(struct json_lines *in, enum sm_value_kind kind,
 {
 	size_t items = kind == SM_IS_MAP ? 2 * n : n;
 
-	return (struct sm_value){.kind = kind, .n = n, .item = pool_alloc(&in->pool, items, sizeof(struct sm_value))};
+	return (struct sm_value){.kind = kind, .n = n,
+		.item = pool_alloc(&in->pool, items, sizeof(struct sm_value))};
 }
 
 static struct sm_value list_of(struct json_lines *in, const json_t *list, int depth)
@@ -118,7 +120,8 @@ static struct sm_value extension_of(struct json_lines *in, const json_t *x)
 	json_int_t type = json_integer_value(json_array_get(x, 0));
 
 	if (type < -128 || type > 127)
-		json_lines_bad(in, "extension type %lld: -128 to 127 are possible", (long long)type);
+		json_lines_bad(in, "extension type %lld: -128 to 127 are possible",
+			(long long)type);
 	struct sm_value v = bytes_of(in, SM_IS_EXTENSION, json_array_get(x, 1));
 	v.type = (int)type;
 	return v;
@@ -179,16 +182,19 @@ static struct sm_value value_of(struct json_lines *in, const json_t *x, int dept
 	case JSON_FALSE:
 		return (struct sm_value){.kind = SM_IS_BOOLEAN, .natural = json_is_true(x)};
 	case JSON_INTEGER:
-		return (struct sm_value){.kind = whole < 0 ? SM_IS_NEGATIVE : SM_IS_NATURAL, .negative = whole};
+		return (struct sm_value){.kind = whole < 0 ? SM_IS_NEGATIVE : SM_IS_NATURAL,
+			.negative = whole};
 	case JSON_REAL:
 		return (struct sm_value){.kind = SM_IS_FLOATING, .floating = json_real_value(x)};
 	case JSON_STRING:
-		return (struct sm_value){.kind = SM_IS_TEXT, .n = json_string_length(x), .bytes = json_string_value(x)};
+		return (struct sm_value){.kind = SM_IS_TEXT, .n = json_string_length(x),
+			.bytes = json_string_value(x)};
 	case JSON_ARRAY:
 		return list_of(in, x, depth);
 	case JSON_OBJECT: {
 		const char *mark = mark_of(x);
-		return mark ? marked(in, mark, json_object_get(x, mark), depth) : object_of(in, x, depth);
+		return mark ? marked(in, mark, json_object_get(x, mark), depth)
+			: object_of(in, x, depth);
 	}
 	}
 	return (struct sm_value){.kind = SM_IS_NIL};
@@ -245,19 +251,21 @@ static void tensor(struct json_lines *in, struct sm_frame *f, const char *name, 
 	size_t rank = json_array_size(lengths), shape[SM_MAX_RANK] = {0}, n = 1;
 
 	if (!sm_in_streams(dtype))
-		json_lines_bad(in, "%s: %s is none of the dtypes of streams", name, sm_dtype_name(dtype));
+		json_lines_bad(in, "%s: %s is none of the dtypes of streams", name,
+			sm_dtype_name(dtype));
 	if (rank > SM_MAX_RANK)
 		json_lines_bad(in, "%s: %zu dimensions: %d is the most", name, rank, SM_MAX_RANK);
 	for (size_t i = 0; i < rank; i++) {
 		json_int_t length = json_integer_value(json_array_get(lengths, i));
 		if (!json_is_integer(json_array_get(lengths, i)) || length < 0
-				|| length > UINT32_MAX || __builtin_mul_overflow(n, (size_t)length, &n))
+				|| length > UINT32_MAX
+				|| __builtin_mul_overflow(n, (size_t)length, &n))
 			json_lines_bad(in, "%s: dimension %zu of its shape is no length", name, i);
 		shape[i] = (size_t)length;
 	}
 	if (n != json_array_size(numbers))
-		json_lines_bad(in, "%s: %zu numbers where its shape needs %zu", name, json_array_size(numbers),
-			n);
+		json_lines_bad(in, "%s: %zu numbers where its shape needs %zu", name,
+			json_array_size(numbers), n);
 	void *data = pool_alloc(&in->pool, n, sm_dtype_size(dtype));
 	for (size_t i = 0; i < n; i++)
 		if (!put_number(data, dtype, i, json_array_get(numbers, i)))
@@ -330,7 +338,8 @@ static void forget(struct json_lines *in)
 void json_lines_close(struct json_lines *in)
 {
 	if (in->number == 0)
-		die("%s: empty: not even a header line (did the program before this one fail?)", in->name);
+		die("%s: empty: not even a header line (did the program before this one fail?)",
+			in->name);
 	forget(in);
 	pool_free(&in->pool);
 	if (in->file != stdin)
@@ -353,7 +362,8 @@ bool read_json(struct json_lines *in, struct sm_frame *f)
 	if (n < 0)
 		return false;
 	in->number++;
-	in->object = json_loadb(in->text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	in->object = json_loadb(in->text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+		&error);
 	if (!in->object)
 		json_lines_bad(in, "%s", error.text);
 	if (!json_is_object(in->object))

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct part {
+struct block_file {
 	const char *path;
 	size_t first_row;
 };
@@ -39,7 +39,8 @@ static size_t row_bytes(const struct sm_tensor *t)
 static bool same_shape(const struct sm_tensor *a, const struct sm_tensor *b, size_t from)
 {
 	return a->dtype == b->dtype && a->rank == b->rank
-		&& (a->rank <= from || memcmp(a->shape + from, b->shape + from, (a->rank - from) * sizeof *a->shape) == 0);
+		&& (a->rank <= from || memcmp(a->shape + from, b->shape + from,
+			(a->rank - from) * sizeof *a->shape) == 0);
 }
 
 static bool same_value(const struct sm_value *a, const struct sm_value *b)
@@ -47,7 +48,8 @@ static bool same_value(const struct sm_value *a, const struct sm_value *b)
 	size_t items = a->kind == SM_IS_LIST ? a->n : a->kind == SM_IS_MAP ? 2 * a->n : 0;
 	bool bytes = a->kind == SM_IS_TEXT || a->kind == SM_IS_BYTES || a->kind == SM_IS_EXTENSION;
 
-	if (a->kind != b->kind || a->type != b->type || a->natural != b->natural)	/* any number's bits, or lengths */
+	/* natural is any number's bits, or a length. */
+	if (a->kind != b->kind || a->type != b->type || a->natural != b->natural)
 		return false;
 	for (size_t i = 0; i < items; i++)
 		if (!same_value(&a->item[i], &b->item[i]))
@@ -61,7 +63,8 @@ static bool same_field(const struct sm_field *a, const struct sm_field *b)
 		return false;
 	switch (a->kind) {
 	case SM_TENSOR:
-		return same_shape(&a->tensor, &b->tensor, 0) && memcmp(a->tensor.data, b->tensor.data,
+		return same_shape(&a->tensor, &b->tensor, 0)
+			&& memcmp(a->tensor.data, b->tensor.data,
 			row_bytes(&a->tensor) * (a->tensor.rank > 0 ? a->tensor.shape[0] : 1)) == 0;
 	case SM_STRINGS:
 		if (a->strings.n != b->strings.n)
@@ -96,9 +99,9 @@ static const char *difference(const struct sm_frame *a, const struct sm_frame *b
 	return found;
 }
 
-/* Ends the program where a frame of a part is not that of the first. */
-static void compare(const char *path, const struct sm_frame *f, const char *first, const struct sm_frame *that,
-	const char *what)
+/* Ends the program where a frame of a file is not that of the first. */
+static void compare(const char *path, const struct sm_frame *f, const char *first,
+	const struct sm_frame *that, const char *what)
 {
 	const char *lacks = difference(that, f), *adds = difference(f, that);
 	const char *found = !lacks || (adds && strcmp(lacks, "history") == 0) ? adds : lacks;
@@ -108,15 +111,16 @@ static void compare(const char *path, const struct sm_frame *f, const char *firs
 }
 
 /* Reads what precedes the rows; the header is left as the whole stream's. */
-static struct sm_reader *open_part(struct part *part, struct sm_frame *header, struct sm_frame *ids)
+static struct sm_reader *open_block(struct block_file *file, struct sm_frame *header,
+	struct sm_frame *ids)
 {
-	struct sm_reader *in = sm_reader_open(part->path);
+	struct sm_reader *in = sm_reader_open(file->path);
 
 	sm_read_header(in, header);
 	sm_want_kind(in, header, "distances");
 	if (!sm_find_field(header, "first_row"))
 		sm_bad(in, "no block of rows: it was not written with --rows");
-	part->first_row = sm_want_size(in, header, "first_row");
+	file->first_row = sm_want_size(in, header, "first_row");
 	sm_drop(header, "first_row");
 	if (!sm_read_frame(in, ids))
 		sm_bad(in, "no frame of ids");
@@ -125,7 +129,7 @@ static struct sm_reader *open_part(struct part *part, struct sm_frame *header, s
 
 static int by_first_row(const void *a, const void *b)
 {
-	const struct part *x = a, *y = b;
+	const struct block_file *x = a, *y = b;
 
 	return (x->first_row > y->first_row) - (x->first_row < y->first_row);
 }
@@ -135,7 +139,8 @@ static void add_column(struct merger *m, const struct sm_field *x)
 	size_t bytes = row_bytes(&x->tensor);
 
 	m->column = xrealloc(m->column, m->columns + 1, sizeof *m->column);
-	m->column[m->columns++] = (struct column){xasprintf("%s", x->name), xalloc(m->step, bytes), x->tensor, bytes};
+	m->column[m->columns++] = (struct column){xasprintf("%s", x->name), xalloc(m->step, bytes),
+		x->tensor, bytes};
 }
 
 static void write_held(struct merger *m)
@@ -155,7 +160,8 @@ static void write_held(struct merger *m)
 }
 
 /* All blocks hold the same tensors, a row for each of theirs. */
-static void check_columns(struct merger *m, struct sm_reader *in, const struct sm_frame *f, size_t n)
+static void check_columns(struct merger *m, struct sm_reader *in, const struct sm_frame *f,
+	size_t n)
 {
 	bool first = m->columns == 0;
 	size_t c = 0;
@@ -194,7 +200,8 @@ static void take_block(struct merger *m, struct sm_reader *in, const struct sm_f
 		some = n - done < m->step - m->held ? n - done : m->step - m->held;
 		for (const struct column *c = m->column; c < m->column + m->columns; c++)
 			memcpy(c->data + m->held * c->bytes,
-				(const char *)sm_find_field(f, c->name)->tensor.data + done * c->bytes, some * c->bytes);
+				(const char *)sm_find_field(f, c->name)->tensor.data
+				+ done * c->bytes, some * c->bytes);
 		m->held += some;
 		m->next += some;
 		if (m->held == m->step)
@@ -203,18 +210,18 @@ static void take_block(struct merger *m, struct sm_reader *in, const struct sm_f
 	m->before = sm_reader_name(in);
 }
 
-/* The parts in order, all of the same header and ids. */
-static struct part *read_parts(char *const *path, size_t n)
+/* The files in order of their blocks, all of the same header and ids. */
+static struct block_file *read_blocks(char *const *path, size_t n)
 {
-	struct part *part = xalloc(n, sizeof *part);
+	struct block_file *file = xalloc(n, sizeof *file);
 	struct sm_frame header = {0}, ids = {0}, other = {0}, other_ids = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		struct stat s;
-		part[i].path = path[i];
+		file[i].path = path[i];
 		if (stat(path[i], &s) == 0 && !S_ISREG(s.st_mode))
 			die("%s: no regular file: --merge reads each twice", path[i]);
-		sm_reader_close(open_part(&part[i], i ? &other : &header, i ? &other_ids : &ids));
+		sm_reader_close(open_block(&file[i], i ? &other : &header, i ? &other_ids : &ids));
 		if (i > 0) {
 			compare(path[i], &other, path[0], &header, "header");
 			compare(path[i], &other_ids, path[0], &ids, "rows and columns");
@@ -224,11 +231,12 @@ static struct part *read_parts(char *const *path, size_t n)
 	sm_frame_free(&ids);
 	sm_frame_free(&other);
 	sm_frame_free(&other_ids);
-	qsort(part, n, sizeof *part, by_first_row);
-	return part;
+	qsort(file, n, sizeof *file, by_first_row);
+	return file;
 }
 
-static void begin(struct merger *m, struct sm_reader *in, const struct sm_frame *header, const struct sm_frame *ids)
+static void begin(struct merger *m, struct sm_reader *in, const struct sm_frame *header,
+	const struct sm_frame *ids)
 {
 	m->rows = sm_want_size(in, header, "rows");
 	m->k = sm_want_size(in, header, sm_find_field(header, "top") ? "top" : "cols");
@@ -245,10 +253,10 @@ void merge_rows(char *const *path, struct sm_writer *out)
 
 	while (path[n])
 		n++;
-	struct part *part = read_parts(path, n), *last = part + n - 1;
-	for (struct part *p = part; p <= last; p++) {
-		struct sm_reader *in = open_part(p, &header, &frame);
-		if (p == part)
+	struct block_file *file = read_blocks(path, n), *last = file + n - 1;
+	for (struct block_file *p = file; p <= last; p++) {
+		struct sm_reader *in = open_block(p, &header, &frame);
+		if (p == file)
 			begin(&m, in, &header, &frame);
 		while (sm_read_frame(in, &frame))
 			take_block(&m, in, &frame);
@@ -257,7 +265,8 @@ void merge_rows(char *const *path, struct sm_writer *out)
 		sm_reader_close(in);
 	}
 	if (m.next < m.rows && m.k > 0)
-		die("%s: the last, and with it %zu rows of %zu: a block is missing", last->path, m.next, m.rows);
+		die("%s: the last, and with it %zu rows of %zu: a block is missing", last->path,
+			m.next, m.rows);
 	if (m.held > 0)
 		write_held(&m);
 	sm_write_end(out);
@@ -266,7 +275,7 @@ void merge_rows(char *const *path, struct sm_writer *out)
 		free(c->data);
 	}
 	free(m.column);
-	free(part);
+	free(file);
 	sm_frame_free(&header);
 	sm_frame_free(&frame);
 }

@@ -9,9 +9,9 @@
 
 /* -- msgpack-c's parser ------------------------------------------------------------------------ */
 
-/* msgpack_unpack_next() would believe every count and allocate by it. This is the same parser, in one pass, with values
- * of ours for its objects: it calls value_...() for each value, where the counts of all lists and maps together may be no
- * more than there are bytes. */
+/* msgpack_unpack_next() would believe every count and allocate by it. This is the same parser,
+ * in one pass, with values of ours for its objects: it calls value_...() for each value, where
+ * the counts of all lists and maps together may be no more than there are bytes. */
 struct parsed {
 	struct pool *pool;
 	size_t left;			/* values that the bytes can still hold */
@@ -53,7 +53,8 @@ static int value_array_item(struct parsed *p, struct sm_value *list, struct sm_v
 	return 0;
 }
 
-static int value_map_item(struct parsed *p, struct sm_value *map, struct sm_value key, struct sm_value value)
+static int value_map_item(struct parsed *p, struct sm_value *map, struct sm_value key,
+	struct sm_value value)
 {
 	(void)p;
 	map->item[2 * map->n] = key;
@@ -70,13 +71,14 @@ static int value_map_item(struct parsed *p, struct sm_value *map, struct sm_valu
 		return 0; \
 	}
 #define NATURAL(name, type) \
-	VALUE(name, (struct parsed *p, type x, struct sm_value *v), .kind = SM_IS_NATURAL, .natural = x)
+	VALUE(name, (struct parsed *p, type x, struct sm_value *v), \
+		.kind = SM_IS_NATURAL, .natural = x)
 #define WHOLE(name, type) \
 	VALUE(name, (struct parsed *p, type x, struct sm_value *v), \
 		.kind = x < 0 ? SM_IS_NEGATIVE : SM_IS_NATURAL, .negative = x)
 #define BODY(name, is) \
-	VALUE(name, (struct parsed *p, const char *all, const char *body, size_t n, struct sm_value *v), \
-		.kind = is, .n = n, .bytes = n ? body : all)
+	VALUE(name, (struct parsed *p, const char *all, const char *body, size_t n, \
+		struct sm_value *v), .kind = is, .n = n, .bytes = n ? body : all)
 
 VALUE(nil, (struct parsed *p, struct sm_value *v), .kind = SM_IS_NIL)
 VALUE(false, (struct parsed *p, struct sm_value *v), .kind = SM_IS_BOOLEAN, .natural = 0)
@@ -89,18 +91,22 @@ WHOLE(int8, int8_t)
 WHOLE(int16, int16_t)
 WHOLE(int32, int32_t)
 WHOLE(int64, int64_t)
-VALUE(float, (struct parsed *p, float x, struct sm_value *v), .kind = SM_IS_FLOATING, .type = 4, .floating = (double)x)
-VALUE(double, (struct parsed *p, double x, struct sm_value *v), .kind = SM_IS_FLOATING, .floating = x)
+VALUE(float, (struct parsed *p, float x, struct sm_value *v), .kind = SM_IS_FLOATING, .type = 4,
+	.floating = (double)x)
+VALUE(double, (struct parsed *p, double x, struct sm_value *v), .kind = SM_IS_FLOATING,
+	.floating = x)
 BODY(str, SM_IS_TEXT)
 BODY(bin, SM_IS_BYTES)
 
 /* n counts the byte of the type; where that overflowed it is 0. */
-static int value_ext(struct parsed *p, const char *all, const char *body, size_t n, struct sm_value *v)
+static int value_ext(struct parsed *p, const char *all, const char *body, size_t n,
+	struct sm_value *v)
 {
 	(void)p, (void)all;
 	if (n == 0)
 		return MSGPACK_UNPACK_PARSE_ERROR;
-	*v = (struct sm_value){.kind = SM_IS_EXTENSION, .type = (signed char)*body, .n = n - 1, .bytes = body + 1};
+	*v = (struct sm_value){.kind = SM_IS_EXTENSION, .type = (signed char)*body, .n = n - 1,
+		.bytes = body + 1};
 	return 0;
 }
 
@@ -157,7 +163,8 @@ static bool is_text(const struct sm_value *v)
 }
 
 /* [dtype, shape, bytes] as a tensor; false where it is something else. */
-static bool as_tensor(const struct sm_reader *r, struct memory *m, struct sm_field *x, const struct sm_value *v)
+static bool as_tensor(const struct sm_reader *r, struct memory *m, struct sm_field *x,
+	const struct sm_value *v)
 {
 	const struct sm_value *dtype = v->item, *shape = v->item + 1, *data = v->item + 2;
 	struct sm_tensor t = {.data = m->payload};
@@ -211,7 +218,8 @@ static bool as_strings(struct memory *m, struct sm_field *x, const struct sm_val
 	return true;
 }
 
-static void set_field(const struct sm_reader *r, struct memory *m, struct sm_field *x, const struct sm_value *v)
+static void set_field(const struct sm_reader *r, struct memory *m, struct sm_field *x,
+	const struct sm_value *v)
 {
 	bool history = strcmp(x->name, "history") == 0;
 
@@ -226,7 +234,8 @@ static void set_field(const struct sm_reader *r, struct memory *m, struct sm_fie
 	} else if (is_text(v)) {
 		x->kind = SM_STRING;
 		x->string = text(m, v);
-	} else if (history || v->kind != SM_IS_LIST || (!as_tensor(r, m, x, v) && !as_strings(m, x, v))) {
+	} else if (history || v->kind != SM_IS_LIST
+			|| (!as_tensor(r, m, x, v) && !as_strings(m, x, v))) {
 		x->kind = SM_OTHER;
 		x->value = *v;
 	}

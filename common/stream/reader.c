@@ -19,12 +19,12 @@ enum { FIRST_BYTES = 1 << 20 };			/* believed of a length before any byte has co
 struct sm_reader {
 	const char *name;
 	int fd;
-	char buffer[1 << 16];			/* short reads; long payloads go where they belong */
+	char buffer[1 << 16];		/* short reads; long payloads go where they belong */
 	size_t at, filled;
 	XXH64_state_t *hash;
 	LZ4F_dctx *lz4;
 	size_t stream;				/* streams begun */
-	int64_t frames;				/* the frame of this one that is read; 0: its header */
+	int64_t frames;			/* the frame of this one that is read; 0: its header */
 };
 
 struct sm_reader *sm_reader_open(const char *path)
@@ -54,7 +54,9 @@ void sm_reader_close(struct sm_reader *r)
 
 bool sm_begins_stream(char first)
 {
-	return (unsigned char)first >= 0xc7 && (unsigned char)first <= 0xc9;	/* MessagePack's ext 8, 16 and 32 */
+	unsigned char byte = (unsigned char)first;
+
+	return byte >= 0xc7 && byte <= 0xc9;	/* MessagePack's ext 8, 16 and 32 */
 }
 
 const char *sm_reader_name(const struct sm_reader *r)
@@ -93,7 +95,8 @@ static size_t take(struct sm_reader *r, void *to, size_t n)
 			continue;
 		}
 		bool direct = n - got >= sizeof r->buffer;
-		ssize_t k = direct ? read(r->fd, (char *)to + got, n - got < SSIZE_MAX ? n - got : SSIZE_MAX)
+		ssize_t k = direct
+			? read(r->fd, (char *)to + got, n - got < SSIZE_MAX ? n - got : SSIZE_MAX)
 			: read(r->fd, r->buffer, sizeof r->buffer);
 		if (k < 0 && errno == EINTR)
 			continue;
@@ -157,7 +160,8 @@ static size_t unpack_lz4(struct sm_reader *r, struct memory *m, size_t packed)
 	grow(&m->payload, &m->payload_room, (size_t)info.contentSize);
 	while (status != 0) {
 		size_t room = (size_t)info.contentSize - out, source = packed - at;
-		status = LZ4F_decompress(r->lz4, m->payload + out, &room, m->packed + at, &source, NULL);
+		status = LZ4F_decompress(r->lz4, m->payload + out, &room, m->packed + at, &source,
+			NULL);
 		if (LZ4F_isError(status))
 			sm_bad(r, "LZ4 frame: %s", LZ4F_getErrorName(status));
 		out += room;
@@ -201,7 +205,8 @@ static bool read_head(struct sm_reader *r, struct head *h)
 	unsigned char first = h->bytes[0];
 	bool fixed = first >= 0xd4 && first <= 0xd8;
 	if (!fixed && !sm_begins_stream((char)first))
-		sm_bad(r, "not a semot stream: byte 0x%02x where an ext object begins%s", first, guess(first));
+		sm_bad(r, "not a semot stream: byte 0x%02x where an ext object begins%s", first,
+			guess(first));
 	size_t prefix = fixed ? 0 : (size_t)1 << (first - 0xc7);
 	if (take(r, h->bytes + 1, prefix + 1) < prefix + 1)
 		cut(r);
@@ -219,7 +224,8 @@ static void check_end(const struct sm_reader *r, const struct sm_frame *f)
 	const struct memory *m = f->memory;
 
 	if (end->kind != SM_INTEGER || end->integer != r->frames - 1)
-		sm_bad(r, "the end mark counts other frames than the %lld read", (long long)r->frames - 1);
+		sm_bad(r, "the end mark counts other frames than the %lld read",
+			(long long)r->frames - 1);
 	if (f->n != (given ? 2u : 1u))
 		sm_bad(r, "the end mark holds a field that is neither end nor xxh64");
 	if (!given)
@@ -229,8 +235,8 @@ static void check_end(const struct sm_reader *r, const struct sm_frame *f)
 		sm_bad(r, "the checksum of the end mark is not that of the bytes read");
 }
 
-/* The next ext object's map; false at the end of the input. The hash takes it in unless it is an end
- * mark, and is compared with one that is. */
+/* The next ext object's map; false at the end of the input. The hash takes it in unless it is an
+ * end mark, and is compared with one that is. */
 static bool read_object(struct sm_reader *r, struct sm_frame *f)
 {
 	struct head h;
@@ -263,14 +269,16 @@ bool sm_read_header(struct sm_reader *r, struct sm_frame *header)
 	XXH64_reset(r->hash, 0);
 	if (!read_object(r, header)) {
 		if (r->stream == 1)
-			die("%s: empty: not even a header (did the program before this one fail?)", r->name);
+			die("%s: empty: not even a header (did the program before this one fail?)",
+				r->name);
 		return false;
 	}
 	struct sm_field *version = sm_find_field(header, "semot");
 	if (!version || version->kind != SM_INTEGER)
 		sm_bad(r, "not a semot stream: it begins with no header");
 	if (version->integer != 1)
-		sm_bad(r, "version %lld of the stream, where this program knows 1", (long long)version->integer);
+		sm_bad(r, "version %lld of the stream, where this program knows 1",
+			(long long)version->integer);
 	return true;
 }
 

@@ -45,7 +45,7 @@ struct sampler {
 	struct table table;
 };
 
-/* -- Reading ------------------------------------------------------------------------------------ */
+/* -- Reading -------------------------------------------------------------------------------- */
 
 static uint32_t slot_for(struct table *t, const struct activations *a, size_t row)
 {
@@ -73,8 +73,8 @@ static void let_go(struct table *t, uint32_t slot)
 		t->spare[t->spares++] = slot;
 }
 
-/* What is kept is what ranks lowest: -ln(u) / a, where u in (0,1) is the token's own number, for all features alike, or one
- * for each feature and token; or -a. */
+/* What is kept is what ranks lowest: -ln(u) / a, where u in (0,1) is the token's own number, for
+ * all features alike, or one for each feature and token; or -a. */
 static double rank_of(const struct sampler *s, uint32_t feature, uint32_t token, float activation)
 {
 	if (s->how.select == SELECT_TOP)
@@ -83,7 +83,8 @@ static double rank_of(const struct sampler *s, uint32_t feature, uint32_t token,
 	return -log(token_uniform(s->how.seed, salt, token)) / (double)activation;
 }
 
-static struct activations want_activations(struct sm_reader *in, const struct sm_frame *f, struct table *t)
+static struct activations want_activations(struct sm_reader *in, const struct sm_frame *f,
+	struct table *t)
 {
 	struct activations a = {.n = SM_ANY, .nnz = SM_ANY};
 	size_t d = t->d ? t->d : SM_ANY;
@@ -114,7 +115,8 @@ static void offer(struct sampler *s, struct feature *f, struct kept token)
 		f->tau = INFINITY;
 	f->last = token.token;
 	f->mass += (double)token.activation;
-	if (f->n < s->how.support && (f->n & (f->n - 1)) == 0)	/* room doubles: many features keep few */
+	/* Room doubles: many features keep few. */
+	if (f->n < s->how.support && (f->n & (f->n - 1)) == 0)
 		f->kept = xrealloc(f->kept, f->n ? 2 * f->n : 1, sizeof *f->kept);
 	t->users[token.slot]++;
 	f->n = keep_smallest(f->kept, f->n, s->how.support, token, &f->tau, &out);
@@ -122,8 +124,8 @@ static void offer(struct sampler *s, struct feature *f, struct kept token)
 		let_go(t, out.slot);
 }
 
-static void take_entry(struct sampler *s, struct sm_reader *in, const struct activations *a, size_t row, size_t entry,
-	uint32_t *slot)
+static void take_entry(struct sampler *s, struct sm_reader *in, const struct activations *a,
+	size_t row, size_t entry, uint32_t *slot)
 {
 	uint32_t token = a->token[row], feature = a->feature[entry];
 	float value = a->value[entry];
@@ -131,7 +133,8 @@ static void take_entry(struct sampler *s, struct sm_reader *in, const struct act
 	if (feature >= s->features)
 		sm_bad(in, "feature %u of %zu", feature, s->features);
 	if (!isfinite(value))
-		sm_bad(in, "the activation of feature %u on token %u is not finite", feature, token);
+		sm_bad(in, "the activation of feature %u on token %u is not finite", feature,
+			token);
 	if (!(value > 0))
 		return;
 	if (s->feature[feature].count > 0 && s->feature[feature].last == token)
@@ -151,7 +154,8 @@ void sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame 
 	for (size_t row = 0; row < a.n; s->last = a.token[row++]) {
 		uint32_t slot = UINT32_MAX;
 		if (a.token[row] <= s->last)
-			sm_bad(in, "token %u after token %lld: tokens have to ascend", a.token[row], (long long)s->last);
+			sm_bad(in, "token %u after token %lld: tokens have to ascend", a.token[row],
+				(long long)s->last);
 		for (size_t i = a.indptr[row]; i < a.indptr[row + 1]; i++)
 			take_entry(s, in, &a, row, i, &slot);
 		if (slot != UINT32_MAX)
@@ -159,7 +163,7 @@ void sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame 
 	}
 }
 
-/* -- Writing ------------------------------------------------------------------------------------ */
+/* -- Writing -------------------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -168,7 +172,8 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The tokens in use, ascending, are the rows of the support table; row (slots) gets the row of each slot. */
+/* The tokens in use, ascending, are the rows of the support table; row (slots) gets the row of
+ * each slot. */
 static void write_table(struct sm_writer *out, const struct table *t, uint32_t *row)
 {
 	struct pool pool = {0};
@@ -248,12 +253,14 @@ static int by_kept_token(const void *a, const void *b)
 }
 
 /* The feature's tokens, ascending, with the weights of the sample. */
-static void add_feature(struct batch *b, const struct sampler *s, uint32_t number, const uint32_t *row)
+static void add_feature(struct batch *b, const struct sampler *s, uint32_t number,
+	const uint32_t *row)
 {
 	struct feature *f = &s->feature[number];
 
 	qsort(f->kept, f->n, sizeof *f->kept, by_kept_token);
-	sample_weights(b->weight + b->nnz, f->kept, f->n, s->how.select == SELECT_TOP ? INFINITY : f->tau);
+	sample_weights(b->weight + b->nnz, f->kept, f->n, 
+		s->how.select == SELECT_TOP ? INFINITY : f->tau);
 	for (size_t j = 0; j < f->n; j++)
 		b->row[b->nnz + j] = row[f->kept[j].slot];
 	b->feature[b->n] = number;
@@ -270,7 +277,7 @@ static bool left_out(const struct sampler *s, size_t feature)
 
 void sampler_write(struct sampler *s, struct sm_writer *out)
 {
-	size_t support = s->how.support, step = FRAME_NUMBERS / support ? FRAME_NUMBERS / support : 1;
+	size_t support = s->how.support, fit = FRAME_NUMBERS / support, step = fit ? fit : 1;
 	struct pool pool = {0};
 	struct batch b = batch_of(&pool, step, support);
 	uint32_t *row = pool_alloc(&pool, s->table.slots, sizeof *row);
@@ -287,13 +294,14 @@ void sampler_write(struct sampler *s, struct sm_writer *out)
 	pool_free(&pool);
 }
 
-/* -- The whole ---------------------------------------------------------------------------------- */
+/* -- The whole ------------------------------------------------------------------------------ */
 
 struct sampler *sampler_open(size_t features, const char *layer, struct sampling how)
 {
 	struct sampler *s = xalloc(1, sizeof *s);
 
-	*s = (struct sampler){.how = how, .features = features, .salt = XXH64(layer, strlen(layer), 0), .last = -1,
+	*s = (struct sampler){.how = how, .features = features,
+		.salt = XXH64(layer, strlen(layer), 0), .last = -1,
 		.feature = xcalloc(features, sizeof *s->feature)};
 	return s;
 }

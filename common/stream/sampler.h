@@ -1,5 +1,5 @@
-/* Of activations, a bounded weighted sample of the tokens that express each feature: distributions. Memory is that of the
- * tokens that some feature keeps. */
+/* Of activations, a bounded weighted sample of the tokens that express each feature:
+ * distributions. Memory is that of the tokens that some feature keeps. */
 #ifndef STREAM_SAMPLER_H
 #define STREAM_SAMPLER_H
 
@@ -18,7 +18,8 @@ struct sampler;
 struct sampler *sampler_open(size_t features, const char *layer, struct sampling);
 /* A frame of activations, whose tokens follow those before. */
 void sampler_add(struct sampler *, struct sm_reader *, const struct sm_frame *);
-/* After the last frame: lets go of features that fire too rarely, and returns how many these are. */
+/* After the last frame: lets go of features that fire too rarely, and returns how many these
+ * are. */
 size_t sampler_leave_out(struct sampler *);
 /* The support table and the features, in frames. */
 void sampler_write(struct sampler *, struct sm_writer *);

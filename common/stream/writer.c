@@ -88,7 +88,8 @@ static void put_value(struct sm_writer *w, const struct sm_value *v)
 		check(msgpack_pack_int64(to, v->negative));
 		break;
 	case SM_IS_FLOATING:
-		check(v->type == 4 ? msgpack_pack_float(to, (float)v->floating) : msgpack_pack_double(to, v->floating));
+		check(v->type == 4 ? msgpack_pack_float(to, (float)v->floating)
+			: msgpack_pack_double(to, v->floating));
 		break;
 	case SM_IS_TEXT:
 		check(msgpack_pack_str_with_body(to, v->bytes, v->n));
@@ -112,9 +113,9 @@ static void put_value(struct sm_writer *w, const struct sm_value *v)
 		put_value(w, &v->item[i]);
 }
 
-/* [dtype, shape, bytes]. MessagePack lets a short length be written in a longer form; three such choices,
- * worth 1, 2 and 4 bytes, bring the tensor's bytes to a multiple of 8 from the payload's start, so that a
- * reader can use them where they lie. */
+/* [dtype, shape, bytes]. MessagePack lets a short length be written in a longer form; three such
+ * choices, worth 1, 2 and 4 bytes, bring the tensor's bytes to a multiple of 8 from the
+ * payload's start, so that a reader can use them where they lie. */
 static void put_tensor(struct sm_writer *w, const char *name, const struct sm_tensor *t)
 {
 	const char *dtype = sm_dtype_name(t->dtype);
@@ -126,7 +127,8 @@ static void put_tensor(struct sm_writer *w, const char *name, const struct sm_te
 		form += 5;
 	}
 	if (bytes > UINT32_MAX || !sm_in_streams(t->dtype))
-		die("stdout: %s: a tensor of %zu bytes of %s does not fit into a frame", name, bytes, dtype);
+		die("stdout: %s: a tensor of %zu bytes of %s does not fit into a frame", name,
+			bytes, dtype);
 	size_t pad = -(w->skeleton.size + w->spliced + form) % 8;
 	if (pad & 2)
 		put_bytes(w, "\xdc\x00\x03", 3);
@@ -221,7 +223,8 @@ static size_t pack_lz4(struct sm_writer *w, const struct iovec *v, size_t n, siz
 	for (size_t i = 0; i <= n && !LZ4F_isError(at); i++) {
 		char *to = w->packed + at;
 		size_t room = w->packed_room - at;
-		size_t k = i < n ? LZ4F_compressUpdate(w->lz4, to, room, v[i].iov_base, v[i].iov_len, NULL)
+		size_t k = i < n
+			? LZ4F_compressUpdate(w->lz4, to, room, v[i].iov_base, v[i].iov_len, NULL)
 			: LZ4F_compressEnd(w->lz4, to, room, NULL);
 		at = LZ4F_isError(k) ? k : at + k;
 	}
@@ -267,7 +270,8 @@ static void flush(struct sm_writer *w, bool hashed)
 
 static bool is_history(const struct sm_field *x)
 {
-	return strcmp(x->name, "history") == 0 && x->kind == SM_OTHER && x->value.kind == SM_IS_LIST;
+	return strcmp(x->name, "history") == 0 && x->kind == SM_OTHER
+		&& x->value.kind == SM_IS_LIST;
 }
 
 /* The lists of all fields named history, one after another, and this program's entry. */
