@@ -1,13 +1,14 @@
-# Compresses an attribution graph into supernodes, by the distances between the features of its nodes.
+# Compresses an attribution graph into supernodes, by the distances between its features.
 #
-#	make -f pipelines/circuit.mk GRAPH=graph.json LAYERS='1 2 3' HIDDEN=states/L%.npy SAE=saes/L%
-#	make -f pipelines/circuit.mk GRAPH=graph.json DISTANCE=edgeprofile	by its links alone, without states
-#	make -f pipelines/circuit.mk ... SUPERNODE='supernode --acyclic'	other groups, one command
-#	make -f pipelines/circuit.mk ... TRUTH=people.json:supernodes		how well they agree with people's
+#	make -f circuit.mk GRAPH=graph.json LAYERS='1 2 3' HIDDEN=states/L%.npy SAE=saes/L%
+#
+# DISTANCE=edgeprofile			by its links alone, without hidden states
+# SUPERNODE='supernode --acyclic'	other groups, one command
+# TRUTH=people.json:supernodes		how well they agree with people's
 #
 # Every stage stays in OUT; the last are OUT/GRAPH.DISTANCE.json, the graph with its supernodes,
-# OUT/GRAPH.DISTANCE.small.json, in which every supernode is one node, OUT/GRAPH.DISTANCE.html, a page,
-# OUT/GRAPH.DISTANCE.scores.tsv, what the groups leave of the graph, and, with TRUTH,
+# OUT/GRAPH.DISTANCE.small.json, in which every supernode is one node, OUT/GRAPH.DISTANCE.html, a
+# page, OUT/GRAPH.DISTANCE.scores.tsv, what the groups leave of the graph, and, with TRUTH,
 # OUT/GRAPH.DISTANCE.agreement.tsv.
 
 all:
@@ -26,7 +27,8 @@ ifeq "$(firstword $(DISTANCE))" "edgeprofile"
 $(eval $(call stage,$(to).distances,$(name).graph,$(DISTANCE) $(name).graph))
 else
 sides := $(LAYERS:%=$(OUT)/%.$(reads))
-$(foreach l,$(LAYERS),$(eval $(call projected,$(l),$(call layer,$(HIDDEN),$(l)),$(call layer,$(SAE),$(l)))))
+$(foreach l,$(LAYERS),$(eval \
+	$(call projected,$(l),$(call layer,$(HIDDEN),$(l)),$(call layer,$(SAE),$(l)))))
 $(eval $(call stage,$(to).distances,$(sides) $(name).graph,\
 	cat $(sides) | featpick --graph $(name).graph | $(DISTANCE) -))
 endif

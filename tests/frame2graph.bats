@@ -1,11 +1,6 @@
 # contract: graph frame2graph
 load helper
 
-graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
-}
-
 # grouped FILE OPTION...: the graph in ./stream, with groups by random distances
 grouped() {
 	graph2frame "$1" >plain

@@ -1,11 +1,6 @@
 # contract: graph graph-prune
 load helper
 
-graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
-}
-
 # prunes NODES LINKS: ./graph becomes what the plain version makes of it
 prunes() {
 	graph-prune --quiet --nodes "$1" --links "$2" graph >pruned

@@ -1,28 +1,11 @@
 # contract: graph graph-score
 load helper
-
-graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
-}
+load scores
 
 # scored OPTION...: ./scores are those of ./graph, as the plain version has them
 scored() {
 	graph-score --quiet "$@" graph >scores
 	oracle graph_score check graph scores "$@"
-}
-
-# score NAME: of ./scores
-score() {
-	frame2tsv scores | awk -F'\t' -v name="$1" '$1 == name { print $2; found = 1 } END { exit !found }'
-}
-
-# is NAME VALUE...: scores of these names have these values
-is() {
-	for ((; $# > 0;)); do
-		[ "$(score "$1")" = "$2" ] || { echo "$1 is $(score "$1"), not $2"; return 1; }
-		shift 2
-	done
 }
 
 @test "every graph has the scores of the plain version, by itself and with the supernodes in it" {
@@ -62,7 +45,8 @@ is() {
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >plain
 	oracle graph_score group plain --groups 1000000 >graph
 	scored
-	is ratio 1.0 ratio/features 1.0 balance 1.0 acyclic 1.0 kept/weights 1.0 between 1.0 within 0.0
+	is ratio 1.0 ratio/features 1.0 balance 1.0 acyclic 1.0
+	is kept/weights 1.0 between 1.0 within 0.0
 	"$PY" -c "assert abs($(score kept) - 1) < 1e-12"
 	is units "$(score nodes)" unit_links "$(score links)"
 	is replacement/units "$(score replacement)" completeness/units "$(score completeness)"
@@ -77,13 +61,16 @@ is() {
 	header, frames = one("plain")
 	none = np.zeros(0)
 	write("graph", header, frames + [{
-	    "group": np.where(frames[0]["type"] == FEATURE, 0, -1).astype("<i4"), "group_name": ["all"],
+	    "group": np.where(frames[0]["type"] == FEATURE, 0, -1).astype("<i4"),
+	    "group_name": ["all"],
 	    "group_link_source": none.astype("<u4"), "group_link_target": none.astype("<u4"),
-	    "group_link_weight": none.astype("<f4"), "group_link_abs": none.astype("<f4")}], checksum=False)
+	    "group_link_weight": none.astype("<f4"),
+	    "group_link_abs": none.astype("<f4")}], checksum=False)
 	E
 	scored
 	is balance 1.0 acyclic 1.0 units "$(score units)"
-	[ "$(score units)" = "$(frame2tsv --columns type plain | awk 'NR > 1 && $1 { n++ } END { print n + 1 ".0" }')" ]
+	frame2tsv --columns type plain | awk 'NR > 1 && $1 { n++ } END { print n + 1 ".0" }' >others
+	[ "$(score units)" = "$(<others)" ]
 }
 
 @test "the order of nodes and links makes no difference" {
@@ -101,16 +88,11 @@ json.dump(d, open("b.json", "w"))'
 	cmp a b
 }
 
-# toy SUPERNODES: a small graph with these as its own in ./graph; A B C D E are features
-toy() {
-	oracle attribution toy "$1" >toy.json
-	graph2frame toy.json >graph
-}
-
 @test "missing members are counted, and a node in two groups is in the first" {
 	toy '[["one", "A", "B", "gone"], ["one", "B", "C", "D"], ["gone", "gone"]]'
 	scored
-	is missing 2.0 units "$(($(frame2json graph | sed -n 2p | "$PY" -c 'import json, sys; print(len(json.load(sys.stdin)["node_id"]))') - 2)).0"
+	nodes=$(score nodes)
+	is missing 2.0 units "$((${nodes%.0} - 2)).0"
 }
 
 @test "a member whose name an error bears as well is the feature" {
@@ -131,7 +113,8 @@ json.dump(d, sys.stdout)' >twins.json
 @test "a graph without groups has the scores of a graph alone" {
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
 	scored
-	[ "$(frame2tsv --columns score scores | tr '\n' ' ')" = "score nodes links replacement completeness " ]
+	frame2tsv --columns score scores | tr '\n' ' ' >names
+	[ "$(<names)" = "score nodes links replacement completeness " ]
 }
 
 @test "what divides by nothing is no number" {
@@ -141,7 +124,8 @@ d = json.load(open("toy.json"))
 json.dump(dict(d, links=[]), open("unlinked.json", "w"))
 json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	graph2frame unlinked.json | graph-score >scores
-	is links 0.0 unit_links 0.0 acyclic 1.0 replacement NaN completeness 1.0 between NaN kept NaN
+	is links 0.0 unit_links 0.0 acyclic 1.0
+	is replacement NaN completeness 1.0 between NaN kept NaN
 	graph2frame empty.json | graph-score >scores
 	is nodes 0.0 units 0.0 missing 2.0 ratio NaN
 }
@@ -154,14 +138,16 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 
 @test "several graphs are scored one after another, each under its slug" {
 	for f in "$SAMPLE"/graphs/*.json; do graph2frame "$f"; done | graph-score | frame2tsv >table
-	awk -F'\t' '$1 == "nodes" { print $3 ".json" }' table | sort | cmp - <(ls "$SAMPLE/graphs" | sort)
+	awk -F'\t' '$1 == "nodes" { print $3 ".json" }' table | sort |
+		cmp - <(ls "$SAMPLE/graphs" | sort)
 }
 
 @test "where a logit has no probability, all weigh the same" {
 	oracle graph_prune random --features 60 >with
 	graph-score with | frame2tsv >weighted
 	for some in "" g; do
-		frame2json with | sed "s/\\\\\"token_prob\\\\\": /\\\\\"other\\\\\": /$some" | json2frame >graph
+		frame2json with | sed "s/\\\\\"token_prob\\\\\": /\\\\\"other\\\\\": /$some" |
+			json2frame >graph
 		scored
 		frame2tsv scores >"equal$some"
 		refute cmp -s weighted "equal$some"
@@ -185,7 +171,8 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	from attribution import one
 	from semot import write
 	header, (nodes, *rest) = one("with")
-	nodes["node_json"] = ["" if t == 3 else j for t, j in zip(nodes["type"], nodes["node_json"])]
+	texts = zip(nodes["type"], nodes["node_json"])
+	nodes["node_json"] = ["" if t == 3 else j for t, j in texts]
 	write("graph", header, [nodes, *rest])
 	E
 	for program in graph-score graph-prune; do
@@ -206,7 +193,8 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	def put(name, pairs, group):
 	    n, none = len(pairs), np.zeros(0)
 	    source, target = np.array(pairs, "<u4").T
-	    links = dict(source=source, target=target, weight=np.ones(n, "<f4"), weight_exact=np.ones(n))
+	    links = dict(source=source, target=target, weight=np.ones(n, "<f4"),
+	                 weight_exact=np.ones(n))
 	    label = np.full(len(nodes["type"]), -1, "<i4")
 	    label[group] = 0
 	    write(name, header, [nodes, links, document, {
@@ -219,11 +207,14 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	put("units", [(a, b), (b, c), (c, logit)], [a, c])
 	E
 	graph-score round 2>notes >scores
-	[ "$(<notes)" = "graph-score: round: influence goes round a cycle of links and does not settle: scores that need it are NaN" ]
-	is replacement NaN completeness NaN replacement/units NaN completeness/units NaN between NaN within NaN kept NaN kept/weights NaN
+	why="influence goes round a cycle of links and does not settle: scores that need it are NaN"
+	[ "$(<notes)" = "graph-score: round: $why" ]
+	is replacement NaN completeness NaN replacement/units NaN completeness/units NaN
+	is between NaN within NaN kept NaN kept/weights NaN
 	is links 3.0 acyclic 0.0
 	[ -z "$(graph-score --quiet round 2>&1 >scores)" ]
 	graph-score units 2>notes >scores
 	grep -q "does not settle" notes
-	is acyclic 0.0 completeness 1.0 replacement/units NaN completeness/units NaN kept/weights NaN
+	is acyclic 0.0 completeness 1.0
+	is replacement/units NaN completeness/units NaN kept/weights NaN
 }

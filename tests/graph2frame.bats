@@ -1,11 +1,6 @@
 # contract: none graph2frame {sample}/graphs/add-three-four.json
 load helper
 
-graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
-}
-
 # change EXPRESSION: a small graph as JSON after a change to its document d
 change() {
 	oracle attribution make >whole.json

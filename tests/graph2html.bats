@@ -1,11 +1,6 @@
 # contract: graph graph2html
 load helper
 
-graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json | grep -v human_supernodes
-}
-
 # grouped FILE OPTION...: the graph in ./stream, with groups by random distances
 grouped() {
 	graph2frame "$1" >plain
@@ -27,12 +22,15 @@ carried() {
 		import numpy as np
 		from attribution import load, one, units
 		(page,), (nodes, link, _, found) = load("carried.json"), one("stream")[1]
-		assert page["unit"] == [int(unit) for unit in units(found)] and page["group_name"] == found["group_name"]
+		assert page["unit"] == [int(unit) for unit in units(found)]
+		assert page["group_name"] == found["group_name"]
 		for name in "node_id", "layer", "clerp":
 		    assert page[name] == nodes[name], name
-		nodes["token_prob"] = np.array([node.get("token_prob") for node in load(sys.argv[1])["nodes"]], float)
+		given = [node.get("token_prob") for node in load(sys.argv[1])["nodes"]]
+		nodes["token_prob"] = np.array(given, float)
 		for name in "ctx_idx", "type", "influence", "activation", "token_prob":
-		    assert np.allclose(np.array(page[name], float), nodes[name], rtol=1e-5, equal_nan=True), name
+		    carried = np.array(page[name], float)
+		    assert np.allclose(carried, nodes[name], rtol=1e-5, equal_nan=True), name
 		for name in "source", "target":
 		    assert page[name] == found["group_link_" + name].tolist()
 		assert np.allclose(page["weight"], found["group_link_weight"], rtol=1e-5)
@@ -41,13 +39,14 @@ carried() {
 	done
 }
 
-@test "a graph that was not grouped has the file's supernodes in its page, each node in the first that lists it" {
+@test "a graph that was not grouped has its file's supernodes, each node in the first of them" {
 	oracle attribution make | "$PY" -c '
 import json, sys
 graph = json.load(sys.stdin)
 ids = [node["node_id"] for node in graph["nodes"]]
 js = [node["jsNodeId"] for node in graph["nodes"]]
-graph["qParams"]["supernodes"] = [["gone", "nowhere"], ["a", ids[0], ids[1]], ["a", ids[1], js[5], "gone"], ["none"]]
+graph["qParams"]["supernodes"] = [["gone", "nowhere"], ["a", ids[0], ids[1]],
+                                  ["a", ids[1], js[5], "gone"], ["none"]]
 json.dump(graph, sys.stdout)' >g.json
 	graph2frame g.json | graph2html >html 2>notes
 	[ "$(<notes)" = "graph2html: stdin: 2 members of supernodes are no nodes" ]
@@ -57,8 +56,9 @@ json.dump(graph, sys.stdout)' >g.json
 	(page,), graph = load("carried.json"), load("g.json")
 	assert page["group_name"] == ["a", "a"], page["group_name"]
 	assert page["unit"][:2] == [0, 0]
-	assert [i for i, unit in enumerate(page["unit"]) if unit == 1] == [i for i, node in enumerate(graph["nodes"])
-	        if node["jsNodeId"] == graph["nodes"][5]["jsNodeId"] and i > 1]
+	js = [node["jsNodeId"] for node in graph["nodes"]]
+	assert [i for i, unit in enumerate(page["unit"]) if unit == 1] == [
+	    i for i, name in enumerate(js) if name == js[5] and i > 1]
 	E
 }
 
@@ -75,9 +75,12 @@ json.dump(graph, sys.stdout)' >g.json
 @test "a page of a large graph with many names is made at once" {
 	"$PY" - <<-'E' >large.json
 	import json
-	nodes = [dict(node_id=f"n{i}", jsNodeId=f"js{i}", layer="1", feature=i, ctx_idx=0, feature_type="transcoder") for i in range(20000)]
-	query = dict(supernodes=[["none"] + 30000 * ["x"], ["a", "js3", "n1"], ["b", "n3", "n2"]], pinnedIds=30000 * ["y"] + ["js4", "n0"])
-	print(json.dumps(dict(metadata=dict(slug="", scan=""), qParams=query, nodes=nodes, links=[])))
+	nodes = [dict(node_id=f"n{i}", jsNodeId=f"js{i}", layer="1", feature=i, ctx_idx=0,
+	              feature_type="transcoder") for i in range(20000)]
+	query = dict(supernodes=[["none"] + 30000 * ["x"], ["a", "js3", "n1"], ["b", "n3", "n2"]],
+	             pinnedIds=30000 * ["y"] + ["js4", "n0"])
+	metadata = dict(slug="", scan="")
+	print(json.dumps(dict(metadata=metadata, qParams=query, nodes=nodes, links=[])))
 	E
 	graph2frame large.json | timeout 20 graph2html >html
 	carried html
@@ -87,7 +90,7 @@ assert page["group_name"] == ["a", "b"] and page["pinned"] == [0, 4]
 assert page["unit"][:5] == [2, 0, 1, 0, 3], page["unit"][:5]'
 }
 
-# broken CHANGE: graph2html has to refuse ./stream after a change (see damage() in oracle/attribution.py)
+# broken CHANGE: graph2html has to refuse ./stream after damage() of oracle/attribution.py
 broken() {
 	oracle attribution damage stream "$1" >broken
 	fails 1 graph2html broken
@@ -97,7 +100,8 @@ broken() {
 @test "a page is refused as the JSON is" {
 	oracle attribution make >g.json
 	grouped g.json
-	broken 'n["clerp"][3] = "\udcff"' && [[ $line == "graph2html: broken: clerp 3 is not UTF-8" ]]
+	broken 'n["clerp"][3] = "\udcff"'
+	[ "$line" = "graph2html: broken: clerp 3 is not UTF-8" ]
 	broken 'n["layer"][3] = "\udcff"' && [[ $line == *"layer 3 is not UTF-8" ]]
 	broken 'n["node_json"][3] = "{"' && [[ $line == *"node 3: byte"* ]]
 	broken 'd["json"] = "{}"' && [[ $line == *"no nodes"* ]]
@@ -108,19 +112,21 @@ broken() {
 	stream graph --empty | graph2html | tail -n 1 | grep -q "</html>"
 }
 
-# listed SUPERNODES: ./g.json and ./graph, whose document has these; id[i] and js[i] are the names of node i
+# listed SUPERNODES: ./g.json and ./graph, whose document has these; id[i], js[i]: names of node i
 listed() {
 	oracle attribution make | "$PY" -c '
 import json, sys
 d = json.load(sys.stdin)
-id, js, kind = ([node[key] for node in d["nodes"]] for key in ("node_id", "jsNodeId", "feature_type"))
+id, js, kind = ([node[key] for node in d["nodes"]]
+                for key in ("node_id", "jsNodeId", "feature_type"))
 error = next(i for i, k in enumerate(kind) if "error" in k)
 d["qParams"]["supernodes"] = eval(sys.argv[1])
 json.dump(d, open("g.json", "w"))' "$1"
 	graph2frame g.json >graph
 }
 
-# grouping: names and node numbers of the groups that the page, supernode --keep and graph-score take from ./graph, which are the same
+# grouping: names and node numbers of the groups that the page and supernode --keep take from
+# ./graph, which are the same; the scores, in ./scores, are those of these groups
 grouping() {
 	graph2html --quiet graph >html
 	carried html
@@ -134,14 +140,16 @@ grouping() {
 	    return [[i for i, unit in enumerate(units) if unit == g] for g in range(groups)]
 	(page,), (*_, kept) = json.load(open("carried.json")), one("kept")[1]
 	assert page["group_name"] == kept["group_name"]
-	by_page, by_keep = (sets(x, len(page["group_name"])) for x in (page["unit"], kept["group"].tolist()))
+	groups = len(page["group_name"])
+	by_page, by_keep = sets(page["unit"], groups), sets(kept["group"].tolist(), groups)
 	assert by_page == by_keep, (by_page, by_keep)
 	print(json.dumps([page["group_name"], by_page]))
 	E
 }
 
 @test "a list of supernodes is the same to the page, to supernode --keep and to graph-score" {
-	listed '[["ids", id[0], id[1], "gone"], ["both", js[4], id[5], js[6]], ["again", id[5], id[9]]]'
+	listed '[["ids", id[0], id[1], "gone"], ["both", js[4], id[5], js[6]],
+		["again", id[5], id[9]]]'
 	[ "$(grouping)" = '[["ids", "both", "again"], [[0, 1], [4, 5, 6], [9]]]' ]
 	[ "$(frame2tsv scores | awk '$1 == "missing" { print $2 }')" = 1.0 ]
 	# an error is a member like others
@@ -152,7 +160,8 @@ grouping() {
 @test "what is no list of supernodes is refused by all of them for the same reason" {
 	for case in '["x"]:supernode 0 is no list that begins with its name' \
 			'[["x", "A"], []]:supernode 1 is no list that begins with its name' \
-			'[["x", 7]]:supernode 0: item 1 is no string' '[[7, "x"]]:supernode 0: item 0 is no string'; do
+			'[["x", 7]]:supernode 0: item 1 is no string' \
+			'[[7, "x"]]:supernode 0: item 0 is no string'; do
 		listed "${case%%:*}"
 		edgeprofile graph >dist
 		for command in graph2html graph-score "supernode --graph graph --keep --at 0"; do

@@ -1,5 +1,6 @@
 # contract: graph group-agree --truth {truth}
 load helper
+load scores
 
 # agrees OPTION...: ./scores are those of ./graph, as the plain version has them
 agrees() {
@@ -7,26 +8,7 @@ agrees() {
 	oracle graph_score check graph scores "$@"
 }
 
-# score NAME: of ./scores
-score() {
-	frame2tsv scores | awk -F'\t' -v name="$1" '$1 == name { print $2; found = 1 } END { exit !found }'
-}
-
-# is NAME VALUE...: scores of these names have these values
-is() {
-	for ((; $# > 0;)); do
-		[ "$(score "$1")" = "$2" ] || { echo "$1 is $(score "$1"), not $2"; return 1; }
-		shift 2
-	done
-}
-
-# toy SUPERNODES: a small graph with these as its own in ./graph; A B C D E are features
-toy() {
-	oracle attribution toy "$1" >toy.json
-	graph2frame toy.json >graph
-}
-
-@test "random groups of every graph, of features or of all kinds of nodes, agree as the plain version has it" {
+@test "random groups of every graph, of any nodes, agree as the plain version has it" {
 	[ -n "$DATA" ] || skip "no real data"
 	for f in "$DATA"/graphs/haiku/*.json; do
 		[[ $f != *calc-17-plus-22* ]] || continue		# nobody grouped it
@@ -50,7 +32,8 @@ toy() {
 		oracle graph_score group plain --groups 10 >graph
 		agrees --truth "$truth"
 		group-agree --truth "$truth:supernodes_strong" --min 3 graph >scores
-		oracle graph_score check graph scores --truth "$truth" --key supernodes_strong --min 3
+		oracle graph_score check graph scores --truth "$truth" --key supernodes_strong \
+			--min 3
 	done
 }
 
@@ -84,12 +67,18 @@ json.dump(lists[::-1], open("list.json", "w"))'
 
 @test "node_id and jsNodeId may stand in one list, and errors are members like others" {
 	toy '[["one", "A", "B"], ["two", "C", "D"]]'
-	js() { "$PY" -c 'import json; print(json.load(open("toy.json"))["nodes"]['"$1"']["jsNodeId"])'; }
-	echo "[[\"x\", \"A\", \"$(js 1)\"], [\"y\", \"C\", \"$(js 3)\"], [\"z\", \"0_2_0\", \"0_2_1\"]]" >truth
+	# people SUPERNODES: ./truth; js[i] is the jsNodeId of node i
+	people() {
+		"$PY" -c '
+import json, sys
+js = [node["jsNodeId"] for node in json.load(open("toy.json"))["nodes"]]
+print(json.dumps(eval(sys.argv[1])))' "$1" >truth
+	}
+	people '[["x", "A", js[1]], ["y", "C", js[3]], ["z", "0_2_0", "0_2_1"]]'
 	agrees --truth truth
 	is truth_missing 0.0 truth_groups 3.0 truth_nodes 6.0 purity 1.0
 	refute is adjusted_rand 1.0
-	echo "[[\"x\", \"A\", \"$(js 1)\"], [\"y\", \"C\", \"$(js 3)\"]]" >truth
+	people '[["x", "A", js[1]], ["y", "C", js[3]]]'
 	agrees --truth truth
 	is truth_nodes 4.0 adjusted_rand 1.0
 }
@@ -98,12 +87,14 @@ json.dump(lists[::-1], open("list.json", "w"))'
 	toy '[["x", "A", "B"]]'
 	echo '[["x", "A", "gone"]]' >truth
 	group-agree --truth truth graph 2>notes >scores
-	[ "$(<notes)" = "group-agree: truth: 1 of 2 members are no nodes of graph toy: are these references of another?" ]
+	why="1 of 2 members are no nodes of graph toy: are these references of another?"
+	[ "$(<notes)" = "group-agree: truth: $why" ]
 	is truth_nodes 1.0 adjusted_rand NaN purity NaN v_measure NaN
 	echo '[["x", "A", "B", "gone"]]' >truth
 	[ -z "$(group-agree --truth truth graph 2>&1 >scores)" ]
 	is truth_nodes 2.0 adjusted_rand 1.0
-	echo '[{"slug": "other", "supernodes": 3}, {"slug": "toy", "supernodes": [["x", "A"], ["y", "B"]]}, {"slug": "toy"}]' >truth
+	echo '[{"slug": "other", "supernodes": 3}, {"slug": "toy", "supernodes": [["x", "A"],
+		["y", "B"]]}, {"slug": "toy"}]' >truth
 	group-agree --truth truth graph >scores
 	is truth_groups 2.0 adjusted_rand 0.0
 }
@@ -120,7 +111,8 @@ json.dump(lists[::-1], open("list.json", "w"))'
 	refused "supernode 0: item 2 is no string" '[["x", "A", 7]]'
 	refused "supernodes are no list" '{"toy": {"qParams": {"supernodes": 3}}}'
 	refused "no supernodes, nor any for the slug toy" '{"other": [["x", "A"]]}'
-	refused "none of 2 members is a node of graph toy: are these references of another?" '[["x", "gone", "away"]]'
+	refused "none of 2 members is a node of graph toy: are these references of another?" \
+		'[["x", "gone", "away"]]'
 	refused "no supernodes" '[]'
 	refused "no supernodes" '{"toy": {"supernodes": [["x"]]}}'
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >truth

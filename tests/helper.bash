@@ -61,3 +61,10 @@ refute() {
 		return 1
 	fi
 }
+
+# graphs: the attribution graphs of the sample, and real ones where there are any
+graphs() {
+	ls "$SAMPLE"/graphs/*.json
+	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json |
+		grep -v human_supernodes
+}
