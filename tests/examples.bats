@@ -12,6 +12,7 @@ setup_file() {
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "saes/layer_${pair%:*}"
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
 	done
+	gzip <L12.npy >L12.npy.gz
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
 	cp "$SAMPLE/truth_supernodes.json" .
