@@ -108,7 +108,8 @@ def main(path):
         for i, (command, _) in enumerate(all_steps):
             script.append(f"{{\n{command}\n}} >{folder}/{i}.out 2>{folder}/{i}.err")
         run = subprocess.run(["bash", "-c", "\n".join(script)], stdin=subprocess.DEVNULL)
-        folder = pathlib.Path(folder)
+        folder, failed = pathlib.Path(folder), run.returncode != 0
+        wrong = False
         for i, (command, shown) in enumerate(all_steps):
             out, err = folder / f"{i}.out", folder / f"{i}.err"
             if not out.exists():
@@ -116,13 +117,13 @@ def main(path):
             got = out.read_text(errors="replace").splitlines()
             said = err.read_text(errors="replace").splitlines()
             if shown is not None:
-                wrong = differs(shown, got) and differs(shown, said + got)
-                if wrong:
-                    print(f"{path}: {command}\n  {wrong}")
-                    run.returncode = run.returncode or 1
-        if run.returncode:
+                line = differs(shown, got) and differs(shown, said + got)
+                if line:
+                    print(f"{path}: {command}\n  {line}")
+                    wrong = True
+        if failed:
             print(f"{path}: {command}\n  status {run.returncode}: {' '.join(said[-3:])}")
-    return run.returncode
+    return failed or wrong
 
 
 if __name__ == "__main__":
