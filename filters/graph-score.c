@@ -79,6 +79,7 @@ static struct net net_open(const struct units *u, const uint32_t *source, const 
 	struct net net = {.links = unit_links_open(u->of, source, target, links)};
 	double *sum = unit_sums(&net.links, weight), *own = xcalloc(u->n, sizeof *own);
 
+	unit_links_summed(&net.links);
 	for (size_t i = 0; i < nodes; i++)
 		own[u->of[i]] += logit[i];
 	net.order = order_links(net.links.source, net.links.target, u->n, net.links.n, NULL);

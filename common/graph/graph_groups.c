@@ -63,12 +63,18 @@ struct unit_links unit_links_open(const uint32_t *unit, const uint32_t *source,
 	return u;
 }
 
-void unit_links_close(struct unit_links *u)
+void unit_links_summed(struct unit_links *u)
 {
-	free(u->source);
-	free(u->target);
 	free(u->begin);
 	free(u->link);
+	u->begin = u->link = NULL;
+}
+
+void unit_links_close(struct unit_links *u)
+{
+	unit_links_summed(u);
+	free(u->source);
+	free(u->target);
 	*u = (struct unit_links){0};
 }
 

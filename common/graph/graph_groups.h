@@ -52,5 +52,7 @@ void unit_links_close(struct unit_links *);
 
 /* (n), to free(): for each pair the sum of a value (links) of its links. */
 double *unit_sums(const struct unit_links *, const double *value);
+/* Frees begin and link, when there is nothing more to sum. */
+void unit_links_summed(struct unit_links *);
 
 #endif
