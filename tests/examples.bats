@@ -15,7 +15,6 @@ setup_file() {
 	gzip <L12.npy >L12.npy.gz
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
-	gzip -k L12.npy
 	cp "$SAMPLE/truth_supernodes.json" .
 	graph2frame g.json >g.frames
 	for l in 12 20; do
