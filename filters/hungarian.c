@@ -100,7 +100,8 @@ static void say_what_is_open(struct sm_frame *header, const struct distances *d,
 	sm_set_integer(header, "pairs", (int64_t)(given + proof->solved));
 	if (complete[0])
 		note("%s: %zu pairs solved besides the %zu given, of %zu: "
-			"the assignment is optimal for all", name, proof->solved, given, d->row.n * d->col.n);
+			"the assignment is optimal for all",
+			name, proof->solved, given, d->row.n * d->col.n);
 	if (proof->open.n > 0)
 		note("%s: optimal among the pairs given; %zu others could improve it "
 			"(--complete A B, or more of --top)", name, proof->open.n);

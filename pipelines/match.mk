@@ -2,7 +2,7 @@
 #
 #	make -f pipelines/match.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy A=2 B=4
 #	make -f pipelines/match.mk ... DISTANCE=decoder		another distance, one word
-#	make -f pipelines/match.mk ... DISTANCE='sinkhorn --top 8 --error 8'	the table says which pairs are certified
+#	make -f pipelines/match.mk ... DISTANCE='sinkhorn --top 8 --error 8'	with certified pairs
 #
 # Every stage stays in OUT; the last, OUT/A-B.DISTANCE.tsv, is a table of the matched features.
 
@@ -25,8 +25,10 @@ $(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE)))
 endif
 $(eval $(call distances,$(A),$(B)))
 $(eval $(call matching,$(A),$(B),matching,$(MATCH)))
+columns := row_layer row_feature col_layer col_feature cost margin
+columns += $(if $(filter --error%,$(DISTANCE)),error certified)
 $(eval $(call stage,$(to).tsv,$(to).matching,frame2tsv --columns \
-	row_layer$(c)row_feature$(c)col_layer$(c)col_feature$(c)cost$(c)margin$(if $(filter --error%,$(DISTANCE)),$(c)error$(c)certified) $(to).matching))
+	$(subst $(space),$(c),$(strip $(columns))) $(to).matching))
 
 all: $(to).tsv
 .PHONY: all

@@ -1,8 +1,9 @@
 # contract: matching compose
 load helper
 
-# agrees OPTION...: the composed matchings of random ones through two, three and five layers, made with these options, are
-# those of permutation matrices and dicts: of the path's ends, and of two layers that are named
+# agrees OPTION...: the composed matchings of random ones through two, three and five layers, made
+# with these options, are those of permutation matrices and dicts: of the path's ends, and of two
+# layers that are named
 agrees() {
 	for path in "b a" "mid first last" "5 4 3 2 1"; do
 		for seed in 1 2 3; do
@@ -19,8 +20,8 @@ agrees() {
 	oracle flow composed out in 5 4 $path
 }
 
-# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on `ab` and `bc`, the
-# frames [pairs, rest] of each
+# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on
+# `ab` and `bc`, the frames [pairs, rest] of each
 given() {
 	"$PY" - "$1" <<-'E'
 	import sys
@@ -28,12 +29,13 @@ given() {
 	from semot import write
 	def matching(a, b, col):
 	    n = len(col)
-	    return [{"row_layer": [a] * n, "row_feature": np.arange(n, dtype="<u4"), "col_layer": [b] * n,
-	             "col_feature": np.array(col, "<u4"), "cost": np.ones(n, "<f4"), "margin": np.ones(n, "<f4"),
-	             "row": np.arange(n, dtype="<u4"), "col": np.array(col, "<u4")},
-	            {"free_row_layer": [], "free_row_feature": np.zeros(0, "<u4"), "free_col_layer": [],
-	             "free_col_feature": np.zeros(0, "<u4")}]
-	ab, bc, method = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2]), ["assignment"] * 2
+	    row, col, one = np.arange(n, dtype="<u4"), np.array(col, "<u4"), np.ones(n, "<f4")
+	    return [{"row_layer": [a] * n, "row_feature": row, "col_layer": [b] * n,
+	             "col_feature": col, "cost": one, "margin": one, "row": row, "col": col},
+	            {"free_row_layer": [], "free_row_feature": row[:0],
+	             "free_col_layer": [], "free_col_feature": row[:0]}]
+	ab, bc = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2])
+	method = ["assignment"] * 2
 	exec(sys.argv[1])
 	for frames, how in zip((ab, bc), method):
 	    write("-", {"kind": "matching", "method": how, "stray": 1}, frames)
@@ -70,7 +72,8 @@ $1"
 	given "" | compose >out
 	values "
 assert frames[0]['row_feature'].tolist() == frames[0]['col_feature'].tolist() == [0, 1, 2, 3]
-assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header['total'] == 8 and header['stray'] == 1"
+assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1)
+assert header['total'] == 8 and header['stray'] == 1"
 }
 
 @test "composition is associative" {
@@ -82,7 +85,8 @@ assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header[
 		import sys
 		from semot import read, write
 		for header, frames in read("in"):
-		    if sys.argv[1] not in frames[0]["row_layer"] and sys.argv[2] not in frames[0]["col_layer"]:
+		    row, col = frames[0]["row_layer"], frames[0]["col_layer"]
+		    if sys.argv[1] not in row and sys.argv[2] not in col:
 		        write("-", header, frames)
 		E
 		compose part rest | frame2tsv --columns row_feature,col_feature,margin >"$1"
@@ -95,7 +99,9 @@ assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header[
 @test "without a matching there are no pairs" {
 	stream matching --empty >none
 	compose --quiet none >out
-	values "assert header['kind'] == 'matching' and header['rows'] == header['cols'] == len(frames[0]['row']) == 0"
+	values "
+assert header['kind'] == 'matching' and header['rows'] == header['cols'] == 0
+assert len(frames[0]['row']) == 0"
 }
 
 @test "layers that are not on the path, or not in this order, are refused by name" {
@@ -113,7 +119,8 @@ assert all(frames[0]['cost'] == 2) and all(frames[0]['margin'] == 1) and header[
 @test "what makes no path is refused by name" {
 	given "bc[0]['col_layer'] = ['A'] * 4" >in
 	fails 1 compose in
-	[ "$line" = "compose: in: layer A to B: the one-to-one matchings make no path through layer A" ]
+	why="the one-to-one matchings make no path through layer A"
+	[ "$line" = "compose: in: layer A to B: $why" ]
 	fails 1 compose <(stream distances)
 	[[ $line == *"a stream of distances, where matching are read" ]]
 	fails 1 compose missing

@@ -1,8 +1,8 @@
 # contract: matching flow
 load helper
 
-# agrees OPTION...: flows of random matchings through two, three and five layers, made with these options, are those
-# of permutation matrices and dicts
+# agrees OPTION...: flows of random matchings through two, three and five layers, made with these
+# options, are those of permutation matrices and dicts
 agrees() {
 	for path in "b a" "mid first last" "5 4 3 2 1"; do
 		for seed in 1 2 3; do
@@ -13,8 +13,8 @@ agrees() {
 	done
 }
 
-# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on `ab` and `bc`, the
-# frames [pairs, rest] of each
+# given STATEMENT: matchings A -> B -> C of 4 features as streams, after a statement of Python on
+# `ab` and `bc`, the frames [pairs, rest] of each
 given() {
 	"$PY" - "$1" <<-'E'
 	import sys
@@ -22,12 +22,13 @@ given() {
 	from semot import write
 	def matching(a, b, col):
 	    n = len(col)
-	    return [{"row_layer": [a] * n, "row_feature": np.arange(n, dtype="<u4"), "col_layer": [b] * n,
-	             "col_feature": np.array(col, "<u4"), "cost": np.ones(n, "<f4"), "margin": np.ones(n, "<f4"),
-	             "row": np.arange(n, dtype="<u4"), "col": np.array(col, "<u4")},
-	            {"free_row_layer": [], "free_row_feature": np.zeros(0, "<u4"), "free_col_layer": [],
-	             "free_col_feature": np.zeros(0, "<u4")}]
-	ab, bc, method = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2]), ["assignment"] * 2
+	    row, col, one = np.arange(n, dtype="<u4"), np.array(col, "<u4"), np.ones(n, "<f4")
+	    return [{"row_layer": [a] * n, "row_feature": row, "col_layer": [b] * n,
+	             "col_feature": col, "cost": one, "margin": one, "row": row, "col": col},
+	            {"free_row_layer": [], "free_row_feature": row[:0],
+	             "free_col_layer": [], "free_col_feature": row[:0]}]
+	ab, bc = matching("A", "B", [1, 2, 3, 0]), matching("B", "C", [3, 0, 1, 2])
+	method = ["assignment"] * 2
 	exec(sys.argv[1])
 	for frames, how in zip((ab, bc), method):
 	    write("-", {"kind": "matching", "method": how, "stray": 1}, frames)
@@ -75,7 +76,8 @@ for l in 1, 2:
     assert layers['births'][l] + composed[str(l), str(l + 1)] == layers['features'][l]
     assert layers['deaths'][l - 1] + composed[str(l), str(l + 1)] == layers['features'][l - 1]
 assert len(chains['length']) == layers['features'][0] + layers['births'].sum()
-assert len(set(zip(chains['layer'], chains['feature']))) == len(chains['feature']) == layers['features'].sum()"
+assert len(set(zip(chains['layer'], chains['feature']))) == len(chains['feature'])
+assert len(chains['feature']) == layers['features'].sum()"
 }
 
 @test "the order of the matchings does not matter, nor in how many files they are" {
@@ -92,15 +94,18 @@ for k, (header, frames) in enumerate(sorted(read('in'), key=str)):
 }
 
 @test "a table spells the chains" {
-	given "ab[0] = {name: x[:2] for name, x in ab[0].items()}" | flow | frame2tsv --columns chain,length,weakest,weakest_layer,dearest >table
-	printf '%s\t%s\t%s\t%s\t%s\n' chain length weakest weakest_layer dearest "A:0 B:1 C:0" 3 1.0 A 1.0 "A:1 B:2 C:1" 3 1.0 A 1.0 \
+	given "ab[0] = {name: x[:2] for name, x in ab[0].items()}" | flow |
+		frame2tsv --columns chain,length,weakest,weakest_layer,dearest >table
+	printf '%s\t%s\t%s\t%s\t%s\n' chain length weakest weakest_layer dearest \
+		"A:0 B:1 C:0" 3 1.0 A 1.0 "A:1 B:2 C:1" 3 1.0 A 1.0 \
 		"B:0 C:3" 2 1.0 B 1.0 "B:3 C:2" 2 1.0 B 1.0 | cmp table -
 	given "" | flow | frame2tsv | grep -c . | grep -qx $((1 + 3 + 1 + 3 + 1 + 4))
 }
 
 @test "chains that do not fit their frame are refused" {
 	given "" | flow >f
-	for bend in "frames[2]['indptr'] = frames[2]['indptr'][::-1]" "frames[2]['indptr'] = frames[2]['indptr'] * 2" \
+	for bend in "frames[2]['indptr'] = frames[2]['indptr'][::-1]" \
+			"frames[2]['indptr'] = frames[2]['indptr'] * 2" \
 			"frames[2]['layer'] = frames[2]['layer'] + 1"; do
 		"$PY" -c "
 import numpy as np
@@ -115,10 +120,12 @@ write('-', header, frames)" >bent
 
 @test "a matching without features is left out and said so" {
 	given "" >both
-	given "ab[0], ab[1], bc = {n: x[:0] for n, x in ab[0].items()}, {n: x[:0] for n, x in ab[1].items()}, bc" >some
+	given "ab = [{name: x[:0] for name, x in frame.items()} for frame in ab]" >some
 	stream matching --empty >none
 	flow some none 2>words >out
-	for name in some none; do echo "flow: $name: a matching without features on one side is left out"; done | cmp words -
+	for name in some none; do
+		echo "flow: $name: a matching without features on one side is left out"
+	done | cmp words -
 	values "assert frames[0]['layer'] == ['B', 'C']"
 	flow --quiet none >out
 	values "assert frames[0]['layer'] == [] and header['kind'] == 'flow'"
@@ -126,13 +133,15 @@ write('-', header, frames)" >bent
 
 @test "what makes no path is refused by name" {
 	fails 1 flow <(given "bc[0]['row_layer'] = list('BBBA')")
-	[[ $line == *"stream 2: frame 2: layers B and A on one side, where a matching leads from one layer to one other" ]]
+	why="layers B and A on one side, where a matching leads from one layer to one other"
+	[[ $line == *"stream 2: frame 2: $why" ]]
 	given "bc[0]['row_layer'] = bc[0]['col_layer']" >in
 	fails 1 flow in
 	[[ $line == *"layer C on both sides: act-dump --layer gives names that differ" ]]
 	given "bc[0]['col_layer'] = ['A'] * 4" >in
 	fails 1 flow in
-	[ "$line" = "flow: in: layer A to B: the one-to-one matchings make no path through layer A" ]
+	why="the one-to-one matchings make no path through layer A"
+	[ "$line" = "flow: in: layer A to B: $why" ]
 	given "method = ['nearest'] * 2" >in
 	fails 1 flow in
 	given "bc[0].update(row_layer=['A'] * 4)" >in

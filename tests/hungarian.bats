@@ -1,8 +1,8 @@
 # contract: distances hungarian
 load helper
 
-# agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are right; hungarian's own options
-# stand behind --
+# agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are right; hungarian's own
+# options stand behind --
 agrees() {
 	local made=()
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -14,7 +14,8 @@ agrees() {
 	oracle hungarian check out in
 }
 
-# bent STATEMENT: distances of 6 x 5 in two blocks, after a statement of Python on header, ids or blocks
+# bent STATEMENT: distances of 6 x 5 in two blocks, after a statement of Python on header, ids or
+# blocks
 bent() {
 	"$PY" - "$1" <<-'E'
 	import sys
@@ -121,8 +122,9 @@ for (one, _), (two, _) in zip(read('one'), read('two')):
 	bent "header['stray'] = [1, 'x']" | hungarian --max-cost .3 >out
 	values "
 header = out[0][0]
-assert header['kind'] == 'matching' and header['method'] == 'assignment' and header['max_cost'] == .3
-assert header['stray'] == [1, 'x'] and header['metric'] == 'toy' and (header['rows'], header['cols']) == (6, 5)
+assert (header['kind'], header['method'], header['max_cost']) == ('matching', 'assignment', .3)
+assert header['stray'] == [1, 'x'] and header['metric'] == 'toy'
+assert (header['rows'], header['cols']) == (6, 5)
 assert header['matched'] == len(out[0][1][0]['row']) < 5"
 }
 
@@ -134,7 +136,8 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 @test "forbidden pairs that leave no assignment are an error, unless rows may stay alone" {
 	bent "blocks[0]['dist'][:] = np.inf" >in
 	fails 1 hungarian in
-	[ "$line" = "hungarian: in: infinite distances leave no assignment: --max-cost lets rows stay unmatched" ]
+	why="infinite distances leave no assignment: --max-cost lets rows stay unmatched"
+	[ "$line" = "hungarian: in: $why" ]
 	hungarian --max-cost 2 in >out
 	values "assert out[0][1][0]['row'].tolist() == [4, 5]"
 }
@@ -142,7 +145,8 @@ assert header['matched'] == len(out[0][1][0]['row']) < 5"
 # topped COLUMNS DISTANCES [STATEMENT]: bent, with the same columns and distances in all rows
 topped() {
 	bent "for b in blocks:
-    b['col'], b['dist'] = (np.tile(np.array(x, t), (len(b['dist']), 1)) for x, t in (([$1], '<u4'), ([$2], '<f4')))
+    b['col'], b['dist'] = (np.tile(np.array(x, t), (len(b['dist']), 1))
+                           for x, t in (([$1], '<u4'), ([$2], '<f4')))
 ${3-}"
 }
 
@@ -154,7 +158,8 @@ ${3-}"
 	[[ $line == *"frame 2: row 0 has column 2 twice" ]]
 	fails 1 hungarian <(topped 1,3 1,.5)
 	[[ $line == *"frame 2: the columns of row 0 are not nearest first" ]]
-	fails 1 hungarian <(topped 1,3 1,2 "blocks[1] = {k: x if k == 'row0' else x[:, :1] for k, x in blocks[1].items()}")
+	less="blocks[1] = {k: x if k == 'row0' else x[:, :1] for k, x in blocks[1].items()}"
+	fails 1 hungarian <(topped 1,3 1,2 "$less")
 	[[ $line == *"frame 3: 1 nearest, where the block before has 2" ]]
 	fails 1 hungarian <(topped 1,3 1,2 "del blocks[1]['col']")
 	[[ $line == *"frame 3: columns in some blocks and not in others" ]]
@@ -176,8 +181,10 @@ for header, frames in read('in'):
 import numpy as np
 from semot import read
 for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
-    assert a['total'] == -b['total'] and np.array_equal(x['col'], y['col']) and np.array_equal(x['cost'], -y['cost'])
-    assert a.get('max_cost', 0) == -b.get('max_cost', 0) and np.array_equal(x['margin'], y['margin'])"
+    assert a['total'] == -b['total'] and np.array_equal(x['cost'], -y['cost'])
+    assert np.array_equal(x['col'], y['col'])
+    assert a.get('max_cost', 0) == -b.get('max_cost', 0)
+    assert np.array_equal(x['margin'], y['margin'])"
 	done
 	fails 1 hungarian --maximize <(bent "blocks[0]['dist'][1, 2] = np.inf")
 	[[ $line == *"row 1 and column 2 is no number" ]]
@@ -190,8 +197,8 @@ for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
 from semot import read
 for header, (pairs, rest) in read('out'):
     for side, count, first in ('row', header['rows'], 100), ('col', header['cols'], 200):
-        all = sorted({*pairs[f'{side}_feature']} | {*rest[f'free_{side}_feature']})
-        assert all == list(range(first, first + count)) and not {*pairs[f'{side}_feature']} & {*rest[f'free_{side}_feature']}
+        paired, free = {*pairs[f'{side}_feature']}, {*rest[f'free_{side}_feature']}
+        assert sorted(paired | free) == list(range(first, first + count)) and not paired & free
         assert len(rest[f'free_{side}_layer']) == len(rest[f'free_{side}_feature'])"
 	done
 }
@@ -225,7 +232,8 @@ for header, (pairs, rest) in read('out'):
 	fails 1 hungarian <(bent "blocks[0]['error'] = blocks[0]['dist'][:, :4]")
 	[[ $line == *"frame 2: dimension 1 of error is 4, not 5" ]]
 	for error in -1 np.nan; do
-		fails 1 hungarian <(bent "for b in blocks: b['error'] = np.full_like(b['dist'], $error)")
+		bent "for b in blocks: b['error'] = np.full_like(b['dist'], $error)" >in
+		fails 1 hungarian in
 		[[ $line == *"frame 2: the error of row 0 and column 0 is ${error#np.}" ]]
 	done
 }
@@ -237,7 +245,7 @@ certifies() {
 	oracle hungarian verdicts out in
 }
 
-@test "a pair is certified when the row's nearest other column is farther by more than four errors" {
+@test "certified: the row's nearest other column is farther by more than four errors" {
 	for kind in uniform geometric forbidden signed; do
 		certifies "--max-cost 1e9" $kind
 		certifies "" $kind --top 3 --rows 20 --cols 30
@@ -268,7 +276,8 @@ for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian >out
 @test "--certified of distances without errors is refused" {
 	bent "" >in
 	fails 1 hungarian --certified in
-	[ "$line" = "hungarian: in: frame 3: --certified needs distances with their errors: --error of the distance stage" ]
+	why="--certified needs distances with their errors: --error of the distance stage"
+	[ "$line" = "hungarian: in: frame 3: $why" ]
 }
 
 @test "a wrong command line is refused" {

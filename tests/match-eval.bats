@@ -17,7 +17,9 @@ agrees() {
 saes() {
 	oracle act_dump sae sa --npz --threshold --features 30
 	oracle act_dump sae sb --npz --threshold --features 30 --seed 1
-	"$PY" -c 'import numpy as np; np.save("h.npy", np.random.default_rng(0).standard_normal((2000, 6)).astype("f2"))'
+	"$PY" -c '
+import numpy as np
+np.save("h.npy", np.random.default_rng(0).standard_normal((2000, 6)).astype("f2"))'
 }
 
 # labels LAYER...: a table of five labels, none for some features, its columns in another order
@@ -25,14 +27,16 @@ labels() {
 	printf 'more\tfeature\tlabel\tlayer\n'
 	for layer; do
 		for i in {0..29}; do
-			printf '%s\t%s\t%s\t%s\n' "$i" "$i" "$([ $((i % 7)) = 0 ] || echo "label $((i * i % 5))")" "$layer"
+			label=$([ $((i % 7)) = 0 ] || echo "label $((i * i % 5))")
+			printf '%s\t%s\t%s\t%s\n' "$i" "$i" "$label" "$layer"
 		done
 	done
 }
 
 # score NAME: value, best and random of a score in ./scores
 score() {
-	frame2tsv --columns score,value,best,random scores | awk -F'\t' -v name="$1" '$1 == name { print $2, $3, $4 }'
+	frame2tsv --columns score,value,best,random scores |
+		awk -F'\t' -v name="$1" '$1 == name { print $2, $3, $4 }'
 }
 
 @test "correlation and probability of firing together are numpy's, with best, random and interval" {
@@ -74,7 +78,9 @@ score() {
 	oracle match_eval make n a b --pairs 50 --nearest
 	cat m n m >three
 	agrees three
-	cmp <(match-eval three --a a --b b | frame2tsv) <(cat three | match-eval --a a --b b | frame2tsv)
+	match-eval three --a a --b b >of_file
+	match-eval --a a --b b <three >of_stdin
+	cmp <(frame2tsv of_file) <(frame2tsv of_stdin)
 }
 
 @test "labels: of both sides from one table, or from two" {
@@ -86,8 +92,9 @@ score() {
 	labels a | sed 's/label 1/label 4/' >rows
 	labels b >cols
 	agrees m --labels rows --labels cols
+	sed 's/$/\r/' both >dos
 	cmp <(match-eval m --a a --b b --labels both | frame2json | tail -n +2) \
-		<(match-eval m --a a --b b --labels <(cat both | sed 's/$/\r/') | frame2json | tail -n +2)
+		<(match-eval m --a a --b b --labels dos | frame2json | tail -n +2)
 	labels x >other
 	agrees m --labels other
 	[ -z "$(score same_label)" ]
@@ -103,7 +110,8 @@ score() {
 	done
 	agrees m --sae-a sa --sae-b sb
 	total=$(framecat --header m | grep -o '"total":[0-9.]*')
-	score folded_mse | awk -v total="${total#*:}" '{ exit !($1 == $2 && ($1 * 30 / total - 1) ^ 2 < 1e-12) }'
+	score folded_mse | awk -v total="${total#*:}" \
+		'{ exit !($1 == $2 && ($1 * 30 / total - 1) ^ 2 < 1e-12) }'
 }
 
 @test "features matched with themselves score 1" {
@@ -118,11 +126,13 @@ score() {
 
 @test "what a matching of the sample is worth: numpy's numbers" {
 	for l in 2 4; do
-		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point >$l
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" \
+			--layer $l --no-point >$l
 	done
 	coact 2 4 | hungarian >m
 	awk -F'\t' -v OFS='\t' 'NR == 1 { print "layer", "feature", "label" }
-		NR > 1 && $2 == 0 { print $1, $3, ($9 >= .7 ? $8 : "") }' "$SAMPLE/feature_labels.tsv" >labels
+		NR > 1 && $2 == 0 { print $1, $3, ($9 >= .7 ? $8 : "") }' \
+		"$SAMPLE/feature_labels.tsv" >labels
 	options=(--labels labels --sae-a "$SAMPLE/sae_L2_s0" --sae-b "$SAMPLE/sae_L4_s0")
 	match-eval --quiet m --a 2 --b 4 --bootstrap 5 "${options[@]}" >scores
 	oracle match_eval check scores m 2 4 --bootstrap 5 "${options[@]}"
@@ -133,8 +143,9 @@ score() {
 	[ -n "$DATA" ] || skip "no $DATA"
 	lm=$DATA/lm/bl361
 	for l in 4 5; do
-		act-dump --hidden "$lm/hidden_L$l.npy" --sae "$lm/L${l}_s0" --layer $l --no-point >$l
-		featdist --quiet <(act-dump --hidden "$lm/hidden_L$l.npy" --sae "$lm/L${l}_s0" --layer $l) >$l.dist
+		read=(--hidden "$lm/hidden_L$l.npy" --sae "$lm/L${l}_s0" --layer $l)
+		act-dump "${read[@]}" --no-point >$l
+		act-dump "${read[@]}" | featdist --quiet >$l.dist
 	done
 	decoder 4.dist 5.dist | hungarian >m
 	options=(--sae-a "$lm/L4_s0" --sae-b "$lm/L5_s0")
@@ -154,10 +165,11 @@ score() {
 	awk "BEGIN { exit !($low < $value && $value < $high) }"
 	match-eval m --a c --b d --seed 1 >other
 	refute cmp <(frame2tsv --columns low scores) <(frame2tsv --columns low other)
-	cmp <(frame2tsv --columns value,best,random scores) <(frame2tsv --columns value,best,random other)
+	columns=value,best,random
+	cmp <(frame2tsv --columns $columns scores) <(frame2tsv --columns $columns other)
 }
 
-@test "without the method and the free features of an older stream it is an assignment of what it names" {
+@test "without a method and free features a matching is an assignment of what it names" {
 	oracle match_eval make m a b
 	frame2json m | sed 's/"method":"assignment",//' | json2frame >old
 	refute grep -q method <(framecat --header old)
@@ -202,7 +214,11 @@ score() {
 	oracle act_dump sae flat --npz --features 30
 	match-eval m --a a --b b --sae-a sa --sae-b flat 2>&1 >/dev/null |
 		grep -qx 'match-eval: flat: no threshold: no folded_mse'
-	"$PY" -c 'import numpy as np; s = dict(np.load("sb/params.npz")); s["W_dec"] *= 1e25; np.savez("huge.npz", **s)'
+	"$PY" -c '
+import numpy as np
+s = dict(np.load("sb/params.npz"))
+s["W_dec"] *= 1e25
+np.savez("huge.npz", **s)'
 	fails 1 match-eval m --a a --b b --sae-a sa --sae-b huge.npz
 	[ "$line" = "match-eval: huge.npz: feature 0: a weight beyond 1e15" ]
 	cat a a >two
@@ -217,10 +233,12 @@ score() {
 	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\na\t1\n')
 	[[ $line == *": line 2: fewer cells than columns" ]]
 	for feature in -1 x "" 1.5; do
-		fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\na\t%s\tx\n' "$feature")
+		printf 'layer\tfeature\tlabel\n\na\t%s\tx\n' "$feature" >table
+		fails 1 match-eval m --a a --b b --labels table
 		[[ $line == *": line 3: '$feature' is no feature's index" ]]
 	done
-	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\na\t1\tx\na\t1\ty\n')
+	printf 'layer\tfeature\tlabel\na\t1\tx\na\t1\ty\n' >table
+	fails 1 match-eval m --a a --b b --labels table
 	[[ $line == *": line 3: feature 1 of layer a once more" ]]
 	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\0')
 	fails 1 match-eval m --a a --b b --labels <(:)
@@ -230,7 +248,9 @@ score() {
 
 @test "streams whose tensors lie: taken or refused, never a crash" {
 	stream activations >3
-	"$PY" -c 'import sys, make_stream; sys.stdout.buffer.write(make_stream.make("activations", layer="4"))' >4
+	"$PY" -c '
+import sys, make_stream
+sys.stdout.buffer.write(make_stream.make("activations", layer="4"))' >4
 	oracle mutate --stream matching match-eval --quiet --threads 1 --a "$PWD/3" --b "$PWD/4"
 }
 

@@ -1,7 +1,12 @@
 # contract: matching match-subst --a {activations} --b {next} --sae-b {sae} --hidden-b {states}
 load helper
 
-# Activations of random SAEs of 30 features, of the same tokens of states in two files and in one
+# encode SIDE: activations of the SAE of a side
+encode() {
+	act-dump --hidden h.npy --sae "s$1" --context 10 --skip 1 --layer "$1" --no-point
+}
+
+# Activations of random SAEs of 30 features; states in one file, and in two
 setup() {
 	cd "$BATS_TEST_TMPDIR"
 	oracle act_dump sae sa --npz --threshold --features 30
@@ -12,7 +17,7 @@ h = np.random.default_rng(0).standard_normal((2000, 6)).astype("f2")
 for name, part in ("h", h), ("h1", h[:777]), ("h2", h[777:]):
     np.save(name + ".npy", part)'
 	for side in a b; do
-		act-dump --hidden h.npy --sae s$side --context 10 --skip 1 --layer $side --no-point >$side
+		encode $side >$side
 	done
 }
 
@@ -27,8 +32,9 @@ agrees() {
 	agrees m --sae-b sb --hidden-b h.npy
 	agrees m --sae-b sb --hidden-b h.npy --seed 7
 	agrees m --sae-b sb --hidden-b h1.npy --hidden-b h2.npy
-	oracle act_dump sae sb --features 30 --cfg '{"architecture": "standard", "rescale_acts_by_decoder_norm": true}'
-	act-dump --hidden h.npy --sae sb --context 10 --skip 1 --layer b --no-point >b
+	cfg='{"architecture": "standard", "rescale_acts_by_decoder_norm": true}'
+	oracle act_dump sae sb --features 30 --cfg "$cfg"
+	encode b >b
 	agrees m --sae-b sb --hidden-b h.npy
 }
 
@@ -50,7 +56,8 @@ agrees() {
 
 @test "what a matching of the sample explains: numpy's numbers" {
 	for l in 2 4; do
-		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l --no-point >$l
+		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" \
+			--layer $l --no-point >$l
 	done
 	coact 2 4 | hungarian >m
 	options=(--sae-b "$SAMPLE/sae_L4_s0" --hidden-b "$SAMPLE/hidden_L4.npy")
@@ -89,14 +96,16 @@ agrees() {
 @test "the same bytes for any number of threads" {
 	oracle match_eval make m a b --free 5
 	options=(--a a --b b --sae-b sb --hidden-b h.npy)
-	cmp <(match-subst --threads 1 m "${options[@]}") <(match-subst --threads 3 m "${options[@]}")
+	match-subst --threads 1 m "${options[@]}" >one
+	match-subst --threads 3 m "${options[@]}" | cmp one -
 }
 
 @test "columns that repeat are refused" {
 	for made in "--pairs 30 --nearest" "--pairs 1 --nearest"; do
 		oracle match_eval make m a b $made
 		fails 1 match-subst m --a a --b b --sae-b sb --hidden-b h.npy
-		[[ $line == "match-subst: m: "*"a column may have several rows: a column is replaced by one row" ]]
+		why="a column may have several rows: a column is replaced by one row"
+		[[ $line == "match-subst: m: "*"$why" ]]
 	done
 }
 
@@ -113,7 +122,11 @@ agrees() {
 	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b short.npy
 	[[ $line == "match-subst: short.npy: 1000 states, and a has token "* ]]
 	[ "$last" -ge 1000 ]
-	"$PY" -c 'import numpy as np; h = np.load("h.npy"); h[31, 2] = np.nan; np.save("nan.npy", h)'
+	"$PY" -c '
+import numpy as np
+h = np.load("h.npy")
+h[31, 2] = np.nan
+np.save("nan.npy", h)'
 	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b nan.npy
 	[[ $line == *"nan.npy: row 31 holds a number that is not finite" ]]
 	cat a a >two

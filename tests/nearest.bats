@@ -3,8 +3,8 @@ load helper
 
 METHODS=("" --mutual --greedy)
 
-# agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are those of plain Python; nearest's own
-# options stand behind --
+# agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are those of plain Python;
+# nearest's own options stand behind --
 agrees() {
 	local made=()
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -16,7 +16,8 @@ agrees() {
 	oracle hungarian check out in
 }
 
-# bent STATEMENT: distances of 6 x 5 in two blocks, after a statement of Python on header, ids or blocks
+# bent STATEMENT: distances of 6 x 5 in two blocks, after a statement of Python on header, ids or
+# blocks
 bent() {
 	"$PY" - "$1" <<-'E'
 	import sys
@@ -98,17 +99,21 @@ $1"
 	"$PY" - <<-'E'
 	import numpy as np
 	from semot import read, write
-	with open("given", "wb") as file:     # the whole matrix, with infinity where nothing is given
+	with open("given", "wb") as file:     # all pairs, at infinity where nothing is given
 	    for header, (ids, *blocks) in read("top"):
 	        dist = np.full((header["rows"], header["cols"]), np.inf, "<f4")
 	        for b in blocks:
-	            np.put_along_axis(dist[b["row0"]:][:len(b["col"])], b["col"].astype(int), b["dist"], 1)
+	            rows = dist[b["row0"]:b["row0"] + len(b["col"])]
+	            np.put_along_axis(rows, b["col"].astype(int), b["dist"], 1)
 	        write(file, {**header, "top": 0}, [ids, {"row0": 0, "dist": dist}])
 	E
 	for method in --mutual --greedy; do
-		nearest $method top | frame2tsv --columns row_feature,col_feature,cost >some
-		nearest $method given | frame2tsv --columns row_feature,col_feature,cost | cmp some -
-		[ "$(wc -l <some)" -gt 100 ]
+		for stream in top given; do
+			nearest $method $stream >out
+			frame2tsv --columns row_feature,col_feature,cost out >of_$stream
+		done
+		cmp of_top of_given
+		[ "$(wc -l <of_top)" -gt 100 ]
 	done
 }
 
@@ -127,8 +132,10 @@ for header, frames in read('in'):
 import numpy as np
 from semot import read
 for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
-    assert a['total'] == -b['total'] and np.array_equal(x['col'], y['col']) and np.array_equal(x['cost'], -y['cost'])
-    assert a['max_cost'] == -b['max_cost'] and np.array_equal(x['margin'], y['margin']) and a['matched'] > 0"
+    assert a['total'] == -b['total'] and np.array_equal(x['cost'], -y['cost'])
+    assert np.array_equal(x['col'], y['col'])
+    assert a['max_cost'] == -b['max_cost'] and a['matched'] > 0
+    assert np.array_equal(x['margin'], y['margin'])"
 	done
 }
 
@@ -139,8 +146,8 @@ for (a, (x, _)), (b, (y, _)) in zip(read('out'), read('plain'), strict=True):
 from semot import read
 for header, (pairs, rest) in read('out'):
     for side, count, first in ('row', header['rows'], 100), ('col', header['cols'], 200):
-        all = sorted({*pairs[f'{side}_feature']} | {*rest[f'free_{side}_feature']})
-        assert all == list(range(first, first + count)) and not {*pairs[f'{side}_feature']} & {*rest[f'free_{side}_feature']}
+        paired, free = {*pairs[f'{side}_feature']}, {*rest[f'free_{side}_feature']}
+        assert sorted(paired | free) == list(range(first, first + count)) and not paired & free
         assert len(rest[f'free_{side}_layer']) == len(rest[f'free_{side}_feature'])"
 	done
 }
@@ -152,7 +159,7 @@ certifies() {
 	oracle hungarian verdicts out in
 }
 
-@test "a pair is certified when the row's nearest other column is farther by more than four errors" {
+@test "certified: the row's nearest other column is farther by more than four errors" {
 	for method in "${METHODS[@]}"; do
 		for kind in uniform geometric forbidden signed; do
 			certifies "$method --max-cost 1e9" $kind
@@ -172,8 +179,9 @@ certifies() {
 
 @test "the two nearest of each row certify what all distances certify, one certifies nothing" {
 	for top in "" "--top 2" "--top 1"; do
-		oracle hungarian make geometric --errors --count 25 --rows 30 --cols 40 $top | nearest |
-			frame2tsv --columns row_feature,col_feature,error,certified >"of$top"
+		oracle hungarian make geometric --errors --count 25 --rows 30 --cols 40 $top |
+			nearest >out
+		frame2tsv --columns row_feature,col_feature,error,certified out >"of$top"
 	done
 	cmp of "of--top 2"
 	awk '$4 == 1' of | grep -q .
@@ -183,11 +191,11 @@ certifies() {
 
 @test "--certified keeps the certified pairs and no others" {
 	oracle hungarian make geometric --errors --rows 30 --cols 40 >in
+	columns=row_feature,col_feature,cost,margin,error,certified
 	for method in "${METHODS[@]}"; do
-		nearest $method in | frame2tsv --columns row_feature,col_feature,cost,margin,error,certified |
-			awk 'NR == 1 || $6 == 1' >all
+		nearest $method in | frame2tsv --columns $columns | awk 'NR == 1 || $6 == 1' >all
 		nearest $method --certified in >out
-		cmp all <(frame2tsv --columns row_feature,col_feature,cost,margin,error,certified out)
+		cmp all <(frame2tsv --columns $columns out)
 		values "
 header, frames = out[0]
 assert 1 <= header['matched'] == header['certified'] < 30 and (frames[0]['certified'] == 1).all()"
@@ -204,7 +212,8 @@ assert 1 <= header['matched'] == header['certified'] < 30 and (frames[0]['certif
 @test "--certified of distances without errors is refused" {
 	bent "" >in
 	fails 1 nearest --certified in
-	[ "$line" = "nearest: in: frame 3: --certified needs distances with their errors: --error of the distance stage" ]
+	why="--certified needs distances with their errors: --error of the distance stage"
+	[ "$line" = "nearest: in: frame 3: $why" ]
 }
 
 @test "several streams are matched one after another, and what is no matrix is refused" {

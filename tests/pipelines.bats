@@ -2,7 +2,8 @@ load helper
 
 # match VARIABLE=...: the pipeline on the sample, in ./out
 match() {
-	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/match.mk" OUT="$BATS_TEST_TMPDIR/out" "$@"
+	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/match.mk" \
+		OUT="$BATS_TEST_TMPDIR/out" "$@"
 }
 
 # A distance stage that is as fast as a test wants it.
@@ -18,7 +19,9 @@ setup() {
 
 @test "matching leaves every stage and a table" {
 	fast
-	for stage in 2.activations 2.distributions 2.projected 4.projected; do framecat --check out/$stage; done
+	for stage in 2.activations 2.distributions 2.projected 4.projected; do
+		framecat --check out/$stage
+	done
 	framecat --check out/2-4.*.distances out/2-4.*.matching
 	[ "$(wc -l <out/2-4.*.tsv)" -eq 439 ]
 }
@@ -61,10 +64,13 @@ setup() {
 
 @test "make -n shows the pipe and runs nothing" {
 	match -n >log
-	for program in act-dump featdist refproj sinkhorn hungarian frame2tsv; do grep -q "^$program " log; done
+	for program in act-dump featdist refproj sinkhorn hungarian frame2tsv; do
+		grep -q "^$program " log
+	done
 	[ ! -e out ]
 	fast
-	match -n DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 9' | grep -q "support 9"
+	match -n DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 9' |
+		grep -q "support 9"
 	fast | grep -q "Nothing to be done"
 }
 
@@ -92,8 +98,9 @@ setup() {
 
 @test "a graph's links alone make supernodes, which are scored against people's" {
 	circuit() {
-		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/circuit.mk" OUT="$BATS_TEST_TMPDIR/out" \
-			GRAPH=graphs/opposite-small-en.json DISTANCE=edgeprofile TRUTH=truth_supernodes.json "$@" >log 2>notes
+		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/circuit.mk" \
+			OUT="$BATS_TEST_TMPDIR/out" GRAPH=graphs/opposite-small-en.json \
+			DISTANCE=edgeprofile TRUTH=truth_supernodes.json "$@" >log 2>notes
 	}
 	circuit
 	awk '$1 == "ratio/features" { found = $2 <= .11 } END { exit !found }' out/*.scores.tsv
@@ -105,7 +112,8 @@ setup() {
 }
 
 @test "any distance stands where sinkhorn stands" {
-	for distance in emd centroid energy coact decoder 'bures --diagonal' 'sliced --projections 8'; do
+	for distance in emd centroid energy coact decoder 'bures --diagonal' \
+			'sliced --projections 8'; do
 		match DISTANCE="$distance"
 		[ "$(wc -l <"out/2-4.${distance// /}.tsv")" -gt 400 ]
 	done
@@ -113,13 +121,16 @@ setup() {
 
 @test "features are followed through layers, and a second run does nothing" {
 	follow() {
-		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" OUT="$BATS_TEST_TMPDIR/out" LAYERS='2 3 4' \
-			DISTANCE=centroid FEATDIST='featdist --quiet --support 8' "$@"
+		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" \
+			OUT="$BATS_TEST_TMPDIR/out" LAYERS='2 3 4' DISTANCE=centroid \
+			FEATDIST='featdist --quiet --support 8' "$@"
 	}
 	follow
 	framecat --check out/*.matching out/*.nearest out/2-4.centroid.flow
-	grep -P '^2\t4\t' out/2-4.centroid.pairs.tsv | awk '!($6 > 20 && $6 < $5 && $5 <= $3) { exit 1 }'
-	[ "$(grep -c '^2:.* 3:.* 4:' out/2-4.centroid.chains.tsv)" -eq "$(awk '$1 == 2 && $2 == 4 { print $3 }' out/2-4.centroid.pairs.tsv)" ]
+	grep -P '^2\t4\t' out/2-4.centroid.pairs.tsv |
+		awk '!($6 > 20 && $6 < $5 && $5 <= $3) { exit 1 }'
+	composed=$(awk '$1 == 2 && $2 == 4 { print $3 }' out/2-4.centroid.pairs.tsv)
+	[ "$(grep -c '^2:.* 3:.* 4:' out/2-4.centroid.chains.tsv)" -eq "$composed" ]
 	[ "$(wc -l <out/2-4.centroid.merges.tsv)" -gt 200 ]
 	follow | grep -q "Nothing to be done"
 	follow MATCH='nearest --mutual' >log

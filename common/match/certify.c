@@ -25,5 +25,6 @@ bool certify_pair(float *error, const struct distances *d, size_t i, uint32_t j)
 		}
 	}
 	*error = fmaxf(own_error, other_error);
+	/* d(i, o) - d(i, j) > 4 max(e(i, j), e(i, o)) */
 	return (double)other - (double)own > 4 * (double)*error;
 }

@@ -6,7 +6,7 @@
 #include "stream/distances.h"
 
 struct matching {
-	struct ids row, col;		/* (n): the pairs; if method is nearest columns may repeat */
+	struct ids row, col;		/* (n): the pairs; nearest columns may repeat */
 	const float *cost, *margin;	/* (n): not NaN; a margin may be infinite */
 	const float *error;		/* (n): of the cost or the row's nearest other; or NULL */
 	const uint8_t *certified;	/* (n): 1 where the pair is sure in spite of it; or NULL */
