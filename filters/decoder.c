@@ -94,16 +94,16 @@ static void side_of_stream(struct side *side)
 static void side_of_sae(struct side *side, const char *path)
 {
 	struct sae *s = sae_open(path);
-	uint32_t *feature = xalloc(s->features, sizeof *feature);
 
 	side->name = path;
 	side->layer = xasprintf("%s", s->name);
-	side->ids = (struct ids){s->features, xalloc(s->features, sizeof(char *)), feature, NULL};
+	side->ids.n = s->features;
+	ids_room(&side->ids, s->features, false);
 	for (size_t i = 0; i < s->features; i++) {
-		feature[i] = (uint32_t)i;
-		side->ids.layer[i] = side->layer;
+		side->ids.own.feature[i] = (uint32_t)i;
+		side->ids.own.layer[i] = side->layer;
 	}
-	add_vectors(side, s, path, 0, feature, s->features);
+	add_vectors(side, s, path, 0, side->ids.feature, s->features);
 	sae_close(s);
 }
 

@@ -68,28 +68,25 @@ static double number_of(const char *name, const char *layer)
 
 static struct features features_of(const char *name, const struct graph *g)
 {
-	struct features f = {.ids = {.layer = xalloc(g->nodes, sizeof *f.ids.layer),
-		.node = xalloc(g->nodes, sizeof *f.ids.node)},
-		.node = xalloc(g->nodes, sizeof *f.node),
+	struct features f = {.node = xalloc(g->nodes, sizeof *f.node),
 		.place = xalloc(g->nodes, sizeof *f.place)};
-	uint32_t *feature = xalloc(g->nodes, sizeof *feature);
 	double layers = 1;
 
+	ids_room(&f.ids, g->nodes, true);
 	for (size_t i = 0; i < g->nodes; i++) {
 		if (g->type[i] != FEATURE_NODE)
 			continue;
 		size_t n = f.ids.n++;
 		f.node[n] = (uint32_t)i;
-		f.ids.layer[n] = g->layer[i];
-		f.ids.node[n] = g->node_id[i];
-		feature[n] = g->feature[i] < UINT32_MAX ? (uint32_t)g->feature[i] : UINT32_MAX;
+		f.ids.own.layer[n] = g->layer[i];
+		f.ids.own.node[n] = g->node_id[i];
+		f.ids.own.feature[n] = g->feature[i] < UINT32_MAX ? (uint32_t)g->feature[i] : UINT32_MAX;
 		f.place[n][0] = g->ctx_idx[i];
 		f.place[n][1] = number_of(name, g->layer[i]);
 		layers = fmax(layers, f.place[n][1]);
 	}
 	for (size_t n = 0; n < f.ids.n; n++)
 		f.place[n][1] /= layers;
-	f.ids.feature = feature;
 	return f;
 }
 

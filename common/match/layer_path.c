@@ -182,9 +182,13 @@ static void list_features(struct layer *l, const struct layer_path *p)
 	for (size_t i = 0; i < all; i++)
 		if (n == 0 || feature[i] != feature[n - 1])
 			feature[n++] = feature[i];
-	l->ids = (struct ids){n, xalloc(n, sizeof *l->ids.layer), feature, NULL};
-	for (size_t i = 0; i < n; i++)
-		l->ids.layer[i] = l->name;
+	l->ids = (struct ids){.n = n};
+	ids_room(&l->ids, n, false);
+	for (size_t i = 0; i < n; i++) {
+		l->ids.own.layer[i] = l->name;
+		l->ids.own.feature[i] = feature[i];
+	}
+	free(feature);
 }
 
 static uint32_t number(const struct layer *l, uint32_t feature)

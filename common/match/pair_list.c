@@ -62,15 +62,15 @@ struct matching pair_list_matching(const struct pair_list *p)
 static struct ids others(const struct ids *all, const uint32_t *place, size_t n)
 {
 	bool *taken = xcalloc(all->n, sizeof *taken);
-	uint32_t *feature = xalloc(all->n, sizeof *feature);
-	struct ids left = {0, xalloc(all->n, sizeof *left.layer), feature, NULL};
+	struct ids left = {0};
 
+	ids_room(&left, all->n, false);
 	for (size_t i = 0; i < n; i++)
 		taken[place[i]] = true;
 	for (size_t i = 0; i < all->n; i++)
 		if (!taken[i]) {
-			left.layer[left.n] = all->layer[i];
-			feature[left.n++] = all->feature[i];
+			left.own.layer[left.n] = all->layer[i];
+			left.own.feature[left.n++] = all->feature[i];
 		}
 	free(taken);
 	return left;

@@ -134,14 +134,14 @@ struct dictionary dictionary_of(const struct activation_streams *all, size_t fro
 
 	for (size_t k = from; k < to; k++)
 		n += all->item[k].features;
-	uint32_t *feature = xalloc(n, sizeof *feature);
-	d.ids = (struct ids){n, xalloc(n, sizeof(char *)), feature, NULL};
+	d.ids.n = n;
+	ids_room(&d.ids, n, false);
 	d.of = xalloc(n, sizeof *d.of);
 	n = 0;
 	for (size_t k = from; k < to; k++)
 		for (size_t i = 0; i < all->item[k].features; i++, n++) {
-			d.ids.layer[n] = sm_get_string(&all->header[k], "layer", "");
-			feature[n] = (uint32_t)i;
+			d.ids.own.layer[n] = sm_get_string(&all->header[k], "layer", "");
+			d.ids.own.feature[n] = (uint32_t)i;
 			d.of[n] = &all->item[k];
 		}
 	return d;

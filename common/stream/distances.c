@@ -17,11 +17,19 @@ bool same_ids(const struct ids *a, const struct ids *b)
 	return !a->node == !b->node;
 }
 
+void ids_room(struct ids *ids, size_t n, bool nodes)
+{
+	ids->layer = ids->own.layer = xrealloc(ids->own.layer, n, sizeof *ids->layer);
+	ids->feature = ids->own.feature = xrealloc(ids->own.feature, n, sizeof *ids->feature);
+	if (nodes)
+		ids->node = ids->own.node = xrealloc(ids->own.node, n, sizeof *ids->node);
+}
+
 void ids_free(struct ids *ids)
 {
-	free(ids->layer);
-	free((void *)(uintptr_t)ids->feature);
-	free(ids->node);
+	free(ids->own.layer);
+	free(ids->own.feature);
+	free(ids->own.node);
 }
 
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
@@ -101,15 +109,15 @@ struct ids want_ids(const struct sm_reader *in, const struct sm_frame *f, const 
 	struct ids ids = {.n = SM_ANY};
 
 	ids.feature = sm_want(in, f, feature, SM_U4, &ids.n);
-	ids.layer = (const char **)(uintptr_t)sm_want_strings(in, f, layer, &ids.n).item;
+	ids.layer = sm_want_strings(in, f, layer, &ids.n).item;
 	return ids;
 }
 
-static const char **want_nodes(const struct sm_reader *in, const struct sm_frame *f,
+static const char *const *want_nodes(const struct sm_reader *in, const struct sm_frame *f,
 	const char *name, size_t n)
 {
 	return sm_find_field(f, name)
-		? (const char **)(uintptr_t)sm_want_strings(in, f, name, &n).item : NULL;
+		? sm_want_strings(in, f, name, &n).item : NULL;
 }
 
 /* A block's numbers, checked. */

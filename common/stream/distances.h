@@ -8,13 +8,20 @@
 /* Features by name: the layer as the user names it, the index in that layer's dictionary. */
 struct ids {
 	size_t n;
-	const char **layer;
+	const char *const *layer;
 	const uint32_t *feature;
-	const char **node;	/* NULL, or a graph's nodes: a feature may stand several times */
+	const char *const *node;	/* NULL, or a graph's: a feature may stand several times */
+	struct {
+		const char **layer;
+		uint32_t *feature;
+		const char **node;
+	} own;			/* the same arrays, to be filled, after ids_room(); else NULL */
 };
 
 bool same_ids(const struct ids *, const struct ids *);
-void ids_free(struct ids *);	/* of ids whose arrays are their own */
+/* Arrays of their own for n ids, with nodes or without; what they hold stays. */
+void ids_room(struct ids *, size_t n, bool nodes);
+void ids_free(struct ids *);	/* the arrays of their own, if there are any */
 /* Those that a frame holds in these two fields; they point into it. */
 struct ids want_ids(const struct sm_reader *, const struct sm_frame *, const char *layer,
 	const char *feature);

@@ -56,9 +56,7 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 
 	if (s->ids.n + n + 1 > b->feature_room) {
 		b->feature_room = 2 * (s->ids.n + n + 1);
-		s->ids.layer = xrealloc(s->ids.layer, b->feature_room, sizeof *s->ids.layer);
-		s->ids.feature = xrealloc((void *)(uintptr_t)s->ids.feature, b->feature_room,
-			sizeof *s->ids.feature);
+		ids_room(&s->ids, b->feature_room, false);
 		s->indptr = xrealloc(s->indptr, b->feature_room, sizeof *s->indptr);
 	}
 	size_t at = s->ids.n > 0 ? s->indptr[s->ids.n] : 0;
@@ -86,8 +84,8 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 			s->row[at] = (uint32_t)(row[k] + base);	/* see check_rows() */
 			s->weight[at++] = w;
 		}
-		((uint32_t *)(uintptr_t)s->ids.feature)[s->ids.n] = feature[i];
-		s->ids.layer[s->ids.n] = layer;
+		s->ids.own.feature[s->ids.n] = feature[i];
+		s->ids.own.layer[s->ids.n] = layer;
 		s->indptr[s->ids.n++] = begin;
 		s->indptr[s->ids.n] = at;
 		if (at - begin > s->max_points)
@@ -200,8 +198,11 @@ static void split(struct distributions input[2], struct boundary b)
 	c->token = a->token ? tail(a->token, b.tokens, a->tokens, sizeof *a->token) : NULL;
 	c->point = tail(a->point, b.tokens * a->d, a->tokens * a->d, sizeof *a->point);
 	c->ids.n = a->ids.n - b.features;
-	c->ids.layer = tail(a->ids.layer, b.features, a->ids.n, sizeof *a->ids.layer);
-	c->ids.feature = tail(a->ids.feature, b.features, a->ids.n, sizeof *a->ids.feature);
+	ids_room(&c->ids, c->ids.n, false);
+	for (size_t i = 0; i < c->ids.n; i++) {
+		c->ids.own.layer[i] = a->ids.layer[b.features + i];
+		c->ids.own.feature[i] = a->ids.feature[b.features + i];
+	}
 	c->indptr = xcalloc(c->ids.n + 1, sizeof *c->indptr);
 	c->row = tail(a->row, b.points, points, sizeof *a->row);
 	c->weight = tail(a->weight, b.points, points, sizeof *a->weight);
