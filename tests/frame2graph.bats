@@ -58,7 +58,8 @@ grouped() {
 	a, b = d["nodes"][:2]
 	d["nodes"].sort(key=lambda node: node["feature_type"] != "mlp reconstruction error")
 	assert d["nodes"][0]["node_id"] == "0_2_0"
-	old, b["node_id"], b["layer"], b["influence"], a["influence"] = b["node_id"], "0_2_0", "0", .9, .1
+	old, b["node_id"], b["layer"] = b["node_id"], "0_2_0", "0"
+	b["influence"], a["influence"] = .9, .1
 	for link in d["links"]:
 	    link.update({k: "0_2_0" for k in ("source", "target") if link[k] == old})
 	d["qParams"].update(pinnedIds=["0_2_0"], clickedId=a["node_id"])
@@ -79,7 +80,9 @@ grouped() {
 	    "group_link_abs": none.astype("<f4")}], checksum=False)
 	E
 	frame2graph --collapse stream >json
-	"$PY" -c 'import json; q = json.load(open("json"))["qParams"]; assert q["pinnedIds"] == [q["clickedId"]], q'
+	"$PY" -c 'import json
+q = json.load(open("json"))["qParams"]
+assert q["pinnedIds"] == [q["clickedId"]], q'
 }
 
 @test "at most 200 nodes are pinned, and a note says how many are not" {
@@ -102,16 +105,19 @@ grouped() {
 import json, sys
 d = json.load(sys.stdin)
 last = d["nodes"][-1]["node_id"]
-d["nodes"][1:1] = [dict(d["nodes"][-1], node_id=name) for name in [last + "_3"] + [last] * 20000 + [last + "_2", last]]
+names = [last + "_3"] + [last] * 20000 + [last + "_2", last]
+d["nodes"][1:1] = [dict(d["nodes"][-1], node_id=name) for name in names]
 sys.stdout.write(json.dumps(d))' >g.json
 	grouped g.json
 	timeout 60 frame2graph --collapse --quiet stream >json
 	"$PY" - <<-'E'
 	from attribution import load, one
-	before, after = ([node["node_id"] for node in load(name)["nodes"]] for name in ("g.json", "json"))
+	before, after = ([node["node_id"] for node in load(name)["nodes"]]
+	                 for name in ("g.json", "json"))
 	last = before[-1]
 	found = [name for name in after if name.startswith(last)]
-	assert len(set(found)) == len(found) == 20004 and set(found) >= {last, last + "_2", last + "_3", last + "_2_2"}
+	assert len(set(found)) == len(found) == 20004
+	assert set(found) >= {last, last + "_2", last + "_3", last + "_2_2"}
 	assert found[:4] == [last + "_3", last, last + "_2", last + "_4"]
 	E
 }
@@ -121,7 +127,8 @@ sys.stdout.write(json.dumps(d))' >g.json
 	grouped g.json
 	frame2graph --quiet stream >json
 	oracle attribution supernodes json stream g.json
-	"$PY" -c 'import json; assert "g\u00f6ne \U0001f600\n" in json.load(open("json"))["qParams"]["pinnedIds"]'
+	"$PY" -c 'import json
+assert "g\u00f6ne \U0001f600\n" in json.load(open("json"))["qParams"]["pinnedIds"]'
 }
 
 @test "several graphs are written one after another" {
@@ -146,7 +153,7 @@ for path in sys.argv[1:]:
 	[ -z "$(stream graph --empty | frame2graph)" ]
 }
 
-# broken CHANGE: frame2graph has to refuse ./stream after a change (see damage() in oracle/attribution.py)
+# broken CHANGE: frame2graph has to refuse ./stream after damage() of oracle/attribution.py
 broken() {
 	oracle attribution damage stream "$1" >broken
 	fails 1 frame2graph broken
@@ -156,10 +163,12 @@ broken() {
 @test "a stream that contradicts itself is refused before anything is written" {
 	oracle attribution make >g.json
 	grouped g.json
-	broken 'l["source"][5] = 1000' && [[ $line == *"broken: frame 2: link 5 joins nodes 1000 and"* ]]
+	broken 'l["source"][5] = 1000'
+	[[ $line == *"broken: frame 2: link 5 joins nodes 1000 and"* ]]
 	broken 'l["weight"][5] = np.nan' && [[ $line == *"link 5: the weight is no number"* ]]
 	broken 'l["weight_exact"][5] = np.inf' && [[ $line == *"link 5"* ]]
-	broken 'l["weight_exact"][5] = 1e308' && [[ $line == *"link 5: the weight is no number of f4" ]]
+	broken 'l["weight_exact"][5] = 1e308'
+	[[ $line == *"link 5: the weight is no number of f4" ]]
 	broken 'n["type"][3] = 9' && [[ $line == *"node 3 is of type 9"* ]]
 	broken 'n["clerp"].pop()' && [[ $line == *clerp* ]]
 	broken 'n["node_json"][3] = "{"' && [[ $line == *"node 3: byte"* ]]
@@ -170,14 +179,18 @@ broken() {
 	broken 'd["json"] = d["json"].replace("links", "lines")' && [[ $line == *"no links"* ]]
 	broken 'n["node_json"][3] = "{} {}"' && [[ $line == *"node 3: byte 3: more text"* ]]
 	broken 'n["node_json"][3] = "[]"' && [[ $line == *"node 3: byte 0: an object expected" ]]
-	broken 'n["node_json"][3] = """{"clerp": 1, "clerp": 2}"""' && [[ $line == *"node 3: duplicate key clerp" ]]
-	broken 'l["link_json"] = [""] * 7 + ["[]"] * (len(l["source"]) - 7)' && [[ $line == *"link 7: byte 0"* ]]
+	broken 'n["node_json"][3] = """{"clerp": 1, "clerp": 2}"""'
+	[[ $line == *"node 3: duplicate key clerp" ]]
+	broken 'l["link_json"] = [""] * 7 + ["[]"] * (len(l["source"]) - 7)'
+	[[ $line == *"link 7: byte 0"* ]]
 	broken 'g["group"][3] = 1000' && [[ $line == *"node 3 is in group 1000"* ]]
 	broken 'g["group_name"].append("x")' && [[ $line == *"is empty"* ]]
 	broken 'g["group_link_source"][0] = 1000' && [[ $line == *"group link 0"* ]]
-	broken 'g["group_link_influence"] = g["group_link_influence"][:1]; frames.append({k: v for k, v in g.items() if k != "group_link_influence"})' &&
-		[[ $line == *"group_link_influence"* ]]
-	broken 'frames.append({k: v for k, v in g.items() if k != "group_link_influence"})' && [[ $line == *"a second frame of groups" ]]
+	broken 'frames.append({k: v for k, v in g.items() if k != "group_link_influence"})
+g["group_link_influence"] = g["group_link_influence"][:1]'
+	[[ $line == *"group_link_influence"* ]]
+	broken 'frames.append({k: v for k, v in g.items() if k != "group_link_influence"})'
+	[[ $line == *"a second frame of groups" ]]
 	broken 'del frames[1:]' && [[ $line == *"ends before its frame of links"* ]]
 	broken 'header["kind"] = "distances"' && [[ $line == *"a stream of distances"* ]]
 }

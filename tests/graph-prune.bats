@@ -32,11 +32,12 @@ prunes() {
 	done
 }
 
-@test "what is pruned of nodes and links without influence is pruned once, and notes and header count it" {
+@test "nodes and links without influence are pruned once; notes and header count them" {
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
 	graph-prune --nodes 1 --links 1 graph >once 2>notes
 	[[ $(<notes) == "graph-prune: graph: "*" nodes and "*" links are kept" ]]
-	graph-prune --nodes 1 --links 1 once 2>notes | framecat --header | grep -q '"pruned_nodes":0,"pruned_links":0'
+	graph-prune --nodes 1 --links 1 once 2>notes | framecat --header |
+		grep -q '"pruned_nodes":0,"pruned_links":0'
 }
 
 @test "every field of nodes, links and document goes to JSON as it was" {
@@ -45,19 +46,22 @@ prunes() {
 	"$PY" - <<-'E'
 	import json
 	old, new = json.load(open("g.json")), json.load(open("small.json"))
-	assert 0 < len(new["nodes"]) < len(old["nodes"]) and 0 < len(new["links"]) < len(old["links"])
+	assert 0 < len(new["nodes"]) < len(old["nodes"])
+	assert 0 < len(new["links"]) < len(old["links"])
 	for kind in "nodes", "links":
 	    assert new[kind] == [x for x in old[kind] if x in new[kind]]
 	    old.pop(kind), new.pop(kind)
 	assert old == new and new["qParams"]["pinnedIds"][-1] == "gone"
 	E
-	[ -z "$DATA" ] || for f in "$DATA"/graphs/{haiku/bomb-a,gemma/dollar,llama/puppy-clt-llama}.json; do
+	[ -n "$DATA" ] || return 0
+	for f in "$DATA"/graphs/{haiku/bomb-a,gemma/dollar,llama/puppy-clt-llama}.json; do
 		graph2frame "$f" | graph-prune --quiet | frame2graph >"$(basename "$f")"
 	done
-	[ -z "$DATA" ] || oracle attribution schema "$DATA/graphs/graph-schema.json" {bomb-a,dollar,puppy-clt-llama}.json
+	oracle attribution schema "$DATA/graphs/graph-schema.json" \
+		{bomb-a,dollar,puppy-clt-llama}.json
 }
 
-@test "groups lose the nodes that are dropped, and their links are those of a graph grouped after pruning" {
+@test "groups lose dropped nodes, and their links are those of a graph grouped after pruning" {
 	graph2frame "$SAMPLE/graphs/twohop-kuviville.json" >plain
 	oracle attribution distances "$SAMPLE/graphs/twohop-kuviville.json" |
 		supernode --graph plain --quiet --to 30% >grouped
@@ -78,7 +82,8 @@ prunes() {
 
 @test "the order of nodes and links makes no difference" {
 	for shuffle in "" --shuffle; do
-		oracle attribution make $shuffle | graph2frame | graph-prune --quiet --nodes .5 | frame2json |
+		oracle attribution make $shuffle | graph2frame |
+			graph-prune --quiet --nodes .5 | frame2json |
 			grep -o '"node_id":\[[^]]*' | tr ',' '\n' | sort >"nodes$shuffle"
 	done
 	[ -s nodes ]
@@ -94,22 +99,25 @@ prunes() {
 	header, (nodes, link, document) = one("graph")
 	a, b = np.flatnonzero(nodes["type"] == 0)[:2]
 	logit = np.flatnonzero(nodes["type"] == 3)[0]
-	link.update(source=np.array([a, b, a], "<u4"), target=np.array([b, a, logit], "<u4"), weight=np.ones(3, "<f4"),
-	            weight_exact=np.ones(3), mine=np.arange(3, dtype="<u4"))
+	link.update(source=np.array([a, b, a], "<u4"), target=np.array([b, a, logit], "<u4"),
+	            weight=np.ones(3, "<f4"), weight_exact=np.ones(3), mine=np.arange(3, dtype="<u4"))
 	write("round", header, [nodes, link, document], checksum=False)
 	E
 	graph-prune round 2>notes >out
-	[ "$(grep -c "^graph-prune: round: influence goes round a cycle of links and does not settle" notes)" -eq 1 ]
+	why="influence goes round a cycle of links and does not settle"
+	[ "$(grep -c "^graph-prune: round: $why" notes)" -eq 1 ]
 	framecat --check out
 }
 
 @test "a long way that leads nowhere is left at once" {
 	"$PY" - <<-'E' >long.json
 	import json
-	nodes = [dict(node_id=f"1_{i}_0", layer="1", feature=i, ctx_idx=0, feature_type="transcoder") for i in range(30000)]
+	nodes = [dict(node_id=f"1_{i}_0", layer="1", feature=i, ctx_idx=0,
+	              feature_type="transcoder") for i in range(30000)]
 	nodes[-1]["feature_type"] = "logit"
 	links = [dict(source=f"1_{i}_0", target=f"1_{i + 1}_0", weight=1) for i in range(29999)]
-	print(json.dumps(dict(metadata=dict(slug="", scan=""), qParams={}, nodes=nodes, links=links)))
+	metadata = dict(slug="", scan="")
+	print(json.dumps(dict(metadata=metadata, qParams={}, nodes=nodes, links=links)))
 	E
 	graph2frame long.json >graph
 	timeout 20 graph-prune graph 2>notes >pruned
@@ -129,7 +137,8 @@ json.dump(dict(d, links=[]), open("unlinked.json", "w"))
 json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	graph2frame unlinked.json | graph-prune --quiet | frame2graph >small.json
 	"$PY" -c 'import json
-assert [node["feature_type"] for node in json.load(open("small.json"))["nodes"]] == ["embedding"] * 3 + ["logit"]'
+nodes = json.load(open("small.json"))["nodes"]
+assert [node["feature_type"] for node in nodes] == ["embedding"] * 3 + ["logit"]'
 	graph2frame empty.json | graph-prune --quiet | frame2graph >back.json
 	oracle attribution same empty.json back.json
 }

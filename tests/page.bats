@@ -3,7 +3,8 @@ load helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"
-	command -v chromium >/dev/null && command -v chromedriver >/dev/null && "$PY" -c "import selenium" 2>/dev/null ||
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null &&
+		"$PY" -c "import selenium" 2>/dev/null ||
 		skip "no chromium, chromedriver and python3-selenium"
 }
 
@@ -79,15 +80,20 @@ json.dump(graph, sys.stdout)' >g.json
 @test "labels that are code, endless, empty or right to left do no harm" {
 	"$PY" - "$SAMPLE/graphs/add-three-four.json" >hostile.json <<-'E'
 	import json, sys
-	bad = ['</script><script>document.title = "owned"</script>', '"><img src=x onerror="document.title = 1">', "'\"\\ \u2028 <!-- <script>",
-	       "long " * 2000, "x" * 10000, "\u0634\u0628\u0643\u0629 \u0639\u0635\u0628\u064a\u0629", "\U0001f9e0" * 400, "\u21b5\n\t", "\u202eevil", "<b>b</b>"]
+	bad = ['</script><script>document.title = "owned"</script>',
+	       '"><img src=x onerror="document.title = 1">', "'\"\\ \u2028 <!-- <script>",
+	       "long " * 2000, "x" * 10000,
+	       "\u0634\u0628\u0643\u0629 \u0639\u0635\u0628\u064a\u0629",
+	       "\U0001f9e0" * 400, "\u21b5\n\t", "\u202eevil", "<b>b</b>"]
 	graph = json.load(open(sys.argv[1]))
 	for i, node in enumerate(graph["nodes"]):
 	    node["clerp"] = bad[i % len(bad)]
 	graph["metadata"]["slug"] = '</title><script>document.title = "owned"</script>'
 	graph["metadata"]["prompt_tokens"] = ["<b>bos</b>", "</script>", "\n", "\U0001f9e0", '"']
-	features = [node["node_id"] for node in graph["nodes"] if node["feature_type"] == "cross layer transcoder"]
-	graph["qParams"]["supernodes"] = [[name] + features[9 * i:9 * i + 9] for i, name in enumerate(bad)]
+	features = [node["node_id"] for node in graph["nodes"]
+	            if node["feature_type"] == "cross layer transcoder"]
+	graph["qParams"]["supernodes"] = [[name] + features[9 * i:9 * i + 9]
+	                                  for i, name in enumerate(bad)]
 	json.dump(graph, sys.stdout)
 	E
 	graph2frame hostile.json >hostile.stream
