@@ -11,17 +11,18 @@ setup() {
 
 # act LAYER: activations of the sample
 act() {
-	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0/params.npz" --layer "$1" --no-point
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0/params.npz" \
+		--layer "$1" --no-point
 }
 
-@test "numpy's correlation, Jaccard index and probability: features that always, never and seldom fire" {
+@test "numpy's correlation, Jaccard index, probability: features that always, never, seldom fire" {
 	for metric in $METRICS; do
 		coact --metric $metric a b >d
 		oracle coact check $metric d a b
 		coact --metric $metric a >d
 		oracle coact check $metric d a
 	done
-	cmp <(coact a b | frame2json | tail -n +2) <(coact --metric pearson a b | frame2json | tail -n +2)
+	cmp <(coact a b | frame2json | sed 1d) <(coact --metric pearson a b | frame2json | sed 1d)
 }
 
 @test "on the sample" {
@@ -33,14 +34,16 @@ act() {
 	done
 	coact 2 >d
 	oracle coact check pearson d 2
-	framecat --header d | grep -q '"tokens":4096,"metric":"1 - Pearson correlation","rows":512,"cols":512'
+	framecat --header d |
+		grep -q '"tokens":4096,"metric":"1 - Pearson correlation","rows":512,"cols":512'
 }
 
 @test "joined streams are one set; stdin holds one set or two" {
 	cat a b >both
 	coact both >d
 	oracle coact check pearson d both
-	[ "$(frame2tsv --columns row_layer d | sort | uniq -c | tr -s ' \n' ' ')" = " 30 a 30 b 1 row_layer " ]
+	counts=$(frame2tsv --columns row_layer d | sort | uniq -c | tr -s ' \n' ' ')
+	[ "$counts" = " 30 a 30 b 1 row_layer " ]
 	coact --metric jaccard both b >d
 	oracle coact check jaccard d both b
 	coact a b | frame2json | tail -n +2 >expected
@@ -61,15 +64,17 @@ for name, by in ("scaled", 1024), ("other", np.float32(np.pi)):
         f["value"] = f["value"] * np.float32(by) if name == "scaled" else f["value"] ** by
     write(name, header, frames)'
 	for metric in $METRICS; do
-		cmp <(coact --metric $metric a b | frame2json | sed 1d) <(coact --metric $metric scaled b | frame2json | sed 1d)
+		cmp <(coact --metric $metric a b | frame2json | sed 1d) \
+			<(coact --metric $metric scaled b | frame2json | sed 1d)
 	done
 	for metric in jaccard joint; do
-		cmp <(coact --metric $metric a b | frame2json | sed 1d) <(coact --metric $metric other b | frame2json | sed 1d)
+		cmp <(coact --metric $metric a b | frame2json | sed 1d) \
+			<(coact --metric $metric other b | frame2json | sed 1d)
 	done
 	refute cmp -s <(coact a b | frame2json | sed 1d) <(coact other b | frame2json | sed 1d)
 }
 
-@test "a set beside itself has distance 0 where something fires, and a feature that never does 1 to all others" {
+@test "a set beside itself: 0 where something fires; 1 from a feature that never does to others" {
 	for metric in $METRICS; do
 		coact --metric $metric a a | frame2json | "$PY" -c '
 import json, sys
@@ -101,7 +106,8 @@ assert d[0] == 0 and set(d[1:30]) == {1} and not any(d[::31])'
 	for sides in "a b" a; do
 		coact $sides | frame2json | "$PY" -c 'import json, sys
 print(json.loads(sys.stdin.readlines()[2])["dist"][2])' >whole
-		for i in 1 2 3 4; do coact --rows $i/4 $sides; done | frame2json | "$PY" -c 'import json, sys
+		for i in 1 2 3 4; do coact --rows $i/4 $sides; done | frame2json | "$PY" -c '
+import json, sys
 print(sum((x["dist"][2] for x in map(json.loads, sys.stdin) if "dist" in x), []))' >parts
 		cmp whole parts
 	done
@@ -116,14 +122,15 @@ from semot import read, write
 frames[1]["token"][5] += 1
 write("other", header, frames)'
 	fails 1 coact a shorter
-	[ "$line" = "coact: shorter: frame 8: 499 tokens, where a has 500: the tokens have to be the same" ]
+	same="the tokens have to be the same"
+	[ "$line" = "coact: shorter: frame 8: 499 tokens, where a has 500: $same" ]
 	fails 1 coact a longer
-	[ "$line" = "coact: longer: frame 8: token 1500, beyond the last of a: the tokens have to be the same" ]
+	[ "$line" = "coact: longer: frame 8: token 1500, beyond the last of a: $same" ]
 	fails 1 coact a other
-	[ "$line" = "coact: other: frame 2: token 226, where a has 225: the tokens have to be the same" ]
+	[ "$line" = "coact: other: frame 2: token 226, where a has 225: $same" ]
 	cat b other >two
 	fails 1 coact two
-	[ "$line" = "coact: two: stream 2: frame 2: token 226, where two has 225: the tokens have to be the same" ]
+	[ "$line" = "coact: two: stream 2: frame 2: token 226, where two has 225: $same" ]
 }
 
 @test "what is no stream of activations is refused" {

@@ -3,7 +3,8 @@ load helper
 
 # dist LAYER: distributions of the sample, which name their SAE
 dist() {
-	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0/params.npz" --layer "$1" --no-point |
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0/params.npz" \
+		--layer "$1" --no-point |
 		featdist --quiet
 }
 
@@ -25,7 +26,8 @@ dist() {
 		for parts in decoder encoder both; do
 			for bias in "" bias; do
 				[ "$parts $bias" != "decoder bias" ] || continue
-				decoder --quiet $([ $how = cosine ] || echo --$how) --weights $parts ${bias:+--bias} a b >d
+				option=$([ $how = cosine ] || echo --$how)
+				decoder --quiet $option --weights $parts ${bias:+--bias} a b >d
 				oracle projection decoder d a b $how $parts $bias
 			done
 		done
@@ -108,7 +110,9 @@ assert all(d[40 * i + j] == (i != j) for i in (3, 7) for j in range(40)), d[120:
 @test "thresholds that are not positive are counted" {
 	oracle act_dump sae sae --npz --threshold
 	"$PY" -c 'import numpy as np
-z = dict(np.load("sae/params.npz")); z["threshold"][[3, 7]] = 0, -1; np.savez("sae/params.npz", **z)'
+z = dict(np.load("sae/params.npz"))
+z["threshold"][[3, 7]] = 0, -1
+np.savez("sae/params.npz", **z)'
 	decoder --folded sae >d 2>notes
 	grep -q "^decoder: sae: 2 features have no positive threshold: folded with 1e-6" notes
 	oracle projection folded d sae sae
@@ -144,7 +148,8 @@ assert (np.abs(d - d.T) <= 1e-5 * np.abs(d)).all()'
 }
 
 @test "the output is the same for any number of threads" {
-	cmp <(decoder --threads 1 "$SAMPLE"/sae_L{2,4}_s0) <(decoder --threads 2 "$SAMPLE"/sae_L{2,4}_s0)
+	cmp <(decoder --threads 1 "$SAMPLE"/sae_L{2,4}_s0) \
+		<(decoder --threads 2 "$SAMPLE"/sae_L{2,4}_s0)
 }
 
 @test "what cannot be compared is said in one line" {

@@ -1,5 +1,5 @@
-/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, sinkhorn.h, bounds.h and topological_order.h against plain
- * versions and brute force. Silent when all is well. */
+/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, sinkhorn.h, bounds.h and
+ * topological_order.h against plain versions and brute force. Silent when all is well. */
 #include "kernel/assign.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
@@ -47,11 +47,12 @@ static double normal(void)
 	return sqrt(-2 * log(1 - uniform())) * cos(6.283185307179586 * uniform());
 }
 
-/* -- Assignments -------------------------------------------------------------------------------- */
+/* -- Assignments ------------------------------------------------------------------------------- */
 
 static const float *matrix;		/* the matrix of the problem at hand */
 
-/* The least sum over rows i.. in any free columns; the pair (row, col) is forbidden, but its row may be left alone. */
+/* The least sum over rows i.. in any free columns; the pair (row, col) is forbidden, but its row
+ * may be left alone. */
 static double brute(const struct assignment *a, size_t i, unsigned taken, size_t row, size_t col)
 {
 	double best = INFINITY;
@@ -61,7 +62,8 @@ static double brute(const struct assignment *a, size_t i, unsigned taken, size_t
 	for (size_t j = 0; j < a->m; j++) {
 		if (taken >> j & 1)
 			continue;
-		double c = i == row && j == col ? a->ceiling : fmin((double)matrix[i * a->m + j], a->ceiling);
+		double c = i == row && j == col ? a->ceiling : fmin((double)matrix[i * a->m + j],
+			a->ceiling);
 		if (c < INFINITY)
 			best = fmin(best, c + brute(a, i + 1, taken | 1u << j, row, col));
 	}
@@ -103,7 +105,8 @@ static void list_row(const struct assignment *a, size_t i, const double *v)
 	of->n = 0;
 	for (size_t j = 0; j < a->m; j++)
 		if (matrix[i * a->m + j] < INFINITY)
-			of->at[of->n++] = (struct candidate){(double)matrix[i * a->m + j] - v[j], matrix[i * a->m + j], (uint32_t)j};
+			of->at[of->n++] = (struct candidate){(double)matrix[i * a->m + j] - v[j],
+				matrix[i * a->m + j], (uint32_t)j};
 	qsort(of->at, of->n, sizeof *of->at, by_key);
 	of->beyond = length[i] < of->n ? of->at[length[i]].key : INFINITY;
 	of->n = length[i] < of->n ? length[i] : of->n;
@@ -143,7 +146,8 @@ static void check_proof(const struct assignment *a, size_t trial)
 	check(prices, "assign: prices are not positive, and zero where a column is free", trial);
 }
 
-/* With a look into the matrix or without, margins are exact when all is listed, and never too large. */
+/* With a look into the matrix or without, margins are exact when all is listed, and never too
+ * large. */
 static void check_margins(struct assignment *a, double best, size_t trial)
 {
 	double arrival[MOST], workspace[128];
@@ -162,10 +166,13 @@ static void check_margins(struct assignment *a, double best, size_t trial)
 				if (a->col_of[i] == UNASSIGNED)
 					continue;
 				struct margin_column own = {matrix + a->col_of[i], a->m};
-				double margin = margin_of_row(a, i, look ? &own : NULL, arrival, workspace);
+				double margin = margin_of_row(a, i, look ? &own : NULL, arrival,
+					workspace);
 				double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
-				check(margin <= exact + 1e-9 * (1 + fabs(best)), "margins are not too large", trial);
-				check(!all || near(margin, exact) || fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
+				check(margin <= exact + 1e-9 * (1 + fabs(best)),
+					"margins are not too large", trial);
+				check(!all || near(margin, exact)
+					|| fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
 					"margins are those of brute force", trial);
 			}
 		}
@@ -180,7 +187,8 @@ static void small_assignments(void)
 		double u[MOST], v[MOST] = {0}, workspace[128];
 		struct candidate at[MOST][MOST];
 		struct candidates of[MOST];
-		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v, NULL};
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of,
+			paid, u, v, NULL};
 
 		a.context = &a;
 		matrix = cost;
@@ -199,7 +207,8 @@ static void small_assignments(void)
 		if (!found)
 			continue;
 		for (size_t i = 0; i < n; i++)
-			total += col_of[i] == UNASSIGNED ? a.ceiling : (double)cost[i * m + col_of[i]];
+			total += col_of[i] == UNASSIGNED ? a.ceiling
+				: (double)cost[i * m + col_of[i]];
 		check(near(total, best), "assign: the total is that of brute force", trial);
 		check_proof(&a, trial);
 		check_margins(&a, best, trial);
@@ -217,7 +226,8 @@ static void large_assignments(void)
 
 	for (size_t trial = 0; trial < 60; trial++) {
 		size_t m = ROOM / 2 + below(ROOM / 2), n = trial % 2 ? m : 1 + below(m);
-		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of, paid, u, v, NULL};
+		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of,
+			paid, u, v, NULL};
 		double *workspace = malloc(assign_workspace(n, m) * sizeof *workspace);
 		a.context = &a;
 		matrix = cost;
@@ -258,7 +268,8 @@ static void simple_matchings(void)
 				second = j == best ? second : fmin(second, (double)cost[i * m + j]);
 			check(col_of[i] == (best < m ? best : UNASSIGNED), "nearest", trial);
 			check(best == m || paid[i] == cost[i * m + best], "nearest: cost", trial);
-			check(best == m || margin[i] == second - (double)cost[i * m + best], "nearest: margin", trial);
+			check(best == m || margin[i] == second - (double)cost[i * m + best],
+				"nearest: margin", trial);
 		}
 		memcpy(mutual_of, col_of, n * sizeof *col_of);
 		nearest_mutual(mutual_of, cost, NULL, workspace, n, m, m);
@@ -266,15 +277,16 @@ static void simple_matchings(void)
 			size_t j = col_of[i], row = 0;
 			for (size_t r = 1; r < n && j < m; r++)
 				row = cost[r * m + j] < cost[row * m + j] ? r : row;
-			check(mutual_of[i] == (j < m && row == i ? j : UNASSIGNED), "mutual", trial);
+			check(mutual_of[i] == (j < m && row == i ? j : UNASSIGNED), "mutual",
+				trial);
 		}
 		nearest_greedy(greedy_of, paid, cost, NULL, workspace, n, m, m);
 		for (;;) {
 			size_t i = n, j = m;
 			for (size_t r = 0; r < n; r++)
 				for (size_t c = 0; c < m; c++)
-					if (!row_done[r] && !taken[c] && cost[r * m + c] < (i < n ? cost[i * m + j]
-							: INFINITY))
+					if (!row_done[r] && !taken[c] && cost[r * m + c]
+							< (i < n ? cost[i * m + j] : INFINITY))
 						i = r, j = c;
 			if (i == n)
 				break;
@@ -282,15 +294,17 @@ static void simple_matchings(void)
 			check(greedy_of[i] == j && paid[i] == cost[i * m + j], "greedy", trial);
 		}
 		for (size_t i = 0; i < n; i++)
-			check(row_done[i] || greedy_of[i] == UNASSIGNED, "greedy: what is left alone", trial);
+			check(row_done[i] || greedy_of[i] == UNASSIGNED,
+				"greedy: what is left alone", trial);
 	}
 }
 
-/* -- Transport ----------------------------------------------------------------------------------- */
+/* -- Transport --------------------------------------------------------------------------------- */
 
-/* min <P, C> + epsilon KL(P | a b') in the log domain, in double: the transport cost and the whole. */
-static void plain_sinkhorn(double *transport, double *whole, const float *cost, const float *a, const float *b,
-	size_t n, size_t m, size_t ld, double epsilon)
+/* min <P, C> + epsilon KL(P | a b') in the log domain, in double: the transport cost and the
+ * whole. */
+static void plain_sinkhorn(double *transport, double *whole, const float *cost, const float *a,
+	const float *b, size_t n, size_t m, size_t ld, double epsilon)
 {
 	double f[ROOM] = {0}, g[ROOM] = {0};
 
@@ -301,7 +315,8 @@ static void plain_sinkhorn(double *transport, double *whole, const float *cost, 
 			for (size_t i = 0; i < n; i++)
 				most = fmax(most, (f[i] - (double)cost[j * ld + i]) / epsilon);
 			for (size_t i = 0; i < n; i++)
-				sum += (double)a[i] * exp((f[i] - (double)cost[j * ld + i]) / epsilon - most);
+				sum += (double)a[i] * exp((f[i]
+					- (double)cost[j * ld + i]) / epsilon - most);
 			g[j] = -epsilon * (most + log(sum));
 		}
 		for (size_t i = 0; i < n; i++) {
@@ -309,7 +324,8 @@ static void plain_sinkhorn(double *transport, double *whole, const float *cost, 
 			for (size_t j = 0; j < m; j++)
 				most = fmax(most, (g[j] - (double)cost[j * ld + i]) / epsilon);
 			for (size_t j = 0; j < m; j++)
-				sum += (double)b[j] * exp((g[j] - (double)cost[j * ld + i]) / epsilon - most);
+				sum += (double)b[j] * exp((g[j]
+					- (double)cost[j * ld + i]) / epsilon - most);
 			f[i] = -epsilon * (most + log(sum));
 			moved = fmax(moved, fabs(f[i] - before));
 		}
@@ -362,7 +378,8 @@ static void lay_costs(float *cost, const float *c, size_t n, size_t m)
 }
 
 /* emd() from random potentials, which are `size` of the largest cost. */
-static struct emd exact(const float *cost, const float *a, const float *b, size_t n, size_t m, double size, float *v)
+static struct emd exact(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double size, float *v)
 {
 	double *workspace = malloc(emd_workspace(n, m) * sizeof *workspace);
 	double largest = summarise_costs(cost, n, m).largest;
@@ -376,7 +393,8 @@ static struct emd exact(const float *cost, const float *a, const float *b, size_
 
 static void costs_of_points(void)
 {
-	static float x[ROOM * 20], y[ROOM * 20], lane[(ROOM + LANES) * 20], cost[ROOM * (ROOM + LANES)];
+	static float x[ROOM * 20], y[ROOM * 20], lane[(ROOM + LANES) * 20],
+		cost[ROOM * (ROOM + LANES)];
 	static float other[ROOM * (ROOM + LANES)], f[ROOM + LANES], g[ROOM], a[ROOM], b[ROOM];
 	static uint32_t of_x[ROOM], of_y[ROOM];
 
@@ -396,7 +414,8 @@ static void costs_of_points(void)
 		cost_matrix(cost, y, cols, m, lane, n, d, p);
 		for (size_t j = 0; j < m; j++)
 			for (size_t i = 0; i < ld; i++) {
-				const float *from = x + (rows && i < n ? rows[i] : i) * d, *to = y + (cols ? cols[j] : j) * d;
+				const float *from = x + (rows && i < n ? rows[i] : i) * d,
+					*to = y + (cols ? cols[j] : j) * d;
 				double square = 0, got = (double)cost[j * ld + i];
 				for (size_t k = 0; i < n && k < d; k++)
 					square += pow((double)to[k] - (double)from[k], 2);
@@ -409,7 +428,8 @@ static void costs_of_points(void)
 		check(same, "cost_matrix", trial);
 		check(padding, "cost_matrix: padding", trial);
 		struct costs costs = summarise_costs(cost, n, m);
-		check(costs.largest == most && fabs(costs.mean - sum / (double)(n * m)) <= 1e-6 * costs.mean,
+		check(costs.largest == most
+			&& fabs(costs.mean - sum / (double)(n * m)) <= 1e-6 * costs.mean,
 			"summarise_costs", trial);
 
 		lay_points(lane, y, cols, m, d);
@@ -419,7 +439,8 @@ static void costs_of_points(void)
 				symmetric &= other[i * padded(m) + j] == cost[j * ld + i];
 		check(symmetric, "cost_matrix: d(x, y) has the bits of d(y, x)", trial);
 		for (size_t i = 0; i < n; i++) {
-			cost_matrix(other, rows ? x + rows[i] * d : x + i * d, NULL, 1, lane, m, d, p);
+			cost_matrix(other, rows ? x + rows[i] * d : x + i * d, NULL, 1, lane, m, d,
+				p);
 			for (size_t j = 0; j < m; j++)
 				alone &= other[j] == cost[j * ld + i];
 		}
@@ -440,11 +461,13 @@ static void costs_of_points(void)
 			dual += (double)b[j] * (double)least;
 		}
 		check(potentials, "largest_potentials", trial);
-		check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost", trial);
+		check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost",
+			trial);
 	}
 }
 
-/* Weights that are multiples of 1 / total: their exact cost is an assignment's, of as many copies of each point. */
+/* Weights that are multiples of 1 / total: their exact cost is an assignment's, of as many copies
+ * of each point. */
 static double assigned(float *a, float *b, const float *c, size_t n, size_t m, size_t total)
 {
 	static float square[ROOM * ROOM];
@@ -474,14 +497,16 @@ static double assigned(float *a, float *b, const float *c, size_t n, size_t m, s
 	return sum / (double)total;
 }
 
-static void check_exact(struct emd s, double known, double near_by, double largest, size_t trial, const char *what)
+static void check_exact(struct emd s, double known, double near_by, double largest, size_t trial,
+	const char *what)
 {
 	check(fabs(s.cost - known) <= near_by * largest, what, trial);
 	check(s.dual <= s.cost + 1e-15 * largest, "emd: the dual is not above the cost", trial);
 	check(s.cost - s.dual <= 1e-12 * largest, "emd: the gap", trial);
 }
 
-/* Equal weights, equal costs, whole numbers, zeros: bases without end. From any potentials the value is the same. */
+/* Equal weights, equal costs, whole numbers, zeros: bases without end. From any potentials the
+ * value is the same. */
 static void exact_transport(void)
 {
 	static const size_t kinds[] = {0, 1, 2, 5, 6};
@@ -489,20 +514,25 @@ static void exact_transport(void)
 	static float c[ROOM * ROOM], cost[ROOM * (ROOM + LANES)], a[ROOM], b[ROOM], v[ROOM + LANES];
 
 	for (size_t trial = 0; trial < 1500; trial++) {
-		size_t room = trial % 20 ? 9 : 60, n = 1 + below(room), m = trial % 3 ? 1 + below(room) : n;
-		size_t least = n > m ? n : m, total = trial % 3 ? least + below(2 * room - least) : n;
+		size_t room = trial % 20 ? 9 : 60, n = 1 + below(room),
+			m = trial % 3 ? 1 + below(room) : n;
+		size_t least = n > m ? n : m, total = trial % 3 ? least + below(2 * room - least)
+			: n;
 		size_t kind = kinds[trial % 5];
 
 		random_costs(c, n, m, kind);
 		if (kind == 6)
 			memset(c, 0, sizeof c);
 		lay_costs(cost, c, n, m);
-		double known = assigned(a, b, c, n, m, total), largest = summarise_costs(cost, n, m).largest;
+		double known = assigned(a, b, c, n, m, total), largest = summarise_costs(cost, n,
+			m).largest;
 		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
 			struct emd s = exact(cost, a, b, n, m, sizes[k], v);
-			check_exact(s, known, 1e-7, largest, trial, "emd: an assignment of copies costs as much");
+			check_exact(s, known, 1e-7, largest, trial,
+				"emd: an assignment of copies costs as much");
 			double again = exact(cost, a, b, n, m, 0, v).cost;
-			check(fabs(s.cost - again) <= 1e-12 * largest, "emd: from any potentials the same", trial);
+			check(fabs(s.cost - again) <= 1e-12 * largest,
+				"emd: from any potentials the same", trial);
 		}
 	}
 }
@@ -514,14 +544,17 @@ static int ascending(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
-/* On the line the cost is the area between the distribution functions. Positions are whole here and there, and shared. */
+/* On the line the cost is the area between the distribution functions. Positions are whole here and
+ * there, and shared. */
 static void transport_on_the_line(void)
 {
-	static float x[ROOM], y[ROOM], a[ROOM], b[ROOM], lane[ROOM + LANES], cost[ROOM * (ROOM + LANES)], v[ROOM + LANES];
+	static float x[ROOM], y[ROOM], a[ROOM], b[ROOM], lane[ROOM + LANES],
+		cost[ROOM * (ROOM + LANES)], v[ROOM + LANES];
 	static double at[2 * ROOM];
 
 	for (size_t trial = 0; trial < 300; trial++) {
-		size_t n = trial % 4 == 1 ? 1 : 1 + below(ROOM), m = trial % 4 == 2 ? 1 : 1 + below(ROOM);
+		size_t n = trial % 4 == 1 ? 1 : 1 + below(ROOM);
+		size_t m = trial % 4 == 2 ? 1 : 1 + below(ROOM);
 		double area = 0, offset = trial % 7 == 6 ? 1e6 : 0;
 
 		random_points(x, n, 1, offset);
@@ -566,7 +599,8 @@ static void transport_on_the_line(void)
 /* The value and the bounds of sinkhorn(). f gives the plan; stopped anywhere, the bounds hold. */
 static void transport(void)
 {
-	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM], f[ROOM + LANES], v[ROOM + LANES];
+	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM],
+		f[ROOM + LANES], v[ROOM + LANES];
 	static float cost[ROOM * (ROOM + LANES)];
 	static const double share[] = {0.5, 0.1, 0.02, 0.01};
 
@@ -588,18 +622,22 @@ static void transport(void)
 			continue;
 		double optimum = exact(cost, a, b, n, m, 0, v).cost;
 		double *workspace = malloc(sinkhorn_workspace(n, m) * sizeof *workspace);
-		struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, epsilon, 1e-6, 100000, f, workspace);
+		struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, epsilon, 1e-6, 100000, f,
+			workspace);
 		plain_sinkhorn(&transport_cost, &whole, cost, a, b, n, m, ld, epsilon);
-		check(fabs(s.cost - transport_cost) <= 1e-5 * most, "sinkhorn: transport cost", trial);
+		check(fabs(s.cost - transport_cost) <= 1e-5 * most, "sinkhorn: transport cost",
+			trial);
 		check(fabs(s.dual - whole) <= 1e-5 * most, "sinkhorn: dual value", trial);
 		check(s.residual <= 1e-6f && s.iters <= 100000, "sinkhorn: residual", trial);
 		check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds", trial);
 		for (size_t i = 0; i < n; i++)
 			v[i] = 0;
-		for (size_t j = 0; j < m; j++) {	/* the plan with these f whose columns sum to b */
+		/* the plan with these f whose columns sum to b */
+		for (size_t j = 0; j < m; j++) {
 			double sum = 0;
 			for (size_t i = 0; i < n; i++)
-				sum += (double)a[i] * exp((double)(f[i] - cost[j * ld + i]) / epsilon);
+				sum += (double)a[i] * exp((double)(f[i]
+					- cost[j * ld + i]) / epsilon);
 			for (size_t i = 0; i < n; i++)
 				v[i] += (float)((double)a[i] * (double)b[j] / sum
 					* exp((double)(f[i] - cost[j * ld + i]) / epsilon));
@@ -615,17 +653,19 @@ static void transport(void)
 				check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
 					"sinkhorn: bounds when stopped early", trial);
 				for (size_t i = 0; i < n; i++)
-					check(isfinite(f[i]), "sinkhorn: potentials when stopped early", trial);
+					check(isfinite(f[i]),
+						"sinkhorn: potentials when stopped early", trial);
 			}
 		free(workspace);
 	}
 }
 
-/* What sinkhorn() gives is not below the optimum, and not above it by more than epsilon log n and what the residual
- * explains. */
+/* What sinkhorn() gives is not below the optimum, and not above it by more than epsilon log n and
+ * what the residual explains. */
 static void near_the_optimum(void)
 {
-	static float cost[ROOM * (ROOM + LANES)], square[ROOM * ROOM], a[ROOM], b[ROOM], f[ROOM + LANES];
+	static float cost[ROOM * (ROOM + LANES)], square[ROOM * ROOM], a[ROOM], b[ROOM],
+		f[ROOM + LANES];
 
 	for (size_t trial = 0; trial < 40; trial++) {
 		size_t n = 1 + below(60);
@@ -633,28 +673,35 @@ static void near_the_optimum(void)
 
 		random_costs(square, n, n, trial % 2);
 		lay_costs(cost, square, n, n);
-		double optimum = assigned(a, b, square, n, n, n), most = summarise_costs(cost, n, n).largest;
+		double optimum = assigned(a, b, square, n, n, n);
+		double most = summarise_costs(cost, n, n).largest;
 		for (double epsilon = 0.1 * most; epsilon > 1e-7 * most; epsilon /= 10) {
-			struct sinkhorn s = sinkhorn(cost, a, b, n, n, most, epsilon, 1e-5, 2000, f, workspace);
-			check(s.cost >= optimum - 1e-5 * most, "sinkhorn: not below the optimum", trial);
-			check(s.cost <= optimum + epsilon * log((double)n) + (2 * (double)s.residual + 1e-5) * most,
+			struct sinkhorn s = sinkhorn(cost, a, b, n, n, most, epsilon, 1e-5, 2000, f,
+				workspace);
+			check(s.cost >= optimum - 1e-5 * most, "sinkhorn: not below the optimum",
+				trial);
+			check(s.cost <= optimum + epsilon * log((double)n)
+				+ (2 * (double)s.residual + 1e-5) * most,
 				"sinkhorn: near the optimum", trial);
-			check(s.dual <= optimum + epsilon * log((double)n) + 1e-5 * most, "sinkhorn: dual", trial);
-			check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds of equal weights", trial);
+			check(s.dual <= optimum + epsilon * log((double)n) + 1e-5 * most,
+				"sinkhorn: dual", trial);
+			check(s.lower <= optimum && optimum <= s.upper,
+				"sinkhorn: bounds of equal weights", trial);
 		}
 		free(workspace);
 	}
 }
 
-/* -- Bounds of parts ----------------------------------------------------------------------------- */
+/* -- Bounds of parts --------------------------------------------------------------------------- */
 
 enum { SET_TOKENS = 300, SET_FEATURES = 70, SET_POINTS = 12, SET_D = 5 };
 
 /* Features of 1 to SET_POINTS of its tokens each, all of which may be used by many. */
-static void random_set(struct distributions *s, float *point, size_t *indptr, uint32_t *row, float *weight, size_t features, double offset)
+static void random_set(struct distributions *s, float *point, size_t *indptr, uint32_t *row,
+	float *weight, size_t features, double offset)
 {
-	*s = (struct distributions){.d = SET_D, .tokens = SET_TOKENS, .point = point, .ids.n = features, .indptr = indptr, .row = row,
-		.weight = weight};
+	*s = (struct distributions){.d = SET_D, .tokens = SET_TOKENS, .point = point,
+		.ids.n = features, .indptr = indptr, .row = row, .weight = weight};
 	random_points(point, SET_TOKENS, SET_D, offset);
 	for (size_t t = 0; t + 1 < SET_TOKENS; t += 5)		/* some at one place */
 		memcpy(point + (t + 1) * SET_D, point + t * SET_D, SET_D * sizeof *point);
@@ -669,7 +716,8 @@ static void random_set(struct distributions *s, float *point, size_t *indptr, ui
 }
 
 /* What the points of feature i of x pay to their nearest of feature j of y. */
-static double one_way(const struct distributions *x, size_t i, const struct distributions *y, size_t j, int p)
+static double one_way(const struct distributions *x, size_t i, const struct distributions *y,
+	size_t j, int p)
 {
 	double total = 0;
 
@@ -687,13 +735,15 @@ static double one_way(const struct distributions *x, size_t i, const struct dist
 	return total;
 }
 
-/* The bounds are the larger one-sided cost but for two units, and not above the exact cost, for any block of rows. */
+/* The bounds are the larger one-sided cost but for two units, and not above the exact cost, for any
+ * block of rows. */
 static void relaxed_bounds(void)
 {
 	static float point[2][SET_TOKENS * SET_D], weight[2][SET_FEATURES * SET_POINTS];
 	static size_t indptr[2][SET_FEATURES + 1];
 	static uint32_t row[2][SET_FEATURES * SET_POINTS];
-	static float lane[(SET_POINTS + LANES) * SET_D], cost[SET_POINTS * (SET_POINTS + LANES)], v[SET_POINTS + LANES];
+	static float lane[(SET_POINTS + LANES) * SET_D], cost[SET_POINTS * (SET_POINTS + LANES)],
+		v[SET_POINTS + LANES];
 
 	for (size_t trial = 0; trial < 12; trial++) {
 		struct distributions input[2];
@@ -702,9 +752,10 @@ static void relaxed_bounds(void)
 		double offset = trial % 4 == 3 ? 1e3 : 0;
 
 		for (size_t s = 0; s < 2; s++)
-			random_set(&input[s], point[s], indptr[s], row[s], weight[s], trial % 5 ? SET_FEATURES : 1 + below(9),
-				offset);
-		size_t first = trial % 2 ? below(a->ids.n) : 0, end = first + 1 + below(a->ids.n - first);
+			random_set(&input[s], point[s], indptr[s], row[s], weight[s],
+				trial % 5 ? SET_FEATURES : 1 + below(9), offset);
+		size_t first = trial % 2 ? below(a->ids.n) : 0,
+			end = first + 1 + below(a->ids.n - first);
 		struct bounds r = bounds_open(a, first, end, b, p);
 		check(r.rows == end - first && r.cols == b->ids.n, "bounds: of all pairs", trial);
 		for (size_t i = first; i < end; i++)
@@ -713,22 +764,26 @@ static void relaxed_bounds(void)
 				double bound = (double)bounds_row(&r, i)[j] * r.unit;
 				double known = fmax(one_way(a, i, b, j, p), one_way(b, j, a, i, p));
 				lay_points(lane, a->point, a->row + a->indptr[i], n, SET_D);
-				cost_matrix(cost, b->point, b->row + b->indptr[j], m, lane, n, SET_D, p);
-				struct emd s = exact(cost, a->weight + a->indptr[i], b->weight + b->indptr[j], n, m, 0, v);
+				cost_matrix(cost, b->point, b->row + b->indptr[j], m, lane, n,
+					SET_D, p);
+				struct emd s = exact(cost, a->weight + a->indptr[i],
+					b->weight + b->indptr[j], n, m, 0, v);
 				check(bound <= s.cost, "bounds: not above the exact cost", trial);
-				check(bound <= known * (1 + 1e-6) && bound >= known * (1 - 1e-5) - 2 * r.unit,
+				check(bound <= known * (1 + 1e-6)
+					&& bound >= known * (1 - 1e-5) - 2 * r.unit,
 					"bounds: the larger of the one-sided costs", trial);
 			}
 		bounds_free(&r);
 	}
 }
 
-/* -- Orders ------------------------------------------------------------------------------------- */
+/* -- Orders ------------------------------------------------------------------------------------ */
 
 enum { ORDER_NODES = 9, ORDER_LINKS = 14 };
 
 /* Which nodes paths of links lead to. */
-static void paths(bool *leads, const uint32_t *source, const uint32_t *target, size_t nodes, size_t links)
+static void paths(bool *leads, const uint32_t *source, const uint32_t *target, size_t nodes,
+	size_t links)
 {
 	memset(leads, 0, nodes * nodes * sizeof *leads);
 	for (size_t i = 0; i < links; i++)
@@ -736,10 +791,12 @@ static void paths(bool *leads, const uint32_t *source, const uint32_t *target, s
 	for (size_t k = 0; k < nodes; k++)
 		for (size_t i = 0; i < nodes; i++)
 			for (size_t j = 0; j < nodes; j++)
-				leads[i * nodes + j] |= leads[i * nodes + k] && leads[k * nodes + j];
+				leads[i * nodes + j] |= leads[i * nodes + k]
+					&& leads[k * nodes + j];
 }
 
-/* Sources come before targets; what cycles lead to is left out; and one node of a cycle is named. */
+/* Sources come before targets; what cycles lead to is left out; and one node of a cycle is
+ * named. */
 static void orders(void)
 {
 	uint32_t source[ORDER_LINKS], target[ORDER_LINKS], order[ORDER_NODES];
@@ -747,7 +804,8 @@ static void orders(void)
 	bool leads[ORDER_NODES * ORDER_NODES];
 
 	for (size_t trial = 0; trial < 2000; trial++) {
-		size_t nodes = 1 + below(ORDER_NODES), links = below(ORDER_LINKS + 1), place[ORDER_NODES], free_of = 0, m = 0;
+		size_t nodes = 1 + below(ORDER_NODES), links = below(ORDER_LINKS + 1),
+			place[ORDER_NODES], free_of = 0, m = 0;
 		for (size_t i = 0; i < links; i++) {
 			source[i] = (uint32_t)below(nodes);
 			target[i] = (uint32_t)below(nodes);
@@ -762,7 +820,8 @@ static void orders(void)
 		}
 		size_t n = topological_order(order, link, source, target, work, nodes, links);
 		check(n == free_of, "order: all nodes that no cycle leads to", trial);
-		check(n == nodes || leads[order[n] * nodes + order[n]], "order: a node of a cycle", trial);
+		check(n == nodes || leads[order[n] * nodes + order[n]], "order: a node of a cycle",
+			trial);
 		for (size_t i = 0; i < n; i++)
 			place[order[i]] = i;
 		for (size_t i = 0; i < links; i++) {
@@ -772,8 +831,8 @@ static void orders(void)
 		}
 		for (size_t i = 0; i < m; i++)
 			check(i == 0 ? place[source[link[0]]] != SIZE_MAX
-				: place[source[link[i]]] >= place[source[link[i - 1]]] && link[i] != link[i - 1],
-				"order: links by their sources", trial);
+				: place[source[link[i]]] >= place[source[link[i - 1]]]
+				&& link[i] != link[i - 1], "order: links by their sources", trial);
 	}
 }
 

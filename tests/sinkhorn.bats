@@ -18,7 +18,8 @@ bent() {
 	E
 }
 
-# values STATEMENT: runs it on the header, dist, iters and residual of ./out; result() reads another file
+# values STATEMENT: runs it on the header, dist, iters and residual of ./out; result() reads another
+# file
 values() {
 	"$PY" -c "
 import numpy as np
@@ -30,14 +31,15 @@ $1"
 # files for an oracle that looks at many at once
 checks=()
 
-@test "distances are those of POT, for p 1 and 2, 16 to 128 points, epsilon .5 to .005 of the mean cost" {
+@test "POT's distances, for p 1 and 2, 16 to 128 points, epsilon .5 to .005 of the mean cost" {
 	for points in 16 40 64 128; do
 		two --features 2 --points $((points / 2)):$points --d 8
 		mv a a.$points
 		mv b b.$points
 		for p in 1 2; do
 			for epsilon in .5 .1 .02 .005; do
-				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 {a,b}.$points >$points.$p$epsilon
+				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 \
+					{a,b}.$points >$points.$p$epsilon
 				checks+=($points.$p$epsilon {a,b}.$points)
 			done
 		done
@@ -65,7 +67,7 @@ checks=()
 	values 'assert header["epsilon_abs"] == .3 and "epsilon" not in header'
 }
 
-@test "after few iterations, before they go over the mark, values and residuals are those of plain numpy" {
+@test "after few iterations, not over-relaxed yet, values and residuals are those of plain numpy" {
 	two --points 5:30
 	for p in 1 2; do
 		for n in 1 2 3 4; do
@@ -82,8 +84,10 @@ checks=()
 		mv b b.$shape
 		for p in 1 2; do
 			for epsilon in 1e-2 1e-4 1e-6; do
-				sinkhorn --quiet --p $p --epsilon $epsilon {a,b}.$shape >$shape.$p.$epsilon
-				sinkhorn --quiet --debias --p $p --epsilon $epsilon {a,b}.$shape >$shape.$p.$epsilon.debiased
+				name=$shape.$p.$epsilon
+				sinkhorn --quiet --p $p --epsilon $epsilon {a,b}.$shape >$name
+				sinkhorn --quiet --debias --p $p --epsilon $epsilon {a,b}.$shape \
+					>$name.debiased
 				checks+=($shape.$p.$epsilon {a,b}.$shape)
 			done
 		done
@@ -154,7 +158,8 @@ assert np.allclose(dist, [[np.linalg.norm(i - j) for j in y] for i in x], 1e-5)"
 	two --points 8:30
 	for p in 1 2; do
 		for epsilon in .2 .02; do
-			sinkhorn --debias --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 a b >out
+			sinkhorn --debias --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 \
+				a b >out
 			oracle sinkhorn pot out a b
 		done
 	done
@@ -198,7 +203,8 @@ assert np.allclose(dist, result('two')[1], atol=1e-4 * dist.max())"
 @test "the two sets may be operands or streams of stdin, in all the ways there are" {
 	two
 	sinkhorn a b | framecat --decompress | tail -c 3000 >ab
-	for way in "sinkhorn - b <a" "sinkhorn a - <b" "cat a b | sinkhorn" "cat a b | sinkhorn - -" "sinkhorn <(cat a) <(cat b)"; do
+	for way in "sinkhorn - b <a" "sinkhorn a - <b" "cat a b | sinkhorn" \
+			"cat a b | sinkhorn - -" "sinkhorn <(cat a) <(cat b)"; do
 		eval "$way" >out
 		oracle same out <(sinkhorn a b)
 	done
@@ -229,7 +235,8 @@ assert ids['row_feature'].tolist() == [0, 1, 2, 0, 1, 2, 0, 1] == ids['col_featu
 	featdist scaled | sinkhorn --tol 1e-6 >other
 	values "
 _, again, _, left = result('other')
-done = (residual <= 1e-6) & (left <= 1e-6)	# not features against themselves, whose plans are next to degenerate
+# not features against themselves, whose plans are next to degenerate
+done = (residual <= 1e-6) & (left <= 1e-6)
 assert done.sum() > done.size - 2 * len(done)
 assert np.allclose(dist[done], again[done], rtol=1e-5, atol=1e-5 * dist.max())"
 }
@@ -237,9 +244,10 @@ assert np.allclose(dist[done], again[done], rtol=1e-5, atol=1e-5 * dist.max())"
 @test "two seeds of sampling agree within the sampling error" {
 	for seed in 0 1; do
 		for layer in 2 4; do
-			act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --sae "$SAMPLE/sae_L${layer}_s0" --layer $layer |
+			act-dump --hidden "$SAMPLE/hidden_L$layer.npy" \
+				--sae "$SAMPLE/sae_L${layer}_s0" --layer $layer |
 				featdist --quiet --support 16 --seed $seed |
-				featpick --list <(for i in {0..511..16}; do printf '%s\t%s\n' $layer $i; done) |
+				featpick --list <(printf "$layer\t%s\n" {0..511..16}) |
 				refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$layer.$seed
 		done
 		sinkhorn --quiet 2.$seed 4.$seed >pairs.$seed
@@ -260,7 +268,8 @@ assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'uncorrelated'"
 @test "what did not converge is counted on stderr, and said in residual" {
 	two --points 30
 	sinkhorn --epsilon .001 --tol 1e-5 --max-iters 60 a b >out 2>notes
-	[[ $(<notes) == "sinkhorn: "*" pairs stopped after 60 iterations; their residual is up to 0."*" (--tol 1e-05)" ]]
+	[[ $(<notes) == "sinkhorn: "*" pairs stopped after 60 iterations; "* ]]
+	[[ $(<notes) == *"; their residual is up to 0."*" (--tol 1e-05)" ]]
 	oracle sinkhorn sane out --max-iters 60
 	values "
 import re
@@ -270,7 +279,7 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	[ ! -s notes ]
 }
 
-@test "--top: each row's nearest, as the whole matrix has them, sorted, the lower column first of equals" {
+@test "--top: each row's nearest of the whole matrix, sorted, the lower column first of equals" {
 	for shape in normal twins duplicates far tiny-weights identical; do
 		two --features 40 --points 1:12 --shape $shape
 		for sets in "a b" a; do
@@ -298,8 +307,9 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 }
 
 @test "--rows: blocks of rows are the whole, to the byte" {
-	two --features 23 --points 1:12 --shape shared		# some of 30 blocks of 23 rows are empty
-	for command in "sinkhorn a b" "sinkhorn a" "sinkhorn --top 3 a b" "sinkhorn --top 3 a" "sinkhorn --debias --top 50 a"; do
+	two --features 23 --points 1:12 --shape shared	# some of 30 blocks of 23 rows are empty
+	for command in "sinkhorn a b" "sinkhorn a" "sinkhorn --top 3 a b" "sinkhorn --top 3 a" \
+			"sinkhorn --debias --top 50 a"; do
 		merges $command
 	done
 }
@@ -323,7 +333,8 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 @test "lower and upper close in on the value as epsilon and --tol fall, and hold it" {
 	two --features 5 --points 30
 	width=1
-	for options in "--epsilon .1" "--epsilon .02" "--epsilon .002 --tol 1e-5 --max-iters 20000"; do
+	for options in "--epsilon .1" "--epsilon .02" \
+			"--epsilon .002 --tol 1e-5 --max-iters 20000"; do
 		sinkhorn $options a b >out
 		values "
 from emd import matrices
@@ -361,7 +372,8 @@ print(width)" >width
 	values "
 assert (header['kind'], header['metric'], header['p'], header['epsilon'], header['tol']) == (
     'distances', 'sinkhorn', 2, .1, 1e-4)
-assert (header['rows'], header['cols'], header['space'], header['model']) == (4, 4, 'reference', 'toy')
+assert (header['rows'], header['cols']) == (4, 4)
+assert (header['space'], header['model']) == ('reference', 'toy')
 assert header['history'][-1][0] == 'sinkhorn' and 'layer' not in header
 assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-4', 'a', 'b']"
 }

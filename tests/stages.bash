@@ -1,4 +1,5 @@
-# What the tests of distance stages share; each takes a stage with its options. See oracle/stages.py.
+# What the tests of distance stages share; each takes a stage with its options. See
+# oracle/stages.py.
 # The test of a stage that stages.py does not know defines its metric, x being the first word of it:
 #	export METRIC='def x(header, one, other): ...'
 # shellcheck disable=SC2154
@@ -39,8 +40,9 @@ picks() {
 	done
 }
 
-# tells_errors COMMAND...: with --error everything else is as it was, the errors are those of halvings by numpy, and as one
-# part of the stream as another: by --top, --rows and --merge, with any number of threads
+# tells_errors COMMAND...: with --error everything else is as it was, the errors are those of
+# halvings by numpy, and the same in any part of the stream: by --top, --rows and --merge, with any
+# number of threads
 tells_errors() {
 	two --features 7 --points 1:24
 	for sets in "a b" a; do
@@ -55,7 +57,8 @@ tells_errors() {
 	frame2json whole | json2frame | cmp - whole
 }
 
-# deviates COMMAND...: errors are about how far the distances of other samples of the same distributions deviate
+# deviates COMMAND...: errors are about how far the distances of other samples of the same
+# distributions deviate
 deviates() {
 	[ -e shared.a ] || oracle stages resampled .
 	for a in own shared; do
@@ -137,13 +140,14 @@ two() {
 	oracle sinkhorn make --seed 2 --layer 4 "$@" >b
 }
 
-# nears_zero MOST COMMAND...: features of nearly the same points in other orders are at most MOST apart, and the distance that
-# rounding leaves has the same bits in the rows of both
+# nears_zero MOST COMMAND...: features of nearly the same points in other orders are at most MOST
+# apart, and the distance that rounding leaves has the same bits in the rows of both
 nears_zero() {
 	"$PY" -c "
 import numpy as np, sinkhorn
 rng = np.random.default_rng(0)
-point = np.concatenate([rng.permutation(np.eye(16)) for _ in range(12)]) + 1e-7 * rng.standard_normal((192, 16))
+point = np.concatenate([rng.permutation(np.eye(16)) for _ in range(12)])
+point = point + 1e-7 * rng.standard_normal((192, 16))
 sinkhorn.write('-', point, np.ones(192), np.arange(192), [16] * 12)" >a
 	"${@:2}" a >whole
 	"${@:2}" --top 12 a >top
