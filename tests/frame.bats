@@ -132,7 +132,8 @@ sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
 			from semot import objects
 			from xxhash import xxh64
 			*hashed, (end, _) = objects(open("s", "rb"))
-			assert end == {"end": len(hashed) - 1, "xxh64": xxh64(b"".join(raw for _, raw in hashed)).intdigest()}
+			checksum = xxh64(b"".join(raw for _, raw in hashed)).intdigest()
+			assert end == {"end": len(hashed) - 1, "xxh64": checksum}
 			END
 		done
 	done
@@ -140,8 +141,9 @@ sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
 
 @test "read in Python as frame(5) says" {
 	stream activations | framecat --compress >a
-	sed -n '/^\.Sh READING/,/^\.Sh A FILTER/p' "$ROOT/man/frame.5" | sed -n '/^\.Bd/,/^\.Ed/p' >blocks
-	sed 's/^\.Ed/assert point.shape == (60, 6) and point.any(); del point/; /^\.Bd/d' blocks >read.py
+	sed -n '/^\.Sh READING/,/^\.Sh A FILTER/p' "$ROOT/man/frame.5" >section
+	sed -n '/^\.Bd/,/^\.Ed/p' section | sed '/^\.Bd/d' |
+		sed 's/^\.Ed/assert point.shape == (60, 6) and point.any(); del point/' >read.py
 	[ "$(grep -c assert read.py)" -eq 2 ]
 	echo 'assert end["end"] == len(frames) == 2' >>read.py
 	"$PY" read.py
@@ -225,10 +227,11 @@ write("-", {}, [{"a": numpy.zeros(1 << 20, "|u1")}] * 150, checksum=False)' >s
 	            seen.add(value[0])
 	            numpys = value[0].replace("bf16", "<f4")
 	            x = np.array([numbers.get(x, x) for x in value[2]], numpys)
-	            if value[0] == "bf16":				# of which JSON has four digits
-	                x = ((x.view("<u4") + 0x8000) >> 16 << 16).view("<f4")
-	            assert fields[name].dtype == numpys and fields[name].shape == tuple(value[1]), name
-	            assert fields[name].tobytes() == x.tobytes(), name
+	            if value[0] == "bf16":	# whose digits in JSON are those of the nearest
+	                x = (x.view("<u4") + 0x8000 >> 16 << 16).view("<f4")
+	            y = fields[name]
+	            assert y.dtype == numpys and y.shape == tuple(value[1]), name
+	            assert y.tobytes() == x.tobytes(), name
 	        elif "$" not in str(value):
 	            assert fields[name] == value, name
 	assert seen == {*DTYPES, "bf16"}
@@ -237,5 +240,6 @@ write("-", {}, [{"a": numpy.zeros(1 << 20, "|u1")}] * 150, checksum=False)' >s
 	centroid distributions | framecat --check
 	[ "$(hungarian distances | frame2tsv --columns cost | head -n 3)" = $'cost\n0.25\n0.125' ]
 	[ "$(frame2tsv --columns col_feature matching)" = $'col_feature\n0\n2' ]
-	frame2graph graph | "$PY" -c 'import json, sys; assert len(json.load(sys.stdin)["nodes"]) == 2'
+	frame2graph graph >json
+	"$PY" -c 'import json; assert len(json.load(open("json"))["nodes"]) == 2'
 }

@@ -1,6 +1,6 @@
 load helper
 
-@test "make install puts programs, pages, pipelines and semot.py in place, and uninstall takes them away" {
+@test "make install puts programs, pages, pipelines and semot.py in place, uninstall removes them" {
 	[ "$BUILD" = "$ROOT/build" ] || skip "what is installed is the plain build"
 	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
 	for source in "$ROOT"/filters/*.c; do

@@ -419,7 +419,8 @@ print(found["group_name"][found["group"][node]])'
 	nodes = [dict(node_id=f"n{i}", layer="1", feature=i, ctx_idx=0, feature_type="transcoder") for i in range(n)]
 	print(json.dumps(dict(metadata=dict(slug="", scan=""), qParams={}, nodes=nodes, links=[])))
 	ids = {f"{side}_{key}": value for side in ("row", "col") for key, value in (("layer", n * ["1"]), ("feature", np.arange(n, dtype="<u4")))}
-	write("equal", dict(kind="distances", rows=n, cols=n), [ids, dict(row0=0, dist=np.zeros((n, n), "<f4"))], checksum=False)
+	block = dict(row0=0, dist=np.zeros((n, n), "<f4"))
+	write("equal", dict(kind="distances", rows=n, cols=n), [ids, block], checksum=False)
 	E
 	graph2frame long.json | timeout 10 supernode --quiet --acyclic --graph - --groups 7 equal | framecat --header | grep -q '"groups":'
 }
