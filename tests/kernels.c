@@ -391,19 +391,44 @@ static struct emd exact(const float *cost, const float *a, const float *b, size_
 	return s;
 }
 
+/* largest_potentials() and dual_cost() of random potentials. */
+static void check_potentials(const float *cost, size_t n, size_t m, double most, size_t trial)
+{
+	static float f[ROOM + LANES], g[ROOM], a[ROOM], b[ROOM];
+	size_t ld = padded(n);
+	double dual = 0;
+	bool potentials = true;
+
+	random_weights(a, n);
+	random_weights(b, m);
+	for (size_t i = 0; i < ld; i++)
+		f[i] = i < n ? (float)(most * normal()) : -INFINITY;
+	largest_potentials(g, cost, f, n, m);
+	for (size_t i = 0; i < n; i++)
+		dual += (double)a[i] * (double)f[i];
+	for (size_t j = 0; j < m; j++) {
+		float least = INFINITY;
+		for (size_t i = 0; i < n; i++)
+			least = fminf(least, cost[j * ld + i] - f[i]);
+		potentials &= g[j] == least;
+		dual += (double)b[j] * (double)least;
+	}
+	check(potentials, "largest_potentials", trial);
+	check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost", trial);
+}
+
 static void costs_of_points(void)
 {
 	static float x[ROOM * 20], y[ROOM * 20], lane[(ROOM + LANES) * 20],
-		cost[ROOM * (ROOM + LANES)];
-	static float other[ROOM * (ROOM + LANES)], f[ROOM + LANES], g[ROOM], a[ROOM], b[ROOM];
+		cost[ROOM * (ROOM + LANES)], other[ROOM * (ROOM + LANES)];
 	static uint32_t of_x[ROOM], of_y[ROOM];
 
 	for (size_t trial = 0; trial < 200; trial++) {
 		size_t n = 1 + below(70), m = 1 + below(70), d = 1 + below(20), ld = padded(n);
 		int p = 1 + (int)(trial % 2);
 		const uint32_t *rows = trial % 3 ? of_x : NULL, *cols = trial % 3 ? of_y : NULL;
-		double offset = trial % 5 == 4 ? 1e6 : 0, sum = 0, most = 0, dual = 0;
-		bool same = true, padding = true, symmetric = true, alone = true, potentials = true;
+		double offset = trial % 5 == 4 ? 1e6 : 0, sum = 0, most = 0;
+		bool same = true, padding = true, symmetric = true, alone = true;
 
 		random_points(x, ROOM, d, offset);
 		random_points(y, ROOM, d, offset);
@@ -445,24 +470,7 @@ static void costs_of_points(void)
 				alone &= other[j] == cost[j * ld + i];
 		}
 		check(alone, "cost_matrix: the same bits whatever is computed beside it", trial);
-
-		random_weights(a, n);
-		random_weights(b, m);
-		for (size_t i = 0; i < ld; i++)
-			f[i] = i < n ? (float)(most * normal()) : -INFINITY;
-		largest_potentials(g, cost, f, n, m);
-		for (size_t i = 0; i < n; i++)
-			dual += (double)a[i] * (double)f[i];
-		for (size_t j = 0; j < m; j++) {
-			float least = INFINITY;
-			for (size_t i = 0; i < n; i++)
-				least = fminf(least, cost[j * ld + i] - f[i]);
-			potentials &= g[j] == least;
-			dual += (double)b[j] * (double)least;
-		}
-		check(potentials, "largest_potentials", trial);
-		check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost",
-			trial);
+		check_potentials(cost, n, m, most, trial);
 	}
 }
 
@@ -596,7 +604,49 @@ static void transport_on_the_line(void)
 	}
 }
 
-/* The value and the bounds of sinkhorn(). f gives the plan; stopped anywhere, the bounds hold. */
+/* |P 1 - a|_1 of the plan with these f whose columns sum to b. */
+static double plan_error(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double epsilon, const float *f)
+{
+	size_t ld = padded(n);
+	double error = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double row = 0;
+		for (size_t j = 0; j < m; j++) {
+			const float *c = cost + j * ld;
+			double sum = 0;
+			for (size_t k = 0; k < n; k++)
+				sum += (double)a[k] * exp((double)(f[k] - c[k]) / epsilon);
+			row += (double)a[i] * (double)b[j] / sum
+				* exp((double)(f[i] - c[i]) / epsilon);
+		}
+		error += fabs(row - (double)a[i]);
+	}
+	return error;
+}
+
+/* Stopped anywhere, at any epsilon, the bounds hold the optimum. */
+static void stopped_early(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double most, double epsilon, double optimum, double *workspace, size_t trial)
+{
+	static float f[ROOM + LANES];
+
+	for (double e = epsilon; e > 1e-6 * most; e /= 10)
+		for (uint32_t limit = 1; limit < 200; limit *= 3) {
+			struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, e, 0, limit, f,
+				workspace);
+			check(s.iters <= limit && s.residual >= 0 && isfinite(s.residual),
+				"sinkhorn: stopped early", trial);
+			check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
+				"sinkhorn: bounds when stopped early", trial);
+			for (size_t i = 0; i < n; i++)
+				check(isfinite(f[i]), "sinkhorn: potentials when stopped early",
+					trial);
+		}
+}
+
+/* The value and the bounds of sinkhorn(); f gives the plan. */
 static void transport(void)
 {
 	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM],
@@ -606,7 +656,7 @@ static void transport(void)
 
 	for (size_t trial = 0; trial < 60; trial++) {
 		size_t n = 1 + below(40), m = 1 + below(40), d = 1 + below(8), ld = padded(n);
-		double transport_cost, whole, off = 0;
+		double transport_cost, whole;
 
 		random_points(x, n, d, 0);
 		random_points(y, m, d, 0);
@@ -630,32 +680,9 @@ static void transport(void)
 		check(fabs(s.dual - whole) <= 1e-5 * most, "sinkhorn: dual value", trial);
 		check(s.residual <= 1e-6f && s.iters <= 100000, "sinkhorn: residual", trial);
 		check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds", trial);
-		for (size_t i = 0; i < n; i++)
-			v[i] = 0;
-		/* the plan with these f whose columns sum to b */
-		for (size_t j = 0; j < m; j++) {
-			double sum = 0;
-			for (size_t i = 0; i < n; i++)
-				sum += (double)a[i] * exp((double)(f[i]
-					- cost[j * ld + i]) / epsilon);
-			for (size_t i = 0; i < n; i++)
-				v[i] += (float)((double)a[i] * (double)b[j] / sum
-					* exp((double)(f[i] - cost[j * ld + i]) / epsilon));
-		}
-		for (size_t i = 0; i < n; i++)
-			off += fabs((double)(v[i] - a[i]));
-		check(off <= 1e-4, "sinkhorn: potentials", trial);
-		for (double e = epsilon; e > 1e-6 * most; e /= 10)
-			for (uint32_t limit = 1; limit < 200; limit *= 3) {
-				s = sinkhorn(cost, a, b, n, m, most, e, 0, limit, f, workspace);
-				check(s.iters <= limit && s.residual >= 0 && isfinite(s.residual),
-					"sinkhorn: stopped early", trial);
-				check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
-					"sinkhorn: bounds when stopped early", trial);
-				for (size_t i = 0; i < n; i++)
-					check(isfinite(f[i]),
-						"sinkhorn: potentials when stopped early", trial);
-			}
+		check(plan_error(cost, a, b, n, m, epsilon, f) <= 1e-4, "sinkhorn: potentials",
+			trial);
+		stopped_early(cost, a, b, n, m, most, epsilon, optimum, workspace, trial);
 		free(workspace);
 	}
 }

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
 {
 	static const char *layer[] = {"7", "7", "7", "7"};
 	static const uint32_t feature[] = {40, 41, 42, 43};
-	char **operand = opt_parse(argc, argv, options, "stage [OPTION]...", "A stage that fails.", 0);
+	char **operand = opt_parse(argc, argv, options, "stage [OPTION]...",
+		"A stage that fails.", 0);
 	struct stage stage = {.row = {3, layer, feature, NULL}, .col = {4, layer, feature, NULL},
 		.asked = asked, .pair = distance};
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());

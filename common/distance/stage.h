@@ -41,8 +41,8 @@ struct stage {
 	 * any columns, in any thread < omp_get_max_threads(). A NaN ends the program, after the
 	 * threads are joined, with a line that names the features.
 	 *
-	 * pair(): the distance of row i and column j; i <= j when the stage is symmetric. Each thread
-	 * has a workspace of that many bytes. */
+	 * pair(): the distance of row i and column j; i <= j when the stage is symmetric. Each
+	 * thread has a workspace of that many bytes. */
 	double (*pair)(const void *context, void *workspace, size_t i, size_t j);
 	size_t workspace;
 	/* solve(): the distances of row i from columns col[0 .. k), out->dist[0 .. k), and the
