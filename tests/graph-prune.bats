@@ -100,7 +100,8 @@ prunes() {
 	a, b = np.flatnonzero(nodes["type"] == 0)[:2]
 	logit = np.flatnonzero(nodes["type"] == 3)[0]
 	link.update(source=np.array([a, b, a], "<u4"), target=np.array([b, a, logit], "<u4"),
-	            weight=np.ones(3, "<f4"), weight_exact=np.ones(3), mine=np.arange(3, dtype="<u4"))
+	            weight=np.ones(3, "<f4"), weight_exact=np.ones(3),
+	            mine=np.arange(3, dtype="<u4"))
 	write("round", header, [nodes, link, document], checksum=False)
 	E
 	graph-prune round 2>notes >out
