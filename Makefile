@@ -1,4 +1,5 @@
-# semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a page.
+# semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a
+# page.
 include config.mk
 
 B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)
@@ -42,7 +43,8 @@ $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 	rm -f $@ && ar rc $@ $(B)/semot-stream.o
 
 $(B)/semot.pc: $(MAKEFILE_LIST) | $(B)/dep
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: semot' 'Description: reads and writes streams of semot' \
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: semot' \
+		'Description: reads and writes streams of semot' \
 		'Version: $(VERSION)' 'Requires: liblz4 libxxhash' 'Cflags: -I$${prefix}/include' \
 		'Libs: -L$${prefix}/lib -lsemot-stream -lm' >$@
 
@@ -50,7 +52,8 @@ $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
 $(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
-	(echo 'const unsigned char page_template[] = {'; od -An -v -tu1 $< | sed 's/[0-9]\{1,\}/&,/g'; echo '0};') >$@.new
+	(echo 'const unsigned char page_template[] = {'; \
+		od -An -v -tu1 $< | sed 's/[0-9]\{1,\}/&,/g'; echo '0};') >$@.new
 	mv $@.new $@
 
 $(B)/graph/page_template.o: $(B)/graph/page_template.c
@@ -122,13 +125,14 @@ compile_commands.json: $(MAKEFILE_LIST)
 # The sources of a version: what its tag, vVERSION, holds.
 dist:
 	@[ "$$(git describe --exact-match --tags HEAD 2>/dev/null)" = v$(VERSION) ] || \
-		{ echo "dist: the tag of HEAD is not v$(VERSION), the VERSION of config.mk" >&2; exit 1; }
+		{ echo "dist: the tag of HEAD is not v$(VERSION), the VERSION of config.mk" >&2; \
+			exit 1; }
 	git archive --prefix=semot-$(VERSION)/ HEAD | gzip -n >semot-$(VERSION).tar.gz
 
 # -- What they need -----------------------------------------------------------------------------
 
-BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev libopenblas-dev libzip-dev \
-	libjansson-dev
+BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev \
+	libopenblas-dev libzip-dev libjansson-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
@@ -150,7 +154,8 @@ install: all $(B)/libsemot-stream.a $(B)/semot.pc
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py $(DESTDIR)$(PREFIX)/share/semot
-	install -m 644 common/stream/stream.h common/stream/dtype.h $(DESTDIR)$(PREFIX)/include/semot
+	install -m 644 common/stream/stream.h common/stream/dtype.h \
+		$(DESTDIR)$(PREFIX)/include/semot
 	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h
 	install -m 644 $(B)/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(B)/semot.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
@@ -161,7 +166,8 @@ uninstall:
 	rm -f $(FILTERS:%=$(DESTDIR)$(PREFIX)/bin/%)
 	rm -rf $(DESTDIR)$(PREFIX)/share/semot $(DESTDIR)$(PREFIX)/include/semot
 	rm -f $(DESTDIR)$(PREFIX)/lib/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
-	for page in $(PAGES); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	for page in $(PAGES); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz

@@ -1,5 +1,6 @@
 #!/bin/sh
-# packages.sh PACKAGE...: installs what is missing of these Debian packages, through sudo when not root.
+# packages.sh PACKAGE...: installs what is missing of these Debian packages, through sudo when not
+# root.
 # Elsewhere it names them and goes on: they may be there under other names.
 
 have() {
@@ -24,7 +25,8 @@ done
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
-	command -v sudo >/dev/null || { echo "as root, please: apt-get install$missing" >&2; exit 1; }
+	command -v sudo >/dev/null ||
+		{ echo "as root, please: apt-get install$missing" >&2; exit 1; }
 fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive

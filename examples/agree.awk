@@ -2,8 +2,9 @@
 #
 #	awk -f agree.awk feature_labels.tsv 2-4.sinkhorn.tsv
 #
-# A label is the one that holds best where the feature is strongly active; a pair counts when both labels
-# are sure (F1 >= 0.7). Prints the share of counted pairs with equal labels, and the ten nearest pairs.
+# A label is the one that holds best where the feature is strongly active; a pair counts when both
+# labels are sure (F1 >= 0.7). Prints the share of counted pairs with equal labels, and the ten
+# nearest pairs.
 
 BEGIN { FS = "\t" }
 
@@ -34,14 +35,17 @@ file == 2 {
 }
 
 END {
-	printf "  labels agree in %.1f%% of %d surely labelled pairs (%d matched)\n", 100 * agree / counted, counted, matched
+	printf "  labels agree in %.1f%% of %d surely labelled pairs (%d matched)\n",
+		100 * agree / counted, counted, matched
 	for (n = 1; n <= 10; n++) {
 		best = 0
 		for (i in cost)
-			if (!best || cost[i] < cost[best] || (cost[i] == cost[best] && i + 0 < best + 0))
+			if (!best || cost[i] < cost[best] ||
+					(cost[i] == cost[best] && i + 0 < best + 0))
 				best = i
-		printf "    %.3f  %-7s %-28s %-7s %-28s %s\n", cost[best], left[best], label[left[best]],
-			right[best], label[right[best]], label[left[best]] == label[right[best]] ? "=" : ""
+		printf "    %.3f  %-7s %-28s %-7s %-28s %s\n", cost[best],
+			left[best], label[left[best]], right[best], label[right[best]],
+			label[left[best]] == label[right[best]] ? "=" : ""
 		delete cost[best]
 	}
 }

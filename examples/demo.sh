@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh DIR: the main job on the bundled sample, through the pipelines; everything it makes stays in DIR.
+# demo.sh DIR: the main job on the bundled sample, through the pipelines; everything it makes stays
+# in DIR.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,19 +9,22 @@ out=$(cd "$1" && pwd)
 cd "$here/storyworld"
 
 stages() {
-	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" 2>>"$out/notes.txt" ||
+	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" \
+		2>>"$out/notes.txt" ||
 		{ tail -n 5 "$out/notes.txt" >&2; exit 1; }
 }
 
 : >"$out/notes.txt"
-echo "storyworld: a language model of six layers, 4096 tokens, 512 features a layer with known meanings"
+echo "storyworld: a language model of six layers, 4096 tokens,"
+echo "512 features a layer with known meanings"
 for pair in "2 4" "1 6"; do
 	read -r a b <<<"$pair"
 	for distance in sinkhorn decoder; do
 		stages match A="$a" B="$b" DISTANCE="$distance"
 		echo
 		echo "layer $a -> layer $b, one to one, by $distance:"
-		awk -f "$here/agree.awk" feature_labels.tsv "$out/$a-$b.$distance.tsv" | tee "$out/$a-$b.$distance.txt"
+		awk -f "$here/agree.awk" feature_labels.tsv "$out/$a-$b.$distance.tsv" |
+			tee "$out/$a-$b.$distance.txt"
 	done
 done
 
@@ -35,6 +39,6 @@ echo "circuit $graph, features to a tenth:"
 paste "$groups.nodes.tsv" "$groups.group.tsv" | awk -f "$here/members.awk" "$groups.names.tsv" - \
 	| tee "$groups.txt"
 echo
-echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv and framecat --history read them), the tables, the"
-echo "notes of the programs, and the compressed circuit: $graph.sinkhorn.json, $graph.sinkhorn.small.json, and"
-echo "$graph.sinkhorn.html, a page for the browser"
+echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv and framecat --history read them),"
+echo "the tables, the notes of the programs, and the compressed circuit: $graph.sinkhorn.json,"
+echo "$graph.sinkhorn.small.json, and $graph.sinkhorn.html, a page for the browser"

@@ -18,5 +18,6 @@ file == 2 && $4 >= 0 {
 
 END {
 	for (g = 0; g < groups; g++)
-		printf "    %s: %d features at position %d\n%s", name[g], size[g], position[g], members[g]
+		printf "    %s: %d features at position %d\n%s", name[g], size[g], position[g],
+			members[g]
 }

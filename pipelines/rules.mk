@@ -2,8 +2,9 @@
 #
 #	$(eval $(call stage,TARGET,INPUTS,COMMAND))
 #
-# The target appears when the whole pipe has succeeded, and not before. It is made again when an input is
-# newer, or when the command has changed, which .TARGET.command remembers. `make -n` shows what would run.
+# The target appears when the whole pipe has succeeded, and not before. It is made again when an
+# input is newer, or when the command has changed, which .TARGET.command remembers. `make -n` shows
+# what would run.
 
 SHELL       := bash
 .SHELLFLAGS := -o pipefail -ec
@@ -43,7 +44,8 @@ define projected
 $(call stage,$(OUT)/$(1).activations,$(firstword $(subst :, ,$(2))) $(or $(wildcard $(3)/*),$(3)),\
 	$(ACT_DUMP) --hidden $(2) --sae $(3) --layer $(1))
 $(call stage,$(OUT)/$(1).distributions,$(OUT)/$(1).activations,$(FEATDIST) $(OUT)/$(1).activations)
-$(call stage,$(OUT)/$(1).projected,$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))),\
+$(call stage,$(OUT)/$(1).projected,\
+	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))),\
 	$(REFPROJ) $(OUT)/$(1).distributions)
 endef
 
@@ -61,7 +63,8 @@ endef
 
 # $(call matching,A,B,KIND,COMMAND): the stage that makes OUT/A-B.DISTANCE.KIND of them.
 define matching
-$(call stage,$(call pair,$(1),$(2)).$(3),$(call pair,$(1),$(2)).distances,$(4) $(call pair,$(1),$(2)).distances)
+$(call stage,$(call pair,$(1),$(2)).$(3),$(call pair,$(1),$(2)).distances,\
+	$(4) $(call pair,$(1),$(2)).distances)
 endef
 
 # The stages' commands; any of them can be replaced from make's command line.

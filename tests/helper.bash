@@ -37,8 +37,8 @@ stream() {
 }
 
 # fails STATUS COMMAND...: the command has to end with this status and say why in one line on stderr
-# that begins with its name. The line is left in $line, what it wrote in ./stdout. (What fails ends at
-# once and need not free its memory.)
+# that begins with its name. The line is left in $line, what it wrote in ./stdout. (What fails ends
+# at once and need not free its memory.)
 fails() {
 	local expected=$1 status=0
 	shift

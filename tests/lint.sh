@@ -10,13 +10,15 @@ trap 'rm -f "$found"' EXIT
 # listed PATTERN...: the sources whose paths match, outside of what make builds.
 listed() {
 	for pattern; do
-		find . -path './build*' -prune -o -path ./.git -prune -o -type f -path "./$pattern" -print
+		find . -path './build*' -prune -o -path ./.git -prune -o \
+			-type f -path "./$pattern" -print
 	done | sed 's|^\./||' | sort
 }
 
 # Tabs count up to the next multiple of 8.
 listed '*.[ch]' '*.sh' '*.bash' '*.bats' '*.mk' '*.awk' Makefile | while read -r file; do
-	expand "$file" | awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns" }'
+	expand "$file" |
+		awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns" }'
 done >>"$found"
 
 listed '*.c' | xargs awk '
@@ -26,7 +28,7 @@ listed '*.c' | xargs awk '
 		lines = FNR - begin + 1
 		most = name ~ /^int main\(/ && FILENAME ~ /^filters/ ? 40 : 60
 		if (lines > most && name ~ /\(/)
-			print FILENAME ":" begin ": a function of " lines " lines: " most " are the most"
+			print FILENAME ":" begin ": " lines " lines: " most " are the most"
 		begin = 0
 	}' >>"$found"
 listed 'common/*.[ch]' 'filters/*.c' | while read -r file; do
@@ -40,7 +42,8 @@ layers="base kernel stream file distance match graph"
 before=
 for layer in $layers; do
 	before="$before $layer"
-	listed "common/$layer/*.[ch]" | xargs grep -nH '^#include "' | while IFS=: read -r file line text; do
+	listed "common/$layer/*.[ch]" | xargs grep -nH '^#include "' |
+			while IFS=: read -r file line text; do
 		folder=${text#*\"}
 		folder=${folder%%/*}
 		case " $before " in
