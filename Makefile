@@ -17,7 +17,7 @@ LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c 
 PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
 PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
 PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
-	-fopenmp -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow $(PKG_C)
+	-fopenmp -fno-math-errno -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow $(PKG_C)
 FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(LEVEL)$(SAN),-DONE_LEVEL) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
@@ -50,6 +50,10 @@ $(B)/semot.pc: $(MAKEFILE_LIST) | $(B)/dep
 
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+
+# Its sums are of fused multiply-adds, where there are any. No others are: what is fused depends on the
+# compiler and the level.
+$(B)/kernel/product.o: FLAGS += -ffp-contract=fast
 
 $(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
 	(echo 'const unsigned char page_template[] = {'; \

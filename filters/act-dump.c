@@ -5,7 +5,6 @@
 #include "file/sae.h"
 #include "file/tokens.h"
 
-#include <cblas.h>
 #include <stdlib.h>
 
 static struct list hidden;
@@ -63,7 +62,6 @@ int main(int argc, char **argv)
 		"Encodes hidden states with a sparse autoencoder: writes a stream of activations.",
 		0));
 	check_command_line();
-	openblas_set_num_threads(1);
 
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct tokens tokens = open_tokens();

@@ -161,6 +161,29 @@ states() {
 	oracle same one four
 }
 
+@test "a token's activations are the same to the bit, whatever tokens are beside it" {
+	local states=$SAMPLE/hidden_L2.npy sae=$SAMPLE/sae_L2_s0
+	act-dump --hidden "$states" --sae "$sae" >whole
+	act-dump --hidden "$states" --sae "$sae" --context 5 --skip 2 >part
+	oracle arrays part "$states" 4089 4096 few.npy
+	act-dump --hidden few.npy --sae "$sae" >few
+	"$PY" - <<-'PYTHON'
+	import semot
+
+	def rows(path):
+	    (_, frames), = semot.read(path)
+	    for f in frames:
+	        for i, token in enumerate(f["token"]):
+	            its = slice(f["indptr"][i], f["indptr"][i + 1])
+	            yield int(token), (f["feature"][its].tobytes(), f["value"][its].tobytes())
+
+	whole = dict(rows("whole"))
+	part, few = dict(rows("part")), {4089 + token: row for token, row in rows("few")}
+	assert len(part) > 2000 and len(few) == 7
+	assert all(whole[token] == row for some in (part, few) for token, row in some.items())
+	PYTHON
+}
+
 @test "shards of several dtypes" {
 	sae
 	states a.npy

@@ -1,10 +1,12 @@
-/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, sinkhorn.h, bounds.h and
+/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, product.h, sinkhorn.h, bounds.h and
  * topological_order.h against plain versions and brute force. Silent when all is well. */
+#include "base/simd.h"
 #include "kernel/assign.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
 #include "kernel/margins.h"
 #include "kernel/nearest.h"
+#include "kernel/product.h"
 #include "kernel/sinkhorn.h"
 #include "kernel/topological_order.h"
 #include "distance/bounds.h"
@@ -863,8 +865,54 @@ static void orders(void)
 	}
 }
 
+/* -- Products ----------------------------------------------------------------------------------- */
+
+/* y + x w, in the order that the header says, fused where the CPU can. */
+static float product(float y, const float *x, const float *w, size_t stride, size_t d)
+{
+#if defined(__x86_64__)
+	bool fused = simd_level() > 2;
+#elif defined(FP_FAST_FMAF)
+	bool fused = true;
+#else
+	bool fused = false;
+#endif
+
+	for (size_t k = 0; k < d; k += PRODUCT_DEPTH) {
+		float sum = 0;
+		for (size_t q = k; q < d && q < k + PRODUCT_DEPTH; q++)
+			sum = fused ? fmaf(x[q], w[q * stride], sum) : sum + x[q] * w[q * stride];
+		y += sum;
+	}
+	return y;
+}
+
+/* To the bit, for any number of rows. */
+static void products(void)
+{
+	enum { N = 600, D = 600, R = 70 };
+	static float x[N * D], w[D * R], y[N * R], expected[N * R], work[PRODUCT_WORKSPACE];
+
+	for (size_t trial = 0; trial < 54; trial++) {
+		size_t n = 1 + below(trial < 50 ? 30 : N), d = 1 + below(D), r = 1 + below(R - 1);
+		for (size_t i = 0; i < n * d; i++)
+			x[i] = (float)normal();
+		for (size_t i = 0; i < d * R; i++)
+			w[i] = (float)normal();
+		for (size_t i = 0; i < n * R; i++)
+			y[i] = expected[i] = (float)normal();
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = 0; j < r; j++)
+				expected[i * R + j] = product(y[i * R + j], x + i * d, w + j, R, d);
+		product_add(y, R, x, w, R, n, d, r, work);
+		check(memcmp(y, expected, n * R * sizeof *y) == 0,
+			"product: every row is summed alike, and nothing else changes", trial);
+	}
+}
+
 int main(void)
 {
+	products();
 	orders();
 	small_assignments();
 	large_assignments();

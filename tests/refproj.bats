@@ -23,6 +23,8 @@ np.save("a.npy", x[:1000]); np.save("b.npy", x[1000:])' "$SAMPLE/hidden_L6.npy"
 	dist 2 >d
 	refproj --lift a.npy --lift b.npy d | frame2json | sed '1d;$d' >shards
 	refproj --lift "$SAMPLE/hidden_L6.npy" d | frame2json | sed '1d;$d' | cmp - shards
+	refproj --lift a.npy --lift b.npy --whiten d | frame2json | sed '1d;$d' >shards
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten d | frame2json | sed '1d;$d' | cmp - shards
 }
 
 @test "a map and a bias are numpy's" {

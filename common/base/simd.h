@@ -12,6 +12,22 @@
 #define MULTIVERSION
 #endif
 
+/* The x86-64 level for kernels whose shape depends on it: 4, 3 or 2; elsewhere 2. */
+static inline int simd_level(void)
+{
+#if defined(__AVX512F__)
+	return 4;
+#elif defined(__x86_64__) && !defined(ONE_LEVEL)
+	if (__builtin_cpu_supports("avx512f"))
+		return 4;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 2;
+#elif defined(__AVX2__) && defined(__FMA__)
+	return 3;
+#else
+	return 2;
+#endif
+}
+
 enum { LANES = 16 };
 
 /* LANES numbers at once, wherever they lie: sums and minima in an order that vector code can

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "file/array.h"
 #include "file/states.h"
+#include "kernel/product.h"
 #include "kernel/project.h"
 
 #include <math.h>
@@ -34,22 +35,25 @@ static struct states *open_one(const char *file)
 	return states_open(&one);
 }
 
-/* Rows from `at` on as floats, those of left-out tokens removed; *n of them. False at the end. */
-static bool next_rows(const struct projection *p, struct states *s, size_t *at, float *x, size_t *n)
+/* x (n, d): the next rows from *at on, without those of left-out tokens. n is PROJECT_ROWS but at
+ * the end, so that moments are summed in the same order whatever files the states lie in. */
+static size_t next_rows(const struct projection *p, struct states *s, size_t *at, float *x)
 {
+	size_t d = states_d(s), n = 0, got;
 	const void *rows;
-	size_t d = states_d(s), got = states_read(s, *at, PROJECT_ROWS, &rows);
 
-	sm_to_float(x, rows, states_dtype(s), got * d);
-	*n = 0;
-	for (size_t i = 0; i < got; i++) {
-		if (p->how->skip > 0 && (*at + i) % p->how->context < p->how->skip)
-			continue;
-		states_check(s, *at + i, x + i * d);
-		memmove(x + (*n)++ * d, x + i * d, d * sizeof *x);
+	while (n < PROJECT_ROWS && (got = states_read(s, *at, PROJECT_ROWS - n, &rows)) > 0) {
+		float *read = x + n * d;
+		sm_to_float(read, rows, states_dtype(s), got * d);
+		for (size_t i = 0; i < got; i++, read += d) {
+			if (p->how->skip > 0 && (*at + i) % p->how->context < p->how->skip)
+				continue;
+			states_check(s, *at + i, read);
+			memmove(x + n++ * d, read, d * sizeof *x);
+		}
+		*at += got;
 	}
-	*at += got;
-	return got > 0;
+	return n;
 }
 
 /* The numbers of a file, all finite, to free(). */
@@ -118,7 +122,7 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 {
 	const char *const *file = p->how->fit;
 	size_t threads = (size_t)omp_get_max_threads();
-	size_t d = states_d(src), e = states_d(dst), n, m, total = 0;
+	size_t d = states_d(src), e = states_d(dst), n, total = 0;
 	float *x = xalloc(PROJECT_ROWS * d, sizeof *x), *y = xalloc(PROJECT_ROWS * e, sizeof *y);
 	double *sum_x = xcalloc(d, 8), *sum_y = xcalloc(e, 8);
 	double *xx = xcalloc(d * d, 8), *xy = xcalloc(d * e, 8);
@@ -127,8 +131,8 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	if (states_rows(src) != states_rows(dst))
 		die("%s: %zu rows, %s has %zu", file[0], states_rows(src), file[1],
 			states_rows(dst));
-	for (size_t at = 0, to = 0; next_rows(p, src, &at, x, &n); total += n) {
-		next_rows(p, dst, &to, y, &m);
+	for (size_t at = 0, to = 0; (n = next_rows(p, src, &at, x)) > 0; total += n) {
+		next_rows(p, dst, &to, y);
 		project_add_moments(sum_x, xx, x, x, n, d, d, threads, work);
 		project_add_moments(sum_y, NULL, y, y, n, e, e, threads, work);
 		project_add_moments(NULL, xy, x, y, n, d, e, threads, work);
@@ -165,7 +169,7 @@ static void find_axes(struct projection *p, struct states *s)
 			p->mapped);
 	if (d > AXES_MOST)
 		die("%s: axes of %zu dimensions: %d are the most", states_name(s), d, AXES_MOST);
-	for (size_t at = 0; next_rows(p, s, &at, x, &n); total += n)
+	for (size_t at = 0; (n = next_rows(p, s, &at, x)) > 0; total += n)
 		project_add_moments(sum, outer, x, x, n, d, d, threads, work);
 	if (total < 2)
 		die("%s: %zu rows are too few to estimate a variance", states_name(s), total);
@@ -253,9 +257,11 @@ size_t projection_d(const struct projection *p)
 
 /* -- Points ------------------------------------------------------------------------------------ */
 
-/* y (n, r) from n tokens and their points from `at` on; x, z: room for n rows of the widest. */
+/* y (n, r) from n tokens and their points from `at` on; x, z: room for n rows of the widest; work:
+ * project_affine()'s. */
 static void project_rows(const struct projection *p, float *y, const uint32_t *token,
-	const struct sm_tensor *point, size_t at, size_t n, size_t d, size_t r, float *x, float *z)
+	const struct sm_tensor *point, size_t at, size_t n, size_t d, size_t r, float *x, float *z,
+	float *work)
 {
 	if (p->states)
 		for (size_t i = 0; i < n; i++)
@@ -264,12 +270,12 @@ static void project_rows(const struct projection *p, float *y, const uint32_t *t
 		sm_to_float(x, (const char *)point->data + at * d * sm_dtype_size(point->dtype),
 			point->dtype, n * d);
 	if (p->map) {
-		project_affine(z, x, p->map, NULL, p->bias, n, d, p->mapped);
+		project_affine(z, x, p->map, NULL, p->bias, n, d, p->mapped, work);
 		x = z;
 		d = p->mapped;
 	}
 	if (p->axes)
-		project_affine(y, x, p->axes, p->mean, NULL, n, d, r);
+		project_affine(y, x, p->axes, p->mean, NULL, n, d, r, work);
 	else
 		memcpy(y, x, n * r * sizeof *y);
 	if (p->how->unit)
@@ -290,19 +296,20 @@ void projection_move(const struct projection *p, const struct sm_reader *in, str
 		if (token[i] >= states_rows(p->states))
 			sm_bad(in, "token %u, where %s has %zu rows", token[i],
 				states_name(p->states), states_rows(p->states));
-	size_t r = projection_d(p) ? projection_d(p) : d, widest = d > p->mapped ? d : p->mapped;
+	size_t r = projection_d(p) ? projection_d(p) : d;
+	size_t rows = PROJECT_ROWS * (d > p->mapped ? d : p->mapped);
 	if (*room < n * r) {
 		*y = xrealloc(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
 	#pragma omp parallel
 	{
-		float *x = xalloc(2 * PROJECT_ROWS * widest, sizeof *x);
+		float *x = xalloc(2 * rows + PRODUCT_WORKSPACE, sizeof *x);
 		#pragma omp for schedule(dynamic)
 		for (size_t at = 0; at < n; at += PROJECT_ROWS)
 			project_rows(p, *y + at * r, token, point, at,
 				n - at < PROJECT_ROWS ? n - at : PROJECT_ROWS, d, r, x,
-				x + PROJECT_ROWS * widest);
+				x + rows, x + 2 * rows);
 		free(x);
 	}
 	for (size_t i = 0; i < n * r; i++)

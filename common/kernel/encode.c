@@ -1,8 +1,8 @@
 #include "kernel/encode.h"
 
 #include "base/simd.h"
+#include "kernel/product.h"
 
-#include <cblas.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ enum { WIDTH = 16 };
 
 size_t encode_workspace(const struct encoder *e)
 {
-	return ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
+	return PRODUCT_WORKSPACE + ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
 }
 
 /* -- A tile: the features f0 .. f0+m-1 of a token ---------------------------------------------- */
@@ -24,10 +24,11 @@ struct tile {
 
 /* pre (n, m) = x W_enc, for n tokens and the features from f0 on. */
 static void pre_activations(float *pre, const float *x, const struct encoder *e, size_t n,
-	size_t f0, size_t m)
+	size_t f0, size_t m, float *work)
 {
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)m, (int)e->d, 1, x,
-		(int)e->d, e->w_enc + f0, (int)e->features, 0, pre, ENCODE_TILE);
+	for (size_t t = 0; t < n; t++)
+		memset(pre + t * ENCODE_TILE, 0, m * sizeof *pre);
+	product_add(pre, ENCODE_TILE, x, e->w_enc + f0, e->features, n, e->d, m, work);
 }
 
 /* pre[i] = scale[i] (pre[i] + b_enc[i])
@@ -193,7 +194,8 @@ static size_t hits_to_csr(struct encoded *out, size_t hits, size_t n)
 size_t encode(struct encoded *out, const float *x, const struct encoder *e, size_t n,
 	float *workspace)
 {
-	float *pre = workspace, *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
+	float *work = workspace, *pre = work + PRODUCT_WORKSPACE;
+	float *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
 	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * e->k);
 	struct best best[ENCODE_TOKENS];
 	struct tile tile;
@@ -206,7 +208,7 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 		tile.m = e->features - f0 < ENCODE_TILE ? e->features - f0 : ENCODE_TILE;
 		tile.threshold = e->threshold ? e->threshold + f0 : NULL;
 		const float *scale = e->scale ? e->scale + f0 : NULL;
-		pre_activations(pre, x, e, n, f0, tile.m);	/* pre = x W_enc */
+		pre_activations(pre, x, e, n, f0, tile.m, work);	/* pre = x W_enc */
 		for (size_t t = 0; t < n; t++) {
 			/* nothing below the least of the k best so far can be one of them */
 			float floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;

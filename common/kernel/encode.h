@@ -1,4 +1,4 @@
-/* Kernel: activations of an SAE on hidden states, by SGEMM over tiles of features; no dense
+/* Kernel: activations of an SAE on hidden states, by products over tiles of features; no dense
  * (tokens, features) array is made. */
 #ifndef KERNEL_ENCODE_H
 #define KERNEL_ENCODE_H
@@ -37,7 +37,8 @@ struct encoded {
 	float *hit_value;
 };
 
-/* Floats of workspace: a tile of pre-activations, and for TopK the k best of every token. */
+/* Floats of workspace: a product's, a tile of pre-activations, and for TopK the k best of every
+ * token. */
 size_t encode_workspace(const struct encoder *);
 
 /* The activations a > 0 of n <= ENCODE_TOKENS states x (n, d), n >= 1, in CSR. Returns how many

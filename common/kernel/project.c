@@ -1,5 +1,7 @@
 #include "kernel/project.h"
 
+#include "kernel/product.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -114,7 +116,7 @@ int project_ridge(float *map, float *bias, double *xx, double *xy, const double 
 }
 
 void project_affine(float *y, float *x, const float *map, const float *mean, const float *bias,
-	size_t n, size_t d, size_t r)
+	size_t n, size_t d, size_t r, float *work)
 {
 	if (mean)				/* x -= mean */
 		for (size_t i = 0; i < n; i++)
@@ -125,9 +127,7 @@ void project_affine(float *y, float *x, const float *map, const float *mean, con
 			memcpy(y + i * r, bias, r * sizeof *y);
 		else
 			memset(y + i * r, 0, r * sizeof *y);
-	/* y += x map */
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)r, (int)d, 1, x, (int)d,
-		map, (int)r, 1, y, (int)r);
+	product_add(y, r, x, map, r, n, d, r, work);	/* y += x map */
 }
 
 void project_unit_rows(float *x, size_t n, size_t d)

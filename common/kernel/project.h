@@ -27,9 +27,10 @@ size_t project_axes_workspace(size_t d);
 int project_ridge(float *map, float *bias, double *xx, double *xy, const double *sum_x,
 	const double *sum_y, size_t n, size_t d, size_t e, double ridge);
 
-/* y (n, r) = (x - mean) map + bias; mean or bias may be NULL. x becomes x - mean. */
+/* y (n, r) = (x - mean) map + bias; mean or bias may be NULL. x becomes x - mean. A row of
+ * y is the same whatever the others are. work: PRODUCT_WORKSPACE floats (kernel/product.h). */
 void project_affine(float *y, float *x, const float *map, const float *mean, const float *bias,
-	size_t n, size_t d, size_t r);
+	size_t n, size_t d, size_t r, float *work);
 
 /* Scales every row of x (n, d) to length 1; a zero row stays. */
 void project_unit_rows(float *x, size_t n, size_t d);
