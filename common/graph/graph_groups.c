@@ -178,12 +178,24 @@ static struct graph_groups listed_groups(struct graph *g, const struct supernode
 	return x;
 }
 
+/* Copies: new groups free the frame of these. */
+static struct graph_groups own_groups(struct graph *g)
+{
+	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
+	const char **name = pool_alloc(&g->pool, g->groups, sizeof *name);
+
+	memcpy(group, g->group, g->nodes * sizeof *group);
+	for (size_t i = 0; i < g->groups; i++)
+		name[i] = pool_keep(&g->pool, xasprintf("%s", g->group_name[i]));
+	return (struct graph_groups){g->groups, group, name, false, 0};
+}
+
 struct graph_groups graph_groups_of(const char *name, struct graph *g, const json_t *query)
 {
 	struct supernode_list list;
 
 	if (g->group)
-		return (struct graph_groups){g->groups, g->group, g->group_name, false, 0};
+		return own_groups(g);
 	supernode_list_read(&list, name, json_object_get(query, "supernodes"), g, 1);
 	struct graph_groups x = listed_groups(g, &list);
 	supernode_list_free(&list);
