@@ -21,7 +21,8 @@ int main(int argc, char **argv)
 	static const uint32_t feature[] = {40, 41, 42, 43};
 	char **operand = opt_parse(argc, argv, options, "stage [OPTION]...",
 		"A stage that fails.", 0);
-	struct stage stage = {.row = {3, layer, feature, NULL}, .col = {4, layer, feature, NULL},
+	struct stage stage = {.row = {.n = 3, .layer = layer, .feature = feature},
+		.col = {.n = 4, .layer = layer, .feature = feature},
 		.asked = asked, .pair = distance};
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

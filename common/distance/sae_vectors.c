@@ -13,9 +13,9 @@ static void assemble(float *y, const struct sae_vectors *p, const struct sae *s,
 	float theta)
 {
 	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d; k++)
-		*y++ = theta * s->w_dec[i * s->d + k];
+		*y++ = theta * s->w_dec[i * s->d + k];		/* row i of theta W_dec */
 	for (size_t k = 0; p->weights != SAE_DECODER && k < s->d; k++)
-		*y++ = s->w_enc[k * s->features + i] / theta;
+		*y++ = s->w_enc[k * s->features + i] / theta;	/* column i of W_enc / theta */
 	if (p->bias)
 		*y = s->b_enc[i] / theta;
 }

@@ -8,13 +8,16 @@
 
 enum { SAE_DECODER, SAE_ENCODER, SAE_BOTH };
 
-/* Which weights take part. Folding leaves the SAE's output as it is: theta W_dec, W_enc / theta and
- * b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025, sec. 3). */
+/* Which weights of its SAE make a feature's vector: its row of the decoder, its column of the
+ * encoder, the encoder's bias, one after the other. Folding leaves the SAE's output as it is: theta
+ * W_dec, W_enc / theta and b_enc / theta, so that all thresholds are 1 (Balagansky et al. 2025,
+ * sec. 3). */
 struct sae_vectors {
 	int weights;
 	bool bias, folded;
 };
 
+/* Numbers of a vector. */
 size_t sae_vectors_d(const struct sae_vectors *, const struct sae *);
 
 /* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has
