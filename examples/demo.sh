@@ -39,6 +39,6 @@ echo "circuit $graph, features to a tenth:"
 paste "$groups.nodes.tsv" "$groups.group.tsv" | awk -f "$here/members.awk" "$groups.names.tsv" - \
 	| tee "$groups.txt"
 echo
-echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv and framecat --history read them),"
+echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv, framecat --history read them),"
 echo "the tables, the notes of the programs, and the compressed circuit: $graph.sinkhorn.json,"
 echo "$graph.sinkhorn.small.json, and $graph.sinkhorn.html, a page for the browser"

@@ -11,7 +11,8 @@
 static const char *from_layer, *to_layer;
 
 static const struct opt options[] = {
-	{"from", OPT_TEXT, &from_layer, "LAYER", "the layer of the rows; otherwise the first", 0, 0},
+	{"from", OPT_TEXT, &from_layer, "LAYER", "the layer of the rows; otherwise the first", 0,
+		0},
 	{"to", OPT_TEXT, &to_layer, "LAYER", "the layer of the columns; otherwise the last", 0, 0},
 	OPT_END
 };

@@ -80,7 +80,8 @@ static struct features features_of(const char *name, const struct graph *g)
 		f.node[n] = (uint32_t)i;
 		f.ids.own.layer[n] = g->layer[i];
 		f.ids.own.node[n] = g->node_id[i];
-		f.ids.own.feature[n] = g->feature[i] < UINT32_MAX ? (uint32_t)g->feature[i] : UINT32_MAX;
+		f.ids.own.feature[n] = g->feature[i] < UINT32_MAX ? (uint32_t)g->feature[i]
+			: UINT32_MAX;
 		f.place[n][0] = g->ctx_idx[i];
 		f.place[n][1] = number_of(name, g->layer[i]);
 		layers = fmax(layers, f.place[n][1]);

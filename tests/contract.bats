@@ -17,7 +17,8 @@ load helper
 @test "every page is silent under groff and names its program" {
 	for page in "$ROOT"/man/*.[157]; do
 		name=$(basename "$page")
-		[ -z "$(groff -mdoc -ww -z -Tutf8 "$page" 2>&1)" ] || { echo "$page: groff complains"; false; }
+		[ -z "$(groff -mdoc -ww -z -Tutf8 "$page" 2>&1)" ] ||
+			{ echo "$page: groff complains"; false; }
 		grep -q "^\.Nm ${name%.*}" "$page"
 	done
 }

@@ -2,8 +2,8 @@
 
 load helper
 
-# The files that the pages name, made of the sample: the layers 12, 20 and 25 of a model are its 2, 4
-# and 6, of which few points are kept; those of g.json are 1 to 6.
+# The files that the pages name, made of the sample: the layers 12, 20 and 25 of a model are its 2,
+# 4 and 6, of which few points are kept; those of g.json are 1 to 6.
 setup_file() {
 	mkdir "$BATS_FILE_TMPDIR/place" && cd "$BATS_FILE_TMPDIR/place" || exit
 	mkdir -p saes gemma
@@ -23,7 +23,8 @@ setup_file() {
 	done
 	for l in 1 2 3 4 5 6; do
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l |
-			featpick --graph g.frames | featdist --quiet | refproj --lift L25.npy --whiten >$l.dist
+			featpick --graph g.frames | featdist --quiet |
+			refproj --lift L25.npy --whiten >$l.dist
 	done
 	cat [1-6].dist | featpick --graph g.frames | energy - >g.distances
 	centroid 12.dist 20.dist >12-20.distances
@@ -32,7 +33,8 @@ setup_file() {
 
 
 @test "the README" {
-	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,examples,tests,build} .
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines} .
+	cp -R "$ROOT"/{examples,tests,build} .
 	oracle examples "$ROOT/README.md"
 }
 

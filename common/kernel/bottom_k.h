@@ -1,10 +1,10 @@
 /* Kernel: a bounded weighted sample of the tokens that express a feature.
  *
- * Weighted bottom-k (Cohen and Kaplan 2007): token t of weight a has the rank -ln(u)/a with u uniform in
- * (0, 1), and the k smallest ranks are kept. Given the smallest rank tau that was not kept, a kept token was
- * kept with probability P = 1 - exp(-a tau), so the weights a / P estimate every sum over the feature's
- * tokens without bias. Where u depends on the token alone, features that fire together keep the same tokens
- * (coordinated samples). */
+ * Weighted bottom-k (Cohen and Kaplan 2007): token t of weight a has the rank -ln(u)/a with u
+ * uniform in (0, 1), and the k smallest ranks are kept. Given the smallest rank tau that was not
+ * kept, a kept token was kept with probability P = 1 - exp(-a tau), so the weights a / P estimate
+ * every sum over the feature's tokens without bias. Where u depends on the token alone, features
+ * that fire together keep the same tokens (coordinated samples). */
 #ifndef KERNEL_BOTTOM_K_H
 #define KERNEL_BOTTOM_K_H
 

@@ -223,17 +223,25 @@ static double price_all(const struct basis *t, uint32_t *col, uint32_t *row)
 
 	for (size_t j = 0; j < t->m; j++) {
 		const float *restrict c = t->cost + j * t->ld;
-		double best = INFINITY;
-		#pragma omp simd reduction(min:best)
-		for (size_t i = 0; i < t->n; i++) {
-			double x = (double)c[i] - v[i];
-			best = x < best ? x : best;
-		}
+		double lane[8], best = INFINITY;		/* min_i C_ji - v_i, 8 at a time */
+		size_t i = 0;
+
+		for (size_t l = 0; l < 8; l++)
+			lane[l] = INFINITY;
+		for (; i + 8 <= t->n; i += 8)
+			for (size_t l = 0; l < 8; l++) {
+				double x = (double)c[i + l] - v[i + l];
+				lane[l] = x < lane[l] ? x : lane[l];
+			}
+		for (; i < t->n; i++)
+			best = fmin(best, (double)c[i] - v[i]);
+		for (size_t l = 0; l < 8; l++)
+			best = fmin(best, lane[l]);
 		if (best - u[j] >= least)
 			continue;
 		least = best - u[j];			/* min_ji C_ji - u_j - v_i */
 		*col = (uint32_t)j;
-		for (size_t i = t->n; i-- > 0; )
+		for (i = t->n; i-- > 0; )
 			if ((double)c[i] - v[i] == best)
 				*row = (uint32_t)i;
 	}

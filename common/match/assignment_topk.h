@@ -23,7 +23,7 @@ double topk_worst_cost(const struct distances *);
 struct open_pairs {
 	size_t n;
 	uint32_t *row, *col;		/* (n), listed on request; NULL otherwise */
-	float *least, *below;		/* (n): d_ij >= least; it helps if d_ij < below = u_i + v_j */
+	float *least, *below;	/* (n): d_ij >= least; it helps if d_ij < below = u_i + v_j */
 };
 
 struct open_pairs open_pairs_of(const struct distances *, const double *row_dual,

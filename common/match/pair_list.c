@@ -49,8 +49,8 @@ void pair_list_add(struct pair_list *p, const struct ids *row, const struct ids 
 struct matching pair_list_matching(const struct pair_list *p)
 {
 	return (struct matching){
-		.row = {p->n, p->row_layer, p->row_feature, NULL},
-		.col = {p->n, p->col_layer, p->col_feature, NULL},
+		.row = {.n = p->n, .layer = p->row_layer, .feature = p->row_feature},
+		.col = {.n = p->n, .layer = p->col_layer, .feature = p->col_feature},
 		.cost = p->cost,
 		.margin = p->margin,
 		.error = p->errors ? p->error : NULL,
