@@ -42,12 +42,6 @@ $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 	$(OBJCOPY) --wildcard --keep-global-symbol='sm_*' $(B)/semot-stream.o
 	rm -f $@ && ar rc $@ $(B)/semot-stream.o
 
-$(B)/semot.pc: $(MAKEFILE_LIST) | $(B)/dep
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: semot' \
-		'Description: reads and writes streams of semot' \
-		'Version: $(VERSION)' 'Requires: liblz4 libxxhash' 'Cflags: -I$${prefix}/include' \
-		'Libs: -L$${prefix}/lib -lsemot-stream -lm' >$@
-
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
@@ -152,7 +146,7 @@ install-check:
 
 # -- Installation -------------------------------------------------------------------------------
 
-install: all $(B)/libsemot-stream.a $(B)/semot.pc
+install: all $(B)/libsemot-stream.a
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines \
 		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
@@ -162,7 +156,10 @@ install: all $(B)/libsemot-stream.a $(B)/semot.pc
 		$(DESTDIR)$(PREFIX)/include/semot
 	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h
 	install -m 644 $(B)/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(B)/semot.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: semot' 'Version: $(VERSION)' \
+		'Description: reads and writes streams of semot' 'Requires: liblz4 libxxhash' \
+		'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lsemot-stream -lm' \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
 	for page in $(PAGES); do install -D -m 644 $$page \
 		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 

@@ -3,7 +3,8 @@ load helper
 
 # acts LAYER: activations of the sample
 acts() {
-	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0" --layer "$1" --no-point
+	act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L$1_s0" --layer "$1" \
+		--no-point
 }
 
 # agrees OPTION...: the sample of ./a is the one that plain Python takes
@@ -56,9 +57,13 @@ for line in sys.stdin:
 
 @test "over many seeds the mean of weighted sums is the sum over all tokens" {
 	acts 5 >a
-	for seed in $(seq 200); do featdist --quiet --min-count 100 --support 32 --seed "$seed" a; done >d
+	for seed in $(seq 200); do
+		featdist --quiet --min-count 100 --support 32 --seed "$seed" a
+	done >d
 	oracle sampling unbiased a <d
-	for seed in $(seq 200); do featdist --quiet --min-count 100 --support 32 --select random --seed "$seed" a; done >d
+	for seed in $(seq 200); do
+		featdist --quiet --min-count 100 --support 32 --select random --seed "$seed" a
+	done >d
 	oracle sampling unbiased a <d
 }
 

@@ -23,13 +23,15 @@ table() {
 }
 
 @test "the names stand once, and again after an empty line when they change" {
-	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]]}' '{"a":["<u4",[1],[3]]}' '{"b":["x"]}' '{}' '{"a":["<u4",[0],[]]}' '{"end":5}' |
+	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]]}' '{"a":["<u4",[1],[3]]}' \
+		'{"b":["x"]}' '{}' '{"a":["<u4",[0],[]]}' '{"end":5}' |
 		table >out
 	printf '%s\n' a 1 2 3 '' b x '' a | cmp out -
 }
 
 @test "--columns picks and orders columns, and with them frames" {
-	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]],"b":["x","y"],"c":["<u4",[1],[7]]}' '{"c":["<u4",[3],[7,8,9]]}' '{"end":2}' >lines
+	printf '%s\n' '{"semot":1}' '{"a":["<u4",[2],[1,2]],"b":["x","y"],"c":["<u4",[1],[7]]}' \
+		'{"c":["<u4",[3],[7,8,9]]}' '{"end":2}' >lines
 	table --columns b,a <lines | cmp - <(printf '%s\n' 'b|a' 'x|1' 'y|2')
 	table --columns c <lines | cmp - <(printf '%s\n' c 7 7 8 9)
 	json2frame lines >s
@@ -37,18 +39,21 @@ table() {
 	[ "$line" = "frame2tsv: s: frame 1: c has 1 rows, a has 2" ]
 	fails 1 frame2tsv --columns a,nothing s
 	[ "$line" = "frame2tsv: no frame has the columns a,nothing" ]
-	printf '%s\n' '{"semot":1}' '{"row0":1}' '{"end":1}' | json2frame | fails 1 frame2tsv --columns row0
+	printf '%s\n' '{"semot":1}' '{"row0":1}' '{"end":1}' | json2frame | fails 1 frame2tsv \
+		--columns row0
 }
 
 @test "a tensor of several dimensions that holds no number has no columns" {
-	printf '%s\n' '{"semot":1}' '{"x":["<f4",[0,4294967295],[]],"a":["<u4",[0],[]]}' '{"end":1}' | json2frame >s
+	printf '%s\n' '{"semot":1}' '{"x":["<f4",[0,4294967295],[]],"a":["<u4",[0],[]]}' \
+		'{"end":1}' | json2frame >s
 	[ "$(frame2tsv s)" = a ]
 	[ "$(frame2tsv --columns x,a s)" = a ]
 	[ -z "$(frame2tsv --columns x s)" ]
 }
 
 @test "a row is a line whatever the strings hold" {
-	printf '%s\n' '{"semot":1}' '{"a":["x\ty\nz\\n\r",""],"b":["<u4",[2],[1,2]]}' '{"end":1}' | table >out
+	printf '%s\n' '{"semot":1}' '{"a":["x\ty\nz\\n\r",""],"b":["<u4",[2],[1,2]]}' '{"end":1}' \
+		| table >out
 	printf '%s\n' 'a|b' 'x\ty\nz\\n\r|1' '|2' | cmp out -
 }
 
@@ -65,7 +70,8 @@ table() {
 	    assert list(column) == frame[name] if isinstance(frame[name], list) else \
 	        np.array_equal(np.array(column, frame[name].dtype), frame[name]), name
 	END
-	frame2tsv --columns row_feature,cost s | tail -n +2 | sort -k2g | awk '$2 < last { exit 1 } { last = $2 }'
+	frame2tsv --columns row_feature,cost s | tail -n +2 | sort -k2g | awk \
+		'$2 < last { exit 1 } { last = $2 }'
 }
 
 @test "the nearest of each row are a line for each pair" {
@@ -87,8 +93,10 @@ table() {
 	4|5|b|17|4.0|6
 	END
 	cmp out expected
-	table --columns row_feature,dist <lines | head -n 3 | cmp - <(printf '%s\n' 'row_feature|dist' '7|0.5' '7|1.0')
-	json2frame lines | frame2json | json2frame | frame2json | cmp - <(json2frame lines | frame2json)
+	table --columns row_feature,dist <lines | head -n 3 | cmp - <(printf '%s\n' \
+		'row_feature|dist' '7|0.5' '7|1.0')
+	json2frame lines | frame2json | json2frame | frame2json | cmp - <(json2frame lines | \
+		frame2json)
 	decoder --top 3 "$SAMPLE"/sae_L{2,4}_s0 >d
 	frame2json d | json2frame | cmp - d
 	[ "$(frame2tsv --columns row_feature,col_feature,dist d | wc -l)" -eq $((3 * 512 + 1)) ]
@@ -101,7 +109,8 @@ table() {
 }
 
 @test "an empty stream of the nearest of each row passes" {
-	printf '%s\n' '{"semot":1,"kind":"distances","rows":0,"cols":0,"top":2}' '{"end":0}' '{"semot":1}' '{"a":["x"]}' '{"end":1}' |
+	printf '%s\n' '{"semot":1,"kind":"distances","rows":0,"cols":0,"top":2}' '{"end":0}' \
+		'{"semot":1}' '{"a":["x"]}' '{"end":1}' |
 		table >out
 	printf '%s\n' a x | cmp out -
 }

@@ -61,18 +61,28 @@ header='{"semot":1,"kind":"x"}'
 }
 
 @test "what does not agree is refused, with its line" {
-	wrong 'line 2: weight: 3 numbers where its shape needs 4' "$header" '{"weight":["<f4",[2,2],[1,2,3]]}'
-	wrong 'line 2: a: item 1 is no number that fits into |u1' "$header" '{"a":["|u1",[2],[255,256]]}'
+	wrong 'line 2: weight: 3 numbers where its shape needs 4' "$header" \
+		'{"weight":["<f4",[2,2],[1,2,3]]}'
+	wrong 'line 2: a: item 1 is no number that fits into |u1' "$header" \
+		'{"a":["|u1",[2],[255,256]]}'
 	wrong 'line 2: a: item 0 is no number that fits into <u4' "$header" '{"a":["<u4",[1],[-1]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <u4' "$header" '{"a":["<u4",[1],[1.0]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <i4' "$header" '{"a":["<i4",[1],[2147483648]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <u8' "$header" '{"a":["<u8",[1],["18446744073709551616"]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" '{"a":["<f4",[1],[1e39]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <f2' "$header" '{"a":["<f2",[1],[65520]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" '{"a":["<f4",[1],["nan"]]}'
-	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" '{"a":["<f4",[1],[null]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <u4' "$header" \
+		'{"a":["<u4",[1],[1.0]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <i4' "$header" \
+		'{"a":["<i4",[1],[2147483648]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <u8' "$header" \
+		'{"a":["<u8",[1],["18446744073709551616"]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" \
+		'{"a":["<f4",[1],[1e39]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <f2' "$header" \
+		'{"a":["<f2",[1],[65520]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" \
+		'{"a":["<f4",[1],["nan"]]}'
+	wrong 'line 2: a: item 0 is no number that fits into <f4' "$header" \
+		'{"a":["<f4",[1],[null]]}'
 	wrong 'line 2: a: dimension 0 of its shape is no length' "$header" '{"a":["<f4",[-1],[]]}'
-	wrong 'line 2: a: dimension 1 of its shape is no length' "$header" '{"a":["<f4",[1,4294967296],[]]}'
+	wrong 'line 2: a: dimension 1 of its shape is no length' "$header" \
+		'{"a":["<f4",[1,4294967296],[]]}'
 	wrong 'line 2: a: 5 dimensions: 4 is the most' "$header" '{"a":["<f4",[1,1,1,1,1],[1]]}'
 	wrong 'line 2: a: <i8 is none of the dtypes of streams' "$header" '{"a":["<i8",[1],[1]]}'
 	wrong 'line 1: the history is no list' '{"semot":1,"history":"x"}'
@@ -81,14 +91,18 @@ header='{"semot":1,"kind":"x"}'
 	wrong 'line 2: a header where a frame or the end line has to be' "$header" "$header"
 	wrong 'line 3: the end line counts 2 frames, not the 1 read' "$header" '{}' '{"end":2}'
 	wrong 'line 2: the end line has to be {"end":<frames>}' "$header" '{"end":0,"a":1}'
-	wrong 'line 2: cut short: no end line (did the program before this one fail?)' "$header" '{}'
+	wrong 'line 2: cut short: no end line (did the program before this one fail?)' "$header" \
+		'{}'
 	wrong 'line 2: no object' "$header" '[]'
 	wrong "line 2: '[' or '{' expected near end of file" "$header" ''
 	wrong "line 2: duplicate object key near '\"a\"'" "$header" '{"a":1,"a":2}'
 	wrong "line 2: 'g0' are no two hexadecimal digits" "$header" '{"a":{"$bytes":"g0"}}'
-	wrong 'line 2: bytes have to be a string of hexadecimal digits, two for each' "$header" '{"a":{"$bytes":"0"}}'
-	wrong 'line 2: an object with the key $what: see frame2json(1)' "$header" '{"a":{"$what":1}}'
-	wrong 'line 2: the key $map beside others: see frame2json(1)' "$header" '{"a":{"b":1,"$map":[]}}'
+	wrong 'line 2: bytes have to be a string of hexadecimal digits, two for each' "$header" \
+		'{"a":{"$bytes":"0"}}'
+	wrong 'line 2: an object with the key $what: see frame2json(1)' "$header" \
+		'{"a":{"$what":1}}'
+	wrong 'line 2: the key $map beside others: see frame2json(1)' "$header" \
+		'{"a":{"b":1,"$map":[]}}'
 }
 
 @test "nested 31 deep it passes, deeper it is refused here and not by the next" {
