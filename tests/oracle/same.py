@@ -37,7 +37,8 @@ def differences(a, b, ignore, near):
                 if np.shape(x) != np.shape(y):
                     yield f"frame {i}: {name}: {np.shape(x)} and {np.shape(y)}"
                 elif near and getattr(x, "dtype", np.dtype("u4")).kind == "f" and x.size:
-                    if not np.allclose(x, y, rtol=0, atol=near * np.abs(x).max()):
+                    if not np.allclose(x, y, rtol=0, atol=near * np.nanmax(np.abs(x), initial=0),
+                                       equal_nan=True):
                         yield f"frame {i}: {name}: {np.abs(x - y).max()} apart"
                 elif not equal(x, y) or getattr(x, "dtype", 0) != getattr(y, "dtype", 0):
                     yield f"frame {i}: {name} differs"
