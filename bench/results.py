@@ -257,7 +257,7 @@ def saematch():
                    by_key(table("composition"), lambda r: (r["data"], r["way"], apart(r))).values()]
     yield "## SAE Match, and matchings composed layer by layer\n"
     yield grid("""Matchings by weights (`decoder`) and by `sinkhorn` (transport), scored by
-        `match-eval`: means over adjacent layers. Folding lowers the squared difference of the
+        `match-eval` and `match-subst`: means over adjacent layers. Folding lowers the squared difference of the
         folded parameters; it does not make the matched features fire more alike.""",
                adjacent + lowered(), {"model": column("data"), "matching": column("way")},
                column("score"),
