@@ -24,19 +24,27 @@ rows() {
 
 @test "every row of every table says its source, CPU, level, BLAS, compiler and peers" {
 	for table in "$ROOT"/bench/results/*.tsv; do
-		head -n 1 "$table" | grep -q "	note	source	cpu	level	blas	compiler	peers$"
+		head -n 1 "$table" | tr '\t' ' ' |
+			grep -q " note source cpu level blas compiler peers$"
 		awk -F '\t' -v table="${table##*/}" '
 			NR == 1 { fields = NF }
 			NF != fields { print table ":" NR ": " NF " fields, not " fields; exit 1 }
-			{ for (k = NF - 5; k <= NF; k++) if ($k == "") { print table ":" NR ": no " k; exit 1 } }' "$table"
+			{
+				for (k = NF - 5; k <= NF; k++)
+					if ($k == "") { print table ":" NR ": no " k; exit 1 }
+			}' "$table"
 	done
 }
 
 @test "below every table of RESULTS.md stand CPU, level, compiler and peers" {
 	awk '/^\|/ { if (!table) { table = NR; n++ } next }
 		/^- / { if ($0 ~ /CPU.*level.*compiler.*peers/) said = 1; next }
-		/^[^-]/ && table { if (!said) { print "table at line " table; exit 1 } table = said = 0 }
-		END { if (table && !said || n < 15) { print n " tables"; exit 1 } }' "$ROOT/bench/RESULTS.md"
+		/^[^-]/ && table {
+			if (!said) { print "table at line " table; exit 1 }
+			table = said = 0
+		}
+		END { if (table && !said || n < 15) { print n " tables"; exit 1 } }' \
+		"$ROOT/bench/RESULTS.md"
 }
 
 @test "every bench tells how it is used" {
@@ -66,8 +74,11 @@ rows() {
 	[ -z "$SAN" ] || skip "slow under the sanitizers"
 	bench graphs run --nodes 300 --links 2000 --field 0
 	rows speed-graphs -- command source >first
-	awk -F '\t' -v OFS='\t' 'NR == 2 { $1 = 7; for (k = 1; k <= NF; k++) if ($k == "bench") $k = "elsewhere"; print }' \
-		results/speed-graphs.tsv >other
+	awk -F '\t' -v OFS='\t' 'NR == 2 {
+		$1 = 7
+		for (k = 1; k <= NF; k++) if ($k == "bench") $k = "elsewhere"
+		print
+	}' results/speed-graphs.tsv >other
 	awk '{ print } NR == 3 { while ((getline line <"other") > 0) print line }' \
 		results/speed-graphs.tsv >with && mv with results/speed-graphs.tsv
 	bench graphs run --nodes 300 --links 2000 --field 0
@@ -82,5 +93,6 @@ rows() {
 	rows speed-scaling features=512 -- microseconds | grep -qE '^[0-9.e+-]+$'
 	bench planted --seeds 1 --jobs 1 --features 128 --tokens 1024
 	[ "$(rows planted features=128 -- noise | wc -l)" -eq 6 ]
-	fails 2 env RESULTS="$PWD/results" "$PY" "$ROOT/bench/run.py" nothing || grep -q "no part nothing" stderr
+	fails 2 env RESULTS="$PWD/results" "$PY" "$ROOT/bench/run.py" nothing ||
+		grep -q "no part nothing" stderr
 }

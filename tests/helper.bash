@@ -64,7 +64,7 @@ refute() {
 
 # graphs: the attribution graphs of the sample, and real ones where there are any
 graphs() {
-	ls "$SAMPLE"/graphs/*.json
-	[ -z "$DATA" ] || ls "$DATA"/graphs/{haiku,gemma,clt,llama}/*.json |
-		grep -v human_supernodes
+	printf '%s\n' "$SAMPLE"/graphs/*.json
+	[ -z "$DATA" ] || find "$DATA"/graphs/{clt,gemma,haiku,llama} -name '*.json' \
+		! -name '*human_supernodes*' | sort
 }

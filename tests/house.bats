@@ -9,8 +9,8 @@ load helper
 		[ -f "root/usr/share/man/man1/$name.1" ]
 	done
 	[ -f root/usr/share/man/man5/frame.5 ] && [ -f root/usr/share/man/man7/semot.7 ]
-	PATH=$PWD/root/usr/bin:/usr/bin:/bin make -C "$SAMPLE" -n \
-		-f "$PWD/root/usr/share/semot/pipelines/match.mk" OUT="$PWD/out" | grep -q '^hungarian'
+	PATH=$PWD/root/usr/bin:/usr/bin:/bin make -C "$SAMPLE" -n OUT="$PWD/out" \
+		-f "$PWD/root/usr/share/semot/pipelines/match.mk" | grep -q '^hungarian'
 	PYTHONPATH=$PWD/root/usr/share/semot "$PY" -c 'import semot
 assert semot.__file__.endswith("/root/usr/share/semot/semot.py")
 semot.write("s", {"kind": "x"}, [])'

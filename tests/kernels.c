@@ -865,7 +865,7 @@ static void orders(void)
 	}
 }
 
-/* -- Products ----------------------------------------------------------------------------------- */
+/* -- Products ---------------------------------------------------------------------------------- */
 
 /* y + x w, in the order that the header says, fused where the CPU can. */
 static float product(float y, const float *x, const float *w, size_t stride, size_t d)

@@ -18,13 +18,13 @@ struct kept {
 };
 
 /* Uniform in (0, 1) from the seed, the token, and a salt that is 0 for coordinated samples:
- * ((m(m(seed + salt) + token + 1) >> 12) + 1/2) 2^-52, exactly, m being the finaliser of SplitMix64 after
- * adding its increment (Steele, Lea, Flood 2014). */
+ * ((m(m(seed + salt) + token + 1) >> 12) + 1/2) 2^-52, exactly, m being the finaliser of
+ * SplitMix64 after adding its increment (Steele, Lea, Flood 2014). */
 double token_uniform(uint64_t seed, uint64_t salt, uint32_t token);
 
-/* Offers a token to the n kept ones (a max-heap by rank, then token, with room for k); *tau, infinite at first,
- * becomes the smallest rank that is not kept. Returns the new n, and in *out what fell out: the offered
- * token itself, an earlier one, or nothing (out->slot UINT32_MAX). */
+/* Offers a token to the n kept ones (a max-heap by rank, then token, with room for k); *tau,
+ * infinite at first, becomes the smallest rank that is not kept. Returns the new n, and in *out what
+ * fell out: the offered token itself, an earlier one, or nothing (out->slot UINT32_MAX). */
 size_t keep_smallest(struct kept *heap, size_t n, size_t k, struct kept offered, double *tau,
 	struct kept *out);
 
