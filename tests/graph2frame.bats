@@ -4,7 +4,10 @@ load helper
 # change EXPRESSION: a small graph as JSON after a change to its document d
 change() {
 	oracle attribution make >whole.json
-	"$PY" -c 'import json, sys; d = json.load(open("whole.json")); exec(sys.argv[1]); json.dump(d, sys.stdout)' "$1"
+	"$PY" -c 'import json, sys
+d = json.load(open("whole.json"))
+exec(sys.argv[1])
+json.dump(d, sys.stdout)' "$1"
 }
 
 # refuses WORDS EXPRESSION: after this change, graph2frame says these words and nothing else
@@ -37,15 +40,19 @@ refuses() {
 	from attribution import KINDS, load, one
 	header, (nodes, links, document) = one("stream")
 	graph = load(sys.argv[1])
-	assert (header["kind"], header["slug"], header["scan"]) == ("graph", "add-three-four", "storyworld-A")
+	assert header["kind"] == "graph"
+	assert (header["slug"], header["scan"]) == ("add-three-four", "storyworld-A")
 	number = {node["node_id"]: i for i, node in enumerate(graph["nodes"])}
 	for i, node in enumerate(graph["nodes"]):
 	    assert json.loads(nodes["node_json"][i]) == node
-	    assert (nodes["node_id"][i], nodes["js_node_id"][i]) == (node["node_id"], node["jsNodeId"])
-	    assert (nodes["layer"][i], nodes["ctx_idx"][i]) == (node["layer"], node["ctx_idx"])
-	    assert KINDS[nodes["type"][i]] == node["feature_type"] and nodes["clerp"][i] == node["clerp"]
+	    assert nodes["node_id"][i] == node["node_id"]
+	    assert nodes["js_node_id"][i] == node["jsNodeId"]
+	    assert nodes["layer"][i] == node["layer"] and nodes["ctx_idx"][i] == node["ctx_idx"]
+	    assert KINDS[nodes["type"][i]] == node["feature_type"]
+	    assert nodes["clerp"][i] == node["clerp"]
 	    for key in "influence", "activation":
-	        np.testing.assert_equal(nodes[key][i], np.float32(np.nan if node[key] is None else node[key]))
+	        value = np.nan if node[key] is None else node[key]
+	        np.testing.assert_equal(nodes[key][i], np.float32(value))
 	for name in "source", "target":
 	    assert links[name].tolist() == [number[link[name]] for link in graph["links"]]
 	assert links["weight_exact"].tolist() == [link["weight"] for link in graph["links"]]
@@ -63,10 +70,11 @@ refuses() {
 		from attribution import FEATURE, load, one
 		nodes = one("stream")[1][0]
 		for i, node in enumerate(load(sys.argv[1])["nodes"]):
-		    index, layer, feature = int(nodes["feature"][i]), int(node["layer"].replace("E", "0")), node["feature"]
+		    index, layer = int(nodes["feature"][i]), int(node["layer"].replace("E", "0"))
 		    cantor = (layer + index) * (layer + index + 1) // 2 + index
+		    forms = index, cantor, 100000 * layer + index
 		    if nodes["type"][i] == FEATURE:
-		        assert feature in (index, cantor, 100000 * layer + index), (node, index)
+		        assert node["feature"] in forms, (node, index)
 		E
 	done
 }
@@ -79,35 +87,46 @@ refuses() {
 
 @test "where the order of links does not tell whose they are, a note counts them" {
 	change 'n = d["nodes"][0]; old = n["node_id"]; n["node_id"], n["layer"] = "0_2_1", "0"
-for l in d["links"]: l.update({k: "0_2_1" for k in ("source", "target") if l[k] == old})' >twins.json
+for l in d["links"]:
+    l.update({k: "0_2_1" for k in ("source", "target") if l[k] == old})' >twins.json
 	graph2frame twins.json 2>notes | frame2graph >back.json
 	oracle attribution same twins.json back.json
-	[[ $(<notes) == "graph2frame: twins.json: "*" links come from a node_id that several nodes bear"* ]]
+	says=" links come from a node_id that several nodes bear"
+	[[ $(<notes) == "graph2frame: twins.json: "*"$says"* ]]
 }
 
 @test "unknown fields, odd numbers and odd orders come back as they were" {
 	change 'd["more"] = [1e300, 2**70, "\u00e9\u2028", {"a": []}]; d = dict(reversed(d.items()))
 for l in d["links"]: l["why"] = [1]
-d["links"][3] = {"weight": 2, "target": d["links"][3]["target"], "source": d["links"][3]["source"]}
+l = d["links"][3]
+d["links"][3] = {"weight": 2, "target": l["target"], "source": l["source"]}
 d["links"] += d["links"][:3]
-d["nodes"][0]["huge"] = 12345678901234567890; d["nodes"][1]["layer"] = 7; d["nodes"][1]["feature"] = None' >odd.json
+d["nodes"][0]["huge"] = 12345678901234567890
+d["nodes"][1].update(layer=7, feature=None)' >odd.json
 	graph2frame odd.json | frame2graph >back.json
 	oracle attribution same odd.json back.json
 }
 
 @test "numbers, escapes and line ends of any form come back as they were" {
 	oracle attribution make --features 8 >small.json
-	for number in -0.0 -0 2 1E5 1e-05 0.00001 1.50 1e15 100000000000000000000 12345678901234567890123 0.1000000000000000055511; do
+	for number in -0.0 -0 2 1E5 1e-05 0.00001 1.50 1e15 100000000000000000000 \
+		12345678901234567890123 0.1000000000000000055511; do
 		sed "s/\"weight\": [-0-9.e]*/\"weight\": $number/" small.json >a.json
-		graph2frame a.json | frame2graph >back.json && oracle attribution same a.json back.json
+		graph2frame a.json | frame2graph >back.json
+		oracle attribution same a.json back.json
 	done
-	for text in 1e400 -1E-400 12345678901234567890 '"\u0000"' '"\ud800 \udc00\ud83d\ude00"' '"\/\b\f\n\r\t\"\\"' '{"a": 1, "a": 2}'; do
-		"$PY" -c 'import sys; t = open("small.json").read(); v = sys.argv[1]
-print(t.replace("[0, null]", v).replace("\"metadata\": {", "\"metadata\": {\"more\": " + v + ", "))' "$text" >a.json
+	for text in 1e400 -1E-400 12345678901234567890 '"\u0000"' '"\ud800 \udc00\ud83d\ude00"' \
+		'"\/\b\f\n\r\t\"\\"' '{"a": 1, "a": 2}'; do
+		"$PY" -c 'import sys
+t, v = open("small.json").read(), sys.argv[1]
+t = t.replace("[0, null]", v)
+print(t.replace("\"metadata\": {", "\"metadata\": {\"more\": " + v + ", "))' "$text" >a.json
 		[ "$(grep -oF -e "$text" a.json | wc -l)" -eq 2 ]
-		graph2frame a.json | frame2graph >back.json && oracle attribution same a.json back.json
+		graph2frame a.json | frame2graph >back.json
+		oracle attribution same a.json back.json
 	done
-	"$PY" -c 'import json, sys; json.dump(json.load(open("small.json")), sys.stdout, indent="\t")' | sed 's/$/\r/' >a.json
+	"$PY" -c 'import json, sys
+json.dump(json.load(open("small.json")), sys.stdout, indent="\t")' | sed 's/$/\r/' >a.json
 	graph2frame a.json | frame2graph >back.json && oracle attribution same a.json back.json
 	{ printf '\357\273\277'; cat small.json; } >a.json
 	graph2frame a.json | frame2graph >back.json && oracle attribution same small.json back.json
@@ -117,7 +136,8 @@ print(t.replace("[0, null]", v).replace("\"metadata\": {", "\"metadata\": {\"mor
 	oracle attribution make | "$PY" -c '
 import json, sys
 d = json.load(sys.stdin)
-names = {d["nodes"][0]["node_id"]: "0\u00e9\U0001f600", d["nodes"][1]["node_id"]: "tab\t\ud800"}
+first, second = (n["node_id"] for n in d["nodes"][:2])
+names = {first: "0\u00e9\U0001f600", second: "tab\t\ud800"}
 for n in d["nodes"]: n["node_id"] = names.get(n["node_id"], n["node_id"])
 for l in d["links"]: l.update({k: names.get(l[k], l[k]) for k in ("source", "target")})
 json.dump(d, sys.stdout)' >a.json
@@ -148,7 +168,8 @@ json.dump(d, sys.stdout)' >a.json
 	for ((n = 0; n < size; n += 1 + size / 97)); do
 		head -c "$n" whole.json >cut.json
 		fails 1 graph2frame cut.json
-		[[ $line == *"cut.json: "*byte* || $line == *"cut.json: no "* ]] || { echo "$n: $line"; return 1; }
+		[[ $line == *"cut.json: "*byte* || $line == *"cut.json: no "* ]] ||
+			{ echo "$n: $line"; return 1; }
 	done
 }
 
@@ -175,7 +196,8 @@ json.dump(d, sys.stdout)' >a.json
 	refuses "node 3: clerp is no string" 'd["nodes"][3]["clerp"] = {}'
 	refuses "node 3: clerp holds a NUL" 'd["nodes"][3]["clerp"] = "a\0b"'
 	refuses "node 3: feature is no number" 'd["nodes"][3]["feature"] = "3"'
-	refuses "node 3: feature is no whole number" 'd["nodes"][3].update(node_id="a", feature=2**70); d["links"] = []'
+	refuses "node 3: feature is no whole number" \
+		'd["nodes"][3].update(node_id="a", feature=2**70); d["links"] = []'
 	refuses "node 3: activation is no number" 'd["nodes"][3]["activation"] = True'
 	refuses "node 3: ctx_idx is no whole number" 'd["nodes"][3]["ctx_idx"] = "3"'
 	refuses "node 3: ctx_idx is no whole number" 'd["nodes"][3]["ctx_idx"] = 1.5'
@@ -216,15 +238,17 @@ d["qParams"] = {"pinnedIds": None}' >bare.json
 	from attribution import load, one
 	nodes = one("stream")[1][0]
 	ids = [node["node_id"] for node in load("bare.json")["nodes"]]
-	assert nodes["clerp"][:4] == ["", "", "dog", "label 3"] and nodes["js_node_id"][:2] == ids[:2]
-	assert nodes["js_node_id"][2] != ids[2] and nodes["feature"][:3].tolist() == [0, 0, 0]
+	assert nodes["clerp"][:4] == ["", "", "dog", "label 3"]
+	assert nodes["js_node_id"][:2] == ids[:2] and nodes["js_node_id"][2] != ids[2]
+	assert nodes["feature"][:3].tolist() == [0, 0, 0]
 	assert np.isnan(nodes["influence"][2]) and np.isnan(nodes["activation"][:4]).all()
 	E
 }
 
 @test "what kind of node it is says its feature_type, and a layer is a text or a number" {
-	change 'for n, t in zip(d["nodes"], ("cross layer transcoder", "lorsa", "unexplored node", "mlp reconstruction error",
-    "embedding", "logit", "lorsa error", "bias")): n["feature_type"] = t
+	change 'types = ("cross layer transcoder", "lorsa", "unexplored node",
+    "mlp reconstruction error", "embedding", "logit", "lorsa error", "bias")
+for n, t in zip(d["nodes"], types): n["feature_type"] = t
 for n, l in zip(d["nodes"], (7, 7.0, "7", "E", "7", "7")): n["layer"] = l' >kinds.json
 	graph2frame kinds.json >stream
 	"$PY" -c 'from attribution import one; n = one("stream")[1][0]
@@ -236,7 +260,10 @@ assert n["layer"][:6] == ["7", "7", "7", "E", "7", "7"]'
 @test "lists and objects may be a thousand deep" {
 	oracle attribution make >whole.json
 	deep() {
-		sed "s/\"kept\"/\"deep\": $(printf "%$1s" | tr ' ' '[')$(printf "%$1s" | tr ' ' ']'), &/" whole.json
+		local open close
+		open=$(printf "%$1s" | tr ' ' '[')
+		close=$(printf "%$1s" | tr ' ' ']')
+		sed "s/\"kept\"/\"deep\": $open$close, &/" whole.json
 	}
 	deep 997 >deep.json
 	graph2frame deep.json | frame2graph | grep -q '\[\[\['
@@ -252,15 +279,24 @@ assert n["layer"][:6] == ["7", "7", "7", "E", "7", "7"]'
 @test "bytes that are no UTF-8, and what only looks like JSON, are refused with their place" {
 	oracle attribution make >whole.json
 	at=$(grep -abo cat whole.json | head -n 1 | cut -d: -f1)
-	for bytes in '\xff' '\x80' '\xc0\xaf' '\xed\xa0\x80' '\xf4\x90\x80\x80' '\xe2\x82' '\x01' '\t' '\\x' '\\u12g4'; do
-		{ head -c "$at" whole.json; printf "$bytes"; tail -c +$((at + 4)) whole.json; } >odd.json
+	for bytes in '\xff' '\x80' '\xc0\xaf' '\xed\xa0\x80' '\xf4\x90\x80\x80' '\xe2\x82' '\x01' \
+		'\t' '\\x' '\\u12g4'; do
+		{
+			head -c "$at" whole.json
+			printf "$bytes"
+			tail -c +$((at + 4)) whole.json
+		} >odd.json
 		fails 1 graph2frame odd.json
 		place=${line#*byte }
 		place=${place%%:*}
-		[ "$place" -ge "$at" ] && [ "$place" -lt $((at + 6)) ] || { echo "$bytes: $line"; return 1; }
+		[ "$place" -ge "$at" ] && [ "$place" -lt $((at + 6)) ] ||
+			{ echo "$bytes: $line"; return 1; }
 	done
-	for bytes in NaN Infinity -Infinity 01 1. .5 +1 0x10 1e True "'a'" '[1,]' '{"a":1,}' '{a:1}' '{"a" 1}' undefined /**/1; do
-		"$PY" -c 'import sys; t = open("whole.json").read(); print(t.replace("{\"kept\": [0, null]}", sys.argv[1]))' "$bytes" >odd.json
+	for bytes in NaN Infinity -Infinity 01 1. .5 +1 0x10 1e True "'a'" '[1,]' '{"a":1,}' \
+		'{a:1}' '{"a" 1}' undefined /**/1; do
+		"$PY" -c 'import sys
+t = open("whole.json").read()
+print(t.replace("{\"kept\": [0, null]}", sys.argv[1]))' "$bytes" >odd.json
 		refute cmp -s whole.json odd.json
 		fails 1 graph2frame odd.json
 		[[ $line == *": byte "* ]] || { echo "$bytes: $line"; return 1; }
@@ -275,17 +311,21 @@ assert n["layer"][:6] == ["7", "7", "7", "E", "7", "7"]'
 
 @test "a million pins, supernodes, doubled ids or shared sources take no quadratic time" {
 	oracle attribution make --features 30 >small.json
+	oracle attribution distances small.json >distances
 	many() {
-		"$PY" -c 'import json, sys; d = json.load(open("small.json")); n = int(sys.argv[2]); exec(sys.argv[1])
+		"$PY" -c 'import json, sys
+d, n = json.load(open("small.json")), int(sys.argv[2])
+exec(sys.argv[1])
 sys.stdout.write(json.dumps(d))' "$1" "$([ -n "$SAN" ] && echo 100000 || echo 1000000)" >many.json
 		timeout 60 graph2frame --quiet many.json >plain
-		oracle attribution distances small.json | timeout 60 supernode --quiet --across-positions --graph plain - >stream
+		timeout 60 supernode --quiet --across-positions --graph plain distances >stream
 		timeout 60 frame2graph --quiet stream >/dev/null
 		timeout 60 frame2graph --quiet --collapse stream >/dev/null
 	}
 	many 'd["qParams"]["pinnedIds"] = [f"1_{i}_0" for i in range(n)]'
 	many 'd["qParams"]["supernodes"] = [[f"name {i}", "1_0_0", "gone"] for i in range(n)]'
-	many 'l = dict(d["links"][0]); d["links"] = [l] * n; d["nodes"] += [dict(d["nodes"][-1], node_id=l["source"])] * (n // 10)'
+	many 'l = dict(d["links"][0]); d["links"] = [l] * n
+d["nodes"] += [dict(d["nodes"][-1], node_id=l["source"])] * (n // 10)'
 }
 
 @test "what is no JSON, and a file that is not there, are refused" {

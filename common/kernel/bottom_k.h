@@ -23,8 +23,8 @@ struct kept {
 double token_uniform(uint64_t seed, uint64_t salt, uint32_t token);
 
 /* Offers a token to the n kept ones (a max-heap by rank, then token, with room for k); *tau,
- * infinite at first, becomes the smallest rank that is not kept. Returns the new n, and in *out what
- * fell out: the offered token itself, an earlier one, or nothing (out->slot UINT32_MAX). */
+ * infinite at first, becomes the smallest rank that is not kept. Returns the new n, and in *out
+ * what fell out: the offered token itself, an earlier one, or nothing (out->slot UINT32_MAX). */
 size_t keep_smallest(struct kept *heap, size_t n, size_t k, struct kept offered, double *tau,
 	struct kept *out);
 
