@@ -302,16 +302,16 @@ void projection_move(const struct projection *p, const struct sm_reader *in, str
 		*y = xrealloc(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
-	#pragma omp parallel
-	{
-		float *x = xalloc(2 * rows + PRODUCT_WORKSPACE, sizeof *x);
-		#pragma omp for schedule(dynamic)
-		for (size_t at = 0; at < n; at += PROJECT_ROWS)
-			project_rows(p, *y + at * r, token, point, at,
-				n - at < PROJECT_ROWS ? n - at : PROJECT_ROWS, d, r, x,
-				x + rows, x + 2 * rows);
-		free(x);
+	size_t each = 2 * rows + PRODUCT_WORKSPACE;	/* of a thread */
+	float *work = xalloc((size_t)omp_get_max_threads() * sizeof *work, each);
+	#pragma omp parallel for schedule(dynamic)
+	for (size_t at = 0; at < n; at += PROJECT_ROWS) {
+		float *x = work + (size_t)omp_get_thread_num() * each;
+		project_rows(p, *y + at * r, token, point, at,
+			n - at < PROJECT_ROWS ? n - at : PROJECT_ROWS, d, r, x, x + rows,
+			x + 2 * rows);
 	}
+	free(work);
 	for (size_t i = 0; i < n * r; i++)
 		if (!isfinite((*y)[i]))
 			sm_bad(in, "the point of token %u is not finite", token[i / r]);

@@ -39,13 +39,14 @@ static size_t next_below(const float *cost, const double *v, size_t j, size_t en
 	return j;
 }
 
-/* Lists the `count` columns of row i with the least c_ij - v_j: the farthest of those kept is on
- * top of a heap, and gives way to any that is nearer. Of equals those that come first from column i
- * on cyclically, so that rows that like all columns alike list different ones. */
+/* Lists the `count` columns of row i with the least c_ij - v_j, for which there is room: the
+ * farthest of those kept is on top of a heap, and gives way to any that is nearer. Of equals those
+ * that come first from column i on cyclically, so that rows that like all columns alike list
+ * different ones. */
 static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v,
 	size_t count)
 {
-	struct candidate *at = of->at = xrealloc(of->at, count, sizeof *at);
+	struct candidate *at = of->at;
 	size_t n = 0, first = i % m;
 
 	cost += i * m;
@@ -83,8 +84,11 @@ static bool list_more(void *context, size_t i, const double *v)
 	struct candidates *of = &a->of[i];
 	double before = of->beyond;
 
-	while (of->beyond == before)
-		list_row(of, a->cost, i, a->m, v, 2 * of->n < a->m ? 2 * of->n : a->m);
+	while (of->beyond == before) {
+		size_t count = 2 * of->n < a->m ? 2 * of->n : a->m;
+		of->at = xrealloc(of->at, count, sizeof *of->at);
+		list_row(of, a->cost, i, a->m, v, count);
+	}
 	return true;
 }
 
@@ -92,6 +96,8 @@ static void list_rows(const struct assignment *a, size_t count)
 {
 	if (count > a->m)
 		count = a->m;
+	for (size_t i = 0; i < a->n; i++)
+		a->of[i].at = xrealloc(a->of[i].at, count, sizeof *a->of[i].at);
 	#pragma omp parallel for schedule(dynamic, 16)
 	for (size_t i = 0; i < a->n; i++)
 		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
@@ -107,37 +113,36 @@ static void take_strip(float *strip, const struct assignment *a, size_t j, size_
 
 static void find_margins(struct assignment *a)
 {
-	size_t n = a->n, m = a->m, done = 0, room = margin_workspace(n, m);
-	double *arrival = xalloc(n, sizeof *arrival), *workspace = xalloc(room, sizeof *workspace);
+	size_t n = a->n, m = a->m, done = 0, threads = (size_t)omp_get_max_threads();
+	size_t room = margin_workspace(n, m), strip_size = a->cost ? n * STRIP : 0;
+	double *arrival = xalloc(n, sizeof *arrival);
+	double *workspaces = xalloc(threads * sizeof *workspaces, room);
+	float *strips = xalloc(threads * sizeof *strips, strip_size);
 
 	a->margin = xcalloc(n, sizeof *a->margin);
 	#pragma omp parallel for
 	for (size_t i = 0; i < n; i++)
 		margin_arcs(a, i);
-	margin_arrivals(arrival, a, workspace);
-	free(workspace);
-	#pragma omp parallel
-	{
-		double *own = xalloc(room, sizeof *own);
-		float *strip = a->cost ? xalloc(n, STRIP * sizeof *strip) : NULL;
-		#pragma omp for schedule(dynamic)
-		for (size_t j = 0; j < m; j += STRIP) {
-			size_t count = m - j < STRIP ? m - j : STRIP;
-			if (strip)
-				take_strip(strip, a, j, count);
-			for (size_t k = 0; k < count; k++) {
-				uint32_t i = a->row_of[j + k];
-				struct margin_column column = {strip + k, STRIP};
-				if (i != UNASSIGNED)
-					a->margin[i] = margin_of_row(
-						a, i, strip ? &column : NULL, arrival, own);
-			}
-			#pragma omp critical
-			progress(done += count, m, "margins");
+	margin_arrivals(arrival, a, workspaces);
+	#pragma omp parallel for schedule(dynamic)
+	for (size_t j = 0; j < m; j += STRIP) {
+		size_t thread = (size_t)omp_get_thread_num();
+		size_t count = m - j < STRIP ? m - j : STRIP;
+		float *strip = a->cost ? strips + thread * strip_size : NULL;
+		if (strip)
+			take_strip(strip, a, j, count);
+		for (size_t k = 0; k < count; k++) {
+			uint32_t i = a->row_of[j + k];
+			struct margin_column column = {strip + k, STRIP};
+			if (i != UNASSIGNED)
+				a->margin[i] = margin_of_row(a, i, strip ? &column : NULL, arrival,
+					workspaces + thread * room);
 		}
-		free(strip);
-		free(own);
+		#pragma omp critical
+		progress(done += count, m, "margins");
 	}
+	free(strips);
+	free(workspaces);
 	free(arrival);
 }
 
