@@ -163,7 +163,7 @@ static void group_graph(const char *name, struct graph *g, struct sm_frame *head
 	const json_t *metadata = json_object_get(document, "metadata");
 	struct graph_groups kept = kept_groups(name, g, query);
 	bool *chosen = choose_features(name, g, query);
-	struct candidates c = candidates_open(name, g, d, chosen, &kept);
+	struct group_candidates c = group_candidates_open(name, g, d, chosen, &kept);
 	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
 	const char **group_name = pool_calloc(&g->pool, g->nodes, sizeof *group_name);
 
@@ -175,7 +175,7 @@ static void group_graph(const char *name, struct graph *g, struct sm_frame *head
 	sm_set_integer(header, "groups", (int64_t)groups);
 	sm_set_integer(header, "without_distance", (int64_t)c.without);
 	look_for_cycle(name, g, header);
-	candidates_close(&c);
+	group_candidates_close(&c);
 	free(chosen);
 	json_decref(document);
 }

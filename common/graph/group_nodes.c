@@ -15,7 +15,7 @@ static const double enough = 1.2;
 
 /* -- Candidates -------------------------------------------------------------------------------- */
 
-static void add_candidate(struct candidates *c, uint32_t node, int32_t group, uint32_t *first)
+static void add_candidate(struct group_candidates *c, uint32_t node, int32_t group, uint32_t *first)
 {
 	if (group >= 0 && first[group] == NO_NODE)
 		first[group] = (uint32_t)c->n;
@@ -23,7 +23,7 @@ static void add_candidate(struct candidates *c, uint32_t node, int32_t group, ui
 	c->node[c->n++] = node;
 }
 
-static void say_without(const char *name, const struct candidates *c, size_t with,
+static void say_without(const char *name, const struct group_candidates *c, size_t with,
 	const struct graph *g, const struct node_distances *d)
 {
 	if (with == 0 && c->features > 0) {
@@ -35,10 +35,10 @@ static void say_without(const char *name, const struct candidates *c, size_t wit
 			c->without, c->features);
 }
 
-struct candidates candidates_open(const char *name, const struct graph *g,
+struct group_candidates group_candidates_open(const char *name, const struct graph *g,
 	const struct node_distances *d, const bool *chosen, const struct graph_groups *kept)
 {
-	struct candidates c = {0, 0, 0, xalloc(g->nodes, sizeof *c.node),
+	struct group_candidates c = {0, 0, 0, xalloc(g->nodes, sizeof *c.node),
 		xalloc(g->nodes, sizeof *c.together), xalloc(g->nodes * sizeof *c.row, d->n)};
 	uint32_t *first = xalloc(kept->n, sizeof *first);
 	size_t with = 0;
@@ -58,17 +58,17 @@ struct candidates candidates_open(const char *name, const struct graph *g,
 	return c;
 }
 
-void candidates_close(struct candidates *c)
+void group_candidates_close(struct group_candidates *c)
 {
 	free(c->node);
 	free(c->together);
 	free(c->row);
-	*c = (struct candidates){0};
+	*c = (struct group_candidates){0};
 }
 
 /* -- What must not unite ----------------------------------------------------------------------- */
 
-static bool apart(const struct graph *g, const struct candidates *c, size_t a, size_t b,
+static bool apart(const struct graph *g, const struct group_candidates *c, size_t a, size_t b,
 	bool across)
 {
 	bool kept = c->together[a] < c->n && c->together[b] < c->n;
@@ -78,7 +78,8 @@ static bool apart(const struct graph *g, const struct candidates *c, size_t a, s
 }
 
 /* Distances become infinite where a group must not hold both. */
-static void constrain(double *dist, const struct graph *g, const struct candidates *c, bool across)
+static void constrain(double *dist, const struct graph *g, const struct group_candidates *c,
+	bool across)
 {
 	for (size_t a = 0; a < c->n; a++)
 		for (size_t b = 0; b < c->n; b++)
@@ -103,7 +104,8 @@ static void united(void *network, size_t a, size_t b)
 }
 
 /* Clusters are numbered by candidates: these come first among the nodes of the network. */
-static struct network network_open(const char *name, struct graph *g, const struct candidates *c)
+static struct network network_open(const char *name, struct graph *g,
+	const struct group_candidates *c)
 {
 	struct network x = {.memory = xalloc(acyclic_words(g->nodes), sizeof *x.memory)};
 	uint32_t *place = xalloc(g->nodes, sizeof *place);
@@ -135,7 +137,7 @@ static struct network network_open(const char *name, struct graph *g, const stru
 
 /* How many of the merges to take. Features without a distance count as groups of one. */
 static size_t cut(const char *name, const struct merge *merge, size_t merges,
-	const struct candidates *c, double spread, const struct group_settings *s)
+	const struct group_candidates *c, double spread, const struct group_settings *s)
 {
 	size_t units = c->n + c->without, begun = merges_up_to(merge, merges, -1);
 	size_t groups = s->groups > 0 ? s->groups
@@ -155,7 +157,7 @@ static size_t cut(const char *name, const struct merge *merge, size_t merges,
 
 /* label (n): the cluster of each candidate; returns how many there are. */
 static size_t cluster_candidates(uint32_t *label, const char *name, struct graph *g,
-	const struct candidates *c, const struct node_distances *d,
+	const struct group_candidates *c, const struct node_distances *d,
 	const struct group_settings *s)
 {
 	struct merge *merge = xalloc(c->n, sizeof *merge);
@@ -180,7 +182,7 @@ static size_t cluster_candidates(uint32_t *label, const char *name, struct graph
 
 /* What group_nodes() returns, from clusters. */
 static size_t number_groups(int32_t *group, const char **group_name, size_t nodes,
-	const struct candidates *c, const struct graph_groups *kept, const uint32_t *label,
+	const struct group_candidates *c, const struct graph_groups *kept, const uint32_t *label,
 	size_t labels)
 {
 	size_t *size = xcalloc(labels, sizeof *size), groups = 0;
@@ -208,7 +210,7 @@ static size_t number_groups(int32_t *group, const char **group_name, size_t node
 }
 
 size_t group_nodes(int32_t *group, const char **group_name, const char *name, struct graph *g,
-	const struct candidates *c, const struct node_distances *d,
+	const struct group_candidates *c, const struct node_distances *d,
 	const struct graph_groups *kept, const struct group_settings *s)
 {
 	uint32_t *label = xalloc(c->n, sizeof *label);

@@ -8,7 +8,7 @@
 
 /* The nodes that groups may hold: chosen feature nodes with distances, and those of groups that are
  * kept. */
-struct candidates {
+struct group_candidates {
 	size_t n, features, without;	/* chosen features; those of them that have no distances */
 	uint32_t *node;			/* (n) */
 	uint32_t *together;		/* (n): the first node of its kept group; n: of none */
@@ -17,15 +17,15 @@ struct candidates {
 
 /* chosen (nodes): the features that are to be grouped; kept: the groups that are kept. A note that
  * `name` begins counts features without distances; die() when none has them. */
-struct candidates candidates_open(const char *name, const struct graph *,
+struct group_candidates group_candidates_open(const char *name, const struct graph *,
 	const struct node_distances *, const bool *chosen, const struct graph_groups *kept);
-void candidates_close(struct candidates *);
+void group_candidates_close(struct group_candidates *);
 
 /* How many groups, and of what. */
 struct group_settings {
-	size_t groups;		/* so many; 0: as follows */
-	double percent;		/* so many in percent of the features; 0: as follows */
-	double height;		/* groups up to this distance; NAN: as Ward's linkage chooses */
+	size_t groups;		/* the number of groups; 0: by percent */
+	double percent;		/* that number in percent of the features; 0: by height */
+	double height;		/* merges up to this distance; NAN: chosen by Ward's linkage */
 	enum linkage linkage;
 	bool across;		/* a group may span token positions */
 	bool acyclic;		/* links between groups must not make a cycle */
@@ -35,7 +35,7 @@ struct group_settings {
  * and of kept groups; -1 for all other nodes. group_name (nodes): set for kept groups. Returns how
  * many groups there are. */
 size_t group_nodes(int32_t *group, const char **group_name, const char *name, struct graph *,
-	const struct candidates *, const struct node_distances *, const struct graph_groups *kept,
-	const struct group_settings *);
+	const struct group_candidates *, const struct node_distances *,
+	const struct graph_groups *kept, const struct group_settings *);
 
 #endif

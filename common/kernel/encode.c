@@ -15,7 +15,7 @@ size_t encode_workspace(const struct encoder *e)
 
 /* -- A tile: the features f0 .. f0+m-1 of a token ---------------------------------------------- */
 
-struct tile {
+struct feature_tile {
 	size_t f0, m;
 	float *pre;			/* (m) */
 	const float *threshold;		/* (m), or NULL */
@@ -56,7 +56,7 @@ static void finish(float *restrict pre, float *restrict excess, const float *res
 
 /* The first feature from i on that fires: pre > threshold and pre > 0 (Rajamanoharan et al. 2024,
  * eq. 3); m when there is none. */
-static size_t next_active(const struct tile *t, size_t i)
+static size_t next_active(const struct feature_tile *t, size_t i)
 {
 	for (; i < t->m; i++) {
 		while (i % WIDTH == 0 && i < t->m && !(t->excess[i / WIDTH] > 0))
@@ -117,7 +117,7 @@ static void offer(struct best *b, size_t k, float value, uint32_t feature)
 	}
 }
 
-static void offer_tile(struct best *b, size_t k, const struct tile *t)
+static void offer_tile(struct best *b, size_t k, const struct feature_tile *t)
 {
 	for (size_t i = next_active(t, 0); i < t->m; i = next_active(t, i + 1))
 		offer(b, k, t->pre[i], (uint32_t)(t->f0 + i));
@@ -157,7 +157,8 @@ static size_t best_to_csr(struct encoded *out, const struct best *best, size_t n
 /* -- All others: every activation is a hit ----------------------------------------------------- */
 
 /* Appends those of token t to the hits: how many there are then. */
-static size_t append_tile(struct encoded *out, size_t hits, size_t token, const struct tile *t)
+static size_t append_tile(struct encoded *out, size_t hits, size_t token,
+	const struct feature_tile *t)
 {
 	for (size_t i = next_active(t, 0); i < t->m; i = next_active(t, i + 1), hits++) {
 		if (hits >= out->room)
@@ -198,7 +199,7 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 	float *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
 	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * e->k);
 	struct best best[ENCODE_TOKENS];
-	struct tile tile;
+	struct feature_tile tile;
 	size_t hits = 0;
 
 	for (size_t t = 0; t < n; t++)

@@ -19,7 +19,7 @@ struct feature {
 };
 
 /* Tokens that some feature keeps; a slot whose last user let go is used again. */
-struct table {
+struct support_table {
 	size_t d, slots, room;
 	uint32_t *token, *vocab, *users;
 	float *point;			/* (slots, d) */
@@ -29,7 +29,7 @@ struct table {
 };
 
 /* A frame of activations. */
-struct activations {
+struct activation_frame {
 	size_t n, nnz;
 	const uint32_t *token, *vocab, *indptr, *feature;
 	const float *value;
@@ -42,12 +42,12 @@ struct sampler {
 	uint64_t salt;			/* of the layer */
 	int64_t last;			/* token; -1 before the first */
 	struct feature *feature;	/* (features) */
-	struct table table;
+	struct support_table table;
 };
 
 /* -- Reading -------------------------------------------------------------------------------- */
 
-static uint32_t slot_for(struct table *t, const struct activations *a, size_t row)
+static uint32_t slot_for(struct support_table *t, const struct activation_frame *a, size_t row)
 {
 	if (t->spares == 0 && t->slots == t->room) {
 		t->room = t->room ? 2 * t->room : 1024;
@@ -67,7 +67,7 @@ static uint32_t slot_for(struct table *t, const struct activations *a, size_t ro
 	return slot;
 }
 
-static void let_go(struct table *t, uint32_t slot)
+static void let_go(struct support_table *t, uint32_t slot)
 {
 	if (--t->users[slot] == 0)
 		t->spare[t->spares++] = slot;
@@ -83,10 +83,10 @@ static double rank_of(const struct sampler *s, uint32_t feature, uint32_t token,
 	return -log(token_uniform(s->how.seed, salt, token)) / (double)activation;
 }
 
-static struct activations want_activations(struct sm_reader *in, const struct sm_frame *f,
-	struct table *t)
+static struct activation_frame want_activations(struct sm_reader *in, const struct sm_frame *f,
+	struct support_table *t)
 {
-	struct activations a = {.n = SM_ANY, .nnz = SM_ANY};
+	struct activation_frame a = {.n = SM_ANY, .nnz = SM_ANY};
 	size_t d = t->d ? t->d : SM_ANY;
 
 	a.token = sm_want(in, f, "token", SM_U4, &a.n);
@@ -108,7 +108,7 @@ static struct activations want_activations(struct sm_reader *in, const struct sm
 /* The feature takes the token in, or not, and lets go of what falls out. */
 static void offer(struct sampler *s, struct feature *f, struct kept token)
 {
-	struct table *t = &s->table;
+	struct support_table *t = &s->table;
 	struct kept out;
 
 	if (f->count++ == 0)
@@ -124,7 +124,7 @@ static void offer(struct sampler *s, struct feature *f, struct kept token)
 		let_go(t, out.slot);
 }
 
-static void take_entry(struct sampler *s, struct sm_reader *in, const struct activations *a,
+static void take_entry(struct sampler *s, struct sm_reader *in, const struct activation_frame *a,
 	size_t row, size_t entry, uint32_t *slot)
 {
 	uint32_t token = a->token[row], feature = a->feature[entry];
@@ -149,7 +149,7 @@ static void take_entry(struct sampler *s, struct sm_reader *in, const struct act
 
 void sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame *f)
 {
-	struct activations a = want_activations(in, f, &s->table);
+	struct activation_frame a = want_activations(in, f, &s->table);
 
 	for (size_t row = 0; row < a.n; s->last = a.token[row++]) {
 		uint32_t slot = UINT32_MAX;
@@ -174,7 +174,7 @@ static int by_number(const void *a, const void *b)
 
 /* The tokens in use, ascending, are the rows of the support table; row (slots) gets the row of
  * each slot. */
-static void write_table(struct sm_writer *out, const struct table *t, uint32_t *row)
+static void write_table(struct sm_writer *out, const struct support_table *t, uint32_t *row)
 {
 	struct pool pool = {0};
 	uint64_t *key = pool_alloc(&pool, t->slots, sizeof *key);	/* token, slot */
