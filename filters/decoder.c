@@ -19,8 +19,8 @@ static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both",
-		"which take part; both when --folded", 0, 0},
-	{"bias", OPT_FLAG, &which.bias, NULL, "the encoder's bias takes part too", 0, 0},
+		"the weights that are compared; both when --folded", 0, 0},
+	{"bias", OPT_FLAG, &which.bias, NULL, "compare the encoder's bias, too", 0, 0},
 	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &which.folded, NULL,
 		"SAE Match: squared difference of the folded weights", 0, 0},

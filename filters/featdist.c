@@ -12,8 +12,9 @@ static struct sampling how = {.support = 128, .select = SELECT_COORDINATED, .min
 
 static const struct opt options[] = {
 	{"support", OPT_SIZE, &how.support, "K", "tokens kept per feature", 1, 1 << 20},
-	{"select", OPT_CHOICE, &how.select, "coordinated|top|random", "how they are chosen", 0, 0},
-	{"seed", OPT_SIZE, &how.seed, "S", "of the random numbers", 0, 9e18},
+	{"select", OPT_CHOICE, &how.select, "coordinated|top|random",
+		"how these tokens are chosen", 0, 0},
+	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	{"min-count", OPT_SIZE, &how.min_count, "N", "leave out features that fire on fewer tokens",
 	1, UINT32_MAX}, OPT_END
 };

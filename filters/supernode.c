@@ -22,13 +22,14 @@ static struct list mixed;
 static const struct opt options[] = {
 	{"graph", OPT_TEXT, &graph_file, "G", "the stream of graphs; - is stdin", 0, 0},
 	{"mix", OPT_LIST, &mixed, "D:W", "distances D by weight W; in place of DISTANCES", 0, 0},
-	{"to", OPT_TEXT, &share, "P%", "as many groups as P percent of the feature nodes", 0, 0},
-	{"groups", OPT_SIZE, &wanted, "N", "or so many groups", 1, 1e9},
-	{"at", OPT_REAL, &height, "D", "or groups up to this distance", 0, HUGE_VAL},
+	{"to", OPT_TEXT, &share, "P%",
+		"make as many groups as P percent of the feature nodes", 0, 0},
+	{"groups", OPT_SIZE, &wanted, "N", "make N groups", 1, 1e9},
+	{"at", OPT_REAL, &height, "D", "merge groups that are up to D apart", 0, HUGE_VAL},
 	{"linkage", OPT_CHOICE, &linkage, "ward|average|complete", "distance of two groups", 0, 0},
 	{"across-positions", OPT_FLAG, &across, NULL, "let a group span token positions", 0, 0},
 	{"acyclic", OPT_FLAG, &acyclic, NULL, "let no links between groups make a cycle", 0, 0},
-	{"keep", OPT_FLAG, &keep, NULL, "keep the groups that the graph has, and apart", 0, 0},
+	{"keep", OPT_FLAG, &keep, NULL, "start from the graph's groups; keep them apart", 0, 0},
 	{"pinned", OPT_FLAG, &pinned, NULL, "group the pinned nodes only", 0, 0},
 	{"errors", OPT_FLAG, &errors, NULL, "make one group of the errors at each position", 0, 0},
 	OPT_END

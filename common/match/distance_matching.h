@@ -24,7 +24,7 @@ struct matching_options {
 	{"max-cost", OPT_REAL, &(o).max_cost, "C", \
 		"leave a row unmatched rather than pay more than C", -1e30, 1e30}, \
 	{"certified", OPT_FLAG, &(o).certified_only, NULL, \
-		"only pairs that are sure in spite of the sampling errors", 0, 0}
+		"write only pairs that are sure in spite of the sampling errors", 0, 0}
 
 struct distance_matching {
 	const struct matching_options *options;
