@@ -79,7 +79,8 @@ for line in sys.stdin:
 	stream activations --frames 8 >a
 	sed 's/"layer":"3"/"layer":"4"/' <(frame2json a) | json2frame >b
 	cmp <(featdist --support 4 a | weights) <(featdist --support 4 b | weights)
-	refute cmp -s <(featdist --support 4 --select random a | weights) <(featdist --support 4 --select random b | weights)
+	refute cmp -s <(featdist --support 4 --select random a | weights) \
+		<(featdist --support 4 --select random b | weights)
 }
 
 @test "how the tokens are cut into frames does not matter" {
@@ -91,16 +92,18 @@ for line in sys.stdin:
 	for f in frames:
 	    for t in range(0, len(f['token']), 100):
 	        ends = f['indptr'][t:t + 101]
+	        own = slice(ends[0], ends[-1])
 	        small.append({'token': f['token'][t:t + 100], 'indptr': ends - ends[0],
-	                      'feature': f['feature'][ends[0]:ends[-1]], 'value': f['value'][ends[0]:ends[-1]]})
+	                      'feature': f['feature'][own], 'value': f['value'][own]})
 	write("-", header, small)
 	PYTHON
 	cmp <(featdist --quiet <a) <(featdist --quiet <b)
 }
 
 @test "points are carried, and are those of the tokens" {
-	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 | featdist --quiet >with
-	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 --no-point | featdist --quiet |
+	from=(--hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2)
+	act-dump "${from[@]}" | featdist --quiet >with
+	act-dump "${from[@]}" --no-point | featdist --quiet |
 		refproj --lift "$SAMPLE/hidden_L2.npy" >lifted
 	cmp <(frame2json with | grep '"point"') <(frame2json lifted | grep '"point"')
 }
@@ -114,10 +117,13 @@ for line in sys.stdin:
 	(header, frames), = read(io.BytesIO(make_stream.make("activations")))
 	point = frames[0]["point"].astype("f2")
 	point = (point.astype("f4").view("u4") & 0xffff0000).view("f4")		# that all can hold
-	for name, given in ("f4", point), ("f2", point.astype("f2")), ("f8", point.astype("f8")), ("bf16", bf16(point)):
+	for name in "f4", "f2", "f8", "bf16":
+	    given = bf16(point) if name == "bf16" else point.astype(name)
 	    write(name, header, [{**frames[0], "point": given}])
 	PYTHON
-	for dtype in f2 bf16 f8; do cmp <(featdist --min-count 1 <f4) <(featdist --min-count 1 <$dtype); done
+	for dtype in f2 bf16 f8; do
+		cmp <(featdist --min-count 1 <f4) <(featdist --min-count 1 <$dtype)
+	done
 }
 
 @test "features that fire rarely are left out, and counted" {
@@ -139,8 +145,10 @@ for line in sys.stdin:
 	from semot import write
 	rng, n = np.random.default_rng(0), 1000
 	write("-", {"kind": "activations", "layer": "1", "features": 50}, [{
-	    "token": np.arange(i * n, (i + 1) * n, dtype="<u4"), "point": rng.standard_normal((n, 128)).astype("<f4"),
-	    "indptr": np.arange(n + 1, dtype="<u4"), "feature": rng.integers(0, 50, n).astype("<u4"),
+	    "token": np.arange(i * n, (i + 1) * n, dtype="<u4"),
+	    "point": rng.standard_normal((n, 128)).astype("<f4"),
+	    "indptr": np.arange(n + 1, dtype="<u4"),
+	    "feature": rng.integers(0, 50, n).astype("<u4"),
 	    "value": rng.exponential(1, n).astype("<f4")} for i in range(120)], checksum=False)
 	PYTHON
 	oracle memory 20 featdist --quiet a
@@ -172,7 +180,8 @@ refused() {
 	refused 'del header["features"]' | grep -q "no features"
 	refused 'del frames[-1]["point"]' | grep -q "point"
 	refused 'f["value"] = f["value"].astype("<f8")' | grep -q "<f8, not <f4"
-	refused 'k = f["indptr"][(np.diff(f["indptr"]) > 1).argmax()]; f["feature"][k + 1] = f["feature"][k]' | grep -q "stands twice on token"
+	refused 'k = f["indptr"][(np.diff(f["indptr"]) > 1).argmax()]
+f["feature"][k + 1] = f["feature"][k]' | grep -q "stands twice on token"
 	refused 'f["vocab"] = f["token"]' | grep -q "in some frames and not in others"
 	refused 'f["point"] = f["point"][:, :0]' | grep -q "points of 0 dimensions"
 	refused 'f["point"] = f["point"][:, :5].copy()' | grep -q "dimension 1 of point"

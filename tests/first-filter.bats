@@ -9,8 +9,8 @@ build() {
 	[ -e "$source" ] || source=$ROOT/examples/$1.c
 	PKG_CONFIG_PATH=$BATS_FILE_TMPDIR/installed/lib/pkgconfig
 	export PKG_CONFIG_PATH
-	${CC:-cc} ${SAN:+-fsanitize=address,undefined} ${COV:+--coverage} "${@:2}" -o "bin/$1" "$source" \
-		$(pkg-config --cflags --libs semot)
+	${CC:-cc} ${SAN:+-fsanitize=address,undefined} ${COV:+--coverage} "${@:2}" \
+		-o "bin/$1" "$source" $(pkg-config --cflags --libs semot)
 }
 
 setup_file() {
@@ -22,7 +22,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
 	mkdir bin
 	build first-filter -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Werror
-	printf '%s\n' '#!/bin/sh' "exec $PY $ROOT/examples/first_filter.py \"\$@\"" >bin/first_filter.py
+	printf '%s\n' '#!/bin/sh' "exec $PY $ROOT/examples/first_filter.py \"\$@\"" \
+		>bin/first_filter.py
 	chmod +x bin/first_filter.py
 	PATH=$PWD/bin:$PATH
 }
@@ -36,14 +37,18 @@ setup() {
 		import numpy as np
 		from semot import read
 		(given, before), = read("a")
-		for name, entry in {"c": ["first-filter", None, ["--by", "0.5", "a"]], "python": ["first_filter.py", "1", ["0.5"]]}.items():
+		past = given.pop("history")
+		half = np.float32(0.5)
+		scaled = [{**frame, "value": frame["value"] * half} for frame in before]
+		for name, program, arguments in (("c", "first-filter", ["--by", "0.5", "a"]),
+		                                 ("python", "first_filter.py", ["0.5"])):
 		    (header, frames), = read(name)
 		    *history, own = header.pop("history")
-		    assert history == given["history"] and own[0] == entry[0] and own[2] == entry[2]
-		    assert header == {key: value for key, value in given.items() if key != "history"}
-		    for x, y in zip(frames, before, strict=True):
+		    assert history == past and own[0] == program and own[2] == arguments
+		    assert header == given
+		    for x, y in zip(frames, scaled, strict=True):
 		        assert list(x) == list(y)
-		        assert all(np.array_equal(x[key], y[key] * np.float32(0.5) if key == "value" else y[key]) for key in x)
+		        assert all(np.array_equal(x[key], y[key]) for key in x)
 		END
 	done
 	cmp <(frame2json c | tail -n +2) <(frame2json python | tail -n +2)
@@ -74,7 +79,8 @@ setup() {
 }
 
 @test "the library shows only names that begin with sm_" {
-	nm -g --defined-only "$BATS_FILE_TMPDIR/installed/lib/libsemot-stream.a" | awk 'NF == 3 { print $3 }' >names
+	nm -g --defined-only "$BATS_FILE_TMPDIR/installed/lib/libsemot-stream.a" |
+		awk 'NF == 3 { print $3 }' >names
 	grep -q '^sm_read_frame$' names
 	refute grep -v '^sm_' names
 }
@@ -115,6 +121,7 @@ setup() {
 	stream activations >a
 	head -c 3000 a >cut
 	taking cut nowhere a >out
-	printf '%s\n' "1 cut: frame 1: cut short: no end mark (did the program before this one fail?)" \
-		"1 nowhere: No such file or directory" whole | diff - out
+	says="cut short: no end mark (did the program before this one fail?)"
+	printf '%s\n' "1 cut: frame 1: $says" "1 nowhere: No such file or directory" whole |
+		diff - out
 }

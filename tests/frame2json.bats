@@ -7,18 +7,25 @@ load helper
 	import numpy as np
 	from semot import bf16, write
 	write("-",
-	    {"kind": "x", "p": 1, "epsilon": 0.02, "one": 1.0, "nan": float("nan"), "history": [["a", "1", ["--b"]]]},
-	    [{"f": np.array([[1, -0.0, 0.1234567], [np.inf, -np.inf, np.nan]], "<f4"), "d": np.array([0.1, 1e300, 1 / 3, 0.1234567890123456])},
+	    {"kind": "x", "p": 1, "epsilon": 0.02, "one": 1.0, "nan": float("nan"),
+	     "history": [["a", "1", ["--b"]]]},
+	    [{"f": np.array([[1, -0.0, 0.1234567], [np.inf, -np.inf, np.nan]], "<f4"),
+	      "d": np.array([0.1, 1e300, 1 / 3, 0.1234567890123456])},
 	     {"u": np.array([0, 2**53 + 1, 2**64 - 1], "<u8"), "i": np.array([-2**31], "<i4"),
 	      "b": np.array([[255]], "|u1"), "h": np.array([0.1], "<f2"), "n": bf16([0.1]),
-	      "none": np.zeros((0, 3), "<u4"), "point": np.array(7, "<u4"), "names": ["a\tb", "é", ""], "empty": [],
-	      "big": 2**64 - 1}, {}])
+	      "none": np.zeros((0, 3), "<u4"), "point": np.array(7, "<u4"),
+	      "names": ["a\tb", "é", ""], "empty": [], "big": 2**64 - 1}, {}])
 	END
 	frame2json s >out
-	cat >expected <<-'END'
-	{"semot":1,"kind":"x","p":1,"epsilon":0.02,"one":1.0,"nan":{"$number":"NaN"},"history":[["a","1",["--b"]]]}
-	{"f":["<f4",[2,3],[1.0,-0.0,0.1234567,"Infinity","-Infinity","NaN"]],"d":["<f8",[4],[0.1,1e+300,0.3333333333333333,0.1234567890123456]]}
-	{"u":["<u8",[3],[0,9007199254740993,"18446744073709551615"]],"i":["<i4",[1],[-2147483648]],"b":["|u1",[1,1],[255]],"h":["<f2",[1],[0.099976]],"n":["bf16",[1],[0.1001]],"none":["<u4",[0,3],[]],"point":["<u4",[],[7]],"names":["a\tb","é",""],"empty":[],"big":{"$number":"18446744073709551615"}}
+	unfolded >expected <<-'END'
+	{"semot":1,"kind":"x","p":1,"epsilon":0.02,"one":1.0,"nan":{"$number":"NaN"},
+	 "history":[["a","1",["--b"]]]}
+	{"f":["<f4",[2,3],[1.0,-0.0,0.1234567,"Infinity","-Infinity","NaN"]],
+	 "d":["<f8",[4],[0.1,1e+300,0.3333333333333333,0.1234567890123456]]}
+	{"u":["<u8",[3],[0,9007199254740993,"18446744073709551615"]],
+	 "i":["<i4",[1],[-2147483648]],"b":["|u1",[1,1],[255]],"h":["<f2",[1],[0.099976]],
+	 "n":["bf16",[1],[0.1001]],"none":["<u4",[0,3],[]],"point":["<u4",[],[7]],
+	 "names":["a\tb","é",""],"empty":[],"big":{"$number":"18446744073709551615"}}
 	{}
 	{"end":3}
 	END
@@ -33,8 +40,10 @@ load helper
 	    "c": {"$x": 1}, "d": ["<f4", [1], [2]], "e": {"x y": {"z": -1.5}}, "f": "a\0b"}, [])
 	END
 	frame2json s | head -n 1 >out
-	cat >expected <<-'END'
-	{"semot":1,"a":[null,true,{"$bytes":"00ff"},{"$extension":[5,"78"]}],"b":{"$map":[[1,2],["k",[]]]},"c":{"$map":[["$x",1]]},"d":{"$list":["<f4",[1],[2]]},"e":{"x y":{"z":-1.5}},"f":"a\u0000b"}
+	unfolded >expected <<-'END'
+	{"semot":1,"a":[null,true,{"$bytes":"00ff"},{"$extension":[5,"78"]}],
+	 "b":{"$map":[[1,2],["k",[]]]},"c":{"$map":[["$x",1]]},"d":{"$list":["<f4",[1],[2]]},
+	 "e":{"x y":{"z":-1.5}},"f":"a\u0000b"}
 	END
 	cmp out expected
 }
@@ -60,7 +69,8 @@ load helper
 	all16, bits = np.arange(65536, dtype="<u2"), np.random.default_rng(1).bytes(80000)
 	f2 = np.where(np.isnan(all16.view("<f2")), 0, all16.view("<f2")).astype("<f2")
 	bf16 = np.where((all16 & 0x7fff) > 0x7f80, 0, all16).astype("<u2")
-	f4, f8 = (np.nan_to_num(np.frombuffer(bits, d), nan=0, posinf=1, neginf=2) for d in ("<f4", "<f8"))
+	f4, f8 = (np.nan_to_num(np.frombuffer(bits, dtype), nan=0, posinf=1, neginf=2)
+	          for dtype in ("<f4", "<f8"))
 	write("-", {}, [{"f2": f2, "bf16": ["bf16", [65536], bf16.tobytes()], "f4": f4, "f8": f8}])
 	END
 	frame2json s | json2frame | cmp - <(framecat s)

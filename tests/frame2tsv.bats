@@ -8,9 +8,11 @@ table() {
 }
 
 @test "columns by name, a row for each entry; scalars and other lengths are left out" {
-	cat >lines <<-'END'
+	unfolded >lines <<-'END'
 	{"semot":1}
-	{"row0":3,"row_layer":["a","b"],"cost":["<f4",[2],[0.5,1]],"other":["<u4",[3],[1,2,3]],"d":["<f4",[2,2],[1,2,3,"NaN"]],"flat":["<u4",[],[1]],"none":["<f4",[2,0],[]],"u":["<u8",[2],[1,"18446744073709551615"]]}
+	{"row0":3,"row_layer":["a","b"],"cost":["<f4",[2],[0.5,1]],"other":["<u4",[3],[1,2,3]],
+	 "d":["<f4",[2,2],[1,2,3,"NaN"]],"flat":["<u4",[],[1]],"none":["<f4",[2,0],[]],
+	 "u":["<u8",[2],[1,"18446744073709551615"]]}
 	{"end":1}
 	END
 	table <lines >out
@@ -75,10 +77,13 @@ table() {
 }
 
 @test "the nearest of each row are a line for each pair" {
-	cat >lines <<-'END'
+	unfolded >lines <<-'END'
 	{"semot":1,"kind":"distances","rows":3,"cols":9,"top":2}
-	{"row_layer":["3","3","4"],"row_feature":["<u4",[3],[7,8,5]],"col_layer":["a","a","a","a","a","a","b","b","b"],"col_feature":["<u4",[9],[10,11,12,13,14,15,16,17,18]]}
-	{"row0":0,"col":["<u4",[2,2],[4,0,3,8]],"dist":["<f4",[2,2],[0.5,1,0,2]],"iters":["<u4",[2,2],[1,2,3,4]],"other":["<u4",[1],[3]]}
+	{"row_layer":["3","3","4"],"row_feature":["<u4",[3],[7,8,5]],
+	 "col_layer":["a","a","a","a","a","a","b","b","b"],
+	 "col_feature":["<u4",[9],[10,11,12,13,14,15,16,17,18]]}
+	{"row0":0,"col":["<u4",[2,2],[4,0,3,8]],"dist":["<f4",[2,2],[0.5,1,0,2]],
+	 "iters":["<u4",[2,2],[1,2,3,4]],"other":["<u4",[1],[3]]}
 	{"row0":2,"col":["<u4",[1,2],[6,7]],"dist":["<f4",[1,2],[3,4]],"iters":["<u4",[1,2],[5,6]]}
 	{"end":3}
 	END

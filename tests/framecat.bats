@@ -7,7 +7,8 @@ load helper
 	stream matching --lz4 >b
 	cat b b | framecat a - a >joined
 	oracle values same joined <(cat a b b a)
-	[ "$(framecat --count joined)" = "$(printf 'joined\t%s\t%s\n' activations 2 matching 1 matching 1 activations 2)" ]
+	printf 'joined\t%s\t%s\n' activations 2 matching 1 matching 1 activations 2 >expected
+	framecat --count joined | cmp - expected
 }
 
 @test "keeps fields of every sort, and packs the same when packed again" {
@@ -26,7 +27,7 @@ load helper
 		oracle values same plain packed
 		framecat --decompress packed | cmp - plain
 	done
-	head -c 4 <(tail -c +8 packed) | cmp - <(printf '\x22\x4d\x18'; tail -c +11 packed | head -c 1)
+	[ "$(head -c 10 packed | tail -c 3 | od -An -tx1)" = " 22 4d 18" ]
 	[ "$(stat -c %s packed)" -lt "$(stat -c %s plain)" ]
 }
 
@@ -35,10 +36,12 @@ load helper
 	[ -z "$(framecat --check a a 2>&1)" ]
 	head -c -1 a >cut
 	fails 1 framecat --check a cut
-	[ "$line" = "framecat: cut: frame 4: cut short: no end mark (did the program before this one fail?)" ]
+	says="cut short: no end mark (did the program before this one fail?)"
+	[ "$line" = "framecat: cut: frame 4: $says" ]
 	(cat a; echo) >more
 	fails 1 framecat --check more
-	[ "$line" = "framecat: more: stream 2: header: not a semot stream: byte 0x0a where an ext object begins" ]
+	says="not a semot stream: byte 0x0a where an ext object begins"
+	[ "$line" = "framecat: more: stream 2: header: $says" ]
 }
 
 @test "--header prints every header as a line of JSON" {
@@ -50,8 +53,11 @@ for line in sys.stdin: print(json.loads(line)["kind"])')" = $'matching\ngraph' ]
 }
 
 @test "--history prints the commands as a shell takes them" {
-	echo '{"semot":1,"history":[["a","1",["--b","1.5","f.npz"]],["c","2",["x y","it'"'"'s","","$HOME"]],["d","1",[]]]}
-{"end":0}' | json2frame >s
+	unfolded <<-'END' | json2frame >s
+	{"semot":1,"history":[["a","1",["--b","1.5","f.npz"]],
+	 ["c","2",["x y","it's","","$HOME"]],["d","1",[]]]}
+	{"end":0}
+	END
 	framecat --history s >out
 	cat >expected <<-'END'
 	a --b 1.5 f.npz
@@ -95,7 +101,8 @@ parts() {
 
 @test "--merge: blocks of rows in any order are the whole, to the byte" {
 	sides
-	for command in "decoder a b" "decoder a" "decoder --top 5 a b" "decoder --top 5 --folded a"; do
+	for command in "decoder a b" "decoder a" "decoder --top 5 a b" \
+		"decoder --top 5 --folded a"; do
 		[[ $command != *folded* ]] || oracle act_dump sae a --npz --features 300 --threshold
 		$command >whole
 		for n in 1 3 7; do
@@ -112,7 +119,8 @@ parts() {
 	stream distributions --seed 1 >d
 	stream distributions --seed 2 >e
 	stream activations >x
-	for command in "centroid d e" "centroid d" "centroid --top 3 d e" "coact x" "coact --top 3 --metric jaccard x"; do
+	for command in "centroid d e" "centroid d" "centroid --top 3 d e" "coact x" \
+		"coact --top 3 --metric jaccard x"; do
 		$command >whole
 		for n in 1 3 7 20; do		# of 12 rows: some of 20 parts are empty
 			parts $n $command
@@ -133,7 +141,8 @@ import numpy as np
 from semot import read, write
 for name in "123":
     (header, (ids, *blocks)), = read(name)
-    rows = [{"row0": b["row0"] + i, "dist": b["dist"][i:i + 1]} for b in blocks for i in range(len(b["dist"]))]
+    rows = [{"row0": b["row0"] + i, "dist": b["dist"][i:i + 1]}
+            for b in blocks for i in range(len(b["dist"]))]
     write("cut" + name, header, [ids] + rows, checksum=False)
     for r in rows:
         r["more"] = np.full((1, 2, 2), r["row0"], "<i4")
@@ -145,7 +154,8 @@ import numpy as np
 from semot import read
 (_, (_, *blocks)), = read("more")
 more = np.concatenate([b["more"] for b in blocks])
-assert (more == np.arange(300)[:, None, None]).all() and more.shape == (300, 2, 2) and len(blocks) == 3'
+assert more.shape == (300, 2, 2) and len(blocks) == 3
+assert (more == np.arange(300)[:, None, None]).all()'
 	fails 1 framecat --merge more1 cut2 cut3
 	[[ $line == "framecat: cut2: frame 2: no more, which the blocks before hold" ]]
 	fails 1 framecat --merge cut1 cut2 more3
@@ -174,7 +184,8 @@ assert (more == np.arange(300)[:, None, None]).all() and more.shape == (300, 2, 
 	fails 1 framecat --merge 1 other 3
 	[[ $line == *"not the header of 1: another top" ]]
 	oracle act_dump sae c/b --npz --features 2000 --seed 2
-	(cd c && ln -s ../a a && decoder --rows 2/3 a b >../other)	# the same command, but elsewhere
+	# the same command, but elsewhere
+	(cd c && ln -s ../a a && decoder --rows 2/3 a b >../other)
 	framecat --merge 1 other 3 >/dev/null
 	"$PY" -c '
 from semot import read, write

@@ -62,6 +62,11 @@ refute() {
 	fi
 }
 
+# unfolded: stdin, where a line that begins with spaces goes on with the line before
+unfolded() {
+	sed -z 's/\n  *//g'
+}
+
 # graphs: the attribution graphs of the sample, and real ones where there are any
 graphs() {
 	printf '%s\n' "$SAMPLE"/graphs/*.json

@@ -24,8 +24,10 @@ header='{"semot":1,"kind":"x"}'
 	import numpy as np
 	from semot import read
 	(header, (frame,)), = read("s")
-	assert header == {"semot": 1, "kind": "x", "note": {"by": "hand", "n": [1, 2.5]}, "history": []}
-	assert frame["weight"].dtype == "<f4" and np.array_equal(frame["weight"], [[1, 0.5], [-3, np.nan]], True)
+	note = {"by": "hand", "n": [1, 2.5]}
+	assert header == {"semot": 1, "kind": "x", "note": note, "history": []}
+	weight = frame["weight"]
+	assert weight.dtype == "<f4" and np.array_equal(weight, [[1, 0.5], [-3, np.nan]], True)
 	assert frame["names"] == ["a", "b"] and frame["row0"] == 0
 	END
 }
@@ -41,11 +43,12 @@ header='{"semot":1,"kind":"x"}'
 	import numpy as np
 	dice = np.random.default_rng(2)
 	x = dice.standard_normal(4000) * 10.0 ** dice.integers(-9, 5, 4000)
-	x = np.concatenate([x[np.abs(x) < 65000], [0.0, 5.96e-8, 2.98e-8, 2.9802322387695312e-8, 65504, 65519, 6.1e-5, 2048.5, 2049.5]])
+	x = np.concatenate([x[np.abs(x) < 65000], [0.0, 5.96e-8, 2.98e-8, 2.9802322387695312e-8,
+	                                           65504, 65519, 6.1e-5, 2048.5, 2049.5]])
 	np.save("x.npy", x)
 	numbers = [float(number) for number in x]
-	print('{"semot":1}', '{%s}' % ", ".join(
-	    f'"{d}":["{d}",[{len(x)}],{numbers}]' for d in ("<f2", "<f4", "<f8", "bf16")), '{"end":1}', sep="\n")
+	fields = [f'"{d}":["{d}",[{len(x)}],{numbers}]' for d in ("<f2", "<f4", "<f8", "bf16")]
+	print('{"semot":1}', '{%s}' % ", ".join(fields), '{"end":1}', sep="\n")
 	END
 	json2frame lines >s
 	"$PY" - <<-'END'
@@ -107,16 +110,21 @@ header='{"semot":1,"kind":"x"}'
 
 @test "nested 31 deep it passes, deeper it is refused here and not by the next" {
 	deep() {
-		printf '{"semot":1,"a":%s%s}\n{"end":0}\n' "$(printf '[%.0s' $(seq "$1"))" "$(printf ']%.0s' $(seq "$1"))"
+		local open close
+		open=$(printf '[%.0s' $(seq "$1"))
+		close=$(printf ']%.0s' $(seq "$1"))
+		printf '{"semot":1,"a":%s%s}\n{"end":0}\n' "$open" "$close"
 	}
-	deep 31 | json2frame | framecat | frame2json | grep -qF "$(deep 31 | grep -o '"a".*' | tr -d '}')"
+	deep 31 | json2frame | framecat | frame2json |
+		grep -qF "$(deep 31 | grep -o '"a".*' | tr -d '}')"
 	deep 32 | fails 1 json2frame
 	grep -q 'line 1: values are nested deeper than 31' stderr
 }
 
 @test "empty input and a file that is not there" {
 	fails 1 json2frame </dev/null
-	[ "$line" = "json2frame: stdin: empty: not even a header line (did the program before this one fail?)" ]
+	says="empty: not even a header line (did the program before this one fail?)"
+	[ "$line" = "json2frame: stdin: $says" ]
 	fails 1 json2frame nothing
 	[ "$line" = "json2frame: nothing: No such file or directory" ]
 }
