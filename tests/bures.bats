@@ -32,6 +32,13 @@ load stages
 	deviates bures
 }
 
+@test "OpenBLAS's code for another CPU changes distances by rounding only" {
+	two --features 30 --points 1:20
+	bures a b >here
+	OPENBLAS_CORETYPE=Nehalem bures a b >there
+	oracle same --near 1e-6 here there
+}
+
 @test "on a line it is the distance of mean and standard deviation, with or without --diagonal" {
 	two --d 1
 	bures a b >out

@@ -219,6 +219,19 @@ for name, y in (("x", x), ("there/x", x), ("y", x + 1), ("map", x[:6]), ("map2",
 		sed '1d;$d' | cmp - early
 }
 
+# Whitening stretches a coordinate by at most 1000, and what a float is off by with it.
+@test "OpenBLAS's code for another CPU changes whitened points by rounding only" {
+	dist 2 >d
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten d >here
+	OPENBLAS_CORETYPE=Nehalem refproj --lift "$SAMPLE/hidden_L6.npy" --whiten d >there
+	oracle same --near 6e-5 here there
+	for what in whiten "dim 9"; do
+		refproj --fit "$SAMPLE"/hidden_L{2,6}.npy --$what d >here
+		OPENBLAS_CORETYPE=Nehalem refproj --fit "$SAMPLE"/hidden_L{2,6}.npy --$what d >there
+		oracle same --near 6e-5 here there
+	done
+}
+
 @test "the output is the same for any number of threads" {
 	dist 3 >d
 	cmp <(refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --threads 1 <d) \

@@ -337,7 +337,7 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 	int64_t *left = t.flow + 2 * nodes, *room = left + m, *mass = left + nodes;
 	struct emd result = {0};
 	double tol = 1e-12 * largest, least;
-	uint32_t col, row;
+	uint32_t col = 0, row = 0;
 
 	t.parent = (uint32_t *)(mass + nodes);
 	t.depth = t.parent + nodes;
