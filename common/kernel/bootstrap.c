@@ -35,7 +35,7 @@ void bootstrap_interval(double *low, double *high, const double *part, const dou
 	size_t n, double *drawn, size_t draws, uint64_t seed, size_t threads)
 {
 	#pragma omp parallel for num_threads(threads)
-	for (size_t r = 0; r < draws; r++) {
+	for (size_t r = 0; r < draws; r++) {	/* Efron 1979: n of n parts, with replacement */
 		double sum = 0, of = 0;
 		for (size_t k = 0; k < n; k++) {
 			size_t i = (size_t)(token_uniform(seed, (uint64_t)r << 32, (uint32_t)k)
@@ -43,9 +43,9 @@ void bootstrap_interval(double *low, double *high, const double *part, const dou
 			sum += part[i];
 			of += whole[i];
 		}
-		drawn[r] = of > 0 ? sum / of : 0;
+		drawn[r] = of > 0 ? sum / of : 0;	/* the ratio of this sample */
 	}
 	qsort(drawn, draws, sizeof *drawn, by_size);
-	*low = quantile(drawn, draws, 0.025);
+	*low = quantile(drawn, draws, 0.025);	/* percentile interval of 95% */
 	*high = quantile(drawn, draws, 0.975);
 }

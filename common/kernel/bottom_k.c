@@ -52,7 +52,7 @@ size_t keep_smallest(struct kept *heap, size_t n, size_t k, struct kept offered,
 		sift_down(heap, n, offered);
 	}
 	if (out->rank < *tau)
-		*tau = out->rank;
+		*tau = out->rank;	/* the smallest rank that is not kept */
 	return n;
 }
 
@@ -60,6 +60,7 @@ void sample_weights(float *weight, const struct kept *kept, size_t n, double tau
 {
 	double sum = 0;
 
+	/* w_i = (a_i / P_i) / sum_j (a_j / P_j), P = 1 - exp(-a tau) */
 	for (size_t i = 0; i < n; i++)
 		sum += (double)kept[i].activation / -expm1(-(double)kept[i].activation * tau);
 	for (size_t i = 0; i < n; i++)

@@ -49,14 +49,14 @@ void drop_dead_ends(bool *node_kept, bool *link_kept, const uint8_t *type,
 
 	links_by_node(from, from_begin, source, nodes, links);
 	links_by_node(to, to_begin, target, nodes, links);
-	memset(work, 0, 2 * nodes * sizeof *work);
+	memset(work, 0, 2 * nodes * sizeof *work);	/* in and out: degrees over kept links */
 	for (size_t i = 0; i < links; i++) {
 		d.in[target[i]] += link_kept[i];
 		d.out[source[i]] += link_kept[i];
 	}
 	for (size_t i = 0; i < nodes; i++)
 		drop_node(&d, i);
-	while (d.n > 0) {
+	while (d.n > 0) {		/* a dropped node takes its links along, and these others */
 		size_t i = d.dropped[--d.n];
 		for (size_t k = from_begin[i]; k < from_begin[i + 1]; k++)
 			drop_link(&d, from[k]);

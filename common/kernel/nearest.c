@@ -26,7 +26,8 @@ void nearest_columns(uint32_t *col_of, float *paid, double *margin, const float 
 				second = row[e];
 			}
 		}
-		paid[i] = first;
+		paid[i] = first;			/* min_j c_ij */
+		/* margin: the second least c_ij less the least */
 		margin[i] = second < INFINITY ? (double)second - (double)first : INFINITY;
 	}
 }
@@ -42,12 +43,12 @@ void nearest_mutual(uint32_t *col_of, const float *cost, const uint32_t *at, dou
 	for (size_t i = 0; i < n; i++)
 		for (size_t e = 0; e < k; e++) {
 			uint32_t j = column(at, i, e, k);
-			if (cost[i * k + e] < least[j]) {
+			if (cost[i * k + e] < least[j]) {	/* min_i c_ij */
 				least[j] = cost[i * k + e];
 				row_of[j] = (uint32_t)i;
 			}
 		}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)		/* the nearest row of i's nearest column is i */
 		if (col_of[i] != UNASSIGNED && row_of[col_of[i]] != i)
 			col_of[i] = UNASSIGNED;
 }
@@ -69,7 +70,7 @@ void nearest_greedy(uint32_t *col_of, float *paid, const float *cost, const uint
 	}
 	for (;;) {
 		size_t i = 0;
-		for (size_t r = 1; r < n; r++)
+		for (size_t r = 1; r < n; r++)		/* the least best[r] is a bound of all left */
 			if (best[r] < best[i])
 				i = r;
 		if (n == 0 || best[i] == INFINITY)
