@@ -16,7 +16,7 @@ static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"diagonal", OPT_FLAG, &diagonal, NULL,
-		"use the variances alone, as if coordinates were independent", 0, 0},
+		"use the variances only, as if coordinates were independent", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 

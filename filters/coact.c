@@ -14,7 +14,7 @@ static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"metric", OPT_CHOICE, &metric, "pearson|jaccard|joint",
-		"how alike two features fire", 0, 0},
+		"how the distance is measured", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -47,8 +47,8 @@ static struct sm_frame header_of(const struct activation_streams *all, size_t fi
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "coact [OPTION]... [A [B]]",
-		"Distances between features by the tokens on which they fire; A and B are "
-		"activations over the same tokens.", 2);
+		"Distances between features by the tokens on which they fire.\n"
+		"A and B are activations over the same tokens.", 2);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct activation_streams all = {0};
 	size_t first = read_streams(operand, &all);

@@ -11,9 +11,9 @@
 static const char *from_layer, *to_layer;
 
 static const struct opt options[] = {
-	{"from", OPT_TEXT, &from_layer, "LAYER", "the layer of the rows; otherwise the first", 0,
+	{"from", OPT_TEXT, &from_layer, "LAYER", "layer of the rows; by default the first", 0,
 		0},
-	{"to", OPT_TEXT, &to_layer, "LAYER", "the layer of the columns; otherwise the last", 0, 0},
+	{"to", OPT_TEXT, &to_layer, "LAYER", "layer of the columns; by default the last", 0, 0},
 	OPT_END
 };
 
@@ -76,7 +76,7 @@ static void write_composed(struct sm_writer *out, struct sm_frame *header,
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "compose [OPTION]... [MATCHING]...",
-		"Composes the matchings of adjacent layers into one of the first and the last.",
+		"Composes the matchings of adjacent layers into one matching.",
 		1 << 20);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

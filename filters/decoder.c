@@ -19,11 +19,12 @@ static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"weights", OPT_CHOICE, &which.weights, "decoder|encoder|both",
-		"the weights that are compared; both when --folded", 0, 0},
-	{"bias", OPT_FLAG, &which.bias, NULL, "compare the encoder's bias, too", 0, 0},
-	{"squared", OPT_FLAG, &squared, NULL, "squared difference, not 1 - cosine", 0, 0},
+		"weights to compare; both with --folded", 0, 0},
+	{"bias", OPT_FLAG, &which.bias, NULL, "compare the encoder's biases too", 0, 0},
+	{"squared", OPT_FLAG, &squared, NULL,
+		"write squared differences instead of 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &which.folded, NULL,
-		"SAE Match: squared difference of the folded weights", 0, 0},
+		"write squared differences of the folded weights (SAE Match)", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -190,8 +191,8 @@ static void check_command_line(void)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "decoder [OPTION]... [A [B]]",
-		"Distances between features by the weights of their SAEs; A and B are SAEs, or "
-		"streams that name them.", 2);
+		"Distances between features by the weights of their SAEs.\n"
+		"A and B are SAEs, or distributions whose headers name an SAE.", 2);
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct side side[2];

@@ -138,7 +138,7 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "edgeprofile [OPTION]... [GRAPH]",
-		"Distances between the features of a graph by what they depend on and bear on.", 1);
+		"Distances between the features of a graph by their links.", 1);
 	struct sm_reader *in = sm_reader_open(operand[0]);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

@@ -11,12 +11,12 @@ enum { FEATURES_MOST = 1 << 26 };
 static struct sampling how = {.support = 128, .select = SELECT_COORDINATED, .min_count = 5};
 
 static const struct opt options[] = {
-	{"support", OPT_SIZE, &how.support, "K", "tokens kept per feature", 1, 1 << 20},
+	{"support", OPT_SIZE, &how.support, "K", "keep at most K tokens per feature", 1, 1 << 20},
 	{"select", OPT_CHOICE, &how.select, "coordinated|top|random",
-		"how these tokens are chosen", 0, 0},
+		"how tokens are chosen", 0, 0},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
-	{"min-count", OPT_SIZE, &how.min_count, "N", "leave out features that fire on fewer tokens",
-	1, UINT32_MAX}, OPT_END
+	{"min-count", OPT_SIZE, &how.min_count, "N",
+		"leave out features that fire on fewer than N tokens", 1, UINT32_MAX}, OPT_END
 };
 
 /* Of the features that were asked for, those that fire too rarely: said, and in the header. */

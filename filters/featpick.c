@@ -12,9 +12,10 @@
 static const char *graph_file, *list_file;
 
 static const struct opt options[] = {
-	{"graph", OPT_TEXT, &graph_file, "G", "the feature nodes of a graph stream", 0, 0},
+	{"graph", OPT_TEXT, &graph_file, "G",
+		"keep the features that are nodes of the graph stream G", 0, 0},
 	{"list", OPT_TEXT, &list_file, "TSV",
-		"lines of a layer and a feature, separated by a tab", 0, 0},
+		"keep the features of a list: layer, tab, feature on each line", 0, 0},
 	OPT_END
 };
 

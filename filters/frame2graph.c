@@ -11,7 +11,8 @@
 static bool collapse;
 
 static const struct opt options[] = {
-	{"collapse", OPT_FLAG, &collapse, NULL, "one node per group, summed links", 0, 0},
+	{"collapse", OPT_FLAG, &collapse, NULL,
+		"write one node per group, and sum its links", 0, 0},
 	OPT_END
 };
 

@@ -28,8 +28,7 @@ static void print_streams(const char *path)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "frame2json [FILE]...",
-		"Streams to lines of JSON: header, frames, {\"end\":frames}. json2frame is the way "
-		"back.",
+		"Prints streams as lines of JSON, which json2frame turns into streams again.",
 		1 << 20);
 
 	for (size_t i = 0; i == 0 || operand[i]; i++)

@@ -8,16 +8,15 @@
 static const char *columns;
 
 static const struct opt options[] = {
-	{"columns", OPT_TEXT, &columns, "A,B,...", "these fields, of the frames that have them all",
-		0, 0},
+	{"columns", OPT_TEXT, &columns, "A,B,...",
+		"print these fields, of frames that have them all", 0, 0},
 	OPT_END
 };
 
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "frame2tsv [OPTION]... [FILE]...",
-		"The tensors and lists of strings of each frame as a table, tabs between the "
-		"columns.",
+		"Prints each frame as a table, with tabs between the columns.",
 		1 << 20);
 	struct frame_table *table = frame_table_open(columns);
 	struct sm_frame header = {0};

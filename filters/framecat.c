@@ -11,13 +11,15 @@
 static bool check, count, headers, histories, merge, compress, decompress;
 
 static const struct opt options[] = {
-	{"check", OPT_FLAG, &check, NULL, "read and check to the last byte, write nothing", 0, 0},
-	{"count", OPT_FLAG, &count, NULL, "a line for each stream: file, kind, frames", 0, 0},
-	{"header", OPT_FLAG, &headers, NULL, "a line of JSON for each header", 0, 0},
-	{"history", OPT_FLAG, &histories, NULL, "the commands that made each stream", 0, 0},
-	{"merge", OPT_FLAG, &merge, NULL, "join blocks of rows of distances, made with --rows", 0,
+	{"check", OPT_FLAG, &check, NULL,
+		"check every stream to its last byte, and write nothing", 0, 0},
+	{"count", OPT_FLAG, &count, NULL,
+		"print file, kind and number of frames of each stream", 0, 0},
+	{"header", OPT_FLAG, &headers, NULL, "print each header as a line of JSON", 0, 0},
+	{"history", OPT_FLAG, &histories, NULL, "print the commands that made each stream", 0, 0},
+	{"merge", OPT_FLAG, &merge, NULL, "join blocks that distance stages wrote with --rows", 0,
 	0}, {"compress", OPT_FLAG, &compress, NULL, "write LZ4 payloads", 0, 0},
-	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads, the default", 0, 0},
+	{"decompress", OPT_FLAG, &decompress, NULL, "write plain payloads (the default)", 0, 0},
 	OPT_END
 };
 
@@ -96,7 +98,7 @@ static void cat(const char *path, struct sm_writer *out)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "framecat [OPTION] [FILE]...",
-		"Joins streams one after another, says what is in them, or packs them otherwise.",
+		"Joins streams, checks them, prints their headers, or repacks them.",
 		1 << 20);
 
 	if (check + count + headers + histories + merge > 1)

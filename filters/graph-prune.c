@@ -12,8 +12,8 @@
 static double node_threshold = .8, link_threshold = .98;
 
 static const struct opt options[] = {
-	{"nodes", OPT_REAL, &node_threshold, "P", "keep this part of the nodes' influence", 0, 1},
-	{"links", OPT_REAL, &link_threshold, "P", "keep this part of the links' influence", 0, 1},
+	{"nodes", OPT_REAL, &node_threshold, "P", "keep the share P of the nodes' influence", 0, 1},
+	{"links", OPT_REAL, &link_threshold, "P", "keep the share P of the links' influence", 0, 1},
 	OPT_END
 };
 

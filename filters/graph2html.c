@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
 	static const struct opt options[] = {OPT_END};
 	char **operand = opt_parse(argc, argv, options, "graph2html [OPTION]... [FILE]",
-		"Makes a page of a stream of graphs, to look at in a browser.", 1);
+		"Makes an HTML page of a stream of graphs, for the browser.", 1);
 	struct sm_reader *in = sm_reader_open(operand[0]);
 	struct sm_frame header = {0};
 	size_t graphs = 0;

@@ -14,9 +14,9 @@ static const char *truth;
 static size_t least = 1;
 
 static const struct opt options[] = {
-	{"truth", OPT_TEXT, &truth, "FILE[:KEY]", "the groups that people made", 0, 0},
-	{"min", OPT_SIZE, &least, "N",
-		"count only groups of theirs that have N nodes or more", 1, 1e9},
+	{"truth", OPT_TEXT, &truth, "FILE[:KEY]",
+		"file with people's groups, and the key that holds them", 0, 0},
+	{"min", OPT_SIZE, &least, "N", "count only people's groups of N nodes or more", 1, 1e9},
 	OPT_END
 };
 

@@ -16,9 +16,9 @@ static char *complete[3];		/* the sets of the rows and of the columns */
 static const struct opt options[] = {
 	OPT_MATCHING(how),
 	{"complete", OPT_PAIR, complete, "A B",
-		"solve pairs of these sets until the assignment is that of all pairs", 0, 0},
+		"solve more pairs of A and B, until the optimum is proved", 0, 0},
 	{"open", OPT_FLAG, &list_open, NULL,
-		"list the pairs that were not given and could improve the assignment", 0, 0},
+		"list missing pairs that could improve the assignment", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 

@@ -57,7 +57,7 @@ static void pack_streams(const char *path, struct sm_writer *out)
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "json2frame [FILE]...",
-		"Lines of JSON, as frame2json prints them, to streams.", 1 << 20);
+		"Turns lines of JSON, as frame2json prints them, into streams.", 1 << 20);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 
 	for (size_t i = 0; i == 0 || operand[i]; i++)

@@ -18,14 +18,14 @@ static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
 	{"a", OPT_TEXT, &file[0], "ACTS",
-		"activations of the rows' features on other tokens", 0, 0},
+		"activations of the rows' features", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS",
 		"activations of the columns' features, on the same tokens", 0, 0},
 	{"labels", OPT_LIST, &label_files, "TSV",
-		"layer, feature, label; twice: of rows, of columns", 0, 0},
-	{"sae-a", OPT_TEXT, &sae_file[0], "PATH", "the SAE of the rows", 0, 0},
-	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "the SAE of the columns", 0, 0},
-	{"bootstrap", OPT_SIZE, &how.draws, "N", "resamplings, for intervals", 1, 1e9},
+		"table of layer, feature, label; give two for rows and columns", 0, 0},
+	{"sae-a", OPT_TEXT, &sae_file[0], "PATH", "SAE of the rows", 0, 0},
+	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "SAE of the columns", 0, 0},
+	{"bootstrap", OPT_SIZE, &how.draws, "N", "number of resamplings for the intervals", 1, 1e9},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };

@@ -20,13 +20,13 @@ static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
 	{"a", OPT_TEXT, &file[0], "ACTS",
-		"activations of the rows' features on other tokens", 0, 0},
+		"activations of the rows' features", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS",
 		"activations of the columns' features, on the same tokens", 0, 0},
-	{"sae-b", OPT_TEXT, &sae_file, "PATH", "the SAE of the columns", 0, 0},
+	{"sae-b", OPT_TEXT, &sae_file, "PATH", "SAE of the columns", 0, 0},
 	{"hidden-b", OPT_LIST, &hidden, "FILE",
-		"hidden states of the columns' layer; again: shards", 0, 0},
-	{"bootstrap", OPT_SIZE, &how.draws, "N", "resamplings, for intervals", 1, 1e9},
+		"hidden states of the columns' layer; repeat for shards", 0, 0},
+	{"bootstrap", OPT_SIZE, &how.draws, "N", "number of resamplings for the intervals", 1, 1e9},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	OPT_THREADS, OPT_END
 };
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options,
 		"match-subst --a ACTS --b ACTS --sae-b SAE --hidden-b FILE [OPTION]... [MATCHING]",
-		"Replaces features by their matches and scores what hidden states lose.", 1);
+		"Replaces features by their matches and measures what hidden states lose.", 1);
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

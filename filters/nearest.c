@@ -13,9 +13,9 @@ static struct matching_options how = {.max_cost = INFINITY};
 static bool mutual, greedy;
 
 static const struct opt options[] = {
-	{"mutual", OPT_FLAG, &mutual, NULL, "pairs that are each other's nearest", 0, 0},
+	{"mutual", OPT_FLAG, &mutual, NULL, "write the pairs that are each other's nearest", 0, 0},
 	{"greedy", OPT_FLAG, &greedy, NULL,
-		"the nearest pair, then the nearest of the rest, and so on", 0, 0},
+		"write the nearest pair, then the nearest of the rest, and so on", 0, 0},
 	OPT_MATCHING(how), OPT_END
 };
 

@@ -19,12 +19,12 @@ static const struct opt options[] = {
 	{"epsilon", OPT_REAL, &entropic.epsilon, "E",
 		"regularisation, as a fraction of a pair's mean cost", 1e-6, 1e6},
 	{"epsilon-abs", OPT_REAL, &entropic.epsilon_abs, "E",
-		"regularisation in units of the cost, instead", 1e-30, 1e30},
+		"regularisation in units of the cost", 1e-30, 1e30},
 	{"tol", OPT_REAL, &entropic.tol, "T",
-		"stop when the marginals are met within T (L1)", 0, 2},
+		"stop when the marginals' L1 error is at most T", 0, 2},
 	{"max-iters", OPT_SIZE, &entropic.max_iters, "N", "stop after N iterations", 1, 1e9},
 	{"debias", OPT_FLAG, &entropic.debias, NULL,
-		"the Sinkhorn divergence: 0 between equal distributions", 0, 0},
+		"write Sinkhorn divergences: 0 between equal distributions", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 

@@ -14,8 +14,8 @@ static size_t projections = 64, seed;
 static struct stage_options asked;
 
 static const struct opt options[] = {
-	{"p", OPT_CHOICE, &power, "1|2", "the order of the distance", 0, 0},
-	{"projections", OPT_SIZE, &projections, "N", "directions to project on", 1, 1 << 20},
+	{"p", OPT_CHOICE, &power, "1|2", "order of the distance", 0, 0},
+	{"projections", OPT_SIZE, &projections, "N", "project on N directions", 1, 1 << 20},
 	{"seed", OPT_SIZE, &seed, "S", "seed of the random directions", 0, 9e18},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };

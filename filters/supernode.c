@@ -20,17 +20,20 @@ static bool across, acyclic, keep, pinned, errors;
 static struct list mixed;
 
 static const struct opt options[] = {
-	{"graph", OPT_TEXT, &graph_file, "G", "the stream of graphs; - is stdin", 0, 0},
-	{"mix", OPT_LIST, &mixed, "D:W", "distances D by weight W; in place of DISTANCES", 0, 0},
+	{"graph", OPT_TEXT, &graph_file, "G", "stream of graphs; - is stdin", 0, 0},
+	{"mix", OPT_LIST, &mixed, "D:W",
+		"add distances D with weight W, in place of DISTANCES", 0, 0},
 	{"to", OPT_TEXT, &share, "P%",
-		"make as many groups as P percent of the feature nodes", 0, 0},
+		"make P percent as many groups as there are feature nodes", 0, 0},
 	{"groups", OPT_SIZE, &wanted, "N", "make N groups", 1, 1e9},
-	{"at", OPT_REAL, &height, "D", "merge groups that are up to D apart", 0, HUGE_VAL},
-	{"linkage", OPT_CHOICE, &linkage, "ward|average|complete", "distance of two groups", 0, 0},
+	{"at", OPT_REAL, &height, "D",
+		"unite groups that are no farther apart than D", 0, HUGE_VAL},
+	{"linkage", OPT_CHOICE, &linkage, "ward|average|complete",
+		"how the distance of two groups is measured", 0, 0},
 	{"across-positions", OPT_FLAG, &across, NULL, "let a group span token positions", 0, 0},
-	{"acyclic", OPT_FLAG, &acyclic, NULL, "let no links between groups make a cycle", 0, 0},
-	{"keep", OPT_FLAG, &keep, NULL, "start from the graph's groups; keep them apart", 0, 0},
-	{"pinned", OPT_FLAG, &pinned, NULL, "group the pinned nodes only", 0, 0},
+	{"acyclic", OPT_FLAG, &acyclic, NULL, "make groups whose links have no cycle", 0, 0},
+	{"keep", OPT_FLAG, &keep, NULL, "start from the graph's groups, and keep them apart", 0, 0},
+	{"pinned", OPT_FLAG, &pinned, NULL, "group the pinned features only", 0, 0},
 	{"errors", OPT_FLAG, &errors, NULL, "make one group of the errors at each position", 0, 0},
 	OPT_END
 };
@@ -185,7 +188,7 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options,
 		"supernode --graph G [OPTION]... [DISTANCES]",
-		"Groups the feature nodes of a graph by distance and sums the links between.", 1);
+		"Groups the feature nodes of a graph by distance, and sums their links.", 1);
 	check_command_line(operand[0]);
 
 	struct node_distances distances = open_distances(operand[0]);

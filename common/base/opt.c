@@ -63,10 +63,10 @@ _Noreturn static void help(const struct opt *options, const char *usage, const c
 	for (const struct opt *o = options; o->name; o++) {
 		snprintf(left, sizeof left, "--%s %s", o->name, o->value ? o->value : "");
 		put_default(right, sizeof right, o);
-		printf("  %-28s %s%s\n", left, o->help, right);
+		printf("  %-31s %s%s\n", left, o->help, right);
 	}
-	printf("  %-28s %s\n  %-28s %s\n  %-28s %s\n", "--quiet", "no notes on stderr", "--help",
-		"this text", "--version", "the version");
+	printf("  %-31s %s\n  %-31s %s\n  %-31s %s\n", "--quiet", "print no notes on stderr",
+		"--help", "print this text", "--version", "print the version");
 	exit(fflush(stdout) == 0 ? 0 : 1);
 }
 

@@ -2,7 +2,8 @@
  *
  *	static size_t support = 64;
  *	static const struct opt options[] = {
- *		{"support", OPT_SIZE, &support, "K", "points kept per feature", 1, 1 << 20},
+ *		{"support", OPT_SIZE, &support, "K",
+ *			"keep at most K points per feature", 1, 1 << 20},
  *		OPT_END
  *	};
  *	char **operand = opt_parse(argc, argv, options, "featdist [OPTION]... [FILE]",
@@ -50,10 +51,10 @@ struct opt {
 /* --threads: as many as OpenMP starts for a parallel region and omp_get_max_threads() tells; all
  * CPUs unless given. */
 #define OPT_THREADS {"threads", OPT_THREAD_COUNT, NULL, "T", \
-	"threads; the output is the same for any", 1, 1024}
+	"use T threads; the output does not depend on T", 1, 1024}
 /* --progress: how often progress() says something. */
 #define OPT_PROGRESS {"progress", OPT_SECONDS, NULL, "SEC", \
-	"say every SEC seconds how far it is", 0, 1e9}
+	"report progress every SEC seconds", 0, 1e9}
 
 /* Sets the targets and returns the operands, to free(): NULL at the end, at most `most` of them.
  * Handles --help, --version and --quiet; a wrong command line is misuse(), and so is a terminal

@@ -15,11 +15,11 @@ struct stage_options {
 };
 
 #define OPT_TOP(o) {"top", OPT_SIZE, &(o)->top, "K", \
-	"only the K nearest columns of each row, nearest first", 1, UINT32_MAX}
+	"write only the K nearest columns of each row, the nearest first", 1, UINT32_MAX}
 #define OPT_ROWS(o) {"rows", OPT_ROW_BLOCK, &(o)->rows, "I/N", \
-	"block I of N of the rows; framecat --merge joins them", 0, 0}
+	"write only block I of N of the rows; framecat --merge joins blocks", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
-	"beside each distance its sampling error, from R halvings of the tokens; 4 to 8 will do", \
+	"write each distance's standard error, from R halvings (4 to 8)", \
 	1, 1024}
 
 /* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended

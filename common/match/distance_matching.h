@@ -20,11 +20,11 @@ struct matching_options {
 
 #define OPT_MATCHING(o) \
 	{"maximize", OPT_FLAG, &(o).maximize, NULL, \
-		"the numbers are similarities: the larger the nearer", 0, 0}, \
+		"take the numbers as similarities: larger is nearer", 0, 0}, \
 	{"max-cost", OPT_REAL, &(o).max_cost, "C", \
-		"leave a row unmatched rather than pay more than C", -1e30, 1e30}, \
+		"leave a row unmatched when its pair would cost more than C", -1e30, 1e30}, \
 	{"certified", OPT_FLAG, &(o).certified_only, NULL, \
-		"write only pairs that are sure in spite of the sampling errors", 0, 0}
+		"write only pairs that sampling errors leave certain", 0, 0}
 
 struct distance_matching {
 	const struct matching_options *options;
