@@ -235,7 +235,7 @@ def to_field(name, value):
     if dtype not in DTYPES:
         raise ValueError(f"{name}: dtype {dtype} is none of {' '.join(DTYPES)}: use astype()")
     if value.ndim > 4:
-        raise ValueError(f"{name}: {value.ndim} dimensions: 4 is the most")
+        raise ValueError(f"{name}: {value.ndim} dimensions: the limit is 4")
     return [dtype, list(value.shape), value.tobytes()]
 
 
@@ -247,5 +247,5 @@ def pack(fields, compress=False):
         import lz4.frame
         payload = lz4.frame.compress(payload, content_checksum=True, store_size=True)
     if len(payload) >> 32:
-        raise ValueError(f"{len(payload)} bytes, where 4294967295 is the most")
+        raise ValueError(f"{len(payload)} bytes: the limit is 4294967295")
     return struct.pack(">BIB", 0xc9, len(payload), LZ4 if compress else PLAIN) + payload

@@ -59,7 +59,7 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 	size_t d = sae_vectors_d(&which, s);
 
 	if (v->at && s->d != side->d)
-		die("%s: an SAE of %zu dimensions beside one of %zu", path, s->d, side->d);
+		die("%s: an SAE of %zu dimensions, where the others have %zu", path, s->d, side->d);
 	side->d = s->d;
 	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
 	side->zero = xrealloc(side->zero, at + n, sizeof *side->zero);
@@ -129,7 +129,7 @@ static size_t read_sides(char *const *operand, struct side side[2])
 		}
 	}
 	if (side[n - 1].d != side[0].d && side[n - 1].ids.n > 0 && side[0].ids.n > 0)
-		die("%s: an SAE of other dimensions than that of %s", side[n - 1].name,
+		die("%s: its SAE has not as many dimensions as that of %s", side[n - 1].name,
 			side[0].name);
 	return n;
 }

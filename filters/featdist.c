@@ -46,7 +46,7 @@ static void sample(struct sm_reader *in, struct sm_writer *out, struct sm_frame 
 	sm_want_kind(in, header, "activations");
 	size_t features = sm_want_size(in, header, "features");
 	if (features > FEATURES_MOST)
-		sm_bad(in, "%zu features: %d is the most", features, FEATURES_MOST);
+		sm_bad(in, "%zu features: the limit is %d", features, FEATURES_MOST);
 	struct sampler *s = sampler_open(features, sm_get_string(header, "layer", ""), how);
 	while (sm_read_frame(in, &frame))
 		sampler_add(s, in, &frame);

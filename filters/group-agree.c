@@ -30,11 +30,11 @@ static void read_truth(struct supernode_list *x, const struct supernode_file *fi
 	if (named == 0)
 		die("%s: no supernodes", file->path);
 	if (x->members == 0)
-		die("%s: none of %zu members is a node of graph %s: are these references of "
-			"another?", file->path, named, slug);
+		die("%s: none of %zu members is a node of graph %s (are these groups of "
+			"another graph?)", file->path, named, slug);
 	if (2 * x->missing >= named)
-		note("%s: %zu of %zu members are no nodes of graph %s: are these references of "
-			"another?", file->path, x->missing, named, slug);
+		note("%s: %zu of %zu members are not nodes of graph %s (are these groups of "
+			"another graph?)", file->path, x->missing, named, slug);
 	if (x->n == 0)
 		die("%s: no supernode of %zu nodes or more in the graph %s", file->path, least,
 			slug);

@@ -99,12 +99,13 @@ static void say_what_is_open(struct sm_frame *header, const struct distances *d,
 	sm_set_integer(header, "open", (int64_t)proof->open.n);
 	sm_set_integer(header, "pairs", (int64_t)(given + proof->solved));
 	if (complete[0])
-		note("%s: %zu pairs solved besides the %zu given, of %zu: "
-			"the assignment is optimal for all",
+		note("%s: %zu pairs were solved beside the %zu given, of %zu: "
+			"the assignment is optimal for all pairs",
 			name, proof->solved, given, d->row.n * d->col.n);
 	if (proof->open.n > 0)
-		note("%s: optimal among the pairs given; %zu others could improve it "
-			"(--complete A B, or more of --top)", name, proof->open.n);
+		note("%s: the assignment is optimal among the pairs given; %zu other pairs "
+			"could improve it (--complete A B, or a larger --top)", name,
+			proof->open.n);
 }
 
 static void set_proof(struct sm_frame *rest, const struct proof *proof, const struct distances *d)

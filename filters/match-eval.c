@@ -96,7 +96,8 @@ static void add_parameters(struct measures *m)
 	if (sae[0]->threshold && sae[1]->threshold)
 		add_folded(m, sae);
 	else
-		note("%s: no threshold: no folded_mse", sae_file[sae[0]->threshold != NULL]);
+		note("%s: no threshold: folded_mse is left out",
+			sae_file[sae[0]->threshold != NULL]);
 	for (int k = 0; k < 2; k++)
 		sae_close(sae[k]);
 }

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 	describe(&c.header);
 	struct stage_totals totals = comparison_write(&c, &asked, open_stage);
 	if (totals.unconverged > 0)
-		note("%zu pairs stopped after %zu iterations; their residual is up to %.2g "
+		note("%zu pairs did not converge in %zu iterations; the largest residual is %.2g "
 			"(--tol %g)", totals.unconverged, entropic.max_iters,
 			(double)totals.residual, entropic.tol);
 	comparison_close(&c);

@@ -104,7 +104,8 @@ static struct graph_groups kept_groups(const char *name, struct graph *g, const 
 		return (struct graph_groups){0};
 	struct graph_groups kept = graph_groups_of(name, g, query);
 	if (kept.missing > 0)
-		note("%s: %zu members of supernodes are no nodes", name, kept.missing);
+		note("%s: %zu members of supernodes are not nodes of the graph", name,
+			kept.missing);
 	if (kept.n == 0)
 		note("%s: --keep: the graph has no groups", name);
 	return kept;

@@ -148,7 +148,7 @@ write("many", {**header, "features": 2**26}, frames)
 frames[0]["feature"][1] = frames[0]["feature"][0]
 write("twice", header, frames)'
 	fails 1 coact many
-	[[ $line == *"67108864 features: 16777216 is the most" ]]
+	[[ $line == *"67108864 features: the limit is 16777216" ]]
 	fails 1 coact twice
 	[[ $line == *"feature 1 stands twice on token 0" ]]
 }

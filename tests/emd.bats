@@ -134,7 +134,7 @@ checks=()
 		done
 	done
 	emd --top 1 a b 2>notes >some
-	[[ $(<notes) =~ ^emd:\ ([0-9]+)\ of\ ([0-9]+)\ pairs\ solved ]]
+	[[ $(<notes) =~ ^emd:\ ([0-9]+)\ of\ ([0-9]+)\ pairs\ were\ solved ]]
 	[ "$((20 * BASH_REMATCH[1]))" -lt "${BASH_REMATCH[2]}" ]
 }
 

@@ -62,7 +62,7 @@ sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
 	refuses "name twice" "frame 1: the field a stands twice"
 	refuses "name no text" "frame 1: a field's name is no string"
 	refuses "name with NUL" "frame 1: a field's name is no string"
-	refuses "4097 fields" "frame 1: 4097 fields: 4096 is the most"
+	refuses "4097 fields" "frame 1: 4097 fields: the limit is 4096"
 	for name in "31 deep" "4096 fields"; do
 		oracle broken "$name" >a
 		framecat a >b

@@ -90,7 +90,7 @@ assert q["pinnedIds"] == [q["clickedId"]], q'
 	grouped g.json --across-positions
 	frame2graph stream >json 2>notes
 	oracle attribution supernodes json stream g.json
-	grep -q "^frame2graph: stream: [0-9]* nodes are not pinned: 200 pins are the most" notes
+	grep -q "^frame2graph: stream: [0-9]* nodes are not pinned: the limit is 200 pins" notes
 }
 
 @test "a note is said once and --quiet leaves it out" {

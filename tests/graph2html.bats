@@ -49,7 +49,7 @@ graph["qParams"]["supernodes"] = [["gone", "nowhere"], ["a", ids[0], ids[1]],
                                   ["a", ids[1], js[5], "gone"], ["none"]]
 json.dump(graph, sys.stdout)' >g.json
 	graph2frame g.json | graph2html >html 2>notes
-	[ "$(<notes)" = "graph2html: stdin: 2 members of supernodes are no nodes" ]
+	[ "$(<notes)" = "graph2html: stdin: 2 members of supernodes are not nodes of the graph" ]
 	carried html
 	"$PY" - <<-'E'
 	from attribution import load

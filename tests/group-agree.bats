@@ -87,7 +87,7 @@ print(json.dumps(eval(sys.argv[1])))' "$1" >truth
 	toy '[["x", "A", "B"]]'
 	echo '[["x", "A", "gone"]]' >truth
 	group-agree --truth truth graph 2>notes >scores
-	why="1 of 2 members are no nodes of graph toy: are these references of another?"
+	why="1 of 2 members are not nodes of graph toy (are these groups of another graph?)"
 	[ "$(<notes)" = "group-agree: truth: $why" ]
 	is truth_nodes 1.0 adjusted_rand NaN purity NaN v_measure NaN
 	echo '[["x", "A", "B", "gone"]]' >truth
@@ -110,8 +110,8 @@ print(json.dumps(eval(sys.argv[1])))' "$1" >truth
 	refused "supernode 1 is no list that begins with its name" '[["x", "A"], []]'
 	refused "supernode 0: item 2 is no string" '[["x", "A", 7]]'
 	refused "supernodes are no list" '{"toy": {"qParams": {"supernodes": 3}}}'
-	refused "no supernodes, nor any for the slug toy" '{"other": [["x", "A"]]}'
-	refused "none of 2 members is a node of graph toy: are these references of another?" \
+	refused "no list supernodes, and no entry for the slug toy" '{"other": [["x", "A"]]}'
+	refused "none of 2 members is a node of graph toy (are these groups of another graph?)" \
 		'[["x", "gone", "away"]]'
 	refused "no supernodes" '[]'
 	refused "no supernodes" '{"toy": {"supernodes": [["x"]]}}'

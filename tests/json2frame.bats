@@ -86,7 +86,7 @@ header='{"semot":1,"kind":"x"}'
 	wrong 'line 2: a: dimension 0 of its shape is no length' "$header" '{"a":["<f4",[-1],[]]}'
 	wrong 'line 2: a: dimension 1 of its shape is no length' "$header" \
 		'{"a":["<f4",[1,4294967296],[]]}'
-	wrong 'line 2: a: 5 dimensions: 4 is the most' "$header" '{"a":["<f4",[1,1,1,1,1],[1]]}'
+	wrong 'line 2: a: 5 dimensions: the limit is 4' "$header" '{"a":["<f4",[1,1,1,1,1],[1]]}'
 	wrong 'line 2: a: <i8 is none of the dtypes of streams' "$header" '{"a":["<i8",[1],[1]]}'
 	wrong 'line 1: the history is no list' '{"semot":1,"history":"x"}'
 	wrong 'line 1: a version of the stream that is not 1' '{"semot":2}'

@@ -193,7 +193,7 @@ score() {
 @test "what the sides do not have is refused by name" {
 	oracle match_eval make m a b
 	fails 1 match-eval m --a b --b b
-	[[ $line == "match-eval: m: "*"of layer a is none of b" ]]
+	[[ $line == "match-eval: m: "*"of layer a is not in b" ]]
 	fails 1 match-eval m --a a --b <(oracle coact make c 500 1; cat c)
 	[[ $line == *"500 tokens, where a has 600: the tokens have to be the same" ]]
 	fails 1 match-eval a --a a --b b
@@ -213,7 +213,7 @@ score() {
 	[ "$line" = "match-eval: sa: an SAE of 6 dimensions, wide has 7" ]
 	oracle act_dump sae flat --npz --features 30
 	match-eval m --a a --b b --sae-a sa --sae-b flat 2>&1 >/dev/null |
-		grep -qx 'match-eval: flat: no threshold: no folded_mse'
+		grep -qx 'match-eval: flat: no threshold: folded_mse is left out'
 	"$PY" -c '
 import numpy as np
 s = dict(np.load("sb/params.npz"))
@@ -223,7 +223,7 @@ np.savez("huge.npz", **s)'
 	[ "$line" = "match-eval: huge.npz: feature 0: a weight beyond 1e15" ]
 	cat a a >two
 	fails 1 match-eval m --a two --b b --sae-a sa --sae-b sb
-	[ "$line" = "match-eval: two: 2 streams, where an SAE is of one" ]
+	[ "$line" = "match-eval: two: 2 streams, where --sae-a and --sae-b need one" ]
 }
 
 @test "tables that are none are refused by line" {
@@ -239,7 +239,7 @@ np.savez("huge.npz", **s)'
 	done
 	printf 'layer\tfeature\tlabel\na\t1\tx\na\t1\ty\n' >table
 	fails 1 match-eval m --a a --b b --labels table
-	[[ $line == *": line 3: feature 1 of layer a once more" ]]
+	[[ $line == *": line 3: feature 1 of layer a occurs twice" ]]
 	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\0')
 	fails 1 match-eval m --a a --b b --labels <(:)
 	[[ $line == *": no line that names the columns" ]]

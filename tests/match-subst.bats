@@ -131,12 +131,12 @@ np.save("nan.npy", h)'
 	[[ $line == *"nan.npy: row 31 holds a number that is not finite" ]]
 	cat a a >two
 	fails 1 match-subst m --a two --b b --sae-b sb --hidden-b h.npy
-	[ "$line" = "match-subst: two: 2 streams, where a layer is one" ]
+	[ "$line" = "match-subst: two: 2 streams, where one layer is needed" ]
 	cat b b >two
 	fails 1 match-subst m --a a --b two --sae-b sb --hidden-b h.npy
-	[ "$line" = "match-subst: two: 2 streams, where an SAE is of one" ]
+	[ "$line" = "match-subst: two: 2 streams, where --sae-a and --sae-b need one" ]
 	fails 1 match-subst m --a b --b b --sae-b sb --hidden-b h.npy
-	[[ $line == "match-subst: m: "*"of layer a is none of b" ]]
+	[[ $line == "match-subst: m: "*"of layer a is not in b" ]]
 }
 
 @test "a wrong command line is refused" {

@@ -81,7 +81,7 @@ from semot import read
 total = header['rows'] * header['cols']
 assert header['open'] == 0 and header['rows'] * 8 < header['pairs'] < total / 4, header
 given = header['rows'] * 8
-words = f\"{header['pairs'] - given} pairs solved besides the {given} given, of {total}\"
+words = f\"{header['pairs'] - given} pairs were solved beside the {given} given, of {total}\"
 assert words in open('words').read()"
 }
 
@@ -89,10 +89,10 @@ assert words in open('words').read()"
 	two --features 5 --points 1:4
 	emd --quiet --top 2 a b >top
 	fails 1 hungarian --complete a a top
-	[ "$line" = "hungarian: a: not the features of the distances' columns" ]
+	[ "$line" = "hungarian: a: its features are not those of the distances' columns" ]
 	centroid --top 2 a b >centroids
 	fails 1 hungarian --complete a b centroids
-	why="are cheap to have in full; it completes those of emd and sinkhorn"
+	why="cannot be completed: compute all of them (it completes those of emd and sinkhorn)"
 	[ "$line" = "hungarian: --complete: distances by centroid $why" ]
 	frame2json <(sinkhorn --quiet --top 2 a b) | sed 's/"tol":[^,]*,//' | json2frame >settings
 	fails 1 hungarian --complete a b settings

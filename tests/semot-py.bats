@@ -169,7 +169,7 @@ for header, frames in read("-"):
 	        ("b1", np.ones(3, bool), "a: dtype |b1 is none of "),
 	        ("big", np.ones(3, ">f4"), "a: dtype >f4 "),
 	        ("text", np.array(["b"]), "a: dtype <U1 "),
-	        ("5d", np.ones((1,) * 5), "a: 5 dimensions: 4 is the most"), ("set", {1}, ""),
+	        ("5d", np.ones((1,) * 5), "a: 5 dimensions: the limit is 4"), ("set", {1}, ""),
 	        ("end", None, "semot and end are no names for fields")]:
 	    try:
 	        write(name, {}, [{}, {"end" if name == "end" else "a": field}])

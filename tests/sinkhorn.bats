@@ -268,8 +268,8 @@ assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > .8, 'uncorrelated'"
 @test "what did not converge is counted on stderr, and said in residual" {
 	two --points 30
 	sinkhorn --epsilon .001 --tol 1e-5 --max-iters 60 a b >out 2>notes
-	[[ $(<notes) == "sinkhorn: "*" pairs stopped after 60 iterations; "* ]]
-	[[ $(<notes) == *"; their residual is up to 0."*" (--tol 1e-05)" ]]
+	[[ $(<notes) == "sinkhorn: "*" pairs did not converge in 60 iterations; "* ]]
+	[[ $(<notes) == *"; the largest residual is 0."*" (--tol 1e-05)" ]]
 	oracle sinkhorn sane out --max-iters 60
 	values "
 import re
@@ -298,12 +298,12 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 @test "--top solves as many pairs as its bounds leave, and says so; with --debias all" {
 	oracle sinkhorn make --features 60 --points 20 --d 3 --scale 5 >a
 	sinkhorn --top 1 a >out 2>notes
-	[[ $(<notes) =~ ^sinkhorn:\ ([0-9]+)\ of\ 3600\ pairs\ solved ]]
+	[[ $(<notes) =~ ^sinkhorn:\ ([0-9]+)\ of\ 3600\ pairs\ were\ solved ]]
 	[ "${BASH_REMATCH[1]}" -ge 60 ]
 	[ "${BASH_REMATCH[1]}" -lt 1800 ]
 	values 'assert header["top"] == 1'
 	sinkhorn --debias --top 1 a 2>notes >out
-	refute grep -q "pairs solved" notes
+	refute grep -q "pairs were solved" notes
 }
 
 @test "--rows: blocks of rows are the whole, to the byte" {
@@ -322,7 +322,7 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	two
 	sinkhorn --max-iters 3 a b 2>notes >out
 	sinkhorn --max-iters 3 --error 2 a b 2>with >out
-	grep -q "^sinkhorn: 16 pairs stopped after 3 iterations" notes
+	grep -q "^sinkhorn: 16 pairs did not converge in 3 iterations" notes
 	cmp notes with
 }
 

@@ -171,7 +171,7 @@ json.dump(d, open("g.json", "w"))'
 	for options in "" "--groups 25 --across-positions" \
 		"--linkage average --groups 5 --across-positions" "--linkage complete --at 0"; do
 		supernode --graph graph --keep $options dist >out 2>notes
-		grep -q "^supernode: graph: 1 members of supernodes are no nodes" notes
+		grep -q "^supernode: graph: 1 members of supernodes are not nodes of the graph" notes
 		oracle supernode kept out g.json >counts
 		frame2graph --quiet out | grep -q '\["one", '
 	done
@@ -312,7 +312,7 @@ json.dump(d, sys.stdout)' >g.json
 @test "fewer groups than positions allow are not made, and a note says so" {
 	graph
 	supernode --graph graph --groups 2 dist 2>notes >out
-	says="3 groups, not 2: no group spans token positions (see --across-positions)"
+	says="3 groups are made, not 2: no group spans token positions (see --across-positions)"
 	[[ $(head -1 notes) == "supernode: graph: $says" ]]
 }
 

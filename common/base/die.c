@@ -82,7 +82,7 @@ void *xrealloc(void *old, size_t n, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(n, size, &bytes) || bytes > PTRDIFF_MAX)
-		die("out of memory: %zu things of %zu bytes", n, size);
+		die("out of memory: %zu elements of %zu bytes", n, size);
 	void *p = realloc(old, bytes ? bytes : 1);
 	if (!p)
 		die("out of memory: %zu bytes more", bytes);
@@ -99,7 +99,7 @@ void *xcalloc(size_t n, size_t size)
 	void *p = calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
-		die("out of memory: %zu things of %zu bytes", n, size);
+		die("out of memory: %zu elements of %zu bytes", n, size);
 	return p;
 }
 

@@ -305,7 +305,7 @@ static void close_pairs(struct stage *stage)
 		scratch_free(w);
 	}
 	if (p->bounds.of)
-		note("%zu of %zu pairs solved, the others excluded by bounds", solved,
+		note("%zu of %zu pairs were solved; bounds exclude the others", solved,
 			p->bounds.rows * p->b->ids.n);
 	bounds_free(&p->bounds);
 	free(p->scratch);
@@ -322,7 +322,7 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 
 	for (int k = 0; k < 2; k++)
 		if (input[k]->max_points > most)
-			die("%s: a feature of %zu points, where %zu are the most", input[k]->name,
+			die("%s: a feature of %zu points: the limit is %zu", input[k]->name,
 				input[k]->max_points, most);
 	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric,
 		.transport = *transport};

@@ -247,7 +247,7 @@ static void read_safetensors_header(struct archive *f)
 	json_t *tensor;
 	json_object_foreach(f->header, key, tensor)
 		if (strcmp(key, "__metadata__") != 0 && !extent_of(tensor, &x[n++]))
-			die("%s:%s: data_offsets that are none", f->file.name, key);
+			die("%s:%s: data_offsets are not a pair of offsets", f->file.name, key);
 	qsort(x, n, sizeof *x, by_begin);
 	json_int_t at = 0;
 	for (size_t i = 0; i < n; at = x[i++].end)

@@ -56,7 +56,7 @@ static void open_split(struct delphi *c, struct split *s)
 	c->context = vocab.shape[1];
 	c->tokens = array_count(&vocab);
 	if (c->tokens > UINT32_MAX)
-		die("%s: %zu tokens: 4294967295 is the most", s->path, c->tokens);
+		die("%s: %zu tokens: the limit is 4294967295", s->path, c->tokens);
 }
 
 struct delphi *delphi_open(const char *folder)

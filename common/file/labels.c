@@ -40,7 +40,7 @@ static void take_label(const struct labels *l, const struct table *t, const size
 	if (at == SIZE_MAX || !*label)
 		return;
 	if (l->of[at])
-		die("%s: line %zu: feature %u of layer %s once more", t->path, t->line, feature,
+		die("%s: line %zu: feature %u of layer %s occurs twice", t->path, t->line, feature,
 			layer);
 	l->of[at] = label;
 }

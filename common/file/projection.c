@@ -168,7 +168,7 @@ static void find_axes(struct projection *p, struct states *s)
 		die("%s: states of %zu dimensions, where the map leads to %zu", states_name(s), d,
 			p->mapped);
 	if (d > AXES_MOST)
-		die("%s: axes of %zu dimensions: %d are the most", states_name(s), d, AXES_MOST);
+		die("%s: axes of %zu dimensions: the limit is %d", states_name(s), d, AXES_MOST);
 	for (size_t at = 0; (n = next_rows(p, s, &at, x)) > 0; total += n)
 		project_add_moments(sum, outer, x, x, n, d, d, threads, work);
 	if (total < 2)

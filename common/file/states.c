@@ -82,7 +82,7 @@ struct states *states_open(const struct list *files)
 		enum sm_dtype given = a.dtype == SM_F2 || a.dtype == SM_BF16 ? a.dtype : SM_F4;
 		s->dtype = i == 0 || given == s->dtype ? given : SM_F4;
 		if (h->rows > UINT32_MAX - s->rows)
-			die("%s: %zu tokens more: 4294967295 is the most", h->name, h->rows);
+			die("%s: %zu tokens more: the limit is 4294967295", h->name, h->rows);
 		s->rows += h->rows;
 	}
 	return s;

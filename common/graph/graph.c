@@ -123,7 +123,7 @@ static void check_logit(const struct sm_reader *in, const struct graph *g, size_
 static void check_nodes(const struct sm_reader *in, const struct graph *g)
 {
 	if (g->nodes > INT32_MAX)
-		sm_bad(in, "%zu nodes: %d are the most", g->nodes, INT32_MAX);
+		sm_bad(in, "%zu nodes: the limit is %d", g->nodes, INT32_MAX);
 	for (size_t i = 0; i < g->nodes; i++) {
 		if (g->type[i] >= NODE_TYPES)
 			sm_bad(in, "node %zu is of type %u", i, g->type[i]);

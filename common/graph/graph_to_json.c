@@ -182,7 +182,7 @@ static json_t *pins(const char *name, const struct grouped *x, const json_t *que
 			left += !add_pin(list, seen, x->written[node]);
 	}
 	if (left > 0)
-		note("%s: %zu nodes are not pinned: %d pins are the most", name, left, MOST_PINS);
+		note("%s: %zu nodes are not pinned: the limit is %d pins", name, left, MOST_PINS);
 	json_decref(seen);
 	return list;
 }

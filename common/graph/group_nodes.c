@@ -147,7 +147,7 @@ static size_t cut(const char *name, const struct merge *merge, size_t merges,
 		return merges_up_to(merge, merges, isnan(s->height) ? enough * spread : s->height);
 	size_t taken = groups < units ? units - groups : 0;
 	if (taken > merges) {
-		note("%s: %zu groups, not %zu: %s", name, units - merges, groups, s->across
+		note("%s: %zu groups are made, not %zu: %s", name, units - merges, groups, s->across
 			? "features without a distance, or that must not unite, stay apart"
 			: "no group spans token positions (see --across-positions)");
 		taken = merges;

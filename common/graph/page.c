@@ -139,7 +139,8 @@ void page_graph(const char *name, struct graph *g, const json_t *document, size_
 		const json_t *query = json_object_get(document, "qParams");
 		struct graph_groups had = graph_groups_of(name, g, query);
 		if (had.missing > 0)
-			note("%s: %zu members of supernodes are no nodes", name, had.missing);
+			note("%s: %zu members of supernodes are not nodes of the graph", name,
+				had.missing);
 		graph_set_groups(g, had.group, had.n, had.name);
 	}
 	json_t *page = as_json(name, g, document);

@@ -129,7 +129,7 @@ const json_t *supernode_file_list(const struct supernode_file *f, const char *sl
 	if (!list)
 		list = list_in(json_object_get(f->json, slug), f->key);
 	if (!list)
-		die("%s: no %s, nor any for the slug %s", f->path, f->key, slug);
+		die("%s: no list %s, and no entry for the slug %s", f->path, f->key, slug);
 	return list;
 }
 

@@ -64,8 +64,8 @@ static struct transport transport_of(const struct sm_frame *header)
 	if (strcmp(metric, "emd") == 0)
 		return (struct transport){.p = p};
 	if (strcmp(metric, "sinkhorn") != 0)
-		die("--complete: distances by %s are cheap to have in full; it completes those "
-			"of emd and sinkhorn",
+		die("--complete: distances by %s cannot be completed: compute all of them (it "
+			"completes those of emd and sinkhorn)",
 			metric);
 	struct transport t = {.p = p, .entropic = true, .epsilon = number(header, "epsilon"),
 		.epsilon_abs = number(header, "epsilon_abs"), .tol = number(header, "tol"),
@@ -87,8 +87,8 @@ struct column_generation *column_generation_open(const struct distances *d,
 	const struct distributions *row = &c->input[0], *col = &c->input[1];
 	for (int side = 0; side < 2; side++)
 		if (!same_ids(side ? &d->col : &d->row, &c->input[side].ids))
-			die("%s: not the features of the distances' %s", c->input[side].name,
-				side ? "columns" : "rows");
+			die("%s: its features are not those of the distances' %s",
+				c->input[side].name, side ? "columns" : "rows");
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);

@@ -196,7 +196,7 @@ static uint32_t number(const struct layer *l, uint32_t feature)
 	const uint32_t *at = bsearch(&feature, l->ids.feature, l->ids.n, sizeof feature, ascending);
 
 	if (!at)
-		die("layer %s: feature %u is none of those listed", l->name, feature);
+		die("layer %s: feature %u is not among its features", l->name, feature);
 	return (uint32_t)(at - l->ids.feature);
 }
 

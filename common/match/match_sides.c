@@ -39,7 +39,7 @@ struct sae *match_sides_sae(const struct match_sides *s, int side, const char *p
 	struct sae *sae = sae_open(path);
 
 	if (streams != 1)
-		die("%s: %zu streams, where an SAE is of one", s->file[side], streams);
+		die("%s: %zu streams, where --sae-a and --sae-b need one", s->file[side], streams);
 	if (sae->features != features)
 		die("%s: %zu features, %s has %zu", path, sae->features, s->file[side], features);
 	return sae;
@@ -53,7 +53,7 @@ static uint32_t *places(const struct match_sides *s, const struct sm_reader *in,
 	for (size_t i = 0; i < ids->n; i++) {
 		size_t at = dictionary_find(&s->side[side], ids->layer[i], ids->feature[i]);
 		if (at == SIZE_MAX)
-			sm_bad(in, "feature %u of layer %s is none of %s", ids->feature[i],
+			sm_bad(in, "feature %u of layer %s is not in %s", ids->feature[i],
 				ids->layer[i], s->file[side]);
 		place[i] = (uint32_t)at;
 	}

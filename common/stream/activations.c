@@ -96,7 +96,7 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 	*s = (struct activations){.name = sm_reader_name(in),
 		.features = sm_want_size(in, header, "features")};
 	if (s->features > FEATURES_MOST)
-		sm_bad(in, "%zu features: %d is the most", s->features, FEATURES_MOST);
+		sm_bad(in, "%zu features: the limit is %d", s->features, FEATURES_MOST);
 	s->seen = xcalloc(s->features, sizeof *s->seen);
 	s->by_token.indptr = xcalloc(1, sizeof *s->by_token.indptr);
 	while (sm_read_frame(in, &frame))

@@ -254,7 +254,7 @@ static void tensor(struct json_lines *in, struct sm_frame *f, const char *name, 
 		json_lines_bad(in, "%s: %s is none of the dtypes of streams", name,
 			sm_dtype_name(dtype));
 	if (rank > SM_MAX_RANK)
-		json_lines_bad(in, "%s: %zu dimensions: %d is the most", name, rank, SM_MAX_RANK);
+		json_lines_bad(in, "%s: %zu dimensions: the limit is %d", name, rank, SM_MAX_RANK);
 	for (size_t i = 0; i < rank; i++) {
 		json_int_t length = json_integer_value(json_array_get(lengths, i));
 		if (!json_is_integer(json_array_get(lengths, i)) || length < 0

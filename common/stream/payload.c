@@ -247,7 +247,7 @@ void parse_payload(const struct sm_reader *r, struct sm_frame *f, size_t n)
 
 	m->map = parse(r, m, n);
 	if (m->map.n > SM_MAX_FIELDS)
-		sm_bad(r, "%zu fields: %d is the most", m->map.n, SM_MAX_FIELDS);
+		sm_bad(r, "%zu fields: the limit is %d", m->map.n, SM_MAX_FIELDS);
 	for (size_t i = 0; i < m->map.n; i++) {
 		const struct sm_value *key = &m->map.item[2 * i];
 		if (!is_text(key))

@@ -162,7 +162,7 @@ static void put_tensor(struct sm_writer *w, const char *name, const struct sm_te
 static void put_map(struct sm_writer *w, size_t n)
 {
 	if (n > SM_MAX_FIELDS)
-		die("stdout: %zu fields in a frame: %d is the most", n, SM_MAX_FIELDS);
+		die("stdout: %zu fields in a frame: the limit is %d", n, SM_MAX_FIELDS);
 	check(msgpack_pack_map(&w->packer, n));
 }
 
@@ -247,14 +247,14 @@ static void flush(struct sm_writer *w, bool hashed)
 	}
 	v[n++] = (struct iovec){w->skeleton.data + at, w->skeleton.size - at};
 	if (total > UINT32_MAX)
-		die("stdout: a frame of %zu bytes: 4294967295 is the most", total);
+		die("stdout: a frame of %zu bytes: the limit is 4294967295", total);
 	if (w->lz4) {
 		total = pack_lz4(w, v, n, total);
 		v[0] = (struct iovec){w->packed, total};
 		n = 1;
 	}
 	if (total > UINT32_MAX)
-		die("stdout: a frame of %zu bytes: 4294967295 is the most", total);
+		die("stdout: a frame of %zu bytes: the limit is 4294967295", total);
 	unsigned char head[6] = {0xc9, (unsigned char)(total >> 24), (unsigned char)(total >> 16),
 		(unsigned char)(total >> 8), (unsigned char)total, w->lz4 ? LZ4 : PLAIN};
 	all[0] = (struct iovec){head, sizeof head};
