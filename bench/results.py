@@ -199,9 +199,10 @@ def certified():
     yield "## Certified matches\n"
     scores = {"right": "right", "correlation": "correlation", "same label": "label"}
     yield listing("""A match is certified when the row's next nearest column is farther by more than
-        four standard errors ("errors": so many). A match is right when no other column's
-        activations correlate better with the row's, on unseen tokens. An assigned pair's own margin
-        in place of the row's next nearest column judges worse.""",
+        four standard errors; the column "errors" has this number. A match is right when no other
+        column's activations correlate better with the row's, on unseen tokens. Certificates by an
+        assigned pair's own margin, in place of the row's next nearest column, are right less
+        often.""",
                   table("certified"),
                   {"model": column("data"), "stage": column("stage"), "pairs by": column("method"),
                    "errors": column("errors"), "pairs": column("pairs"),
@@ -351,8 +352,8 @@ def speed():
                         "least and the most of single runs. Our times are those of the whole "
                         "program, from reading to writing; the other's are those of its solver "
                         "alone.", 100) + "\n"
-    yield listing("""`sinkhorn` and `emd` against POT, on one thread, for a pair of features of so
-        many points. Epsilon is relative to the mean cost, the tolerance is 1e-6. "Apart" is the
+    yield listing("""`sinkhorn` and `emd` against POT, on one thread, for one pair of features.
+         Epsilon is relative to the mean cost, the tolerance is 1e-6. "Apart" is the
         largest relative difference of the distances.""",
                   table("speed-pot"),
                   {"program": column("program"), "points": column("points"), "dims": column("dims"),
