@@ -176,7 +176,7 @@ refused() {
 	refused 'f["value"][2] = float("nan")' | grep -q "not finite"
 	refused 'f["indptr"][4] = 9999' | grep -q "indptr"
 	refused 'f["indptr"][-1] += 1' | grep -q "indptr"
-	refused 'header["features"] = 2**40' | grep -q ": the limit is 16777216"
+	refused 'header["features"] = 2**40' | grep -q ": the limit is 67108864"
 	refused 'del header["features"]' | grep -q "no features"
 	refused 'del frames[-1]["point"]' | grep -q "point"
 	refused 'f["value"] = f["value"].astype("<f8")' | grep -q "<f8, not <f4"
