@@ -70,7 +70,7 @@ void nearest_greedy(uint32_t *col_of, float *paid, const float *cost, const uint
 	}
 	for (;;) {
 		size_t i = 0;
-		for (size_t r = 1; r < n; r++)		/* the least best[r] is a bound of all left */
+		for (size_t r = 1; r < n; r++)	/* the least is a bound of all left */
 			if (best[r] < best[i])
 				i = r;
 		if (n == 0 || best[i] == INFINITY)
