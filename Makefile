@@ -45,10 +45,6 @@ $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
-# Its sums are of fused multiply-adds, where there are any. No others are: what is fused depends on
-# the compiler and the level.
-$(B)/kernel/product.o: FLAGS += -ffp-contract=fast
-
 $(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
 	(echo 'const unsigned char page_template[] = {'; \
 		od -An -v -tu1 $< | sed 's/[0-9]\{1,\}/&,/g'; echo '0};') >$@.new

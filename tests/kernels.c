@@ -870,13 +870,7 @@ static void orders(void)
 /* y + x w, in the order that the header says, fused where the CPU can. */
 static float product(float y, const float *x, const float *w, size_t stride, size_t d)
 {
-#if defined(__x86_64__)
 	bool fused = simd_level() > 2;
-#elif defined(FP_FAST_FMAF)
-	bool fused = true;
-#else
-	bool fused = false;
-#endif
 
 	for (size_t k = 0; k < d; k += PRODUCT_DEPTH) {
 		float sum = 0;

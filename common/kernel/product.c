@@ -1,52 +1,60 @@
 /* Goto and van de Geijn 2008, fig. 8: W in panels that stay in the first cache, X in the second, a
- * tile of Y in registers. Compiled with -ffp-contract=fast: see Makefile. */
+ * tile of Y in registers. */
 #include "kernel/product.h"
 
 #include "base/simd.h"
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 #include <string.h>
 
 enum { TILE_ROWS = 12, TILE_COLS = 32 };	/* of the largest tile */
 
-/* Y (rows, cols) = X'W: a column of X (depth, rows), times a row of W (depth, cols), is added. */
-#define TILE(name, isa, wide, rows, across) \
-typedef float name##_vector VECTOR(wide); \
-isa static void name(float *y, const float *x, const float *w, size_t depth) \
-{ \
-	name##_vector sum[rows][across] = {0}, at[across]; \
-\
-	for (size_t k = 0; k < depth; k++, x += rows, w += across * wide) { \
-		for (size_t j = 0; j < across; j++) \
-			at[j] = *(const name##_vector *)(w + j * wide); \
-		for (size_t i = 0; i < rows; i++) \
-			for (size_t j = 0; j < across; j++) \
-				sum[i][j] += x[i] * at[j]; \
-	} \
-	memcpy(y, sum, sizeof sum); \
-}
-
-struct tile {
+struct product_tile {
 	size_t rows, cols;
 	void (*sum)(float *y, const float *x, const float *w, size_t depth);
 };
 
-TILE(tile_of_4, , 4, 6, 2)
+/* Y (rows, 2 vectors) = X'W: a column of X (depth, rows), times a row of W, is added. */
+#define TILE(name, vector, rows, add) \
+static void name(float *y, const float *x, const float *w, size_t depth) \
+{ \
+	vector sum[rows][2] = {0}; \
+	const vector *row = (const vector *)w; \
+\
+	for (size_t k = 0; k < depth; k++, x += rows, row += 2) { \
+		vector w0 = row[0], w1 = row[1]; \
+		for (size_t i = 0; i < rows; i++) { \
+			sum[i][0] = add(sum[i][0], x[i], w0); \
+			sum[i][1] = add(sum[i][1], x[i], w1); \
+		} \
+	} \
+	memcpy(y, sum, sizeof sum); \
+}
+
+#define ADD(sum, x, w) ((sum) + (x) * (w))
+TILE(tile_of_4, quarter, 6, ADD)
+
 #ifdef __x86_64__
-TILE(tile_of_8, __attribute__((target("avx2,fma"))), 8, 6, 2)
-TILE(tile_of_16, __attribute__((target("avx512f"))), 16, 12, 2)
+typedef float half VECTOR(LANES / 2);
+#define ADD_HALF(sum, x, w) ((half)_mm256_fmadd_ps(_mm256_set1_ps(x), (__m256)(w), (__m256)(sum)))
+#define ADD_LANES(sum, x, w) ((lanes)_mm512_fmadd_ps(_mm512_set1_ps(x), (__m512)(w), (__m512)(sum)))
+__attribute__((target("avx2,fma"))) TILE(tile_of_8, half, 6, ADD_HALF)
+__attribute__((target("avx512f"))) TILE(tile_of_16, lanes, 12, ADD_LANES)
 #endif
 
 /* As many sums as the registers hold. */
-static struct tile tile_of_level(int level)
+static struct product_tile tile_of_level(int level)
 {
 #ifdef __x86_64__
 	if (level == 4)
-		return (struct tile){12, 32, tile_of_16};
+		return (struct product_tile){12, 32, tile_of_16};
 	if (level == 3)
-		return (struct tile){6, 16, tile_of_8};
+		return (struct product_tile){6, 16, tile_of_8};
 #endif
 	(void)level;
-	return (struct tile){6, 8, tile_of_4};
+	return (struct product_tile){6, 8, tile_of_4};
 }
 
 /* packed (n, depth), tile by tile, each the other way round: (depth, rows). */
@@ -70,7 +78,7 @@ static void pack_columns(float *panel, const float *w, size_t stride, size_t dep
 
 /* Adds s_b of n <= PRODUCT_ROWS rows. */
 static void add_block(float *y, size_t y_stride, const float *packed, const float *w,
-	size_t w_stride, size_t n, size_t depth, size_t r, const struct tile *t)
+	size_t w_stride, size_t n, size_t depth, size_t r, const struct product_tile *t)
 {
 	_Alignas(64) float panel[PRODUCT_DEPTH * TILE_COLS], sum[TILE_ROWS * TILE_COLS];
 
@@ -90,7 +98,7 @@ static void add_block(float *y, size_t y_stride, const float *packed, const floa
 void product_add(float *y, size_t y_stride, const float *x, const float *w, size_t w_stride,
 	size_t n, size_t d, size_t r, float *work)
 {
-	struct tile tile = tile_of_level(simd_level());
+	struct product_tile tile = tile_of_level(simd_level());
 
 	for (size_t i = 0; i < n; i += PRODUCT_ROWS) {
 		size_t rows = n - i < PRODUCT_ROWS ? n - i : PRODUCT_ROWS;
