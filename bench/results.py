@@ -14,7 +14,8 @@ from record import ENVIRONMENT, RESULTS, read_table
 ABOUT = """# Measurements
 
 `make results` makes this file of the tables in `bench/results`, which hold more rows and digits.
-`make bench` (speed), `bench-quality`, `bench-certified` and `bench-groups` measure again.
+`make bench` (speed), `bench-scale`, `bench-quality`, `bench-certified` and `bench-groups` measure
+again.
 
 Below each table stand the CPU, the x86-64 level that the kernels ran at, OpenBLAS's core type, the
 compiler, and the versions of the other libraries. `source` says who measured a row: `bench` is
@@ -423,12 +424,99 @@ def speed():
                lambda row: f"{row['seconds']} s, {row['megabytes']} MB")
 
 
+# -- The size of the work -------------------------------------------------------------------------
+
+LAYERS, LAYER, PAIR = 26, ("act-dump", "featdist", "refproj"), (
+    "sinkhorn --top 10", "hungarian of sinkhorn --top 10")
+
+
+def grown(rows, what, value):
+    """How many times the value becomes as the largest number of tokens (or features) grows from the least, the other
+    number as small as it is in both; with these numbers."""
+    other = {"tokens": "features", "features": "tokens"}[what]
+    for some in by_key([row for row in rows if row[what] and row["finished"] == "yes"],
+                       lambda row: int(row[other] or 0)).values():
+        least, *_, most = sorted(2 * some, key=lambda row: int(row[what]))
+        if least[what] != most[what] and float(least[value]):
+            return f"{float(most[value]) / float(least[value]):.2g}"
+    return ""
+
+
+def growth(rows):
+    """Of one command, a row of these."""
+    return dict(rows[0], **{f"{value}, {what}": grown(rows, what, value)
+                            for what in ("tokens", "features")
+                            for value in ("core_seconds", "megabytes")})
+
+
+def of_all_layers(rows):
+    """Core-hours of all neighbouring layers; rows of one machine."""
+    tokens, features = (max(int(row[what] or 0) for row in rows) for what in ("tokens", "features"))
+    hours, scaled = 0, []
+    for command, times in [(c, LAYERS) for c in LAYER] + [(c, LAYERS - 1) for c in PAIR]:
+        some = [row for row in rows if row["command"] == command and row["finished"] == "yes"]
+        if not some:
+            return None
+        row = max(some, key=lambda row: (int(row["features"]), int(row["tokens"])))
+        factor = features / int(row["features"])
+        factor *= tokens / int(row["tokens"]) if command in LAYER else factor
+        if factor > 1:
+            scaled.append(f"{command} (times {factor:g})")
+        hours += times * factor * float(row["core_seconds"]) / 3600
+    return dict(rows[0], hours=f"{hours:.3g}", scaled=", ".join(scaled) or "-",
+                tokens=f"{tokens}", features=f"{features}")
+
+
+def scale():
+    rows = table("scale")
+    if not rows:
+        return
+    where = {"CPU, level": machine}
+    rows.sort(key=lambda row: (machine(row), int(row["features"]), int(row["tokens"] or 0)))
+    by_machine = by_key(rows, machine).values()
+    yield "## The size of the work\n"
+    yield listing("""A made job like one of Gemma-2-2B (`make bench-scale`, bench/scale_job.py): states of two layers and
+        a reference in f2, a JumpReLU SAE of each layer; points and dims are those of a feature in the reference space. One
+        run. Seconds are those of the clock, core-seconds those of user and system. Peak memory has the pages of
+        mapped files in it; what is read has the size of mapped files, each once. "Solved" is the share of the
+        pairs that had to be solved, "right" that of right partners, of the features that have one, by the nearest or by the
+        matching. "N rows" is a part of the pairs, N rows with all columns.""",
+                  rows,
+                  {"program": column("command"), "tokens": column("tokens"), "features": column("features"),
+                   "dims": column("dims"), "points": column("points"), "threads": column("threads"),
+                   "seconds": lambda row: row["seconds"] if row["finished"] == "yes" else
+                   f"{row['finished']}: {row['note'].split(';')[0]}",
+                   "core-s": column("core_seconds"), "peak MB": column("megabytes"),
+                   "MB read": column("megabytes_read"), "written": column("megabytes_written"),
+                   "solved": column("solved"), "right": column("right", 3), **where})
+    several = [growth(some) for of in by_machine
+               for some in by_key(of, lambda row: row["command"]).values()]
+    several = [row for row in several if any(", " in name and row[name] for name in row)]
+    counts = [", ".join(distinct(f"{int(row[what]):,}" for row in rows if row[what]))
+              for what in ("tokens", "features")]
+    yield listing(f"""How many times core-seconds and peak memory become as the tokens grow ({counts[0]}) with the
+        features as they are, and the features ({counts[1]}) with the tokens as they are. With a number
+        of rows, these stay.""",
+                  several,
+                  {"program": column("command"),
+                   **{f"{value.replace('_', '-')}, {what}": column(f"{value}, {what}")
+                      for what in ("tokens", "features") for value in ("core_seconds", "megabytes")},
+                   **where})
+    yield listing(f"""An extrapolation: core-hours to match all neighbouring layers of a model of {LAYERS} layers,
+        {LAYERS} ({' + '.join(LAYER)}) + {LAYERS - 1} ({' + '.join(PAIR)}), of the core-seconds measured at the largest
+        number of tokens and features. What did not finish there is scaled from the largest that did: by tokens
+        times features for a layer, by features squared for a pair.""",
+                  [row for row in map(of_all_layers, by_machine) if row],
+                  {"tokens": column("tokens"), "features": column("features"), "core-hours": column("hours"),
+                   "scaled": column("scaled"), **where})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?")
     file = parser.parse_args().file
-    parts = [ABOUT, *matching(), *certified(), *saematch(), *groups(), *speed()]
+    parts = [ABOUT, *matching(), *certified(), *saematch(), *groups(), *speed(), *scale()]
     page = "\n".join(part for part in parts if part)
     if file:
         with open(file, "w") as out:

@@ -96,3 +96,84 @@ rows() {
 	fails 2 env RESULTS="$PWD/results" "$PY" "$ROOT/bench/run.py" nothing ||
 		grep -q "no part nothing" stderr
 }
+
+# scale OPTION...: bench/scale.py on a small job
+scale() {
+	bench scale --folder . --tokens 1024,2048 --features 64,128 --dims 64 --dim 16 \
+		--points 16 "$@"
+}
+
+@test "bench-scale measures every program at every size, and then only what is not known" {
+	[ -z "$SAN" ] || skip "slow under the sanitizers"
+	scale >first
+	rows scale finished=yes -- command tokens features build | sort -u >all
+	measured=$(grep -cE '^    "[^"]*": f?"' "$ROOT/bench/scale.py")
+	grep -q '^decoder --top 10  64' all
+	# Three prepare layer b; decoder does not depend on the tokens.
+	[ "$(wc -l <all)" -eq $((4 * (measured - 3) - 2)) ]
+	for command in act-dump emd sinkhorn hungarian match-eval flow; do
+		[ "$(grep -c "^$command" all)" -ge 4 ]
+	done
+	rows scale "command=coact" tokens=2048 -- right | awk '$1 < .4 { exit 1 }'
+	rows scale "command=emd --top 10" tokens=2048 -- right solved |
+		awk '$1 < .2 || $2 !~ /%/ { exit 1 }'
+	grep -q 'core-hours to match all neighbouring layers' first
+	scale | refute grep '^command'
+	sed -i '/^nearest\t2048\t128/d' results/scale.tsv
+	scale | grep '^command' >again
+	[ "$(wc -l <again)" -eq 1 ]
+	[ "$(scale --again nearest | grep -c '^command nearest')" -eq 4 ]
+}
+
+@test "bench-scale says what was stopped, what failed, and what that leaves out" {
+	[ -z "$SAN" ] || skip "slow under the sanitizers"
+	mkdir stub
+	printf '#!/bin/sh\nexec sleep 60\n' >stub/emd
+	printf '#!/bin/sh\necho nearest: no >&2; exit 1\n' >stub/nearest
+	chmod +x stub/*
+	PATH=$PWD/stub:$PATH run scale --tokens 1024 --features 64 --limit 3 emd nearest hungarian
+	[ "$status" -eq 1 ]
+	rows scale "command=emd --top 10" -- finished limit note | sort -u >stopped
+	[ "$(<stopped)" = "no 3 stopped after 3 s" ]
+	[ "$(rows scale command=nearest -- finished note | sort -u)" = "failed nearest: no" ]
+	grep -q '^hungarian --complete at .*: left out, .*emd --top 10' <<<"$output"
+	grep -q 'no: stopped after 3 s' <<<"$output"
+}
+
+@test "a made job is its seed's: finite f2, massive first tokens, a heavy tail, known partners" {
+	for folder in a b; do
+		bench scale_job $folder --tokens 4096 --features 256,512 --dims 128
+	done
+	diff -r a b
+	bench scale_job c --tokens 4096 --features 256,512 --dims 128 --seed 1
+	refute cmp -s a/a.0.npy c/a.0.npy
+	"$PY" - <<-'END'
+		import numpy as np
+		for n in 256, 512:
+		    fires = []
+		    for layer in "ab":
+		        states = np.load(f"a/{layer}.0.npy")
+		        first = np.arange(len(states)) % 1024 == 0
+		        assert states.dtype == np.float16 and np.isfinite(states).all()
+		        assert (abs(states[first]).max(1) > 2000).all() and abs(states[~first]).max() < 100
+		        sae = np.load(f"a/{layer}-{n}.npz")
+		        pre = states[~first].astype("f4") @ sae["W_enc"] + sae["b_enc"]
+		        fires.append(pre > sae["threshold"])
+		    share = fires[0].mean(0)
+		    assert share.max() > 8 * np.median(share) > 0, (share.max(), np.median(share))
+		    partner = np.load(f"a/partner-{n}.npy")
+		    has = partner >= 0
+		    assert len(set(partner[has])) == has.sum() and 0.8 < has.mean() < 0.95
+		    a, b = fires[0][:, has], fires[1][:, partner[has]]
+		    together, by_chance = (a & b).mean(0), a.mean(0) * b.mean(0)
+		    assert np.median(together[together > 0] / by_chance[together > 0]) > 3
+	END
+}
+
+@test "bench-scale says what it takes, and refuses what does not fit" {
+	run scale --tokens 1073741824
+	[ "$status" -eq 1 ]
+	grep -q 'GB of disk, of .* and .* GB of memory, of ' <<<"$output"
+	grep -q '^scale: the disk has not enough room' <<<"$output"
+	[ ! -e results ]
+}
