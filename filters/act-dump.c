@@ -1,6 +1,7 @@
 /* Encodes hidden states with a sparse autoencoder, to a stream of activations. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/progress.h"
 #include "stream/stream.h"
 #include "file/sae.h"
 #include "file/tokens.h"
@@ -74,10 +75,12 @@ int main(int argc, char **argv)
 	tokens_write_header(&tokens, &(struct feature_source){
 		.model = model, .layer = layer ? layer : sae->name, .features = sae->features,
 		.arch = sae_architecture_name(sae->architecture), .sae = sae_file}, out);
-	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress(at, tokens.n, "tokens")) {
+	progress_begin(tokens.n, "tokens");
+	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress_to(at)) {
 		chunk_encode(chunk, &encoder);
 		chunk_write(chunk, &tokens, !no_point, out);
 	}
+	progress_end();
 	sm_write_end(out);
 	sm_writer_close(out);
 	chunk_free(chunk);

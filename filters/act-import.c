@@ -1,6 +1,7 @@
 /* Ready-made activations, of a delphi cache, to a stream of activations. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/progress.h"
 #include "stream/stream.h"
 #include "file/delphi.h"
 #include "file/tokens.h"
@@ -83,10 +84,12 @@ int main(int argc, char **argv)
 	tokens_write_header(&tokens, &(struct feature_source){
 		.model = model, .layer = layer ? layer : folder,
 		.features = delphi_features(cache), .arch = "delphi"}, out);
-	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress(at, tokens.n, "tokens")) {
+	progress_begin(tokens.n, "tokens");
+	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress_to(at)) {
 		look_up(chunk, cache);
 		chunk_write(chunk, &tokens, !no_point, out);
 	}
+	progress_end();
 	sm_write_end(out);
 	sm_writer_close(out);
 	free(folder);

@@ -2,6 +2,7 @@
  * express it. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/progress.h"
 #include "stream/sampler.h"
 
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static const struct opt options[] = {
 		"how tokens are chosen", 0, 0},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	{"min-count", OPT_SIZE, &how.min_count, "N",
-		"leave out features that fire on fewer than N tokens", 1, UINT32_MAX}, OPT_END
+		"leave out features that fire on fewer than N tokens", 1, UINT32_MAX},
+	OPT_PROGRESS, OPT_END
 };
 
 /* Of the features that were asked for, those that fire too rarely: said, and in the header. */
@@ -48,8 +50,10 @@ static void sample(struct sm_reader *in, struct sm_writer *out, struct sm_frame 
 	if (features > FEATURES_MOST)
 		sm_bad(in, "%zu features: the limit is %d", features, FEATURES_MOST);
 	struct sampler *s = sampler_open(features, sm_get_string(header, "layer", ""), how);
+	progress_begin(sm_get_size(header, "tokens"), "tokens");
 	while (sm_read_frame(in, &frame))
-		sampler_add(s, in, &frame);
+		progress_to(sampler_add(s, in, &frame));
+	progress_end();
 	describe(in, header, features - sampler_leave_out(s));
 	sm_write_header(out, header);
 	sampler_write(s, out);

@@ -28,7 +28,7 @@ static const struct opt options[] = {
 		"hidden states of the columns' layer; repeat for shards", 0, 0},
 	{"bootstrap", OPT_SIZE, &how.draws, "N", "number of resamplings for the intervals", 1, 1e9},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
-	OPT_THREADS, OPT_END
+	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* What all matchings are scored on, by blocks of tokens. */

@@ -1,6 +1,7 @@
 /* Moves points into a shared reference space. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/progress.h"
 #include "stream/stream.h"
 #include "file/projection.h"
 
@@ -33,7 +34,7 @@ static const struct opt options[] = {
 		"length of a sequence in tokens, for --skip", 0, UINT32_MAX},
 	{"skip", OPT_SIZE, &how.skip, "K",
 		"estimate without the first K tokens of every sequence", 0, UINT32_MAX},
-	OPT_THREADS, OPT_END
+	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* stdin may hold the stream, and states are read more than once. */
@@ -93,11 +94,13 @@ int main(int argc, char **argv)
 	while (sm_read_header(in, &header)) {
 		sm_want_kind(in, &header, "distributions", "activations");
 		write_header(out, &header, p);
+		progress_begin(sm_get_size(&header, "tokens"), "tokens");
 		while (sm_read_frame(in, &frame)) {
 			if (sm_find_field(&frame, "token"))
 				projection_move(p, in, &frame, &y, &room);
 			sm_write_frame(out, &frame);
 		}
+		progress_end();
 		sm_write_end(out);
 	}
 	sm_writer_close(out);

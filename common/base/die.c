@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 const char *program;
 bool quiet;
@@ -17,6 +19,26 @@ static const char *name(void)
 }
 
 enum { LINE = 1024 };
+
+bool stderr_rewrites(void)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+void say(const char *text, bool ends)
+{
+	char line[LINE + 128];
+	bool rewrites = stderr_rewrites();
+	/* Back to the line's beginning, which is erased; and no line wraps, unless it stays. */
+	const char *before = rewrites ? ends ? "\r\33[K" : "\r\33[K\33[?7l" : "";
+	const char *after = ends || !rewrites ? "\n" : "\33[?7h";
+	int n = snprintf(line, sizeof line, "%s%.64s: %.*s%s", before, name(), LINE, text, after);
+
+	while (write(STDERR_FILENO, line, (size_t)n) < 0 && errno == EINTR)
+		;
+}
 
 static void format_line(char line[LINE], const char *format, va_list args)
 {
@@ -33,7 +55,7 @@ _Noreturn static void end(int status, const char *format, va_list args)
 	format_line(line, format, args);
 	if (die_handler)
 		die_handler(status, line);
-	fprintf(stderr, "%s: %s\n", name(), line);
+	say(line, true);
 	exit(status);
 }
 
@@ -74,7 +96,7 @@ void note(const char *format, ...)
 	va_start(args, format);
 	format_line(line, format, args);
 	va_end(args);
-	fprintf(stderr, "%s: %s\n", name(), line);
+	say(line, true);
 }
 
 void *xrealloc(void *old, size_t n, size_t size)

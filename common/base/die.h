@@ -16,6 +16,12 @@ _Noreturn void die_with(int status, const char *format, ...) PRINTF(2, 3);	/* an
 _Noreturn void misuse(const char *format, ...) PRINTF(1, 2);	/* exit 2, points to --help */
 void note(const char *format, ...) PRINTF(1, 2);	/* a fact that the user should know */
 
+/* Writes the line "program: text" to stderr, at once: programs of one pipe do not tear each other's
+ * lines. On a terminal that can, the line takes the place of one that does not end, which any
+ * program may have left there. */
+void say(const char *text, bool ends);
+bool stderr_rewrites(void);	/* is stderr such a terminal? */
+
 /* Called with the line, without the program's name, in place of the end; it must not return.
  * NULL at first. */
 extern void (*die_handler)(int status, const char *line);

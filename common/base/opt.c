@@ -1,6 +1,7 @@
 #include "base/opt.h"
 
 #include "base/die.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <math.h>
@@ -8,10 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-static double progress_every;		/* --progress=SEC; 0: only on a terminal */
 
 static const char **history;
 static size_t history_n;
@@ -46,9 +44,6 @@ static void put_default(char *text, size_t room, const struct opt *o)
 		break;
 	case OPT_THREAD_COUNT:
 		snprintf(text, room, " (%d)", omp_get_max_threads());
-		break;
-	case OPT_SECONDS:
-		snprintf(text, room, " (%g)", progress_every);
 		break;
 	default:
 		break;
@@ -172,7 +167,7 @@ static void set(const struct opt *o, const char *value, const char *second)
 		omp_set_num_threads((int)whole(o, value));
 		break;
 	case OPT_SECONDS:
-		progress_every = real(o, value);
+		progress_every(real(o, value));
 		break;
 	}
 }
@@ -258,22 +253,4 @@ char **opt_parse(int argc, char **argv, const struct opt *options, const char *u
 const char *const *opt_history(void)
 {
 	return history;
-}
-
-void progress(size_t done, size_t total, const char *what)
-{
-	static time_t last;
-	static int terminal = -1;
-	time_t now = time(NULL);
-
-	if (terminal < 0)
-		terminal = isatty(STDERR_FILENO), last = now;
-	if (quiet || (!terminal && progress_every <= 0))
-		return;
-	bool finished = done == total;
-	if (difftime(now, last) < (progress_every > 0 ? progress_every : 1) && !finished)
-		return;
-	last = now;
-	fprintf(stderr, terminal ? "\r%s: %zu of %zu %s%s" : "%s: %zu of %zu %s%s", program, done,
-		total, what, terminal && !finished ? "" : "\n");
 }

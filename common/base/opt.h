@@ -52,9 +52,9 @@ struct opt {
  * CPUs unless given. */
 #define OPT_THREADS {"threads", OPT_THREAD_COUNT, NULL, "T", \
 	"use T threads; the output does not depend on T", 1, 1024}
-/* --progress: how often progress() says something. */
+/* --progress: how often base/progress.h says something. */
 #define OPT_PROGRESS {"progress", OPT_SECONDS, NULL, "SEC", \
-	"report progress every SEC seconds", 0, 1e9}
+	"report progress every SEC seconds; 0: never", 0, 1e9}
 
 /* Sets the targets and returns the operands, to free(): NULL at the end, at most `most` of them.
  * Handles --help, --version and --quiet; a wrong command line is misuse(), and so is a terminal
@@ -65,8 +65,5 @@ char **opt_parse(int argc, char **argv, const struct opt *options, const char *u
 /* The arguments that made the result, for the history: all but --threads, --progress, --quiet
  * and --rows. NULL at the end. */
 const char *const *opt_history(void);
-
-/* A line "program: done of total what" on stderr: on a terminal, or every --progress seconds. */
-void progress(size_t done, size_t total, const char *what);
 
 #endif

@@ -1,6 +1,7 @@
 #include "distance/stage.h"
 
 #include "base/die.h"
+#include "base/progress.h"
 
 #include <math.h>
 #include <omp.h>
@@ -268,13 +269,11 @@ static void solve_block(struct run *r, size_t row0, size_t n)
 {
 	const struct stage *s = r->stage;
 	int rows_per_task = s->rows_per_task ? (int)s->rows_per_task : 1;
-	size_t done = row0 - r->first;
 
 	#pragma omp parallel for schedule(dynamic, rows_per_task)
 	for (size_t at = 0; at < n; at++) {
 		solve_row(r, (size_t)omp_get_thread_num(), row0 + at, at);
-		#pragma omp critical
-		progress(++done, r->end - r->first, "rows");
+		progress_add(1);
 	}
 	if (r->failed)
 		die("feature %u of layer %s and feature %u of layer %s: no distance was found",
@@ -304,11 +303,13 @@ void stage_write(struct sm_writer *out, struct sm_frame *header, const struct st
 	if (s->asked.rows.n)
 		sm_set_integer(header, "first_row", (int64_t)r.first);
 	write_distances_header(out, header, &s->row, &s->col);
+	progress_begin(r.end - r.first, "rows");
 	for (size_t row0 = r.first; row0 < r.end && r.cols > 0; row0 += r.step) {
 		size_t n = r.end - row0 < r.step ? r.end - row0 : r.step;
 		solve_block(&r, row0, n);
 		write_rows(out, &r.block, row0, n, r.k);
 	}
+	progress_end();
 	sm_write_end(out);
 	run_close(&r);
 }

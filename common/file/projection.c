@@ -1,6 +1,7 @@
 #include "file/projection.h"
 
 #include "base/die.h"
+#include "base/progress.h"
 #include "file/array.h"
 #include "file/states.h"
 #include "kernel/product.h"
@@ -131,12 +132,15 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	if (states_rows(src) != states_rows(dst))
 		die("%s: %zu rows, %s has %zu", file[0], states_rows(src), file[1],
 			states_rows(dst));
+	progress_begin(states_rows(src), "states to fit");
 	for (size_t at = 0, to = 0; (n = next_rows(p, src, &at, x)) > 0; total += n) {
 		next_rows(p, dst, &to, y);
 		project_add_moments(sum_x, xx, x, x, n, d, d, threads, work);
 		project_add_moments(sum_y, NULL, y, y, n, e, e, threads, work);
 		project_add_moments(NULL, xy, x, y, n, d, e, threads, work);
+		progress_to(at);
 	}
+	progress_end();
 	if (total == 0)
 		die("%s: no rows to fit from", file[0]);
 	p->d = d;
@@ -169,8 +173,12 @@ static void find_axes(struct projection *p, struct states *s)
 			p->mapped);
 	if (d > AXES_MOST)
 		die("%s: axes of %zu dimensions: the limit is %d", states_name(s), d, AXES_MOST);
-	for (size_t at = 0; (n = next_rows(p, s, &at, x)) > 0; total += n)
+	progress_begin(states_rows(s), "reference states");
+	for (size_t at = 0; (n = next_rows(p, s, &at, x)) > 0; total += n) {
 		project_add_moments(sum, outer, x, x, n, d, d, threads, work);
+		progress_to(at);
+	}
+	progress_end();
 	if (total < 2)
 		die("%s: %zu rows are too few to estimate a variance", states_name(s), total);
 	p->mapped = d;
@@ -316,4 +324,6 @@ void projection_move(const struct projection *p, const struct sm_reader *in, str
 		if (!isfinite((*y)[i]))
 			sm_bad(in, "the point of token %u is not finite", token[i / r]);
 	sm_set_tensor(frame, "point", SM_F4, *y, n, r);
+	if (n > 0)
+		progress_to((size_t)token[n - 1] + 1);
 }

@@ -1,7 +1,7 @@
 #include "match/assignment.h"
 
 #include "base/die.h"
-#include "base/opt.h"
+#include "base/progress.h"
 #include "base/simd.h"
 #include "kernel/margins.h"
 
@@ -113,7 +113,7 @@ static void take_strip(float *strip, const struct assignment *a, size_t j, size_
 
 static void find_margins(struct assignment *a)
 {
-	size_t n = a->n, m = a->m, done = 0, threads = (size_t)omp_get_max_threads();
+	size_t n = a->n, m = a->m, threads = (size_t)omp_get_max_threads();
 	size_t room = margin_workspace(n, m), strip_size = a->cost ? n * STRIP : 0;
 	double *arrival = xalloc(n, sizeof *arrival);
 	double *workspaces = xalloc(threads * sizeof *workspaces, room);
@@ -124,6 +124,7 @@ static void find_margins(struct assignment *a)
 	for (size_t i = 0; i < n; i++)
 		margin_arcs(a, i);
 	margin_arrivals(arrival, a, workspaces);
+	progress_begin(m, "margins");
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t j = 0; j < m; j += STRIP) {
 		size_t thread = (size_t)omp_get_thread_num();
@@ -138,9 +139,9 @@ static void find_margins(struct assignment *a)
 				a->margin[i] = margin_of_row(a, i, strip ? &column : NULL, arrival,
 					workspaces + thread * room);
 		}
-		#pragma omp critical
-		progress(done += count, m, "margins");
+		progress_add(count);
 	}
+	progress_end();
 	free(strips);
 	free(workspaces);
 	free(arrival);

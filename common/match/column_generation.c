@@ -1,6 +1,7 @@
 #include "match/column_generation.h"
 
 #include "base/die.h"
+#include "base/progress.h"
 #include "distance/bounds.h"
 #include "distance/pair_stage.h"
 #include "distance/transport.h"
@@ -100,6 +101,7 @@ struct column_generation *column_generation_open(const struct distances *d,
 			size_t j = d->at[i * d->k + k];
 			make_known(c, flipped ? j : i, flipped ? i : j);
 		}
+	progress_begin(0, "pairs solved");
 	return c;
 }
 
@@ -158,7 +160,7 @@ bool column_generation_more(void *context, size_t x, const double *v)
 	candidates_sort(of);
 	of->beyond = beyond;
 	c->solved += n;
-	progress(c->solved, c->d->row.n * c->d->col.n, "pairs, at most");
+	progress_add(n);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 #include "match/match_score.h"
 
 #include "base/die.h"
-#include "base/opt.h"
+#include "base/progress.h"
 #include "kernel/bootstrap.h"
 #include "kernel/nearest.h"
 #include "match/assignment.h"
@@ -78,7 +78,6 @@ static bool counts(const struct measure *by, int side, uint32_t place)
 static struct pair_table table_of(const struct measure *by, const struct placed_pairs *p)
 {
 	struct pair_table t = {.m = p->m};
-	size_t done = 0;
 
 	t.pair = xalloc(p->n, sizeof *t.pair);
 	t.at = xalloc(p->n, sizeof *t.at);
@@ -90,14 +89,15 @@ static struct pair_table table_of(const struct measure *by, const struct placed_
 	for (size_t j = 0; j < p->m; j++)
 		t.cols += counts(by, 1, p->all[j]);
 	t.dist = xalloc(t.n * sizeof *t.dist, t.m);
+	progress_begin(t.n, by->name);
 	#pragma omp parallel for schedule(dynamic, 8)
 	for (size_t k = 0; k < t.n; k++) {
 		struct entries row = {.dist = t.dist + k * t.m};
 		size_t thread = (size_t)omp_get_thread_num();
 		by->solve(by->context, thread, p->row[t.pair[k]], p->all, t.m, &row);
-		#pragma omp critical
-		progress(++done, t.n, by->name);
+		progress_add(1);
 	}
+	progress_end();
 	return t;
 }
 

@@ -1,6 +1,7 @@
 #include "match/reconstruction.h"
 
 #include "base/die.h"
+#include "base/progress.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ void reconstruction_errors(double *error, const struct activations *a, const uin
 	double *decoded = xalloc(threads * sizeof *decoded, s->d);
 	float *state = xalloc(threads * sizeof *state, s->d);
 
+	progress_begin(a->tokens, "tokens decoded");
 	#pragma omp parallel for
 	for (size_t b = 0; b < blocks_of(a->tokens); b++) {
 		double *y = decoded + (size_t)omp_get_thread_num() * s->d;
@@ -94,7 +96,9 @@ void reconstruction_errors(double *error, const struct activations *a, const uin
 			decode(y, a, t, col, scale, s);
 			error[b] += distance2(y, x, s->d);
 		}
+		progress_add(RECONSTRUCTION_TOKENS);
 	}
+	progress_end();
 	free(state);
 	free(decoded);
 }

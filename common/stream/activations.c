@@ -1,7 +1,7 @@
 #include "stream/activations.h"
 
 #include "base/die.h"
-#include "base/opt.h"
+#include "base/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,6 +68,8 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 		}
 		s->by_token.indptr[s->tokens] = at;
 	}
+	if (n > 0)
+		progress_to((size_t)token[n - 1] + 1);
 }
 
 static void take_moments(struct activations *s)
@@ -99,8 +101,10 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 		sm_bad(in, "%zu features: the limit is %d", s->features, FEATURES_MOST);
 	s->seen = xcalloc(s->features, sizeof *s->seen);
 	s->by_token.indptr = xcalloc(1, sizeof *s->by_token.indptr);
+	progress_begin(sm_get_size(header, "tokens"), "tokens read");
 	while (sm_read_frame(in, &frame))
 		take_frame(in, &frame, s, first);
+	progress_end();
 	if (s->tokens != first->tokens)
 		sm_bad(in, "%zu tokens, where %s has %zu: the tokens have to be the same",
 			s->tokens, first->name, first->tokens);

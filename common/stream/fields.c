@@ -240,3 +240,10 @@ const char *sm_get_string(const struct sm_frame *f, const char *name, const char
 
 	return x && x->kind == SM_STRING ? x->string : otherwise;
 }
+
+size_t sm_get_size(const struct sm_frame *f, const char *name)
+{
+	const struct sm_field *x = sm_find_field(f, name);
+
+	return x && x->kind == SM_INTEGER && x->integer > 0 ? (size_t)x->integer : 0;
+}

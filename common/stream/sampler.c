@@ -147,7 +147,7 @@ static void take_entry(struct sampler *s, struct sm_reader *in, const struct act
 	offer(s, &s->feature[feature], (struct kept){rank, token, *slot, value});
 }
 
-void sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame *f)
+size_t sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame *f)
 {
 	struct activation_frame a = want_activations(in, f, &s->table);
 
@@ -161,6 +161,7 @@ void sampler_add(struct sampler *s, struct sm_reader *in, const struct sm_frame 
 		if (slot != UINT32_MAX)
 			let_go(&s->table, slot);
 	}
+	return (size_t)(s->last + 1);
 }
 
 /* -- Writing -------------------------------------------------------------------------------- */

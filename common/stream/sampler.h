@@ -16,8 +16,9 @@ struct sampling {
 struct sampler;
 
 struct sampler *sampler_open(size_t features, const char *layer, struct sampling);
-/* A frame of activations, whose tokens follow those before. */
-void sampler_add(struct sampler *, struct sm_reader *, const struct sm_frame *);
+/* A frame of activations, whose tokens follow those before. Returns the number of the token after
+ * them. */
+size_t sampler_add(struct sampler *, struct sm_reader *, const struct sm_frame *);
 /* After the last frame: lets go of features that fire too rarely, and returns how many these
  * are. */
 size_t sampler_leave_out(struct sampler *);

@@ -167,6 +167,8 @@ size_t sm_want_one_of(const struct sm_reader *, const struct sm_frame *header, s
 	const char *const *kind);
 
 const char *sm_get_string(const struct sm_frame *, const char *name, const char *otherwise);
+/* 0 when it is no positive integer. */
+size_t sm_get_size(const struct sm_frame *, const char *name);
 
 /* Set a field in place, or append it. Names, texts and data are kept as pointers, not copied. */
 #define sm_set_tensor(frame, name, dtype, data, ...) \
