@@ -25,10 +25,12 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import ot
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from record import DATA, OUT, ROOT, Table
 from semot import objects, read
 import sinkhorn
+import stages
 
 
 def seconds(run):
@@ -159,17 +161,82 @@ def bench_emd(args):
                 note="against ot.emd2")
 
 
-STAGES = Table("speed-stages", ("program", "features", "points", "dims"), dict(microseconds=".2g"),
-               speed=True)
+# Rows of a matrix of distances, by plain NumPy and POT, of features x (n, points, d) with weights a and of y and b. What
+# depends on one feature only is made ready before the clock starts, but for centroid, where it is all the work.
+
+def plain_centroid(x, a, y, b):
+    def all_rows(rows):
+        m, n = np.einsum("ik,ikd->id", a[rows], x[rows]), np.einsum("ik,ikd->id", b, y)
+        return cdist(m, n)
+    return all_rows
 
 
-def bench_stages(args, n=256):
-    """A pair, of n by n of 64 points, by each distance stage: the time of the whole program."""
-    features("a", 1, n, 64), features("b", 2, n, 64)
-    for program in "sinkhorn", "emd", "sliced", "bures", "energy", "centroid":
-        command = f"{program} --threads 1 a b >/dev/null 2>&1"
-        took = statistics.median(seconds(lambda: shell(command))[0] for _ in range(args.runs))
-        STAGES.add(program=program, features=n, points=64, dims=64, microseconds=1e6 * took / n / n)
+def mean_distances(x, a, y, b):
+    """E|X - Y| of one feature and many, by one matrix product."""
+    flat = y.reshape(-1, y.shape[2])
+    squares = (x ** 2).sum(1)[:, None] + (flat ** 2).sum(1) - 2 * x @ flat.T
+    return ((a @ np.sqrt(np.maximum(squares, 0))).reshape(b.shape) * b).sum(1)
+
+
+def plain_energy(x, a, y, b):
+    one, other = (np.concatenate([mean_distances(p, w, p[None], w[None]) for p, w in zip(*side)])
+                  for side in ((x, a), (y, b)))
+    return lambda rows: np.array([np.sqrt(np.maximum(
+        2 * mean_distances(x[i], a[i], y, b) - one[i] - other, 0)) for i in rows])
+
+
+def plain_bures(x, a, y, b):
+    (m, s), (n, t) = (zip(*(stages.moments(w, p) for p, w in zip(*side)))
+                      for side in ((x, a), (y, b)))
+    m, s, n, t = map(np.array, (m, s, n, t))
+    roots = [stages.root(each) for each in s]
+    traces, others = s.trace(axis1=1, axis2=2), t.trace(axis1=1, axis2=2)
+
+    def row(i):
+        both = np.linalg.eigvalsh(roots[i] @ t @ roots[i])
+        return np.sqrt(((m[i] - n) ** 2).sum(1) + traces[i] + others
+                       - 2 * np.sqrt(np.maximum(both, 0)).sum(1))
+    return lambda rows: np.array([row(i) for i in rows])
+
+
+def plain_sliced(x, a, y, b, projections=64):
+    lines = np.ascontiguousarray(stages.directions(projections, x.shape[2], 0).T)
+    return lambda rows: np.array([[ot.sliced_wasserstein_distance(
+        x[i], y[j], a[i], b[j], n_projections=projections, p=1, projections=lines)
+        for j in range(len(y))] for i in rows])
+
+
+STAGES = Table("speed-stages", ("program", "features", "points", "dims"), dict(
+    microseconds=".3g", peer_microseconds=".3g", **RATIO, apart=".0e"), speed=True)
+PEERS = {"centroid": (plain_centroid, "NumPy and SciPy", 1024), "energy": (plain_energy, "NumPy", 8),
+         "sliced": (plain_sliced, "ot.sliced_wasserstein_distance", 1),
+         "bures": (plain_bures, "NumPy", 2)}
+
+
+def bench_stages(args):
+    """A pair by each distance stage, the time of the whole program, against some rows by plain NumPy or POT."""
+    for points, d, few in (64, 64, 128), (128, 256, 64):
+        for program in "centroid", "sinkhorn", "emd", "sliced", "bures", "energy":
+            n = 1024 if program == "centroid" else few
+            sides = [features(name, seed, n, points, d) for name, seed in (("a", 1), ("b", 2))]
+
+            def own():
+                shell(f"{program} --quiet --threads 1 a b >distances")
+            row = dict(program=program, features=n, points=points, dims=d)
+            if program not in PEERS:                    # bench_sinkhorn() and bench_emd() have theirs
+                took = statistics.median(seconds(own)[0] for _ in range(args.runs))
+                STAGES.add(**row, microseconds=1e6 * took / n / n)
+                continue
+            plain, name, some = PEERS[program]
+            peer = plain(*sides[0], *sides[1])
+            rows = np.arange(min(some, n))
+            both = Sides(args.runs, own, lambda: peer(rows))
+            dist, = entries("distances", "dist")
+            apart = np.abs(dist[rows] / both.values[1] - 1).max()
+            STAGES.add(**row, microseconds=1e6 * both.ours / n / n,
+                       peer_microseconds=1e6 * both.theirs / len(rows) / n,
+                       **both.ratios(n * n, len(rows) * n), apart=float(apart),
+                       note=f"against {name}")
 
 
 def entries(path, *names):
