@@ -7,7 +7,7 @@ comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o
-PROOFS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*.c))
+PROOFS    := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c bench/*.c))
 PAGES     := $(sort $(wildcard man/*.[157]))
 PIPELINES := $(sort $(wildcard pipelines/*.mk))
 
@@ -29,7 +29,8 @@ all: $(FILTERS:%=$(B)/bin/%)
 $(B)/bin/%: filters/%.c $(B)/libsemot.a
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
-$(B)/tests/%: tests/%.c $(B)/libsemot.a
+$(PROOFS): $(B)/%: %.c $(B)/libsemot.a
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
 $(B)/libsemot.a: $(COMMON)
@@ -82,7 +83,7 @@ lint: install-check
 # They write bench/results/*.tsv, of which bench/RESULTS.md is made. PARTS: some of run.py's parts.
 BENCH = PATH="$(CURDIR)/$(B)/bin:$$PATH" $(PYTHON) bench
 bench: install-check
-	$(MAKE) all
+	$(MAKE) all $(B)/bench/cost_rate
 	$(BENCH)/run.py $(PARTS)
 	$(if $(PARTS),,$(BENCH)/graphs.py run --nodes 5000 --links 1000000 --field 0)
 	$(MAKE) results
@@ -118,7 +119,7 @@ proofs: $(PROOFS)
 
 # For editors and tools that read code as a compiler does.
 compile_commands.json: $(MAKEFILE_LIST)
-	@for file in $(wildcard common/*/*.c filters/*.c tests/*.c); do \
+	@for file in $(wildcard common/*/*.c filters/*.c tests/*.c bench/*.c); do \
 		printf '%s\n' "{\"directory\": \"$(CURDIR)\", \"file\": \"$$file\"," \
 			"\"command\": \"$(CC) $(subst ",\\\",$(PLAIN)) -c $$file\"},"; \
 	done | sed '1s/^/[/; $$s/,$$/]/' >$@

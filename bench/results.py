@@ -408,6 +408,13 @@ def speed():
     yield listing("Ten iterations of `sinkhorn` on a pair, by the number of features in the sets.",
                   table("speed-scaling"),
                   {"features": column("features"), "microseconds": column("microseconds"), **where})
+    yield listing("""Costs between 128 points and 128, as a share of the rate of SGEMM (that of
+        1,024 x 1,024 x 1,024) on one thread. A product of the same size is counted, two operations for a
+        coordinate; times are the thread's own.""",
+                  table("speed-costs"),
+                  {"dims": column("dims"), "share": lambda row:
+                   f"{row['share_of_sgemm_rate']} ({row['least']} to {row['most']})",
+                   "GFLOP/s": column("gflops"), "SGEMM's": column("sgemm_gflops"), **where})
     yield listing("`act-dump` against the matrix product alone (SGEMM of that BLAS), one thread.",
                   table("speed-encode"),
                   {"tokens": column("tokens"), "dims": column("dims"),

@@ -10,9 +10,11 @@ writing; the other side gets its input ready in memory. The rows go to bench/res
 bounds.tsv; `machine` says whether something else was running. Needs python3-numpy, -scipy, -pot and
 -msgpack; the programs have to be on PATH."""
 import argparse
+import collections
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -508,6 +510,25 @@ def encoder(d=1024, features=16384, tokens=8192):
     return x, w
 
 
+COSTS_RATE = Table("speed-costs", ("points", "dims"), dict(
+    gflops=".3g", sgemm_gflops=".3g", share_of_sgemm_rate=".2f", least=".2f", most=".2f"),
+                   speed=True)
+
+
+def bench_costs(args):
+    """Cost matrices as a share of SGEMM's rate, by cost_rate, which is built beside the programs."""
+    program = pathlib.Path(shutil.which("sinkhorn")).parent.parent / "bench" / "cost_rate"
+    runs = collections.defaultdict(list)
+    for line in subprocess.check_output([program, str(args.runs)], text=True).splitlines():
+        dims, *rates = line.split()
+        runs[int(dims)].append([float(rate) for rate in rates])
+    for dims, rates in runs.items():
+        ours, sgemm = (statistics.median(side) for side in zip(*rates))
+        shares = [a / b for a, b in rates]
+        COSTS_RATE.add(points=128, dims=dims, gflops=ours, sgemm_gflops=sgemm,
+                       share_of_sgemm_rate=ours / sgemm, least=min(shares), most=max(shares))
+
+
 ENCODE = Table("speed-encode", ("program", "tokens", "dims", "features"), dict(
     seconds=".3g", sgemm_seconds=".3g", share_of_sgemm_rate=".2f"), speed=True)
 
@@ -541,7 +562,8 @@ def bench_streams(args):
 PARTS = {"stages": bench_stages, "sinkhorn": bench_sinkhorn, "emd": bench_emd,
          "nearest": bench_nearest, "complete": bench_complete, "error": bench_error,
          "threads": bench_threads, "scaling": bench_scaling, "assignment": bench_assignment,
-         "encode": bench_encode, "streams": bench_streams, "growth": bench_growth}
+         "costs": bench_costs, "encode": bench_encode, "streams": bench_streams,
+         "growth": bench_growth}
 
 
 def main():

@@ -91,6 +91,8 @@ rows() {
 	[ -z "$SAN" ] || skip "slow under the sanitizers"
 	bench run --runs 1 --sizes 512 scaling
 	rows speed-scaling features=512 -- microseconds | grep -qE '^[0-9.e+-]+$'
+	bench run --runs 1 costs
+	[ "$(rows speed-costs points=128 -- dims share_of_sgemm_rate | wc -l)" -eq 4 ]
 	bench planted --seeds 1 --jobs 1 --features 128 --tokens 1024
 	[ "$(rows planted features=128 -- noise | wc -l)" -eq 6 ]
 	fails 2 env RESULTS="$PWD/results" "$PY" "$ROOT/bench/run.py" nothing ||
