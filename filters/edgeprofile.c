@@ -1,5 +1,6 @@
 /* edgeprofile: distances between the features of a graph by what they depend on and bear on. */
 #include "base/die.h"
+#include "base/memory.h"
 #include "kernel/total_effects.h"
 #include "distance/vectors.h"
 #include "graph/graph_influence.h"
@@ -117,6 +118,8 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 	struct graph *g)
 {
 	struct features f = features_of(name, g);
+	memory_need((double)(2 * f.ids.n + g->nodes) * (double)g->nodes * sizeof(float),
+		"graph-prune of the graph", "%s: links of %zu nodes", name, g->nodes);
 	struct vectors profile = {f.ids.n, 2 * g->nodes + 1,
 		xalloc(f.ids.n * sizeof(float), 2 * g->nodes + 1)};
 	struct stage stage = {.row = f.ids, .col = f.ids, .symmetric = true, .asked = asked,

@@ -1,6 +1,7 @@
 #include "distance/stage.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/progress.h"
 
 #include <math.h>
@@ -30,6 +31,13 @@ static struct entries entries_for(size_t n, size_t k, unsigned extras, bool cols
 		r.residual = xalloc(n * sizeof(float), k);
 	}
 	return r;
+}
+
+/* Bytes of one. */
+static double entry_size(unsigned extras, bool cols)
+{
+	return 4 * (1 + cols + (extras & ERRORS ? 1 : 0) + (extras & BOUNDS ? 2 : 0)
+		+ (extras & ITERATIONS ? 2 : 0));
 }
 
 static struct entries entries_from(const struct entries *all, size_t k)
@@ -155,7 +163,10 @@ static struct run run_open(const struct stage *s)
 	stage_rows(s, &r.first, &r.end);
 	r.step = r.upper ? s->row.n : 4 * block_rows(r.k);
 	r.step = r.step < r.end - r.first ? r.step : r.end - r.first;
-	r.block = entries_for(r.step, r.k, s->extras | (s->half_stages ? ERRORS : 0), top);
+	unsigned extras = s->extras | (s->half_stages ? ERRORS : 0);
+	memory_need((double)r.step * (double)r.k * entry_size(extras, top),
+		"--top K or --rows I/N", "%zu x %zu distances", r.step, r.k);
+	r.block = entries_for(r.step, r.k, extras, top);
 	r.whole = xalloc(threads, sizeof *r.whole);
 	for (size_t t = 0; t < threads && r.select; t++)
 		r.whole[t] = entries_for(1, cols, s->extras, false);

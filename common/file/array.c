@@ -1,6 +1,7 @@
 #include "file/array.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "file/mapping.h"
 
 #include <ctype.h>
@@ -34,8 +35,9 @@ size_t array_count(const struct array *a)
 float *array_floats(const struct array *a)
 {
 	size_t n = array_count(a);
-	float *x = xalloc(n, sizeof *x);
 
+	memory_need((double)n * sizeof(float), NULL, "%zu weights", n);
+	float *x = xalloc(n, sizeof *x);
 	if (!a->fortran) {
 		sm_to_float(x, a->data, a->dtype, n);
 		return x;

@@ -1,6 +1,7 @@
 #include "graph/node_distances.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "stream/distances.h"
 
 #include <math.h>
@@ -197,8 +198,9 @@ double root_mean_square(const double *dist, size_t n)
 
 double *node_distances_matrix(const struct node_distances *d, const size_t *row, size_t n)
 {
+	memory_need((double)n * (double)n * (d->n == 1 ? 8 : 16), "graph-prune of the graph",
+		"distances of %zu nodes", n);
 	double *dist = xcalloc(n * sizeof *dist, n), *one = NULL;
-
 	if (d->n == 1)
 		take_distances(dist, d, 0, row, n);
 	else

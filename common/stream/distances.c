@@ -1,6 +1,7 @@
 #include "stream/distances.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -215,6 +216,11 @@ void read_distances(struct sm_reader *in, const struct sm_frame *header, struct 
 		struct block b = want_block(in, &frame, d, next, how);
 		d->k = b.k;
 		d->turned = how & WIDE && !b.at && n > d->col.n;
+		if (next == 0)
+			memory_need((double)n * (double)b.k
+					* (b.error ? b.at ? 12 : 8 : b.at ? 8 : 4),
+				how & NEAREST ? "--top in the stage that made them" : NULL,
+				"%s: %zu x %zu distances", sm_reader_name(in), n, b.k);
 		/* Room grows as rows arrive: a lying header costs nothing. Transposed, at once. */
 		if (next + b.rows > room) {
 			room = 2 * room > next + b.rows ? 2 * room : next + b.rows;

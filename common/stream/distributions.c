@@ -1,7 +1,9 @@
 #include "stream/distributions.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "kernel/bottom_k.h"
+#include "stream/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +15,22 @@ struct building {
 	bool points;			/* are they needed? */
 	size_t token_room, feature_room, point_room;
 };
+
+/* Room for n tokens of d dimensions; at first for all that the file may hold, later for twice as
+ * many. */
+static void token_room(struct sm_reader *in, struct building *b, size_t n, size_t d)
+{
+	struct distributions *s = b->to;
+	size_t more = reader_bytes_left(in) / sizeof(float) / (d + 1);
+	size_t room = b->token_room ? 2 * n : n + more, held = b->token_room ? n : room;
+
+	memory_need(((double)held - (double)b->token_room) * (double)d * sizeof(float),
+		"refproj --dim or featdist --support", "%s: points of up to %zu tokens", s->name,
+		held);
+	s->point = xrealloc(s->point, room * sizeof(float), d);
+	s->token = xrealloc(s->token, room, sizeof *s->token);
+	b->token_room = room;
+}
 
 static void take_table(struct sm_reader *in, const struct sm_frame *f, struct building *b)
 {
@@ -34,11 +52,8 @@ static void take_table(struct sm_reader *in, const struct sm_frame *f, struct bu
 		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares stay floats */
 			sm_bad(in, "point row %zu is not finite, or beyond 1e15", i / d);
 	s->d = d;
-	if (s->tokens + n > b->token_room) {
-		b->token_room = 2 * (s->tokens + n);
-		s->point = xrealloc(s->point, b->token_room * sizeof(float), d);
-		s->token = xrealloc(s->token, b->token_room, sizeof *s->token);
-	}
+	if (s->tokens + n > b->token_room)
+		token_room(in, b, s->tokens + n, d);
 	memcpy(s->point + s->tokens * d, point, n * d * sizeof *point);
 	memcpy(s->token + s->tokens, token, n * sizeof *token);
 	s->tokens += n;

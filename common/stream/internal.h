@@ -22,6 +22,9 @@ struct sm_field *frame_append(struct sm_frame *, const char *name);
 /* Makes fields of the first n bytes of the payload; what is no map of ours is sm_bad(). */
 void parse_payload(const struct sm_reader *, struct sm_frame *, size_t n);
 
+/* Bytes of the file that were not taken yet; 0 where nobody knows, as of a pipe. */
+size_t reader_bytes_left(const struct sm_reader *);
+
 void grow(char **p, size_t *room, size_t n);	/* to n bytes at least */
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -50,6 +51,16 @@ void sm_reader_close(struct sm_reader *r)
 	XXH64_freeState(r->hash);
 	LZ4F_freeDecompressionContext(r->lz4);
 	free(r);
+}
+
+size_t reader_bytes_left(const struct sm_reader *r)
+{
+	struct stat file;
+	off_t at = lseek(r->fd, 0, SEEK_CUR);
+
+	if (fstat(r->fd, &file) < 0 || !S_ISREG(file.st_mode) || at < 0 || at > file.st_size)
+		return 0;
+	return (size_t)(file.st_size - at) + (r->filled - r->at);
 }
 
 bool sm_begins_stream(char first)
