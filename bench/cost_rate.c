@@ -1,6 +1,7 @@
-/* cost_rate RUNS: the rate of cost_matrix() beside that of SGEMM, 128 points against 128, on one thread. Prints, for each run
- * and number of dimensions, that number and both rates, as multiplications and additions of a matrix product of the same
- * size in 10^9 a second of this thread's own time. Set OPENBLAS_NUM_THREADS=1. */
+/* cost_rate RUNS: the rate of cost_matrix() beside that of SGEMM, 128 points against 128, on one
+ * thread. Prints, for each run and number of dimensions, that number and both rates, as the
+ * operations of a matrix product of that size, in 10^9 a second of this thread's own time. Set
+ * OPENBLAS_NUM_THREADS=1. */
 #include "kernel/cost.h"
 
 #include <cblas.h>

@@ -4,14 +4,14 @@
     scale_job.py FOLDER [--tokens T,...] [--features N,...] [--dims D] [--seed S]
 
 Latents are directions. A token is the sum of some of them: of those that its word has (Zipf), those that its topic has (which
-lasts for dozens of tokens), and some by chance; a latent's popularity is log-normal, so that few latents are dense and most are
-rare. Layer a has 8/9 of the latents, layer b another 8/9 in another order, the reference all. Each layer has the
+lasts for dozens of tokens), and some by chance. Latents come in families, and a word or a topic has its latents from three.
+Popularities are log-normal, so that few latents are dense and most are rare. Layer a has 8/9 of the latents, layer b another 8/9 in another order, the reference all. Each layer has the
 directions with some of its own mixed in, leaves out a tenth of what a token has, and adds noise. The first token of each
 context has massive activations in three dimensions.
 
 Written are NAME.K.npy, states in f2, in shards of the least T; a-N.npz and b-N.npz, an SAE for each N, the smaller ones with a
-part of the largest's features (the JumpReLU threshold lets about 75 features of the largest fire on a token, fewer of small
-ones); and partner-N.npy, the feature of b that is the same latent as each of a, or -1. A seed makes it all."""
+part of the largest's features (the JumpReLU threshold lets as many features fire as a token has latents: about 60 of the largest
+SAE's); and partner-N.npy, the feature of b that is the same latent as each of a, or -1. A seed makes it all."""
 import argparse
 import pathlib
 
@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 
 CONTEXT, CHUNK = 1024, 4096
-RUN = 64                        # tokens of a topic
+RUN, FAMILY = 64, 32            # tokens of a topic, latents of a family
 MIX, DROPPED, NOISE = 0.6, 0.1, 0.2
 MASSIVE, MASSIVE_DIMS = 3000, 3
 LAYERS = ("a", "b", "reference")
@@ -37,13 +37,15 @@ class Job:
         self.latents = n + n // 8
         self.active = min(75, n // 16, dims // 16)
         rng = self.rng("latents")
-        popularity = np.exp(1.5 * rng.standard_normal(self.latents))
-        popularity /= popularity.sum()
+        popularity = np.exp(1.2 * rng.standard_normal(-(-self.latents // FAMILY))[:, None]
+                            + rng.standard_normal(FAMILY))
+        self.popularity = popularity.ravel()[:self.latents]
+        self.popularity /= self.popularity.sum()
+        self.families = popularity.sum(1) / popularity.sum()
+        self.within = popularity[0] / popularity[0].sum()       # the same odds in every family
         self.strength = np.exp(0.2 * rng.standard_normal(self.latents)).astype("f4")
-        self.popularity = popularity
-        share = max(self.active // 2, 1)
-        self.words = rng.choice(self.latents, (n, share), p=popularity)
-        self.topics = rng.choice(self.latents, (n // 16, share), p=popularity)
+        self.words = self.lists(rng, n, self.active)
+        self.topics = self.lists(rng, n // 16, self.active // 3)
         self.word_odds = self.zipf(n)
         # Feature k of a layer is this latent.
         self.latent = {"a": rng.permutation(n), "b": n // 8 + rng.permutation(n)}
@@ -51,6 +53,13 @@ class Job:
     def rng(self, *what):
         names = [sum(256 ** i * ord(c) for i, c in enumerate(x)) if isinstance(x, str) else x for x in what]
         return np.random.default_rng([self.seed, *names])
+
+    def lists(self, rng, many, latents):
+        """The latents of words or topics, from three families each."""
+        family = rng.choice(len(self.families), (many, 3), p=self.families)
+        shape = many, latents
+        family = np.take_along_axis(family, rng.integers(0, 3, shape), 1)
+        return (family * FAMILY + rng.choice(FAMILY, shape, p=self.within)) % self.latents
 
     @staticmethod
     def zipf(n):
@@ -62,9 +71,9 @@ class Job:
         rng = self.rng("codes", chunk)
         word = self.words[rng.choice(len(self.words), tokens, p=self.word_odds)]
         topic = self.topics[rng.integers(0, len(self.topics), -(-tokens // RUN)).repeat(RUN)[:tokens]]
-        alone = rng.choice(self.latents, (tokens, self.words.shape[1]), p=self.popularity)
+        alone = rng.choice(self.latents, (tokens, self.active // 6), p=self.popularity)
         latent = np.hstack([word, topic, alone])
-        has = rng.random(latent.shape, "f4") < 0.65
+        has = rng.random(latent.shape, "f4") < 0.85
         token = np.arange(tokens).repeat(has.sum(1))
         latent = latent[has]
         value = self.strength[latent] * (1.2 + 0.5 * rng.standard_exponential(len(latent), "f4"))
@@ -103,7 +112,8 @@ class Job:
         latent = self.latent[layer]
         decoder = directions[latent]
         pre = (x - mean) @ decoder.T
-        place = pre.size - len(x) * self.active
+        planted = self.codes(0, CHUNK)[:, latent].nnz / CHUNK * (1 - DROPPED)
+        place = pre.size - int(len(x) * planted)
         threshold = np.partition(pre, place, axis=None)[place]
         for n in self.features:
             some = decoder[latent % (self.features[-1] // n) == 0]

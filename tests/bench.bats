@@ -101,7 +101,7 @@ rows() {
 
 # scale OPTION...: bench/scale.py on a small job
 scale() {
-	bench scale --folder . --tokens 1024,2048 --features 64,128 --dims 64 --dim 16 \
+	bench scale --folder . --tokens 1024,2048 --features 64,128 --dims 128 --dim 16 \
 		--points 16 "$@"
 }
 
@@ -110,7 +110,7 @@ scale() {
 	scale >first
 	rows scale finished=yes -- command tokens features build | sort -u >all
 	measured=$(grep -cE '^    "[^"]*": f?"' "$ROOT/bench/scale.py")
-	grep -q '^decoder --top 10  64' all
+	grep -q '^decoder --top 10  64 ' all
 	# Three prepare layer b; decoder does not depend on the tokens.
 	[ "$(wc -l <all)" -eq $((4 * (measured - 3) - 2)) ]
 	for command in act-dump emd sinkhorn hungarian match-eval flow; do
