@@ -25,7 +25,8 @@ static const struct opt options[] = {
 	{"max-iters", OPT_SIZE, &entropic.max_iters, "N", "stop after N iterations", 1, 1e9},
 	{"debias", OPT_FLAG, &entropic.debias, NULL,
 		"write Sinkhorn divergences: 0 between equal distributions", 0, 0},
-	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
+	OPT_PROGRESS, OPT_END
 };
 
 static void open_stage(struct stage *stage, const struct distributions *row,
@@ -49,6 +50,9 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "sinkhorn [OPTION]... [A [B]]",
 		"Entropic Wasserstein distances between features of two sets, or of one.", 2);
+	if (asked.budget > 0 && (!asked.top || entropic.debias))
+		misuse(entropic.debias ? "--debias has no bounds for --budget to order pairs by"
+			: "--budget is of the search for the nearest: give --top, too");
 	struct comparison c = comparison_open(operand,
 		entropic.debias ? "sinkhorn divergence" : "sinkhorn");
 

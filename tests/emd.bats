@@ -122,6 +122,77 @@ checks=()
 	done
 }
 
+# budgets COMMAND...: at any share of the pairs, what is beyond the columns is above no column that
+# is left out; a share of 1 gives what no budget gives
+budgets() {
+	columns=row_feature,col_feature,dist,lower,upper
+	for sets in "a b" a; do
+		"$@" $sets >whole
+		for k in 5 50; do
+			"$@" --quiet --top $k $sets >some
+			for share in 1e-9 .3 1; do
+				"$@" --quiet --top $k --budget $share $sets >part
+				oracle nearest whole part $k >proved
+				[ $share = 1 ] || continue
+				cmp <(frame2tsv --columns $columns some) \
+					<(frame2tsv --columns $columns part)
+			done
+		done
+	done
+}
+
+@test "--budget: the nearest of a share of the pairs, and what the others are beyond" {
+	for seed in 1 3; do
+		for shape in normal twins grid shared far; do
+			set -- --features 33 --points 1:12 --shape $shape
+			oracle sinkhorn make "$@" --seed $seed >a
+			oracle sinkhorn make "$@" --seed 2 >b
+			budgets emd
+		done
+		budgets emd --p 2
+		budgets sinkhorn --epsilon .3
+	done
+}
+
+@test "--budget proves more rows the larger it is, says how many, and looks at no more pairs" {
+	oracle sinkhorn make --features 60 --points 20 --d 3 --seed 1 >a
+	oracle sinkhorn make --features 60 --points 20 --d 3 --seed 2 >b
+	emd a b >whole
+	before=0
+	for share in .05 .2 1; do
+		emd --top 3 --budget $share a b 2>notes >part
+		proved=$(oracle nearest whole part 3)
+		words="pairs were solved; of $proved of 60 rows the nearest are proved"
+		[[ $(<notes) =~ ^emd:\ ([0-9]+)\ of\ 3600\ $words$ ]]
+		"$PY" -c "assert ${BASH_REMATCH[1]} <= $share * 3600 and $before <= $proved"
+		before=$proved
+	done
+	[ "$proved" = 60 ]
+	emd --quiet --top 3 --budget .05 a b >part
+	[ "$(oracle nearest whole part 3)" -lt 60 ]
+}
+
+@test "--budget: the same bytes for any number of threads, and by blocks of rows" {
+	two --features 23 --points 1:12 --shape shared
+	for sets in "a b" a; do
+		merges emd --top 3 --budget .3 $sets
+		cmp <(emd --quiet --threads 3 --top 3 --budget .3 $sets) whole
+		merges emd --top 3 --budget .3 --error 2 $sets
+	done
+	frame2tsv --columns row_feature,dist,beyond whole >table
+	[ "$(wc -l <table)" = $((1 + 23 * 3)) ]
+	[ "$(cut -f 1,3 table | uniq | wc -l)" = 24 ]
+}
+
+@test "--budget is of --top, and of distances with bounds" {
+	two
+	fails 2 emd --budget .5 a b
+	fails 2 sinkhorn --budget .5 a b
+	fails 2 sinkhorn --budget .5 --top 3 --debias a b
+	fails 2 emd --top 3 --budget 0 a b
+	fails 2 emd --top 3 --budget 1.5 a b
+}
+
 @test "--top of a real model's features is that of brute force, and solves few pairs" {
 	[ -n "$DATA" ] || skip "no $DATA"
 	real 4 >a

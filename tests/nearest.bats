@@ -3,6 +3,16 @@ load helper
 
 METHODS=("" --mutual --greedy)
 
+# For bent: three columns of each row, what others are beyond
+NEAR="
+header['top'] = 3
+for b in blocks:
+    n = len(b['dist'])
+    b['col'] = np.tile(np.arange(3, dtype='<u4'), (n, 1))
+    b['dist'] = np.tile(np.array([1, 2, 3], '<f4'), (n, 1))
+    b['beyond'] = np.ones(n, '<f4')
+"
+
 # agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are those of plain Python;
 # nearest's own options stand behind --
 agrees() {
@@ -115,6 +125,57 @@ $1"
 		cmp of_top of_given
 		[ "$(wc -l <of_top)" -gt 100 ]
 	done
+}
+
+@test "of columns that a budget left, margins reach to what is beyond them, and doubt is told" {
+	oracle partial budget all top
+	nearest top >out 2>notes
+	"$PY" - <<-'E'
+	import numpy as np
+	from semot import read
+	doubts = 0
+	streams = zip(*map(read, ("out", "all", "top")), strict=True)
+	for (out, (pairs, _)), (_, (_, *every)), (_, (_, *some)) in streams:
+	    dist = np.concatenate([b["dist"] for b in some])
+	    beyond = np.concatenate([b["beyond"] for b in some])
+	    second = dist[:, 1] if dist.shape[1] > 1 else np.inf
+	    margin = np.minimum(second, beyond) - dist[:, 0]
+	    assert np.array_equal(pairs["margin"], margin.astype("<f4"))
+	    assert out["unproved"] == (margin < 0).sum()
+	    least = np.concatenate([b["dist"] for b in every]).min(1)
+	    assert np.array_equal(pairs["cost"], dist[:, 0])
+	    assert (least[margin >= 0] == dist[margin >= 0, 0]).all()
+	    doubts += out["unproved"] > 0
+	words = "a column that is not given may be nearer (a larger --budget)"
+	assert open("notes").read().count(words) == doubts > 20
+	E
+}
+
+@test "what a column beyond the given ones could change is not certified" {
+	bent "${NEAR}for b, beyond in zip(blocks, ([0, .9, 1.5, 1.999], [2, 9])):
+    b['beyond'] = np.array(beyond, '<f4')
+    b['error'] = np.full_like(b['dist'], .1)" >in
+	nearest --quiet in >out
+	values "
+assert out[0][1][0]['certified'].tolist() == [0, 0, 0, 0, 1, 1]
+assert np.isinf(out[0][1][0]['error'][:4]).all()"
+	hungarian --quiet in >out
+	values "
+pairs = out[0][1][0]
+assert len(pairs['row']) > 0 and not pairs['certified'][pairs['row'] < 4].any()"
+}
+
+@test "what is beyond the columns has to be a number, in all blocks or in none" {
+	bent "$NEAR" | nearest --quiet >out
+	bent "${NEAR}blocks[1]['beyond'][1] = np.nan" >in
+	fails 1 nearest in
+	[ "$line" = "nearest: in: frame 3: beyond of row 5 is no number" ]
+	bent "${NEAR}del blocks[1]['beyond']" >in
+	fails 1 nearest in
+	[ "$line" = "nearest: in: frame 3: beyond in some blocks and not in others" ]
+	bent "${NEAR}blocks[0]['beyond'] = np.ones(2, '<f4')" >in
+	fails 1 nearest in
+	[[ $line == "nearest: in: frame 2: "*beyond* ]]
 }
 
 @test "--maximize takes the numbers for similarities" {

@@ -17,6 +17,9 @@ completed() {
 		hungarian --quiet "${options[@]}" --complete a b top >out
 		oracle partial complete out whole
 	done
+	"${@:2}" --quiet --top 3 --budget .1 a b >top
+	hungarian --quiet "${options[@]}" --complete a b top >out
+	oracle partial complete out whole
 }
 
 @test "a thousand small problems of every shape have the totals of brute force and of scipy" {
@@ -41,6 +44,14 @@ completed() {
 	hungarian --quiet --open top >listed
 	oracle partial given listed top all
 	cmp <(hungarian --quiet --threads 3 --open top) listed
+}
+
+@test "of columns that a budget left, what is open counts from beyond them" {
+	oracle partial budget all top
+	hungarian --quiet top >out
+	oracle partial given out top all
+	hungarian --quiet --open top >listed
+	oracle partial given listed top all
 }
 
 @test "all columns as the nearest are the whole matrix" {

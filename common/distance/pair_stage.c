@@ -23,7 +23,7 @@ struct scratch {
 	float *col_dual;		/* (ld): potentials of the column's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
-	size_t solved;
+	size_t solved, proved;		/* pairs, rows */
 	struct stage_totals totals;
 };
 
@@ -33,6 +33,8 @@ struct pair_stage {
 	struct transport transport;
 	struct scratch *scratch;	/* (threads) */
 	struct bounds bounds;		/* with --top */
+	bool budget;			/* --budget: ... */
+	size_t most;			/* ... of a row's pairs */
 };
 
 static struct scratch scratch_for(const struct pair_stage *p)
@@ -263,18 +265,32 @@ static bool excluded(const struct transport_problem *pair, const float *dual, si
 	return false;
 }
 
+/* What columns are at least at whose cost has this bound; less a little for rounding, and below
+ * the k-th nearest, which the others may be at. */
+static float beyond(const struct pair_stage *p, double bound, float farthest)
+{
+	double least = root(p, bound * (1 - 1e-5));
+	float rounded = (float)least;
+
+	if ((double)rounded > least)
+		rounded = nextafterf(rounded, 0);
+	return fminf(rounded, farthest);
+}
+
 /* Columns are solved in the order of their bounds, until the least bound that is left exceeds the
- * k-th nearest cost found. Potentials of the DUALS pairs solved last exclude more. */
+ * k-th nearest cost found, or the budget ends. Potentials of the DUALS pairs solved last exclude
+ * more. */
 static void solve_nearest(void *context, size_t thread, size_t i, size_t k, struct entries *out)
 {
 	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
-	size_t left = p->b->ids.n, found = 0, duals = 0, ld = padded(points_of(p->a, i));
+	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0;
+	size_t ld = padded(points_of(p->a, i)), unasked = cols - (p->most > k ? p->most : k);
 	double limit = INFINITY;		/* what a bound has to exceed */
 
 	take_row(p, w, i);
 	make_heap(p, w);
-	for (; left > 0; w->heap[0] = w->heap[--left], sift(w->heap, left, 0)) {
+	for (; left > unasked; w->heap[0] = w->heap[--left], sift(w->heap, left, 0)) {
 		uint32_t j = (uint32_t)w->heap[0];
 		if ((double)(w->heap[0] >> 32) * p->bounds.unit > limit)
 			break;
@@ -287,6 +303,12 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 		if (found == k)
 			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->transport.p);
 	}
+	if (p->budget) {
+		float farthest = k < cols ? out->dist[k - 1] : INFINITY;
+		double bound = left ? (double)(w->heap[0] >> 32) * p->bounds.unit : INFINITY;
+		out->beyond[0] = bound > limit ? farthest : beyond(p, bound, farthest);
+		w->proved += out->beyond[0] >= out->dist[k - 1];
+	}
 }
 
 /* -- The stage --------------------------------------------------------------------------------- */
@@ -295,16 +317,20 @@ static void close_pairs(struct stage *stage)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = stage->context;
-	size_t solved = 0;
+	size_t solved = 0, proved = 0;
 
 	for (size_t t = 0; t < threads; t++) {
 		struct scratch *w = &p->scratch[t];
 		solved += w->solved;
+		proved += w->proved;
 		stage->totals.unconverged += w->totals.unconverged;
 		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);
 		scratch_free(w);
 	}
-	if (p->bounds.of)
+	if (p->budget)
+		note("%zu of %zu pairs were solved; of %zu of %zu rows the nearest are proved",
+			solved, p->bounds.rows * p->b->ids.n, proved, p->bounds.rows);
+	else if (p->bounds.of)
 		note("%zu of %zu pairs were solved; bounds exclude the others", solved,
 			p->bounds.rows * p->b->ids.n);
 	bounds_free(&p->bounds);
@@ -318,14 +344,16 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = xalloc(1, sizeof *p);
 	const struct distributions *input[] = {a, b};
-	size_t most = transport_max_points(transport), first, end;
+	size_t limit = transport_max_points(transport), first, end;
+	double budget = stage->asked.budget;
 
 	for (int k = 0; k < 2; k++)
-		if (input[k]->max_points > most)
+		if (input[k]->max_points > limit)
 			die("%s: a feature of %zu points: the limit is %zu", input[k]->name,
-				input[k]->max_points, most);
+				input[k]->max_points, limit);
 	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric,
-		.transport = *transport};
+		.transport = *transport, .budget = budget > 0,
+		.most = budget > 0 ? (size_t)ceil(budget * (double)b->ids.n) : b->ids.n};
 	if (stage->asked.top && !transport->debias) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);
@@ -335,7 +363,8 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	for (size_t t = 0; t < threads; t++)
 		p->scratch[t] = scratch_for(p);
 	stage->context = p;
-	stage->extras = BOUNDS | (transport->entropic ? ITERATIONS : 0);
+	stage->extras = BOUNDS | (transport->entropic ? ITERATIONS : 0)
+		| (p->budget ? BEYOND : 0);
 	stage->solve = solve_row;
 	stage->close = close_pairs;
 }

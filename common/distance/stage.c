@@ -30,6 +30,8 @@ static struct entries entries_for(size_t n, size_t k, unsigned extras, bool cols
 		r.iters = xalloc(n * sizeof *r.iters, k);
 		r.residual = xalloc(n * sizeof(float), k);
 	}
+	if (extras & BEYOND)
+		r.beyond = xalloc(n, sizeof *r.beyond);
 	return r;
 }
 
@@ -40,7 +42,8 @@ static double entry_size(unsigned extras, bool cols)
 		+ (extras & ITERATIONS ? 2 : 0));
 }
 
-static struct entries entries_from(const struct entries *all, size_t k)
+/* From entry k on, which is of that row. */
+static struct entries entries_from(const struct entries *all, size_t row, size_t k)
 {
 	struct entries r = *all;
 
@@ -57,6 +60,8 @@ static struct entries entries_from(const struct entries *all, size_t k)
 		r.iters += k;
 		r.residual += k;
 	}
+	if (r.beyond)
+		r.beyond += row;
 	return r;
 }
 
@@ -69,6 +74,7 @@ static void entries_free(struct entries *r)
 	free(r->upper);
 	free(r->iters);
 	free(r->residual);
+	free(r->beyond);
 }
 
 /* The lower half of a symmetric matrix from the upper. */
@@ -255,7 +261,7 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 {
 	const struct stage *s = r->stage;
 	size_t from = r->upper ? at : 0, k = r->k - from;
-	struct entries row = entries_from(&r->block, at * r->k + from);
+	struct entries row = entries_from(&r->block, at, at * r->k + from);
 	const uint32_t *col = s->asked.top ? row.col : r->every + from;
 
 	if (r->select) {
@@ -300,7 +306,7 @@ static void write_rows(struct sm_writer *out, const struct entries *all, size_t 
 	size_t step = block_rows(k);
 
 	for (size_t i = 0; i < rows; i += step) {
-		struct entries block = entries_from(all, i * k);
+		struct entries block = entries_from(all, i, i * k);
 		write_block(out, row0 + i, rows - i < step ? rows - i : step, k, &block);
 	}
 }
@@ -311,6 +317,8 @@ void stage_write(struct sm_writer *out, struct sm_frame *header, const struct st
 
 	if (s->asked.top)
 		sm_set_integer(header, "top", (int64_t)r.k);
+	if (s->asked.budget > 0)
+		sm_set_real(header, "budget", s->asked.budget);
 	if (s->asked.rows.n)
 		sm_set_integer(header, "first_row", (int64_t)r.first);
 	write_distances_header(out, header, &s->row, &s->col);

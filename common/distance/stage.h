@@ -10,12 +10,15 @@
 /* What a user may ask of any stage; {0} asks for all distances. */
 struct stage_options {
 	size_t top;		/* --top: only the nearest columns of each row; 0: all columns */
+	double budget;		/* --budget: of a row's pairs; 0: as many as the proof takes */
 	struct row_block rows;	/* --rows: only a block of the rows; n is 0: all rows */
 	size_t halvings;	/* --error: halvings that sampling errors are from; 0: no errors */
 };
 
 #define OPT_TOP(o) {"top", OPT_SIZE, &(o)->top, "K", \
 	"write only the K nearest columns of each row, the nearest first", 1, UINT32_MAX}
+#define OPT_BUDGET(o) {"budget", OPT_REAL, &(o)->budget, "SHARE", \
+	"with --top, look at no more than this share of a row's pairs", 1e-9, 1}
 #define OPT_ROWS(o) {"rows", OPT_ROW_BLOCK, &(o)->rows, "I/N", \
 	"write only block I of N of the rows; framecat --merge joins blocks", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
@@ -34,7 +37,7 @@ struct stage {
 	struct ids row, col;
 	bool symmetric;		/* rows and columns are the same features, and D(i,j) = D(j,i) */
 	struct stage_options asked;
-	unsigned extras;	/* what solve() gives beside the distance: BOUNDS, ITERATIONS */
+	unsigned extras;	/* what there is beside the distance: BOUNDS, ITERATIONS, BEYOND */
 	size_t rows_per_task;	/* rows that one thread should solve in turn; 0: one */
 	void *context;		/* the stage's own */
 	/* A stage names pair() or solve(). Either gives a pair the same bits in any row, among
@@ -50,8 +53,8 @@ struct stage {
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 		struct entries *out);
 	/* Writes the k nearest columns of row i, sorted, the lower column first of equals:
-	 * out->col[0 .. k), out->dist[0 .. k), and the extras. NULL: the stage solves all columns
-	 * and selects. */
+	 * out->col[0 .. k), out->dist[0 .. k), out->beyond[0] with BEYOND, and the extras. NULL:
+	 * the stage solves all columns and selects. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	void (*close)(struct stage *);		/* frees the context, fills the totals */
 	struct stage_totals totals;

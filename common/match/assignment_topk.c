@@ -9,6 +9,8 @@ double topk_least_unlisted(const struct distances *d, size_t i)
 {
 	if (d->k == d->col.n)
 		return INFINITY;
+	if (d->beyond)
+		return (double)d->beyond[i];
 	return d->k ? (double)d->dist[i * d->k + d->k - 1] : -INFINITY;
 }
 

@@ -5,8 +5,8 @@
 #include "stream/distances.h"
 #include "match/assignment.h"
 
-/* A lower bound of the distances of row i that the stream lacks: its farthest that is given;
- * infinite where none is lacking. */
+/* A lower bound of the distances of row i that the stream lacks: `beyond`, or its farthest that is
+ * given; infinite where none is lacking. */
 double topk_least_unlisted(const struct distances *, size_t i);
 
 /* The given pairs as lists of the rows, or, flipped, of the columns; for topk_lists_free(). */

@@ -24,6 +24,9 @@ bool certify_pair(float *error, const struct distances *d, size_t i, uint32_t j)
 			other_error = entry(d, d->error, i, k);
 		}
 	}
+	/* o may be a column that is not there */
+	if (d->beyond && d->k < d->col.n && d->beyond[i] < other)
+		other_error = INFINITY;
 	*error = fmaxf(own_error, other_error);
 	/* d(i, o) - d(i, j) > 4 max(e(i, j), e(i, o)) */
 	return (double)other - (double)own > 4 * (double)*error;

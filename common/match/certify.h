@@ -14,7 +14,8 @@
  * matter.
  *
  * Writes max(e(i, j), e(i, o)) to *error. It is infinite, and nothing certified, where an error is,
- * and where the stream has one column of several for each row. d->error has to be there. */
+ * and where o may be a column that the stream lacks: of one column for each row, or nearer than
+ * `beyond`. d->error has to be there. */
 bool certify_pair(float *error, const struct distances *, size_t i, uint32_t j);
 
 #endif

@@ -93,6 +93,8 @@ void write_block(struct sm_writer *out, size_t row0, size_t n, size_t k, const s
 		sm_set_tensor(&block, "iters", SM_U4, r->iters, n, k);
 		sm_set_tensor(&block, "residual", SM_F4, r->residual, n, k);
 	}
+	if (r->beyond)
+		sm_set_tensor(&block, "beyond", SM_F4, r->beyond, n);
 	sm_write_frame(out, &block);
 	sm_frame_free(&block);
 }
@@ -125,7 +127,7 @@ static const char *const *want_nodes(const struct sm_reader *in, const struct sm
 struct block {
 	size_t row0, rows, k;
 	const uint32_t *at;
-	const float *dist, *error;
+	const float *dist, *error, *beyond;
 };
 
 static void check_columns(const struct sm_reader *in, const struct block *b, size_t m)
@@ -143,6 +145,18 @@ static void check_columns(const struct sm_reader *in, const struct block *b, siz
 		seen[j] = row + 1;
 	}
 	free(seen);
+}
+
+static void want_beyond(const struct sm_reader *in, const struct sm_frame *f, struct block *b,
+	const struct distances *d, size_t next)
+{
+	if (b->at && sm_find_field(f, "beyond"))
+		b->beyond = sm_want(in, f, "beyond", SM_F4, &b->rows);
+	if (next > 0 && !b->beyond != !d->beyond)
+		sm_bad(in, "beyond in some blocks and not in others");
+	for (size_t i = 0; i < b->rows && b->beyond; i++)
+		if (isnan(b->beyond[i]) || b->beyond[i] == -INFINITY)
+			sm_bad(in, "beyond of row %zu is no number", next + i);
 }
 
 static struct block want_block(const struct sm_reader *in, const struct sm_frame *f,
@@ -180,6 +194,7 @@ static struct block want_block(const struct sm_reader *in, const struct sm_frame
 	}
 	if (b.at)
 		check_columns(in, &b, d->col.n);
+	want_beyond(in, f, &b, d, next);
 	return b;
 }
 
@@ -230,12 +245,16 @@ void read_distances(struct sm_reader *in, const struct sm_frame *header, struct 
 				d->error = xrealloc(d->error, room * sizeof(float), b.k);
 			if (b.at)
 				d->at = xrealloc(d->at, room * sizeof *d->at, b.k);
+			if (b.beyond)
+				d->beyond = xrealloc(d->beyond, room, sizeof *d->beyond);
 		}
 		take(d->dist, b.dist, &b, d, how & SIMILARITIES ? -1 : 1);
 		if (b.error)
 			take(d->error, b.error, &b, d, 1);
 		if (b.at && b.rows * b.k > 0)
 			memcpy(d->at + next * b.k, b.at, b.rows * b.k * sizeof *b.at);
+		if (b.beyond && b.rows > 0)
+			memcpy(d->beyond + next, b.beyond, b.rows * sizeof *b.beyond);
 		next += b.rows;
 	}
 	if (next != n && d->k > 0)
@@ -248,6 +267,7 @@ void distances_free(struct distances *d)
 	free(d->dist);
 	free(d->at);
 	free(d->error);
+	free(d->beyond);
 	sm_frame_free(&d->ids);
 	*d = (struct distances){0};
 }

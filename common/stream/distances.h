@@ -35,8 +35,9 @@ struct entries {
 	float *lower, *upper;		/* BOUNDS: of the exact distance */
 	uint32_t *iters;		/* ITERATIONS: how many, ... */
 	float *residual;		/* ... and how far the plan's marginals were off */
+	float *beyond;			/* BEYOND: (rows), what columns not given are at least at */
 };
-enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4 };
+enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4, BEYOND = 8 };
 
 /* Entry k of `to` becomes entry j of `from`, which holds as much; column and error too, where
  * both have. */
@@ -56,6 +57,7 @@ struct distances {
 	uint32_t *at;		/* (row.n, k): their columns, nearest first; NULL: all are there */
 	float *dist;		/* (row.n, k); no NaN; infinite: forbidden */
 	float *error;		/* (row.n, k), of sampling; infinite: unknown; or NULL */
+	float *beyond;		/* (row.n): no other column is nearer; NULL: than the k-th */
 	bool turned;		/* dist and error are (col.n, row.n) */
 	struct sm_frame ids;	/* what row and col point to */
 };

@@ -136,8 +136,20 @@ static void print_row(const struct frame_table *t, size_t row)
 
 /* -- Frames that become another table first ------------------------------------------------- */
 
+/* The numbers of each row of a block, k times each. */
+static const void *repeat(struct frame_table *t, const struct sm_tensor *of, size_t k)
+{
+	size_t size = sm_dtype_size(of->dtype);
+	char *all = pool_alloc(&t->pool, of->shape[0] * size, k);
+
+	for (size_t i = 0; i < of->shape[0] * k; i++)
+		memcpy(all + i * size, (const char *)of->data + i / k * size, size);
+	return all;
+}
+
 /* A block of k nearest distances as a table of pairs, b k of them, with their names from the frame
- * of ids. The pairs point into t, the ids and the block. */
+ * of ids, and what the block says of a row beside each of the row's. The pairs point into t, the
+ * ids and the block. */
 static void unfold(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f)
 {
 	static const char *const sides[] = {"row_layer", "row_feature", "col_layer", "col_feature"};
@@ -162,10 +174,15 @@ static void unfold(struct frame_table *t, const struct sm_reader *in, const stru
 		sm_set_strings(&t->made, sides[2 * side], b * k, pair_layer);
 		sm_set_tensor(&t->made, sides[2 * side + 1], SM_U4, pair_feature, b * k);
 	}
-	for (const struct sm_field *x = f->field; x < f->field + f->n; x++)
-		if (x->kind == SM_TENSOR && x->tensor.rank == 2 && x->tensor.shape[0] == b
-				&& x->tensor.shape[1] == k && x->tensor.data != col)
+	for (const struct sm_field *x = f->field; x < f->field + f->n; x++) {
+		bool number = x->kind == SM_TENSOR && x->tensor.shape[0] == b;
+		if (number && x->tensor.rank == 2 && x->tensor.shape[1] == k
+				&& x->tensor.data != col)
 			sm_set_tensor(&t->made, x->name, x->tensor.dtype, x->tensor.data, b * k);
+		if (number && x->tensor.rank == 1)
+			sm_set_tensor(&t->made, x->name, x->tensor.dtype,
+				repeat(t, &x->tensor, k), b * k);
+	}
 }
 
 /* The features of each chain of a flow as layer:feature, one after another. */

@@ -5,6 +5,7 @@ hungarian completes to all.
                                     leave no assignment, which the file OUT.none lists
     partial.py solved MATCHED OUT   they have the totals of brute force and scipy
     partial.py nearest ALL TOP      random matrices, and the same by their k nearest
+    partial.py budget ALL TOP       the same by k of their columns, and what the others are beyond
     partial.py blocks ROWS COLS     a large matrix
     partial.py given MATCHED TOP ALL    optimal among the given pairs, proved, and what is open is told; margins no larger
                                     than they are among all
@@ -66,7 +67,11 @@ def solved(matched, problems):
     assert count > 500
 
 
-def nearest(whole, top):
+def budget(whole, top):
+    nearest(whole, top, part=True)
+
+
+def nearest(whole, top, part=False):
     rng = np.random.default_rng(1)
     with open(whole, "wb") as every, open(top, "wb") as some:
         for trial in range(120):
@@ -74,7 +79,9 @@ def nearest(whole, top):
             n, m = rng.integers(1, 31, 2)
             cost = KINDS[kind](rng, n, m).astype("<f4")
             k = int(min(m, rng.choice([1, 2, 3, 6, 30])))
-            at = np.argsort(cost, 1, kind="stable")[:, :k].astype("<u4")
+            looked = np.where(rng.random(cost.shape) < (.7 if part else 1), cost, np.inf)
+            at = np.argsort(looked, 1, kind="stable")[:, :k].astype("<u4")
+            at = np.take_along_axis(at, np.argsort(np.take_along_axis(cost, at, 1), 1, kind="stable"), 1)
             ids = {"row_layer": ["3"] * n, "row_feature": np.arange(n, dtype="<u4"),
                    "col_layer": ["4"] * m, "col_feature": np.arange(m, dtype="<u4")}
             header = {"kind": "distances", "rows": int(n), "cols": int(m), "metric": kind}
@@ -82,6 +89,11 @@ def nearest(whole, top):
             half = n // 2
             blocks = [{"row0": int(i), "col": at[i:j], "dist": np.take_along_axis(cost, at, 1)[i:j]}
                       for i, j in ((0, half), (half, n)) if j > i]
+            for block in blocks if part else ():
+                rows = cost[block["row0"]:][:len(block["col"])].copy()
+                np.put_along_axis(rows, block["col"].astype(int), np.inf, 1)
+                beyond = rows.min(1) - rng.choice([0, .1], len(rows))
+                block["beyond"] = np.nextafter(beyond.astype("<f4"), np.float32(-1e30 if k < m else np.inf))
             write(some, {**header, "top": k}, [ids, *blocks])
 
 
@@ -124,7 +136,9 @@ def given(matched, top, whole):
         assert (slack >= -scale).all() and np.allclose(slack[row, col], 0, atol=scale)
         least = known.copy()
         if k < cost.shape[1]:
-            least[~np.isfinite(known)] = np.repeat(cost[np.arange(len(cost)), at[:, -1]], cost.shape[1] - k)
+            beyond = (np.concatenate([f["beyond"] for f in some[1:]]) if "beyond" in some[-1]
+                      else cost[np.arange(len(cost)), at[:, -1]])
+            least[~np.isfinite(known)] = np.repeat(beyond, cost.shape[1] - k)
         gap = (u[:, None] + v - least)[~np.isfinite(known)]
         assert (gap > scale).sum() <= out["open"] <= (gap > -scale).sum(), (out["open"], (gap > 0).sum())
         if "open_row" in rest:
@@ -154,4 +168,4 @@ def complete(matched, whole):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (small, solved, nearest, blocks, given, complete)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (small, solved, nearest, budget, blocks, given, complete)}[sys.argv[1]](*sys.argv[2:])
