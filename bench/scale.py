@@ -262,6 +262,8 @@ def parse():
     parser.add_argument("--points", type=int, default=128, help="of a feature (128)")
     parser.add_argument("--threads", type=int, default=2, help="of a program (2)")
     parser.add_argument("--limit", type=int, default=1800, help="seconds for a cell (1800)")
+    parser.add_argument("--at", action="append", metavar="TxN", help="only at T tokens and N features; "
+                        "can be given several times")
     parser.add_argument("--again", action="store_true", help="measure what the table has, too")
     parser.add_argument("--folder", type=pathlib.Path,
                         help="of the job; below the system's temporary folder")
@@ -269,6 +271,10 @@ def parse():
     for name in args.programs:
         if name not in programs:
             parser.error(f"no program {name}")
+    args.sizes = {f"{t}x{n}": (t, n) for t in args.tokens for n in args.features}
+    for at in args.at or ():
+        if at not in args.sizes:
+            parser.error(f"--at {at} is none of {' '.join(args.sizes)}")
     job = scale_job.Job(args.tokens, args.features, args.dims, args.seed)
     args.folder = (args.folder or pathlib.Path(tempfile.gettempdir()) / "semot-scale").resolve()
     args.folder /= "-".join(map(str, [*job.tokens, "tokens", *job.features, job.dims, args.seed]))
@@ -281,15 +287,14 @@ def main():
     check_room(job, args)
     make_job(job, args.folder)
     failed = False
-    for tokens in args.tokens:
-        for features in args.features:
-            size = Size(job, tokens, features, args)
-            for name in STEPS:
-                asked = not args.programs or name.split(",")[0].split()[0] in args.programs
-                if asked and name not in UNMEASURED and name not in size.failed and (
-                        args.again or not size.known(name)):
-                    size.measure(name)
-            failed |= bool(size.failed)
+    for at in args.at or args.sizes:
+        size = Size(job, *args.sizes[at], args)
+        for name in STEPS:
+            asked = not args.programs or name.split(",")[0].split()[0] in args.programs
+            if asked and name not in UNMEASURED and name not in size.failed and (
+                    args.again or not size.known(name)):
+                size.measure(name)
+        failed |= bool(size.failed)
     print("", *results.scale(), sep="\n")
     sys.exit(failed)
 

@@ -125,6 +125,7 @@ scale() {
 	scale | grep '^command' >again
 	[ "$(wc -l <again)" -eq 1 ]
 	[ "$(scale --again nearest | grep -c '^command nearest')" -eq 4 ]
+	[ "$(scale --again --at 1024x128 nearest | grep -c '^command nearest')" -eq 1 ]
 }
 
 @test "bench-scale says what was stopped, what failed, and what that leaves out" {
