@@ -34,13 +34,12 @@ struct side {
 	struct ids ids;
 	size_t d;			/* of the SAEs */
 	struct vectors vectors;
-	bool *zero;			/* (ids.n): it has no direction */
 	char *layer;			/* of an SAE */
 	const char *name;
 };
 
-/* To length 1; false when there is nothing to scale. */
-static bool normalise(float *y, size_t d)
+/* To length 1, unless there is nothing to scale. */
+static void normalise(float *y, size_t d)
 {
 	double sum = 0;
 
@@ -48,7 +47,6 @@ static bool normalise(float *y, size_t d)
 		sum += (double)y[k] * (double)y[k];
 	for (size_t k = 0; sum > 0 && k < d; k++)
 		y[k] = (float)((double)y[k] / sqrt(sum));
-	return sum > 0;
 }
 
 /* Appends the vectors of n features of an SAE to the side. */
@@ -62,10 +60,9 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 		die("%s: an SAE of %zu dimensions, where the others have %zu", path, s->d, side->d);
 	side->d = s->d;
 	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
-	side->zero = xrealloc(side->zero, at + n, sizeof *side->zero);
 	sae_vectors_take(v->at + at * d, &which, s, path, feature, n);
-	for (size_t i = at; i < at + n; i++)
-		side->zero[i] = !squared && !normalise(v->at + i * d, d);
+	for (size_t i = at; i < at + n && !squared; i++)
+		normalise(v->at + i * d, d);
 }
 
 /* The features of a stream, from the SAEs that its headers name. */
@@ -140,26 +137,7 @@ static void side_free(struct side *s)
 		ids_free(&s->ids);
 	free(s->layer);
 	free(s->vectors.at);
-	free(s->zero);
 	distributions_free(&s->stream);
-}
-
-/* Of unit vectors |u - v|^2 / 2 = 1 - cos(u, v). */
-struct cosines {
-	struct stage unit;
-	const struct side *row, *col;
-};
-
-/* A feature without a direction is at distance 1 from all but itself. */
-static void cosine_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
-	struct entries *out)
-{
-	const struct cosines *c = context;
-
-	c->unit.solve(c->unit.context, thread, i, col, k, out);
-	for (size_t n = 0; n < k; n++)
-		if (c->row->zero[i] || c->col->zero[col[n]])
-			out->dist[n] = c->row != c->col || i != col[n];
 }
 
 static struct sm_frame header_of(const struct side side[2], size_t sides)
@@ -202,15 +180,10 @@ int main(int argc, char **argv)
 		.asked = asked};
 	struct sm_frame header = header_of(side, sides);
 
-	vectors_open(&stage, &row->vectors, &col->vectors, 2, squared ? 1 : 0.5f);
-	struct cosines cosines = {stage, row, col};
-	if (!squared) {
-		stage.solve = cosine_row;
-		stage.context = &cosines;
-	}
+	vectors_open(&stage, &row->vectors, &col->vectors, squared ? SQUARED : COSINE);
 	stage_write(out, &header, &stage);
 	sm_writer_close(out);
-	cosines.unit.close(&cosines.unit);
+	stage.close(&stage);
 	sm_frame_free(&header);
 	side_free(&side[0]);
 	side_free(&side[1]);

@@ -130,7 +130,7 @@ static void write_distances(struct sm_writer *out, struct sm_frame *header, cons
 	for (size_t i = 0; i < f.ids.n; i++)
 		effect_profile(profile.at + i * profile.d, total, f.node[i], g->nodes);
 	free(total);
-	vectors_open(&f.profiles, &profile, &profile, 2, .5f);
+	vectors_open(&f.profiles, &profile, &profile, HALF_SQUARED);
 	stage.rows_per_task = f.profiles.rows_per_task;
 	stage_write(out, header, &stage);
 	f.profiles.close(&f.profiles);

@@ -83,7 +83,7 @@ static void add_folded(struct measures *m, struct sae *const sae[2])
 	if (m->folded[0].d != m->folded[1].d)
 		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d, sae_file[1],
 			sae[1]->d);
-	vectors_open(s, &m->folded[0], &m->folded[1], 2, 1);
+	vectors_open(s, &m->folded[0], &m->folded[1], SQUARED);
 	m->of[m->n++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL};
 }
 

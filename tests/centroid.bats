@@ -23,6 +23,23 @@ assert np.allclose(stages.read('out')[1], np.linalg.norm(m[:, None] - m, axis=2)
 	picks centroid
 }
 
+@test "--top of many columns: the numbers of the whole, and the errors" {
+	for i in 1 2 3; do
+		oracle sinkhorn make --features 150 --points 1:9 --seed $i --layer $i >$i
+	done
+	oracle sinkhorn make --features 50 --points 1:4 --shape far >4
+	cat 1 2 >a
+	cat 2 4 1 3 >b			# copies, and means far from 0
+	for sets in "a b" b; do
+		centroid --error 2 $sets >whole
+		for k in 1 7 30; do
+			centroid --error 2 --top $k $sets >top.$k
+		done
+		for i in 1 2; do centroid --error 2 --top 7 --rows $i/2 $sets >both.$i; done
+		oracle stages parts whole top.* both.*
+	done
+}
+
 @test "--error: the sampling error of each distance, by halvings of the tokens" {
 	tells_errors centroid
 }

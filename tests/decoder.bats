@@ -61,6 +61,47 @@ dist() {
 	oracle nearest whole some 10
 }
 
+# ties DIMS: SAEs a and b with rows that are copies, a last bit off, huge, tiny, zero, far from 0;
+# some thresholds are 0
+ties() {
+	"$PY" - "$1" <<-'PYTHON'
+	import numpy as np, os, sys
+	rng, d = np.random.default_rng(0), int(sys.argv[1])
+	pool = rng.standard_normal((150, d)) * rng.choice([1, 1, 1, 1e7, 1e-9], (150, 1))
+	pool[100:] = 1000 + 1e-3 * pool[100:]
+	for name, n in ("a", 300), ("b", 500):
+	    os.makedirs(name, exist_ok=True)
+	    w = [x[rng.integers(150, size=n)].astype("f4") for x in (pool, pool[::-1])]
+	    for x in w:
+	        off = rng.permutation(n)[:n // 3]
+	        at = off, rng.integers(d, size=len(off))
+	        x[at] = np.nextafter(x[at], np.float32(np.inf))
+	        x[rng.permutation(n)[:n // 20]] = 0
+	    np.savez(name + "/params.npz", W_dec=w[0], W_enc=w[1].T, b_enc=w[0][:, 0],
+	             b_dec=w[0][0], threshold=rng.choice([0, .5, .5, 2], n).astype("f4"))
+	PYTHON
+}
+
+@test "--top of many columns: the numbers of the whole, with ties, near ties, any norms" {
+	for d in 3 300 1100; do
+		ties $d
+		for how in "" --squared --folded "--weights encoder --bias"; do
+			for sides in "a b" a; do
+				decoder --quiet $how $sides >whole
+				for k in 1 10 37; do
+					decoder --quiet $how --top $k $sides >some
+					oracle nearest whole some $k
+				done
+			done
+			decoder --quiet $how --top 10 --threads 3 a b >some
+			for i in 1 2 3; do decoder --quiet $how --top 10 --rows $i/3 a b >$i; done
+			framecat --merge 1 2 3 | cmp - some
+		done
+		decoder --squared a b >whole
+		oracle projection decoder whole a b squared
+	done
+}
+
 @test "on a real model: cosine, and folded JumpReLU" {
 	[ -n "$DATA" ] || skip "no real data"
 	for pair in "1_s0 2_s0" "4_s0 5_s0" "5_s0 5_s1"; do

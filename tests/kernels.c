@@ -1,10 +1,12 @@
-/* The kernels of assign.h, margins.h, nearest.h, cost.h, emd.h, product.h, sinkhorn.h, bounds.h and
- * topological_order.h against plain versions and brute force. Silent when all is well. */
+/* The kernels of assign.h, margins.h, nearest.h, near.h, cost.h, emd.h, product.h, sinkhorn.h,
+ * bounds.h and topological_order.h against plain versions and brute force. Silent when all is
+ * well. */
 #include "base/simd.h"
 #include "kernel/assign.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
 #include "kernel/margins.h"
+#include "kernel/near.h"
 #include "kernel/nearest.h"
 #include "kernel/product.h"
 #include "kernel/sinkhorn.h"
@@ -904,8 +906,99 @@ static void products(void)
 	}
 }
 
+/* -- Nearest by products ----------------------------------------------------------------------- */
+
+static int by_number(const void *x, const void *y)
+{
+	float a = *(const float *)x, b = *(const float *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Is every column there whose rounded distance is one of the k least, or has their square root, and
+ * are they ascending? */
+static bool has_nearest(const uint32_t *col, size_t found, const float *dist, size_t n, size_t k)
+{
+	static float sorted[1000];
+	size_t at = 0;
+
+	memcpy(sorted, dist, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, by_number);
+	for (size_t j = 0; j < n; j++) {
+		while (at < found && col[at] < j)
+			at++;
+		if (sqrtf(dist[j]) <= sqrtf(sorted[k - 1]) && (at == found || col[at] != j))
+			return false;
+	}
+	for (size_t e = 1; e < found; e++)
+		if (col[e] <= col[e - 1])
+			return false;
+	return true;
+}
+
+/* Products and distances that are as far off as they may be, in the worst directions. */
+static void worst_products(size_t trial)
+{
+	enum { N = 1000, D = 2304, K = 10 };
+	static float product[N], dist[N];
+	static double y2[N], heap[K];
+	static uint32_t col[N];
+	double u = 0x1p-24, a = PRODUCT_ROUNDINGS(D), b = D + 3, x2 = exp(4 * normal());
+
+	for (size_t j = 0; j < N; j++) {
+		bool less = uniform() < .5;		/* is the distance too small? */
+		y2[j] = x2 * (1 + .01 * uniform());
+		double s = x2 + y2[j], off = .99 * a * u / (1 - a * u) * s / 2;
+		double d = s * (trial % 2 ? .5 + 3e-4 * uniform() : 1e-4 + 6e-5 * uniform());
+		double exact = (s - d) / 2;
+		product[j] = (float)(less ? exact - off : exact + off);
+		dist[j] = (float)(d * (1 + (less ? -.99 : .99) * b * u / (1 - b * u)));
+	}
+	size_t found = near_columns(col, product, x2, y2, N, K, D, heap);
+	check(has_nearest(col, found, dist, N, K) && found < N,
+		"near: all that rounding allows, at its worst", trial);
+}
+
+static void nearest_by_products(void)
+{
+	enum { N = 500, D = 600, K = 7 };
+	static const double scale[] = {1, 1, 1e12, 1e-12, 1e-21, 1e19};
+	static float x[D], y[N * D], lane[D * 512], dist[512], product[N];
+	static float work[PRODUCT_WORKSPACE];
+	static double y2[N], heap[K];
+	static uint32_t col[N];
+
+	for (size_t trial = 0; trial < 60; trial++) {
+		size_t d = 1 + below(trial % 2 ? D : 5), k = 1 + below(K), found;
+		bool plain = trial % 3 == 0;
+		for (size_t c = 0; c < d; c++)
+			x[c] = (float)normal();
+		for (size_t j = 0; j < N; j++) {	/* new, a copy, a last bit off, 0 */
+			double by = plain ? 1 : scale[below(6)];
+			size_t from = below(j + 1), sort = plain ? 0 : below(4);
+			for (size_t c = 0; c < d; c++)
+				y[j * d + c] = sort == 3 ? 0 : sort > 0 ? y[from * d + c]
+					: (float)(by * normal());
+			if (sort == 2)
+				y[j * d + below(d)] *= 1 + 0x1p-23f;
+			y2[j] = square_length(y + j * d, d);
+		}
+		if (trial % 4 == 1)			/* the nearest are at 0 */
+			memcpy(x, y + below(N) * d, d * sizeof *x);
+		lay_points(lane, y, NULL, N, d);
+		cost_matrix(dist, x, NULL, 1, lane, N, d, 2);
+		memset(product, 0, sizeof product);
+		product_add(product, N, x, lane, padded(N), 1, d, N, work);
+		found = near_columns(col, product, square_length(x, d), y2, N, k, d, heap);
+		check(has_nearest(col, found, dist, N, k), "near: the nearest", trial);
+		check(!plain || d < 3 || found < N / 4, "near: few others", trial);
+		worst_products(trial);
+	}
+}
+
 int main(void)
 {
+	nearest_by_products();
 	products();
 	orders();
 	small_assignments();

@@ -85,7 +85,7 @@ static void mirror(struct entries *all, size_t n)
 			copy_entry(all, i * n + j, all, j * n + i);
 }
 
-/* -- The nearest of a whole row ---------------------------------------------------------------- */
+/* -- The nearest of many ----------------------------------------------------------------------- */
 
 /* Is the entry (dist, col) a farther one than entry a of the heap? */
 static bool farther(const struct entries *heap, size_t a, float dist, uint32_t col)
@@ -112,15 +112,16 @@ static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
 	heap->col[at] = col;
 }
 
-static void select_nearest(struct entries *out, const struct entries *whole, size_t cols, size_t k)
+/* Of n >= k entries the k nearest; they stand in the order of their columns. */
+static void select_nearest(struct entries *out, const struct entries *all, size_t n, size_t k)
 {
 	for (size_t i = 0; i < k; i++) {
 		out->dist[i] = INFINITY;
 		out->col[i] = UINT32_MAX;
 	}
-	for (size_t j = 0; j < cols; j++)
-		if (!farther(out, 0, whole->dist[j], (uint32_t)j))
-			replace(out, k, whole->dist[j], (uint32_t)j);
+	for (size_t j = 0; j < n; j++)
+		if (!farther(out, 0, all->dist[j], (uint32_t)j))
+			replace(out, k, all->dist[j], (uint32_t)j);
 	for (size_t left = k; left-- > 1; ) {		/* a heap sort: the farthest goes last */
 		float dist = out->dist[left];
 		uint32_t col = out->col[left];
@@ -129,7 +130,7 @@ static void select_nearest(struct entries *out, const struct entries *whole, siz
 		replace(out, left, dist, col);
 	}
 	for (size_t i = 0; i < k; i++)
-		copy_entry(out, i, whole, out->col[i]);
+		copy_entry(out, i, all, out->col[i]);
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */
@@ -140,9 +141,9 @@ struct run {
 	size_t first, end, cols;	/* the rows asked for, all columns */
 	size_t k, step;			/* columns written of a row, rows solved at a time */
 	bool upper;			/* the upper half is solved and mirrored */
-	bool select;			/* whole rows are solved and the nearest selected */
+	bool select;			/* the nearest are selected from what is solved */
 	struct entries block;		/* (step, k) */
-	struct entries *whole;		/* (threads) of (cols), to select from */
+	struct entries *solved;		/* (threads) of (cols), to select from */
 	uint32_t *every;		/* (cols): 0, 1, 2, ... */
 	float *half_dist;		/* (threads, half stages, k) */
 	size_t workspace;		/* bytes of a thread */
@@ -173,9 +174,9 @@ static struct run run_open(const struct stage *s)
 	memory_need((double)r.step * (double)r.k * entry_size(extras, top),
 		"--top K or --rows I/N", "%zu x %zu distances", r.step, r.k);
 	r.block = entries_for(r.step, r.k, extras, top);
-	r.whole = xalloc(threads, sizeof *r.whole);
+	r.solved = xalloc(threads, sizeof *r.solved);
 	for (size_t t = 0; t < threads && r.select; t++)
-		r.whole[t] = entries_for(1, cols, s->extras, false);
+		r.solved[t] = entries_for(1, cols, s->extras, s->near);
 	r.every = xalloc(cols, sizeof *r.every);
 	for (size_t j = 0; j < cols; j++)
 		r.every[j] = (uint32_t)j;
@@ -193,8 +194,8 @@ static void run_close(struct run *r)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	for (size_t t = 0; t < threads && r->select; t++)
-		entries_free(&r->whole[t]);
-	free(r->whole);
+		entries_free(&r->solved[t]);
+	free(r->solved);
 	free(r->every);
 	free(r->half_dist);
 	free(r->workspaces);
@@ -256,6 +257,23 @@ static void solve_errors(const struct run *r, size_t thread, size_t i, const uin
 	}
 }
 
+/* The k nearest of row i; false where a pair has no distance. */
+static bool select_row(struct run *r, size_t thread, size_t i, size_t k, struct entries *row)
+{
+	const struct stage *s = r->stage;
+	struct entries *solved = &r->solved[thread];
+	size_t n = r->cols;
+
+	if (s->near)
+		n = s->near(s->context, thread, i, k, solved);
+	else
+		solve(r, s, thread, i, r->every, n, solved);
+	if (!check_row(r, i, s->near ? solved->col : r->every, solved->dist, n))
+		return false;
+	select_nearest(row, solved, n, k);
+	return true;
+}
+
 /* Row i, as row `at` of the block. */
 static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 {
@@ -265,10 +283,8 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 	const uint32_t *col = s->asked.top ? row.col : r->every + from;
 
 	if (r->select) {
-		solve(r, s, thread, i, r->every, r->cols, &r->whole[thread]);
-		if (!check_row(r, i, r->every, r->whole[thread].dist, r->cols))
+		if (!select_row(r, thread, i, k, &row))
 			return;
-		select_nearest(&row, &r->whole[thread], r->cols, k);
 	} else if (s->asked.top) {
 		s->nearest(s->context, thread, i, k, &row);
 	} else {

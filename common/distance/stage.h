@@ -52,9 +52,15 @@ struct stage {
 	 * extras. */
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 		struct entries *out);
-	/* Writes the k nearest columns of row i, sorted, the lower column first of equals:
-	 * out->col[0 .. k), out->dist[0 .. k), out->beyond[0] with BEYOND, and the extras. NULL:
-	 * the stage solves all columns and selects. */
+	/* For --top a stage may name one of these; otherwise all columns are solved.
+	 *
+	 * near(): solves columns of row i, and returns how many: the k nearest, all that are as
+	 * near as the last of them, and maybe others; out->col ascending, out->dist, and the
+	 * extras. The nearest are selected from these. */
+	size_t (*near)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
+	/* nearest(): writes the k nearest columns of row i, sorted, the lower column first of
+	 * equals: out->col[0 .. k), out->dist[0 .. k), out->beyond[0] with
+	 * BEYOND, and the extras. */
 	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	void (*close)(struct stage *);		/* frees the context, fills the totals */
 	struct stage_totals totals;

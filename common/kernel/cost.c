@@ -3,14 +3,18 @@
 #include <string.h>
 
 enum { ROWS = 4 };	/* of y at a time: their sums stay in registers */
+enum { TILE = 16 };	/* coordinates at a time: they stay in the cache */
 
 void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size_t d)
 {
 	size_t ld = padded(n);
 
-	for (size_t i = 0; i < ld; i++)
-		for (size_t k = 0; k < d; k++)
-			lane[k * ld + i] = i < n ? x[(row ? row[i] : i) * d + k] : 0;	/* X' */
+	for (size_t first = 0, end; first < d; first = end) {
+		end = d - first < TILE ? d : first + TILE;
+		for (size_t i = 0; i < ld; i++)
+			for (size_t k = first; k < end; k++)	/* X' */
+				lane[k * ld + i] = i < n ? x[(row ? row[i] : i) * d + k] : 0;
+	}
 }
 
 MULTIVERSION

@@ -7,6 +7,10 @@
 
 enum { PRODUCT_ROWS = 264, PRODUCT_DEPTH = 256, PRODUCT_WORKSPACE = PRODUCT_ROWS * PRODUCT_DEPTH };
 
+/* At most so many roundings on the way of a term of a product of d terms into its sum, which is
+ * within g_n sum_k |x_ik w_kj| of the exact one (near.h). */
+#define PRODUCT_ROUNDINGS(d) (PRODUCT_DEPTH + (d) / PRODUCT_DEPTH + 2)
+
 /* Y (n, r) += X W, for X (n, d) and W (d, r); rows of y and w lie y_stride and w_stride apart.
  * work: PRODUCT_WORKSPACE floats, whatever n is.
  *
