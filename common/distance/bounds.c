@@ -14,6 +14,11 @@ enum { CHUNK = 128 };		/* tokens of the other side whose costs are then in cache
 enum { TILE = 32 };		/* features of one side whose bounds are written at a time */
 enum { STRIP = 1024 };		/* features of the other side that are summed at a time */
 
+/* What share of a token's distance from typical ones is its potential, and how many times as far
+ * as these it may be: costs of farther ones count as less than they are. */
+#define SHARE 0.75
+#define FARTHEST 3.0
+
 #define ROOM ((size_t)1 << 31)	/* bytes that distances of tokens to features may take */
 
 typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t)), aligned(2),
@@ -24,18 +29,21 @@ typedef uint16_t tokens_line __attribute__((vector_size(TOKENS * sizeof(uint16_t
 struct portion {
 	const struct distributions *all;
 	const size_t *indptr;		/* (n+1), of `all` */
+	const float *surcharge;		/* (tokens of `all`) */
 	size_t first, n, tokens;
 	uint32_t *token, *place;	/* (tokens), (points) */
 };
 
-/* q_k = floor(C_k / unit). */
+/* q_kt = floor((C_kt + s_k) / unit), of n tokens k and TOKENS t; 65535 where that is more. */
 MULTIVERSION
-static void whole_units(uint16_t *restrict q, const float *restrict cost, size_t n, float inverse)
+static void whole_units(uint16_t *restrict q, const float *restrict cost, const uint32_t *token,
+	const float *surcharge, size_t n, float inverse)
 {
-	for (size_t k = 0; k < n; k++) {
-		float x = cost[k] * inverse;
-		q[k] = (uint16_t)(int32_t)(x < 65535.0f ? x : 65535.0f);
-	}
+	for (size_t k = 0; k < n; k++)
+		for (size_t t = 0; t < TOKENS; t++) {
+			float x = (cost[k * TOKENS + t] + surcharge[token[k]]) * inverse;
+			q[k * TOKENS + t] = (uint16_t)(int32_t)(x < 65535.0f ? x : 65535.0f);
+		}
 }
 
 /* nearest[t][y] = min over the points k of feature y of table[k][t], for `count` of TOKENS tokens
@@ -58,10 +66,11 @@ static void nearest_points(uint16_t *nearest, size_t count, const uint16_t *tabl
 	}
 }
 
-/* sum[y] = floor(sum_k w_k nearest[k][y]), over the n points k of one feature. */
+/* sum[y] = floor(sum_k w_k nearest[k][y] - paid[y]), over the n points k of one feature; not below
+ * 0. */
 MULTIVERSION
-static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t cols,
-	const uint32_t *place, const float *weight, size_t n)
+static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, const float *paid,
+	size_t cols, const uint32_t *place, const float *weight, size_t n)
 {
 	float keep = 1 - 2e-7f * (float)(n + 8);	/* rounding errors of the sum */
 
@@ -74,14 +83,17 @@ static void weighted_sum(uint16_t *restrict sum, const uint16_t *nearest, size_t
 			for (size_t y = 0; y < strip; y++)
 				total[y] += w * (float)x[y];
 		}
-		for (size_t y = 0; y < strip; y++)
-			sum[y0 + y] = (uint16_t)(int32_t)(total[y] * keep);
+		for (size_t y = 0; y < strip; y++) {
+			float x = total[y] * keep - paid[y0 + y];
+			sum[y0 + y] = (uint16_t)(int32_t)(x > 0 ? x : 0);
+		}
 	}
 }
 
-static struct portion take_portion(const struct distributions *s, size_t first, size_t n)
+static struct portion take_portion(const struct distributions *s, const float *surcharge,
+	size_t first, size_t n)
 {
-	struct portion p = {s, s->indptr + first, first, n, 0, NULL, NULL};
+	struct portion p = {s, s->indptr + first, surcharge, first, n, 0, NULL, NULL};
 	const uint32_t *row = s->row + p.indptr[0];
 	size_t points = p.indptr[n] - p.indptr[0];
 	uint32_t *place = xcalloc(s->tokens, sizeof *place);	/* of a token, plus one */
@@ -105,7 +117,7 @@ static void portion_free(struct portion *p)
 	free(p->place);
 }
 
-/* Costs from TOKENS tokens of x, t on, to all of y, in whole units: table (tokens of y, TOKENS);
+/* Surcharged costs from TOKENS tokens of x, t on, to all of y: table (tokens of y, TOKENS), whole;
  * lane (d, TOKENS). */
 static void take_costs(uint16_t *table, float *lane, const struct portion *x, size_t t,
 	const struct portion *y, int p, double unit)
@@ -120,7 +132,8 @@ static void take_costs(uint16_t *table, float *lane, const struct portion *x, si
 	for (size_t k = 0; k < y->tokens; k += CHUNK) {
 		size_t n = y->tokens - k < CHUNK ? y->tokens - k : CHUNK;
 		cost_matrix(cost, y->all->point, y->token + k, n, lane, TOKENS, d, p);
-		whole_units(table + k * TOKENS, cost, n * TOKENS, (float)(1 / unit));
+		whole_units(table + k * TOKENS, cost, y->token + k, y->surcharge, n,
+			(float)(1 / unit));
 	}
 }
 
@@ -146,6 +159,19 @@ static void take_nearest(uint16_t *nearest, const struct portion *x, const struc
 	free(lanes_of_all);
 }
 
+/* paid[j]: the surcharges that all mass of feature j of y pays, in units and a little more, which
+ * costs and their minima may have been rounded up by. */
+static void take_paid(float *paid, const struct portion *y, double unit)
+{
+	for (size_t j = 0; j < y->n; j++) {
+		double sum = 0;
+		for (size_t k = y->indptr[j]; k < y->indptr[j + 1]; k++)
+			sum += (double)y->all->weight[k]
+				* (double)y->surcharge[y->all->row[k]];
+		paid[j] = (float)(sum / unit * (1 + 1e-6) + 0.1);
+	}
+}
+
 /* Raises of[i * x_step + j * y_step] to what the points of feature i of x pay to the nearest of
  * feature j of y. */
 static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
@@ -153,7 +179,9 @@ static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
 {
 	uint16_t *nearest = xalloc(x->tokens * sizeof *nearest, y->n);
 	uint16_t *sums = xalloc((size_t)omp_get_max_threads() * TILE * sizeof *sums, y->n);
+	float *paid = xalloc(y->n, sizeof *paid);
 
+	take_paid(paid, y, unit);
 	take_nearest(nearest, x, y, p, unit);
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < x->n; i += TILE) {
@@ -161,8 +189,9 @@ static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
 		size_t n = x->n - i < TILE ? x->n - i : TILE;
 		for (size_t k = 0; k < n; k++) {
 			const size_t *at = x->indptr + i + k;
-			weighted_sum(sum + k * y->n, nearest, y->n, x->place + at[0] - x->indptr[0],
-				x->all->weight + at[0], at[1] - at[0]);
+			weighted_sum(sum + k * y->n, nearest, paid, y->n,
+				x->place + at[0] - x->indptr[0], x->all->weight + at[0],
+				at[1] - at[0]);
 		}
 		for (size_t j = 0; j < y->n; j++)
 			for (size_t k = 0; k < n; k++) {
@@ -171,6 +200,7 @@ static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
 				*to = bound > *to ? bound : *to;
 			}
 	}
+	free(paid);
 	free(sums);
 	free(nearest);
 }
@@ -183,46 +213,72 @@ static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const
 
 	for (size_t j = 0; j < y->n; j += most) {
 		size_t n = y->n - j < most ? y->n - j : most;
-		struct portion some = take_portion(y->all, y->first + j, n);
+		struct portion some = take_portion(y->all, y->surcharge, y->first + j, n);
 		raise_bounds(of + j * y_step, x, x_step, &some, y_step, p, unit);
 		portion_free(&some);
 	}
 }
 
-/* max |x - y| <= max |x - o| + max |y - o|, o being the first point of a. */
-static double diameter(const struct distributions *a, const struct distributions *b)
+/* The middle of all tokens, (d), and how far these are from it in the mean of squares. */
+static double take_middle(double *middle, const struct distributions *const side[2])
 {
-	double most[2] = {0, 0};
+	double n = (double)(side[0]->tokens + side[1]->tokens), square = 0;
 
-	for (size_t side = 0; side < 2; side++) {
-		const struct distributions *s = side ? b : a;
-		for (size_t t = 0; t < s->tokens; t++) {
-			double square = 0;
-			for (size_t k = 0; k < s->d; k++) {
-				double x = (double)s->point[t * s->d + k] - (double)a->point[k];
-				square += x * x;
-			}
-			most[side] = square > most[side] ? square : most[side];
+	for (int pass = 0; pass < 2; pass++)
+		for (int s = 0; s < 2; s++)
+			for (size_t t = 0; t < side[s]->tokens; t++)
+				for (size_t k = 0; k < side[s]->d; k++) {
+					double x = (double)side[s]->point[t * side[s]->d + k];
+					if (pass == 0)
+						middle[k] += x / n;
+					else
+						square += (x - middle[k]) * (x - middle[k]) / n;
+				}
+	return square;
+}
+
+/* most - SHARE (|y - middle|^2 + square)^(p/2), not below 0: of each token of s. */
+static float *take_surcharges(const struct distributions *s, const double *middle, double square,
+	int p, double most)
+{
+	float *surcharge = xalloc(s->tokens, sizeof *surcharge);
+
+	for (size_t t = 0; t < s->tokens; t++) {
+		double sum = square;
+		for (size_t k = 0; k < s->d; k++) {
+			double x = (double)s->point[t * s->d + k] - middle[k];
+			sum += x * x;
 		}
+		surcharge[t] = (float)fmax(most - SHARE * (p == 1 ? sqrt(sum) : sum), 0);
 	}
-	return sqrt(most[0]) + sqrt(most[1]);
+	return surcharge;
 }
 
 struct bounds bounds_open(const struct distributions *a, size_t first, size_t end,
 	const struct distributions *b, int p)
 {
+	const struct distributions *side[2] = {a, b};
 	struct bounds r = {first, end - first, b->ids.n, NULL, 0};
+	float *surcharge[2];
 
 	if (r.rows == 0 || r.cols == 0)
 		return r;
-	struct portion rows = take_portion(a, first, r.rows), cols = take_portion(b, 0, r.cols);
+	double *middle = xcalloc(a->d, sizeof *middle), square = take_middle(middle, side);
+	double most = SHARE * pow(FARTHEST * sqrt(square), p);
+	for (int s = 0; s < 2; s++)
+		surcharge[s] = take_surcharges(side[s], middle, square, p, most);
+	struct portion rows = take_portion(a, surcharge[0], first, r.rows);
+	struct portion cols = take_portion(b, surcharge[1], 0, r.cols);
 
 	r.of = xcalloc(r.rows * sizeof *r.of, r.cols);
-	r.unit = fmax(pow(diameter(a, b), p) / 65534, 1e-30);
-	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);	/* sum_k a_k min_l C_kl */
-	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);	/* sum_l b_l min_k C_kl */
+	r.unit = fmax((pow(2 * FARTHEST * sqrt(square), p) + most) / 65534, 1e-30);
+	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);	/* sum_k a_k min_l C_kl + s_l */
+	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);	/* sum_l b_l min_k C_kl + s_k */
 	portion_free(&rows);
 	portion_free(&cols);
+	free(surcharge[0]);
+	free(surcharge[1]);
+	free(middle);
 	return r;
 }
 

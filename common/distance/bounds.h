@@ -12,11 +12,27 @@ struct bounds {
 	double unit;
 };
 
-/* Below min <P, C>, C = |x - y|^p, is the larger of the two problems in which each point goes to
- * its nearest of the other side, whatever room that has (Kusner et al. 2015, sec. 4.1):
- *	max(sum_k a_k min_l C_kl, sum_l b_l min_k C_kl)
- * For each token and each feature of the other side the cost to the feature's nearest point is
- * found once; a feature's bound is the weighted mean over its tokens. */
+/* Below min <P, C>, C = |x - y|^p, are for any potentials f, g of the points
+ *	sum_k a_k min_l (C_kl - g_l) + sum_l b_l g_l,	sum_l b_l min_k (C_kl - f_k) + sum_k a_k f_k
+ * since min_l (C_kl - g_l) and g_l are dual feasible. With f = g = 0 each point goes to its nearest
+ * of the other side, whatever room that has (Kusner et al. 2015, sec. 4.1). Here the potential of a
+ * token y is a share of its distance from typical ones, which it pays to whichever it goes: of
+ * (|y - c|^2 + sigma^2)^(p/2), c being the mean of all tokens and sigma^2 their variance. In 256
+ * whitened dimensions the bound's median is .99 of the distance, .95 without potentials.
+ *
+ * For each token and each feature of the other side min_l (C_kl - g_l) is found once; a feature's
+ * bound is the weighted mean over its tokens. That takes
+ *	2 tokens(A) tokens(B) d			multiplications: each side's costs to the other's
+ *	tokens(A) points(B) + points(A) tokens(B)	minima of two bytes, 32 at once
+ *	points(A) features(B) + features(A) points(B)	sums
+ * of tokens that some feature keeps. Coordinated samples share theirs: 16,384 features of 128 points
+ * keep 171,000 of 262,144 tokens, and four times the tokens are 15 percent more that are kept. The
+ * first line is then as much as the cost matrices of 1.3 percent of all pairs, at a million tokens
+ * of 1.8; it never grows beyond features x points on each side.
+ *
+ * Cheaper bounds in front of this one leave nothing out where the space is whitened (made features,
+ * 256 dimensions): by costs in 64 dimensions half of the pairs are left, by costs to clusters of
+ * tokens less their radii all, by the distance of means 81 percent. This one leaves 1.7. */
 struct bounds bounds_open(const struct distributions *a, size_t first, size_t end,
 	const struct distributions *b, int p);
 void bounds_free(struct bounds *);
