@@ -25,9 +25,9 @@ struct bounds {
  *	2 tokens(A) tokens(B) d			multiplications: each side's costs to the other's
  *	tokens(A) points(B) + points(A) tokens(B)	minima of two bytes, 32 at once
  *	points(A) features(B) + features(A) points(B)	sums
- * of tokens that some feature keeps. Coordinated samples share theirs: 16,384 features of 128 points
- * keep 171,000 of 262,144 tokens, and four times the tokens are 15 percent more that are kept. The
- * first line is then as much as the cost matrices of 1.3 percent of all pairs, at a million tokens
+ * of tokens that some feature keeps. Coordinated samples share theirs: 16,384 features of 128
+ * points keep 171,000 of 262,144 tokens, and of four times the tokens 15 percent more. The first
+ * line is then as much as the cost matrices of 1.3 percent of all pairs, at a million tokens
  * of 1.8; it never grows beyond features x points on each side.
  *
  * Cheaper bounds in front of this one leave nothing out where the space is whitened (made features,
