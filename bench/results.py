@@ -437,8 +437,9 @@ def speed():
 
 # -- The size of the work -------------------------------------------------------------------------
 
-LAYERS, LAYER, PAIR = 26, ("act-dump", "featdist", "refproj"), (
-    "sinkhorn --top 10", "hungarian of sinkhorn --top 10")
+LAYERS, LAYER = 26, ("act-dump", "featdist", "refproj")
+PAIRS = [(f"sinkhorn --top 10{budget}", f"hungarian of sinkhorn --top 10{budget}")
+         for budget in ("", " --budget 0.01")]
 
 
 def grown(rows, what, value):
@@ -460,11 +461,11 @@ def growth(rows):
                             for value in ("core_seconds", "megabytes")})
 
 
-def of_all_layers(rows):
-    """Core-hours of all neighbouring layers; rows of one machine."""
+def of_all_layers(rows, pair):
+    """Core-hours of all neighbouring layers, matched by these commands; rows of one machine."""
     tokens, features = (max(int(row[what] or 0) for row in rows) for what in ("tokens", "features"))
     hours, scaled = 0, []
-    for command, times in [(c, LAYERS) for c in LAYER] + [(c, LAYERS - 1) for c in PAIR]:
+    for command, times in [(c, LAYERS) for c in LAYER] + [(c, LAYERS - 1) for c in pair]:
         some = [row for row in rows if row["command"] == command and row["finished"] == "yes"]
         if not some:
             return None
@@ -474,7 +475,7 @@ def of_all_layers(rows):
         if factor > 1:
             scaled.append(f"{command} (times {factor:g})")
         hours += times * factor * float(row["core_seconds"]) / 3600
-    return dict(rows[0], hours=f"{hours:.3g}", scaled=", ".join(scaled) or "-",
+    return dict(rows[0], pair=" + ".join(pair), hours=f"{hours:.3g}", scaled=", ".join(scaled) or "-",
                 tokens=f"{tokens}", features=f"{features}")
 
 
@@ -514,11 +515,11 @@ def scale():
                       for what in ("tokens", "features") for value in ("core_seconds", "megabytes")},
                    **where})
     yield listing(f"""An extrapolation: core-hours to match all neighbouring layers of a model of {LAYERS} layers,
-        {LAYERS} ({' + '.join(LAYER)}) + {LAYERS - 1} ({' + '.join(PAIR)}), of the core-seconds measured at the largest
+        {LAYERS} ({' + '.join(LAYER)}) + {LAYERS - 1} (commands of a pair), of the core-seconds measured at the largest
         number of tokens and features. What did not finish there is scaled from the largest that did: by tokens
         times features for a layer, by features squared for a pair.""",
-                  [row for row in map(of_all_layers, by_machine) if row],
-                  {"tokens": column("tokens"), "features": column("features"), "core-hours": column("hours"),
+                  [row for of in by_machine for pair in PAIRS for row in [of_all_layers(of, pair)] if row],
+                  {"commands of a pair": column("pair"), "tokens": column("tokens"), "features": column("features"), "core-hours": column("hours"),
                    "scaled": column("scaled"), **where})
 
 

@@ -50,11 +50,16 @@ STEPS = {
     "emd, 16 rows": "emd --threads T --rows 16 a.dist b.dist >emd.rows",
     "sinkhorn --top 10": "sinkhorn --threads T --top 10 a.dist b.dist >sinkhorn.top",
     "emd --top 10": "emd --threads T --top 10 a.dist b.dist >emd.top",
+    "sinkhorn --top 10 --budget 0.01":
+        "sinkhorn --threads T --top 10 --budget 0.01 a.dist b.dist >sinkhorn.budget",
+    "emd --top 10 --budget 0.01": "emd --threads T --top 10 --budget 0.01 a.dist b.dist >emd.budget",
     "decoder --top 10": "decoder --threads T --top 10 a/sae b/sae >decoder.top",
     "coact": "coact --threads T a.act b.act >coact.distances",
     "coact --top 10": "coact --threads T --top 10 a.act b.act >coact.top",
     "hungarian": "hungarian --threads T distances >matching",
     "hungarian of sinkhorn --top 10": "hungarian --threads T sinkhorn.top >sinkhorn.matching",
+    "hungarian of sinkhorn --top 10 --budget 0.01":
+        "hungarian --threads T sinkhorn.budget >budget.matching",
     "hungarian --complete": "hungarian --threads T --complete a.dist b.dist emd.top >complete.matching",
     "nearest": "nearest distances >nearest.matching",
     "match-eval": "match-eval --threads T --a a.act --b b.act matching >scores",

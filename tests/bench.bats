@@ -109,7 +109,7 @@ scale() {
 	[ -z "$SAN" ] || skip "slow under the sanitizers"
 	scale >first
 	rows scale finished=yes -- command tokens features build | sort -u >all
-	measured=$(grep -cE '^    "[^"]*": f?"' "$ROOT/bench/scale.py")
+	measured=$(grep -cE '^    "[^"]*":( f?"|$)' "$ROOT/bench/scale.py")
 	grep -q '^decoder --top 10  64 ' all
 	# Three prepare layer b; decoder does not depend on the tokens.
 	[ "$(wc -l <all)" -eq $((4 * (measured - 3) - 2)) ]
