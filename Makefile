@@ -6,7 +6,12 @@ B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
-COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o
+# Files with LEVELS() are compiled for each x86-64 level, as common/base/simd.h says; unless one was
+# asked for.
+ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(filter-out x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null))
+LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
+COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o \
+	$(foreach level,3 4,$(LEVELLED:common/%.c=$(B)/%.v$(level).o))
 PROOFS    := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c bench/*.c))
 PAGES     := $(sort $(wildcard man/*.[157]))
 PIPELINES := $(sort $(wildcard pipelines/*.mk))
@@ -19,7 +24,7 @@ PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
 PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
 	-fopenmp -fno-math-errno -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow $(PKG_C)
 FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
-	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(LEVEL)$(SAN),-DONE_LEVEL) \
+	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(ONE_LEVEL),-DONE_LEVEL) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
@@ -45,6 +50,12 @@ $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+
+$(B)/%.v3.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
+	$(CC) $(CFLAGS) $(FLAGS) -march=x86-64-v3 -DKERNEL_LEVEL=3 -c -o $@ $<
+
+$(B)/%.v4.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
+	$(CC) $(CFLAGS) $(FLAGS) -march=x86-64-v4 -DKERNEL_LEVEL=4 -c -o $@ $<
 
 $(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
 	(echo 'const unsigned char page_template[] = {'; \

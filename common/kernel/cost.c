@@ -2,10 +2,17 @@
 
 #include <string.h>
 
-enum { ROWS = 4 };	/* of y at a time: their sums stay in registers */
+LEVELS(cost_matrix);
+LEVELS(summarise_costs);
+LEVELS(gather_costs);
+LEVELS(largest_potentials);
+LEVELS(dual_cost);
+LEVELS(lay_points);
+
+enum { ROWS = 4 };	/* of y at a time, and two vectors of x: their sums stay in registers */
 enum { TILE = 16 };	/* coordinates at a time: they stay in the cache */
 
-void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size_t d)
+void KERNEL(lay_points)(float *lane, const float *x, const uint32_t *row, size_t n, size_t d)
 {
 	size_t ld = padded(n);
 
@@ -17,11 +24,10 @@ void lay_points(float *lane, const float *x, const uint32_t *row, size_t n, size
 	}
 }
 
-MULTIVERSION
-void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, const float *x,
+void KERNEL(cost_matrix)(float *cost, const float *y, const uint32_t *row, size_t m, const float *x,
 	size_t n, size_t d, int p)
 {
-	size_t ld = padded(n), width = ld / LANES;
+	size_t ld = padded(n), width = ld / VEC;
 
 	for (size_t j = 0; j < m; j += ROWS) {
 		const float *at[ROWS];
@@ -31,15 +37,15 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 		}
 		for (size_t w = 0; w < width; w += 2) {
 			size_t second = w + 1 < width;	/* of an odd width the last is done twice */
-			const lanes *x_lanes = (const lanes *)x + w;
-			lanes *out = (lanes *)cost + j * width + w;
-			lanes sum[ROWS] = {0}, more[ROWS] = {0};
+			const vec *x_lanes = (const vec *)x + w;
+			vec *out = (vec *)cost + j * width + w;
+			vec sum[ROWS] = {0}, more[ROWS] = {0};
 			for (size_t k = 0; k < d; k++)	/* |y_j - x_i|^2 = sum_k (y_jk - x_ik)^2 */
 				for (size_t r = 0; r < ROWS; r++) {
-					lanes one = at[r][k] - x_lanes[k * width];
-					lanes other = at[r][k] - x_lanes[k * width + second];
-					sum[r] += one * one;
-					more[r] += other * other;
+					vec one = at[r][k] - x_lanes[k * width];
+					vec other = at[r][k] - x_lanes[k * width + second];
+					sum[r] = vec_fma(one, one, sum[r]);
+					more[r] = vec_fma(other, other, more[r]);
 				}
 			for (size_t r = 0; r < ROWS && j + r < m; r++) {
 				out[r * width] = sum[r];
@@ -54,70 +60,67 @@ void cost_matrix(float *cost, const float *y, const uint32_t *row, size_t m, con
 		memset(cost + j * ld + n, 0, (ld - n) * sizeof *cost);
 }
 
-/* Adds a row of costs to *sum; *least is the least -C so far. */
-static inline void take_row(double *sum, lanes *least, const lanes *c, size_t width)
+/* Adds a row of costs to *sum; least (PARTS): the least -C so far. */
+static inline void take_row(double *sum, vec *least, const vec *c, size_t width)
 {
-	lanes row = {0};
+	vec row[PARTS] = {0};
 
-	for (size_t i = 0; i < width; i++) {
-		lanes x = -c[i];
-		row += c[i];
-		*least = SMALLER(lanes, mask, x, *least);
-	}
-	*sum += (double)lane_sum(&row);
+	for (size_t i = 0; i < width; i += PARTS)
+		for (size_t q = 0; q < PARTS; q++) {
+			row[q] += c[i + q];
+			least[q] = vec_min(-c[i + q], least[q]);
+		}
+	*sum += (double)lane_sum(row);
 }
 
-MULTIVERSION
-struct costs summarise_costs(const float *cost, size_t n, size_t m)
+struct costs KERNEL(summarise_costs)(const float *cost, size_t n, size_t m)
 {
-	size_t width = padded(n) / LANES;
-	lanes least = {0};
+	size_t width = padded(n) / VEC;
+	vec least[PARTS] = {0};
 	double sum = 0;
 
 	for (size_t j = 0; j < m; j++)
-		take_row(&sum, &least, (const lanes *)cost + j * width, width);
-	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(&least)};
+		take_row(&sum, least, (const vec *)cost + j * width, width);
+	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(least)};
 }
 
-MULTIVERSION
-struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m)
+struct costs KERNEL(gather_costs)(float *cost, const float *table, const uint32_t *row, size_t n,
+	size_t m)
 {
-	size_t width = padded(n) / LANES;
-	lanes least = {0};
+	size_t width = padded(n) / VEC;
+	vec least[PARTS] = {0};
 	double sum = 0;
 
 	for (size_t j = 0; j < m; j++) {
 		memcpy(cost + j * padded(n), table + row[j] * padded(n), padded(n) * sizeof *cost);
-		take_row(&sum, &least, (const lanes *)cost + j * width, width);
+		take_row(&sum, least, (const vec *)cost + j * width, width);
 	}
-	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(&least)};
+	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(least)};
 }
 
 /* g_j = min_i C_ij - f_i for row j, c. */
-static inline float largest_potential(const lanes *c, const lanes *f, size_t width)
+static inline float largest_potential(const vec *c, const vec *f, size_t width)
 {
-	lanes least = c[0] - f[0];
+	vec least[PARTS];
 
-	for (size_t i = 1; i < width; i++) {
-		lanes x = c[i] - f[i];
-		least = SMALLER(lanes, mask, x, least);
-	}
-	return lane_min(&least);
+	for (size_t q = 0; q < PARTS; q++)
+		least[q] = c[q] - f[q];
+	for (size_t i = PARTS; i < width; i += PARTS)
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = vec_min(c[i + q] - f[i + q], least[q]);
+	return lane_min(least);
 }
 
-MULTIVERSION
-void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m)
+void KERNEL(largest_potentials)(float *g, const float *cost, const float *f, size_t n, size_t m)
 {
 	size_t ld = padded(n);
 
 	for (size_t j = 0; j < m; j++)
-		g[j] = largest_potential((const lanes *)(cost + j * ld), (const lanes *)f,
-			ld / LANES);
+		g[j] = largest_potential((const vec *)(cost + j * ld), (const vec *)f, ld / VEC);
 }
 
-MULTIVERSION
-double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n,
-	size_t m)
+double KERNEL(dual_cost)(const float *cost, const float *a, const float *b, const float *f,
+	size_t n, size_t m)
 {
 	size_t ld = padded(n);
 	double total = 0;
@@ -125,8 +128,8 @@ double dual_cost(const float *cost, const float *a, const float *b, const float 
 	for (size_t i = 0; i < n; i++)
 		total += (double)a[i] * (double)f[i];		/* <a, f> */
 	for (size_t j = 0; j < m; j++) {			/* + <b, g> */
-		const lanes *c = (const lanes *)(cost + j * ld);
-		total += (double)b[j] * (double)largest_potential(c, (const lanes *)f, ld / LANES);
+		const vec *c = (const vec *)(cost + j * ld);
+		total += (double)b[j] * (double)largest_potential(c, (const vec *)f, ld / VEC);
 	}
 	return total;
 }

@@ -1,10 +1,13 @@
 #include "kernel/emd.h"
 
-#include "kernel/cost.h"
+#include "base/simd.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+
+LEVELS(emd);
+LEVELS(emd_workspace);
 
 #define NONE UINT32_MAX
 enum { BLOCK = 1024 };		/* pairs, about, that are priced at a time */
@@ -157,57 +160,58 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 /* The least C_ji - v_i of a column and its row, lowest first. */
 static inline float least_of_column(const struct basis *t, size_t j, const float *v, uint32_t *row)
 {
-	const lanes *c = (const lanes *)(t->cost + j * t->ld);
-	lanes least = (lanes){0} + INFINITY;
-	mask at = {0};
+	const float *c = t->cost + j * t->ld;
+	vec least[PARTS];
+	float best;
 
-	for (size_t i = 0; i < t->ld / LANES; i++) {
-		lanes x = c[i] - ((const lanes *)v)[i];
-		mask less = x < least;
-		least = (lanes)CHOOSE(less, (mask)x, (mask)least);
-		at = CHOOSE(less, (mask){0} + (int32_t)i, at);
-	}
-	float best = lane_min(&least);
-	*row = UINT32_MAX;
-	for (size_t l = 0; l < LANES; l++) {
-		uint32_t here = (uint32_t)at[l] * LANES + (uint32_t)l;
-		*row = least[l] == best && here < *row ? here : *row;
-	}
+	for (size_t q = 0; q < PARTS; q++)
+		least[q] = vec_of(INFINITY);
+	for (size_t i = 0; i < t->ld; i += LANES)
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = vec_min(*(const vec *)(c + i + q * VEC)
+				- *(const vec *)(v + i + q * VEC), least[q]);
+	best = lane_min(least);
+	for (*row = 0; !(c[*row] - v[*row] == best); )
+		++*row;
 	return best;
 }
 
 /* The pair of the least reduced cost C_ji - u_j - v_i in the next block of columns in which one is
  * below -tol. */
-MULTIVERSION
 static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col, uint32_t *row)
 {
-	size_t block = BLOCK / t->ld + 1;
+	size_t block = BLOCK / t->ld + 1, width = t->ld / VEC;
+	const vec *v = (const vec *)t->v;
 
 	for (size_t done = 0; done < t->m; ) {
 		size_t end = *from + block < t->m ? *from + block : t->m;
-		lanes least = (lanes){0} - tol;
-		mask at = (mask){0} - 1;
+		vec least[PARTS];
+		mask at[PARTS] = {0};
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = vec_of(-tol);
 		for (size_t j = *from; j < end; j++) {
-			const lanes *c = (const lanes *)(t->cost + j * t->ld),
-				*v = (const lanes *)t->v;
-			lanes best = c[0] - v[0];
-			for (size_t i = 1; i < t->ld / LANES; i++) {
-				lanes x = c[i] - v[i];
-				best = SMALLER(lanes, mask, x, best);
+			const vec *c = (const vec *)t->cost + j * width;
+			vec best[PARTS];
+			for (size_t q = 0; q < PARTS; q++)
+				best[q] = c[q] - v[q];
+			for (size_t i = PARTS; i < width; i += PARTS)
+				for (size_t q = 0; q < PARTS; q++)
+					best[q] = vec_min(c[i + q] - v[i + q], best[q]);
+			for (size_t q = 0; q < PARTS; q++) {
+				best[q] -= t->u[j];	/* min_i C_ji - u_j - v_i, in each lane */
+				mask less = best[q] < least[q];
+				least[q] = vec_min(best[q], least[q]);
+				at[q] = CHOOSE(less, (mask){0} + (int32_t)j, at[q]);
 			}
-			best -= t->u[j];		/* min_i C_ji - u_j - v_i, in each lane */
-			mask less = best < least;
-			least = (lanes)CHOOSE(less, (mask)best, (mask)least);
-			at = CHOOSE(less, (mask){0} + (int32_t)j, at);
 		}
 		done += end - *from;
 		*from = end < t->m ? end : 0;
-		float best = lane_min(&least);
+		float best = lane_min(least);
 		if (!(best < -tol))
 			continue;
 		for (size_t l = 0; l < LANES; l++)
-			if (least[l] == best)
-				*col = (uint32_t)at[l];
+			if (least[l / VEC][l % VEC] == best)
+				*col = (uint32_t)at[l / VEC][l % VEC];
 		least_of_column(t, *col, t->v, row);
 		return true;
 	}
@@ -215,7 +219,6 @@ static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col,
 }
 
 /* The least reduced cost of all, in double. */
-MULTIVERSION
 static double price_all(const struct basis *t, uint32_t *col, uint32_t *row)
 {
 	const double *u = t->potential, *v = u + t->m;
@@ -269,7 +272,6 @@ static void whole_masses(int64_t *mass, const float *weight, size_t n)
 
 /* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to
  * two, then what is left. pair (m + n - 1, 2), mass. */
-MULTIVERSION
 static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left,
 	int64_t *room, float *open)
 {
@@ -323,12 +325,12 @@ static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass,
 	settle(t);
 }
 
-size_t emd_workspace(size_t n, size_t m)
+size_t KERNEL(emd_workspace)(size_t n, size_t m)
 {
 	return 4 * (n + m) + 4 * (n + m) + (2 * padded(n) + m + 1) / 2;
 }
 
-struct emd emd(const float *cost, const float *a, const float *b, size_t n, size_t m,
+struct emd KERNEL(emd)(const float *cost, const float *a, const float *b, size_t n, size_t m,
 	double largest, float *v, double *workspace)
 {
 	size_t nodes = n + m, ld = padded(n);

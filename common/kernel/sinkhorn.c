@@ -1,12 +1,16 @@
 #include "kernel/sinkhorn.h"
 
-#include "kernel/cost.h"
+#include "base/simd.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
+LEVELS(sinkhorn);
+LEVELS(sinkhorn_workspace);
+
 enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
+enum { GROUP = VEC / 2 };	/* of these, whose sums stay in registers */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
 enum { WINDOW = 4 };	/* iterations over which the rate of convergence is measured */
 
@@ -25,31 +29,26 @@ struct problem {
 
 /* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a
  * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
-static inline void power_of_two(lanes *x)
+static inline vec power_of_two(vec x)
 {
-	const lanes zero = {0}, floor = zero - 100, ceiling = zero + 126;
-	lanes c = (lanes)CHOOSE(*x < floor, (mask)floor, (mask)*x);
-	c = (lanes)CHOOSE(c > ceiling, (mask)ceiling, (mask)c);
-	lanes shifted = c + 12582912.0f;		/* its low bits are the nearest integer */
-	lanes r = c - (shifted - 12582912.0f);
-	lanes y = zero + 9.570100483e-3f;
+	vec c = -vec_min(-vec_min(x, vec_of(126)), vec_of(100));
+	vec shifted = c + 12582912.0f;			/* its low bits are the nearest integer */
+	vec r = c - (shifted - 12582912.0f);
+	vec y = vec_fma(r, vec_of(9.570100483e-3f), vec_of(5.591786021e-2f));
 
-	y = y * r + 5.591786021e-2f;
-	y = y * r + 2.402474486e-1f;
-	y = y * r + 6.931218148e-1f;
-	y = y * r + 9.999992614e-1f;
-	*x = (lanes)((mask)y + ((mask)shifted << 23));
+	y = vec_fma(y, r, vec_of(2.402474486e-1f));
+	y = vec_fma(y, r, vec_of(6.931218148e-1f));
+	y = vec_fma(y, r, vec_of(9.999992614e-1f));
+	return (vec)((mask)y + ((mask)shifted << 23));
 }
 
 /* K_ij = exp((f_i + g_j - C_ij) / epsilon), u = a, v = b, t = K v; false when t leaves its range.
  * Costs half of what log-domain steps do, and is as good while t keeps in range. */
-MULTIVERSION
 static bool kernel(struct problem *p)
 {
 	const float scale = (float)(1.4426950408889634 / p->epsilon);	/* 2^(s x) = e^(x / eps) */
-	size_t width = p->ld / LANES;
-	const lanes *f = (const lanes *)p->x;
-	lanes *restrict t = (lanes *)p->t;
+	const vec *f = (const vec *)p->x;
+	vec *restrict t = (vec *)p->t;
 	unsigned outside = 0;
 
 	for (size_t i = 0; i < p->ld; i++) {
@@ -58,14 +57,13 @@ static bool kernel(struct problem *p)
 		p->u[i] = p->a[i];
 	}
 	for (size_t j = 0; j < p->m; j++) {
-		const lanes *c = (const lanes *)(p->cost + j * p->ld);
-		lanes *restrict k = (lanes *)(p->kernel + j * p->ld);
+		const vec *c = (const vec *)(p->cost + j * p->ld);
+		vec *restrict k = (vec *)(p->kernel + j * p->ld);
 		float g = (float)(p->g[j] * (double)scale), b = p->v[j] = p->b[j];
-		for (size_t i = 0; i < width; i++) {
-			lanes y = f[i] + g - c[i] * scale;
-			power_of_two(&y);
-			k[i] = y;			/* K_ij */
-			t[i] += y * b;			/* t_i = sum_j K_ij v_j */
+		for (size_t i = 0; i < p->ld / VEC; i++) {
+			vec y = power_of_two(vec_fma(c[i], vec_of(-scale), f[i] + g));
+			k[i] = y;				/* K_ij */
+			t[i] = vec_fma(y, vec_of(b), t[i]);	/* t_i = sum_j K_ij v_j */
 		}
 		/* y has the range of g here, and 0 * t has to be 0 */
 		for (size_t i = p->n; i < p->ld; i++)
@@ -80,60 +78,59 @@ static bool kernel(struct problem *p)
 
 /* g_j = -epsilon log sum_i a_i exp((f_i - C_ij) / epsilon), the sum relative to its largest
  * term. */
-MULTIVERSION
 static void log_step_g(struct problem *p)
 {
 	const float scale = (float)(1.4426950408889634 / p->epsilon);
 	const double unit = p->epsilon / 1.4426950408889634;	/* epsilon log x = unit log2 x */
-	const lanes zero = {0};
-	size_t width = p->ld / LANES;
-	lanes *x = (lanes *)p->x;
+	const vec *x = (const vec *)p->x, *a = (const vec *)p->a;
+	size_t width = p->ld / VEC;
 
 	for (size_t i = 0; i < p->ld; i++)
 		p->x[i] = i < p->n ? (float)(p->f[i] / unit) : -1e30f;
 	for (size_t j = 0; j < p->m; j++) {
-		const lanes *c = (const lanes *)(p->cost + j * p->ld), *a = (const lanes *)p->a;
-		lanes least = zero + INFINITY, total = zero;
-		for (size_t i = 0; i < width; i++) {
-			lanes y = c[i] * scale - x[i];
-			least = SMALLER(lanes, mask, y, least);
-		}
-		float most = -lane_min(&least);			/* max_i (f_i - C_ij) / unit */
-		for (size_t i = 0; i < width; i++) {
-			lanes y = x[i] - c[i] * scale - most;
-			power_of_two(&y);
-			total += y * a[i];	/* sum_i a_i 2^((f_i - C_ij) / unit - most) */
-		}
-		p->g[j] = -unit * (log2((double)lane_sum(&total)) + (double)most);
+		const vec *c = (const vec *)(p->cost + j * p->ld);
+		vec least[PARTS], total[PARTS] = {0};
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = vec_of(INFINITY);
+		for (size_t i = 0; i < width; i += PARTS)
+			for (size_t q = 0; q < PARTS; q++)
+				least[q] = vec_min(c[i + q] * scale - x[i + q], least[q]);
+		float most = -lane_min(least);			/* max_i (f_i - C_ij) / unit */
+		for (size_t i = 0; i < width; i += PARTS)
+			for (size_t q = 0; q < PARTS; q++) {
+				/* sum_i a_i 2^((f_i - C_ij) / unit - most) */
+				vec y = power_of_two(x[i + q] - c[i + q] * scale - most);
+				total[q] = vec_fma(y, a[i + q], total[q]);
+			}
+		p->g[j] = -unit * (log2((double)lane_sum(total)) + (double)most);
 	}
 }
 
 /* The same for f from g. */
-MULTIVERSION
 static void log_step_f(struct problem *p)
 {
 	const float scale = (float)(1.4426950408889634 / p->epsilon);
 	const double unit = p->epsilon / 1.4426950408889634;
-	const lanes zero = {0};
-	size_t width = p->ld / LANES;
-	lanes *x = (lanes *)p->x, *restrict sum = (lanes *)p->t;
+	const vec zero = {0};
+	size_t width = p->ld / VEC;
+	vec *x = (vec *)p->x, *restrict sum = (vec *)p->t;
 
 	for (size_t i = 0; i < width; i++) {
-		x[i] = zero + INFINITY;
+		x[i] = vec_of(INFINITY);
 		sum[i] = zero;
 	}
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
-			lanes y = ((const lanes *)(p->cost + j * p->ld))[i] * scale
+			vec y = ((const vec *)(p->cost + j * p->ld))[i] * scale
 				- (float)(p->g[j] / unit);
-			x[i] = SMALLER(lanes, mask, y, x[i]);	/* min_j (C_ij - g_j) / unit */
+			x[i] = vec_min(y, x[i]);	/* min_j (C_ij - g_j) / unit */
 		}
 	for (size_t j = 0; j < p->m; j++)
 		for (size_t i = 0; i < width; i++) {
-			lanes c = ((const lanes *)(p->cost + j * p->ld))[i];
-			lanes y = x[i] + (float)(p->g[j] / unit) - c * scale;
-			power_of_two(&y);
-			sum[i] += y * p->b[j];	/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
+			vec c = ((const vec *)(p->cost + j * p->ld))[i];
+			vec y = power_of_two(x[i] + (float)(p->g[j] / unit) - c * scale);
+			/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
+			sum[i] = vec_fma(y, vec_of(p->b[j]), sum[i]);
 		}
 	for (size_t i = 0; i < p->n; i++)
 		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
@@ -148,63 +145,75 @@ static void log_step(struct problem *p)
 	kernel(p);
 }
 
+/* w (goal / w)^omega, for goal = mass / sum, where w sum = mass in the limit: with x = mass /
+ * (w sum) it is goal x^(omega - 1), and x^(omega - 1) is taken as its Pade approximant at 1,
+ *	((2 - omega) + omega x) / (omega + (2 - omega) x) */
+#define OVER_RELAXED(w, sum, mass, omega) \
+	((mass) / ((sum) + 1e-37f) * (((2 - (omega)) * ((w) * (sum)) + (omega) * (mass)) \
+		/ ((omega) * ((w) * (sum)) + (2 - (omega)) * (mass) + 1e-37f)))
+
+/* s_j = sum_i K_ij u_i for ROWS columns j, from k on. */
+static inline void sum_columns(quarter *s, const vec *restrict k, const vec *restrict u,
+	size_t width)
+{
+	vec sum[ROWS * PARTS];
+
+	for (size_t r0 = 0; r0 < ROWS; r0 += GROUP) {
+		vec part[GROUP][PARTS] = {0};
+		for (size_t i = 0; i < width; i += PARTS)
+			for (size_t r = 0; r < GROUP; r++)
+				for (size_t q = 0; q < PARTS; q++)
+					part[r][q] = vec_fma(k[(r0 + r) * width + i + q], u[i + q],
+						part[r][q]);
+		memcpy(sum + r0 * PARTS, part, sizeof part);
+	}
+	for (size_t q = 0; q < ROWS / 4; q++)
+		s[q] = lane_sums(sum + 4 * q * PARTS);
+}
+
 /* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021):
- *	u <- u (goal / u)^omega		goal = a / t, t = K v
- *	v <- v (goal / v)^omega		goal = b / s, s = K'u
- * With x = goal / u, u x^omega = goal x^(omega - 1), and x^(omega - 1) is taken as its Pade
- * approximant at 1, ((2 - omega) + omega x) / (omega + (2 - omega) x). ROWS columns at a time,
- * whose parts of t are added as soon as their v is known, so K is read once. *residual = |v s -
- * b|_1 + |u t - a|_1. False when a scaling leaves its range: v and t are of no use then. */
-MULTIVERSION
+ *	u <- u (a / (u t))^omega	t = K v
+ *	v <- v (b / (v s))^omega	s = K'u
+ * ROWS columns at a time, whose parts of t are added as soon as their v is known, so K is read
+ * once. *residual = |v s - b|_1 + |u t - a|_1. False when a scaling leaves its range: v and t are
+ * of no use then. */
 static bool scale(struct problem *p, float omega, float *residual)
 {
-	const float rest = 2 - omega;
-	const lanes *restrict a = (const lanes *)p->a;
-	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, error = {0};
-	size_t width = p->ld / LANES;
+	const vec *restrict a = (const vec *)p->a, zero = {0};
+	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, error[PARTS] = {0};
+	size_t width = p->ld / VEC;
 	unsigned outside = 0;
 
 	for (size_t i = 0; i < width; i++) {
-		lanes goal = a[i] / t[i];			/* u <- u (a / (t u))^omega */
-		u[i] = goal * ((rest * u[i] + omega * goal)
-			/ (omega * u[i] + rest * goal + 1e-37f));
-		t[i] = (lanes){0};
+		u[i] = OVER_RELAXED(u[i], t[i], a[i], omega);
+		t[i] = zero;
 	}
 	for (size_t j = 0; j < p->m; j += ROWS) {
-		const lanes *restrict k = (const lanes *)(p->kernel + j * p->ld);
+		const vec *restrict k = (const vec *)(p->kernel + j * p->ld);
 		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j),
 			*b = (quarter *)(p->b + j);
-		lanes sum[ROWS] = {0};
-		for (size_t i = 0; i < width; i++)
-			for (size_t r = 0; r < ROWS; r++)
-				sum[r] += k[r * width + i] * u[i];	/* s_j = sum_i K_ij u_i */
-		for (size_t q = 0; q < ROWS / 4; q++) {
-			lane_sums(&s[q], sum + 4 * q);
-			quarter goal = b[q] / (s[q] + 1e-37f);	/* v <- v (b / (s v))^omega */
-			v[q] = goal * ((rest * v[q] + omega * goal)
-				/ (omega * v[q] + rest * goal + 1e-37f));
-		}
+		sum_columns(s, k, u, width);
+		for (size_t q = 0; q < ROWS / 4; q++)
+			v[q] = OVER_RELAXED(v[q], s[q], b[q], omega);
 		for (size_t i = 0; i < width; i++) {
-			lanes sum_of_rows = t[i];
-			for (size_t r = 0; r < ROWS; r++) {
-				__builtin_prefetch(&k[(r + ROWS) * width + i]);	/* the next */
-				sum_of_rows += k[r * width + i] * p->v[j + r];
-			}				/* t_i = sum_j K_ij v_j */
-			t[i] = sum_of_rows;
+			vec sum = t[i];
+			for (size_t r = 0; r < ROWS; r++)	/* t_i = sum_j K_ij v_j */
+				sum = vec_fma(k[r * width + i], vec_of(p->v[j + r]), sum);
+			t[i] = sum;
 		}
 	}
-	for (size_t j = 0; j < padded(p->m); j += LANES) {
-		lanes v = *(lanes *)(p->v + j), b = *(lanes *)(p->b + j),
-			d = v * *(lanes *)(p->s + j) - b;
-		error += (lanes)((mask)d & INT32_MAX);			/* |v_j s_j - b_j| */
-	}
-	for (size_t i = 0; i < width; i++)
-		error += (lanes)((mask)(u[i] * t[i] - a[i]) & INT32_MAX);	/* |u t - a| */
+	for (size_t j = 0; j < padded(p->m) / VEC; j += PARTS)
+		for (size_t q = j; q < j + PARTS; q++)
+			error[q - j] += vec_abs(((vec *)p->v)[q] * ((vec *)p->s)[q]
+				- ((vec *)p->b)[q]);		/* |v_j s_j - b_j| */
+	for (size_t i = 0; i < width; i += PARTS)
+		for (size_t q = i; q < i + PARTS; q++)
+			error[q - i] += vec_abs(u[q] * t[q] - a[q]);	/* |u_i t_i - a_i| */
 	for (size_t j = 0; j < p->m; j++)
 		outside |= !(p->v[j] > low * p->b[j]) | !(p->v[j] < high * p->b[j]);
 	for (size_t i = 0; i < p->n; i++)
 		outside |= !(p->t[i] > low) | !(p->t[i] < high);
-	*residual = lane_sum(&error);
+	*residual = lane_sum(error);
 	return !outside;
 }
 
@@ -265,13 +274,12 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
  * and columns that sum to too much are scaled down, and what is then missing from a and b is
  * carried from one to the other in proportion (Altschuler, Weed and Rigollet 2017, alg. 2). u, v
  * and t are no more what they were. */
-MULTIVERSION
 static double feasible_cost(struct problem *p, double *lower)
 {
-	size_t width = p->ld / LANES;
-	const lanes *cost = (const lanes *)p->cost, *kernel = (const lanes *)p->kernel;
-	lanes *restrict u = (lanes *)p->u, *restrict t = (lanes *)p->t, all = {0};
-	const lanes *f = (const lanes *)p->x;
+	size_t width = p->ld / VEC;
+	const vec *cost = (const vec *)p->cost, *kernel = (const vec *)p->kernel, zero = {0};
+	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, all[PARTS] = {0};
+	const vec *f = (const vec *)p->x;
 	float *missing = p->x;
 	double total = 0, carried = 0;
 
@@ -281,47 +289,51 @@ static double feasible_cost(struct problem *p, double *lower)
 	for (size_t i = 0; i < p->n; i++)
 		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);	/* no row sums to more than a_i */
 	for (size_t i = 0; i < width; i++)
-		t[i] = (lanes){0};
-	for (size_t j = 0; j < p->m; j++) {
-		lanes mass = {0}, work = {0}, least = cost[j * width] - f[0];
-		for (size_t i = 0; i < width; i++) {
-			lanes x = kernel[j * width + i] * u[i], c = cost[j * width + i],
-				free = c - f[i];
-			mass += x;
-			work += x * c;				/* sum_i u_i K_ij C_ij */
-			least = SMALLER(lanes, mask, free, least);
-		}
-		*lower += (double)p->b[j] * (double)lane_min(&least);	/* + <b, g> */
-		float sum = lane_sum(&mass), v = fminf(p->v[j], p->b[j] / sum);
+		t[i] = zero;
+	for (size_t j = 0; j < p->m; j++, cost += width, kernel += width) {
+		vec mass[PARTS] = {0}, work[PARTS] = {0}, least[PARTS];
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = cost[q] - f[q];
+		for (size_t i = 0; i < width; i += PARTS)
+			for (size_t q = 0; q < PARTS; q++) {
+				vec x = kernel[i + q] * u[i + q], c = cost[i + q];
+				mass[q] += x;
+				work[q] = vec_fma(x, c, work[q]);	/* sum_i u_i K_ij C_ij */
+				least[q] = vec_min(c - f[i + q], least[q]);
+			}
+		*lower += (double)p->b[j] * (double)lane_min(least);	/* + <b, g> */
+		float sum = lane_sum(mass), v = fminf(p->v[j], p->b[j] / sum);
 		for (size_t i = 0; i < width; i++)
-			t[i] += kernel[j * width + i] * v;
-		total += (double)v * (double)lane_sum(&work);		/* <P, C> */
+			t[i] = vec_fma(kernel[i], vec_of(v), t[i]);
+		total += (double)v * (double)lane_sum(work);		/* <P, C> */
 		p->v[j] = fmaxf(p->b[j] - v * sum, 0);		/* missing in this column */
 	}
 	for (size_t i = 0; i < p->ld; i++)
 		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);	/* a - P 1 */
 	for (size_t i = 0; i < width; i++)
-		all += ((lanes *)missing)[i];
-	for (size_t j = 0; j < p->m; j++) {
-		lanes work = {0};
+		all[i % PARTS] += ((vec *)missing)[i];
+	cost = (const vec *)p->cost;
+	for (size_t j = 0; j < p->m; j++, cost += width) {
+		vec work[PARTS] = {0};
 		if (p->v[j] == 0)
 			continue;
-		for (size_t i = 0; i < width; i++)
-			work += ((lanes *)missing)[i] * cost[j * width + i];
-		carried += (double)p->v[j] * (double)lane_sum(&work);
+		for (size_t i = 0; i < width; i += PARTS)
+			for (size_t q = 0; q < PARTS; q++)
+				work[q] = vec_fma(((vec *)missing)[i + q], cost[i + q], work[q]);
+		carried += (double)p->v[j] * (double)lane_sum(work);
 	}
 	/* <P + missing_a missing_b' / |missing_a|_1, C> */
-	return total + (carried > 0 ? carried / (double)lane_sum(&all) : 0);
+	return total + (carried > 0 ? carried / (double)lane_sum(all) : 0);
 }
 
-size_t sinkhorn_workspace(size_t n, size_t m)
+size_t KERNEL(sinkhorn_workspace)(size_t n, size_t m)
 {
 	/* doubles f, g; floats K, a, u, t, x, and b, v, s */
 	return n + m + ((m + ROWS) * padded(n) + 4 * padded(n) + 3 * padded(m)) / 2 + 8;
 }
 
-struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
-	double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace)
+struct sinkhorn KERNEL(sinkhorn)(const float *cost, const float *a, const float *b, size_t n,
+	size_t m, double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace)
 {
 	struct sinkhorn result = {0};
 	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;

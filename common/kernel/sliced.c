@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void draw_directions(double *direction, size_t count, size_t d, uint64_t seed)
+LEVELS(draw_directions);
+LEVELS(project_points);
+LEVELS(make_quantiles);
+LEVELS(quantile_cost_workspace);
+LEVELS(quantile_cost);
+
+void KERNEL(draw_directions)(double *direction, size_t count, size_t d, uint64_t seed)
 {
 	memset(direction, 0, padded(count) * d * sizeof *direction);
 	for (size_t l = 0; l < count; l++) {
@@ -22,8 +28,7 @@ void draw_directions(double *direction, size_t count, size_t d, uint64_t seed)
 	}
 }
 
-MULTIVERSION
-void project_points(double *at, const float *x, size_t n, size_t d, const double *direction)
+void KERNEL(project_points)(double *at, const float *x, size_t n, size_t d, const double *direction)
 {
 	for (size_t i = 0; i < n; i++) {
 		double sum[LANES] = {0};		/* <x_i, v_l> */
@@ -44,8 +49,8 @@ static int by_place(const void *a, const void *b)
 		: (x->weight > y->weight) - (x->weight < y->weight);
 }
 
-void make_quantiles(struct quantiles *q, const double *at, const uint32_t *row, const float *weight,
-	size_t n, struct placed *work)
+void KERNEL(make_quantiles)(struct quantiles *q, const double *at, const uint32_t *row,
+	const float *weight, size_t n, struct placed *work)
 {
 	q->n = n;
 	for (size_t l = 0; l < LANES; l++) {
@@ -74,13 +79,13 @@ static size_t room_for(size_t n, size_t m)
 	return room;
 }
 
-size_t quantile_cost_workspace(size_t n, size_t m)
+size_t KERNEL(quantile_cost_workspace)(size_t n, size_t m)
 {
 	return (2 * room_for(n, m) + 3) * LANES;
 }
 
 struct jumps {
-	lanes key, jump;
+	vec key, jump;
 };
 
 /* Puts the lesser keys first. */
@@ -90,29 +95,30 @@ static inline __attribute__((always_inline)) void exchange(struct jumps *low, st
 	mask keys = swap & ((mask)low->key ^ (mask)high->key),
 		jumps = swap & ((mask)low->jump ^ (mask)high->jump);
 
-	low->key = (lanes)((mask)low->key ^ keys);
-	high->key = (lanes)((mask)high->key ^ keys);
-	low->jump = (lanes)((mask)low->jump ^ jumps);
-	high->jump = (lanes)((mask)high->jump ^ jumps);
+	low->key = (vec)((mask)low->key ^ keys);
+	high->key = (vec)((mask)high->key ^ keys);
+	low->jump = (vec)((mask)low->jump ^ jumps);
+	high->jump = (vec)((mask)high->jump ^ jumps);
 }
 
-/* All lanes merge in step: x's keys ascending, 1 as often as there is room, and y's keys descending
- * are a bitonic sequence, which a network of compare and exchange sorts (Batcher 1968), here two
- * layers of it at a time. */
-MULTIVERSION
-double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p, float *work)
+/* Of part q of the lanes, which merge in step: x's keys ascending, 1 as often as there is room, and
+ * y's keys descending are a bitonic sequence, which a network of compare and exchange sorts
+ * (Batcher 1968), here two layers of it at a time. */
+static double cost_of_part(const struct quantiles *x, const struct quantiles *y, int p, size_t q,
+	struct jumps *all)
 {
 	size_t room = room_for(x->n, y->n), half = room / 2;
-	struct jumps *all = (struct jumps *)(((uintptr_t)work + 63) / 64 * 64), end = {.key = {0}};
+	const vec *x_key = (const vec *)x->key + q, *x_jump = (const vec *)x->jump + q;
+	const vec *y_key = (const vec *)y->key + q, *y_jump = (const vec *)y->jump + q;
+	struct jumps end = {.key = {0}};
 
 	end.key += 1;
 	for (size_t k = 0; k + 1 < x->n; k++)
-		all[k] = (struct jumps){((const lanes *)x->key)[k], ((const lanes *)x->jump)[k]};
+		all[k] = (struct jumps){x_key[k * PARTS], x_jump[k * PARTS]};
 	for (size_t k = x->n - 1; k + y->n <= room; k++)
 		all[k] = end;
 	for (size_t k = 0; k + 1 < y->n; k++)
-		all[room - 1 - k] = (struct jumps){((const lanes *)y->key)[k],
-			-((const lanes *)y->jump)[k]};
+		all[room - 1 - k] = (struct jumps){y_key[k * PARTS], -y_jump[k * PARTS]};
 	all[room] = end;
 	for (; half > 1; half /= 4)
 		for (size_t begin = 0; begin < room; begin += 2 * half)
@@ -131,19 +137,31 @@ double quantile_cost(const struct quantiles *x, const struct quantiles *y, int p
 	for (size_t k = 0; half == 1 && k < room; k += 2)
 		exchange(&all[k], &all[k + 1]);
 
-	lanes apart, sum = {0}, last = {0};
+	vec apart, sum = {0}, last = {0};
 	double total = 0;
-	for (size_t l = 0; l < LANES; l++)
-		apart[l] = (float)(x->first[l] - y->first[l]);
+	for (size_t l = 0; l < VEC; l++)
+		apart[l] = (float)(x->first[q * VEC + l] - y->first[q * VEC + l]);
 	for (size_t k = 0; k <= room; k++) {
-		lanes distance = (lanes)((mask)apart & INT32_MAX);
+		vec distance = vec_abs(apart);
 		if (p == 2)
 			distance *= distance;
-		sum += (all[k].key - last) * distance;	/* integral of |X - Y|^p up to this jump */
+		/* integral of |X - Y|^p up to this jump */
+		sum = vec_fma(all[k].key - last, distance, sum);
 		last = all[k].key;
 		apart += all[k].jump;				/* X(q) - Y(q) */
 	}
-	for (size_t l = 0; l < LANES; l++)
+	for (size_t l = 0; l < VEC; l++)
 		total += (double)sum[l];
+	return total;
+}
+
+double KERNEL(quantile_cost)(const struct quantiles *x, const struct quantiles *y, int p,
+	float *work)
+{
+	struct jumps *aligned = (struct jumps *)(((uintptr_t)work + 63) / 64 * 64);
+	double total = 0;
+
+	for (size_t q = 0; q < PARTS; q++)
+		total += cost_of_part(x, y, p, q, aligned);
 	return total;
 }
