@@ -48,7 +48,7 @@ static inline int simd_level(void)
 #define KERNEL(name) name ## _v2
 #define LEVELS(name) \
 	extern __typeof__(name) name ## _v2, name ## _v3, name ## _v4; \
-	static __typeof__(name) *name ## _of_level(void) \
+	__attribute__((used)) static __typeof__(name) *name ## _of_level(void) \
 	{ \
 		__builtin_cpu_init(); \
 		switch (simd_level()) { \
