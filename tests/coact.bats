@@ -102,6 +102,35 @@ assert d[0] == 0 and set(d[1:30]) == {1} and not any(d[::31])'
 	oracle nearest whole some 3
 }
 
+@test "--top of rare features, most of which never fire together: the numbers of the whole" {
+	"$PY" -c '
+import numpy as np
+from semot import write
+rng = np.random.default_rng(0)
+for name in "abc":
+    x = np.zeros((300, 150))
+    for i in range(150):        # from never to a few tokens; of one value, so that there are ties
+        x[rng.integers(300, size=i % 5 * (1 + i % 3)), i] = rng.choice([1, 1, .5, 2])
+    x[:, 7], x[:, 8] = 3, 1000 + rng.random(300)        # always
+    row, feature = np.nonzero(x)
+    indptr = np.searchsorted(row, np.arange(301))
+    write(name, {"kind": "activations", "layer": name, "features": 150, "history": []}, [
+        {"token": np.arange(300, dtype="<u4"), "indptr": indptr.astype("<u4"),
+         "feature": feature.astype("<u4"), "value": x[row, feature].astype("<f4")}])'
+	cat a c >ac
+	cat b a >ba
+	for metric in $METRICS; do
+		for sides in "ac ba" ac; do
+			coact --metric $metric $sides >whole
+			for k in 1 3 20 299; do
+				coact --metric $metric --top $k --threads 2 $sides >some
+				oracle nearest whole some $k
+			done
+		done
+		oracle coact check $metric whole ac
+	done
+}
+
 @test "blocks of rows have the bits of the whole, of one set and of two" {
 	for sides in "a b" a; do
 		coact $sides | frame2json | "$PY" -c 'import json, sys

@@ -44,12 +44,15 @@ void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, siz
 		}
 }
 
-void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n,
-	const struct sparse *x)
+void sparse_add_product(double *product, uint8_t *touched, const uint32_t *index,
+	const float *value, size_t n, const struct sparse *x)
 {
 	for (size_t i = 0; i < n; i++) {
 		double v = (double)value[i];
-		for (size_t k = x->indptr[index[i]]; k < x->indptr[index[i] + 1]; k++)
-			product[x->index[k]] += v * (double)x->value[k];	/* p += v_i X_i* */
+		for (size_t k = x->indptr[index[i]]; k < x->indptr[index[i] + 1]; k++) {
+			uint32_t j = x->index[k];
+			product[j] += v * (double)x->value[k];		/* p += v_i X_i* */
+			touched[j] = 1;
+		}
 	}
 }

@@ -24,8 +24,9 @@ void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 
 /* p' += v' X for the sparse vector v of n entries, in their order: the product of two columns has
- * the same bits whichever of them is the vector. */
-void sparse_add_product(double *product, const uint32_t *index, const float *value, size_t n,
-	const struct sparse *x);
+ * the same bits whichever of them is the vector. touched: 1 where anything was added, the rest
+ * stays. */
+void sparse_add_product(double *product, uint8_t *touched, const uint32_t *index,
+	const float *value, size_t n, const struct sparse *x);
 
 #endif
