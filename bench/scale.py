@@ -159,12 +159,13 @@ class Size:
         return [WRITES[word] for word in self.command(name)[0][1:] if word in WRITES]
 
     def fresh(self, name):
-        """Whether what it writes is there, newer than the program and than what it reads."""
+        """Whether what it writes is there, of this build of the program, and newer than what it reads."""
         words, out = self.command(name)
-        made = [self.command(before)[1] for before in self.inputs(name)]
-        return out.exists() and all(self.fresh(before) for before in self.inputs(name)) and all(
-            path.stat().st_mtime_ns <= out.stat().st_mtime_ns
-            for path in (pathlib.Path(shutil.which(words[0])), *made))
+        before = [self.command(each)[1] for each in self.inputs(name)]
+        by = out.with_name(out.name + ".build")
+        return (out.exists() and by.exists() and by.read_text() == build(words[0])
+                and all(map(self.fresh, self.inputs(name)))
+                and all(path.stat().st_mtime_ns <= out.stat().st_mtime_ns for path in before))
 
     def need(self, name):
         """Makes what it writes where that is not fresh; false if that cannot be made."""
@@ -181,10 +182,11 @@ class Size:
         TABLE.others = OtherWork()
         row, finished = timed(words, out, self.folder, self.args.limit)
         if finished:
+            out.with_name(out.name + ".build").write_text(build(words[0]))
             partner = np.load(self.args.folder / f"partner-{self.features}.npy")
             row["right"] = right(out, partner)
         else:
-            out.unlink()
+            out.unlink()                # of which a part may be written
             self.failed.append(name)
         if name not in UNMEASURED:
             TABLE.add(**self.key(name), **row, limit=self.args.limit, build=build(words[0]))

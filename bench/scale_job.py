@@ -10,7 +10,7 @@ directions with some of its own mixed in, leaves out a tenth of what a token has
 context has massive activations in three dimensions.
 
 Written are NAME.K.npy, states in f2, in shards of the least T; a-N.npz and b-N.npz, an SAE for each N, the smaller ones with a
-part of the largest's features (the JumpReLU threshold lets as many features fire as a token has latents: about 60 of the largest
+part of the largest's features (the JumpReLU threshold lets as many features fire as a token has latents: about 50 of the largest
 SAE's); and partner-N.npy, the feature of b that is the same latent as each of a, or -1. A seed makes it all."""
 import argparse
 import pathlib
