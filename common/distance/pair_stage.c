@@ -107,7 +107,8 @@ static struct transport_problem take_pair(const struct pair_stage *p, struct scr
 {
 	const struct distributions *a = p->a, *b = p->b;
 	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j,
-		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->cost};
+		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->cost,
+		.limit = INFINITY};
 
 	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
@@ -131,7 +132,7 @@ static struct transport_problem transpose_pair(const struct transport_problem *p
 
 	return (struct transport_problem){.a = pair->b, .b = pair->a, .i = pair->j, .j = pair->i,
 		.n = m, .m = n, .cost = w->transposed, .mean = costs.mean,
-		.largest = costs.largest};
+		.largest = costs.largest, .limit = pair->limit};
 }
 
 static void fill_infinity(float *potential, size_t n)
@@ -157,7 +158,7 @@ static struct transport_solution solve_pair(const struct pair_stage *p, struct s
 		s = transport_solve(&p->transport, &transposed, w->col_dual, w->workspace);
 		largest_potentials(dual, transposed.cost, w->col_dual, pair->m, pair->n);
 	}
-	w->solved++;
+	w->solved += s.cost < INFINITY;
 	if ((double)s.residual > p->transport.tol) {
 		w->totals.unconverged++;
 		w->totals.residual = fmaxf(w->totals.residual, s.residual);
@@ -297,6 +298,7 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 		struct transport_problem pair = take_pair(p, w, j);
 		if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit))
 			continue;
+		pair.limit = limit;
 		struct transport_solution s = solve_pair(p, w, &pair,
 			w->dual + duals++ % DUALS * ld);
 		found = insert(p, out, found, k, j, &s);

@@ -11,14 +11,17 @@ static size_t larger(size_t n, size_t m)
 	return n > m ? n : m;
 }
 
-/* The network simplex starts from nearly optimal potentials: half the pivots, and cheap. */
+/* The network simplex starts from nearly optimal potentials: half the pivots, and cheap. They may
+ * prove a cost above the limit by themselves. */
 static struct transport_solution solve_exactly(const struct transport_problem *p, float *potential,
 	double *workspace)
 {
 	const float *a = weights_of(p->a, p->i), *b = weights_of(p->b, p->j);
 
-	sinkhorn(p->cost, a, b, p->n, p->m, p->largest, fmax(0.005 * p->mean, 1e-30), 0.1, 60,
-		potential, workspace);
+	struct sinkhorn start = sinkhorn(p->cost, a, b, p->n, p->m, p->largest,
+		fmax(0.005 * p->mean, 1e-30), 0.1, 60, potential, workspace);
+	if (start.lower > p->limit + 1e-6 * p->largest)
+		return (struct transport_solution){.cost = INFINITY};
 	struct emd s = emd(p->cost, a, b, p->n, p->m, p->largest, potential, workspace);
 
 	return (struct transport_solution){.cost = s.cost, .lower = fmin(fmax(s.dual, 0), s.cost),

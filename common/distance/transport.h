@@ -21,10 +21,11 @@ struct transport_problem {
 	size_t i, j, n, m;
 	const float *cost;		/* (m, padded(n)) */
 	double mean, largest;		/* of the costs */
+	double limit;			/* emd may stop where its cost is proved to be above it */
 };
 
 struct transport_solution {
-	double cost;			/* W_p^p, or what stands for it */
+	double cost;		/* W_p^p, or what stands for it; infinite: above the limit */
 	double lower, upper;		/* of the exact one */
 	uint32_t iters;
 	float residual;
