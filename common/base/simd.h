@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+/* A static function in numbers that the compiler puts into vectors by itself. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(ONE_LEVEL)
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -32,8 +33,8 @@ static inline int simd_level(void)
 #endif
 }
 
-/* Kernels in vectors that they name themselves are written once, as KERNEL(name), in a file that
- * says LEVELS(name) for each function it exports. The Makefile compiles such a file for every
+/* Exported kernels, and those in vectors that they name themselves, are written once, as
+ * KERNEL(name), in a file that says LEVELS(name) for each function it exports. The Makefile compiles such a file for every
  * level, which KERNEL_LEVEL tells. */
 #if !defined(__x86_64__) || !defined(__gnu_linux__) || defined(ONE_LEVEL)
 #define KERNEL(name) name

@@ -1,17 +1,21 @@
 #include "kernel/energy.h"
 
+#include "base/simd.h"
 #include "kernel/cost.h"
+
+LEVELS(mean_distances_workspace);
+LEVELS(mean_distances);
+LEVELS(energy_expectation);
 
 enum { ROWS = 16 };	/* of y at a time: their costs stay in the cache */
 
-size_t mean_distances_workspace(size_t n)
+size_t KERNEL(mean_distances_workspace)(size_t n)
 {
 	return ROWS * padded(n);
 }
 
 /* In double, for what is left when energies are subtracted. */
-MULTIVERSION
-void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m, const float *x,
+void KERNEL(mean_distances)(double *mean, const float *y, const uint32_t *row, size_t m, const float *x,
 	const float *weight, size_t n, size_t d, float *work)
 {
 	size_t ld = padded(n);
@@ -33,7 +37,7 @@ void mean_distances(double *mean, const float *y, const uint32_t *row, size_t m,
 	}
 }
 
-double energy_expectation(const double *mean, const uint32_t *row, const float *weight, size_t n)
+double KERNEL(energy_expectation)(const double *mean, const uint32_t *row, const float *weight, size_t n)
 {
 	double sum = 0;		/* E|X - Y| = sum_k w_k E|y_k - X| */
 

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <stdbool.h>
 
+LEVELS(near_columns);
+LEVELS(square_length);
+
 enum { STRIP = 16 };
 
 #define OVERFLOWS 1e37		/* s from which on a float may not hold what is summed */
@@ -71,8 +74,7 @@ static inline double kth_bound(const float *product, double x2, const double *y2
 	return heap[0];
 }
 
-MULTIVERSION
-size_t near_columns(uint32_t *col, const float *product, double x2, const double *y2, size_t n,
+size_t KERNEL(near_columns)(uint32_t *col, const float *product, double x2, const double *y2, size_t n,
 	size_t k, size_t d, double *heap)
 {
 	struct rounding r = rounding_of(d);
@@ -99,8 +101,7 @@ size_t near_columns(uint32_t *col, const float *product, double x2, const double
 	return found;
 }
 
-MULTIVERSION
-double square_length(const float *x, size_t d)
+double KERNEL(square_length)(const float *x, size_t d)
 {
 	double sum[STRIP] = {0}, all = 0;
 	size_t k = 0;

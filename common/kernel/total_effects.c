@@ -5,10 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+LEVELS(total_effects);
+LEVELS(effect_profile);
+
 /* In topological order the row of s is complete when a link leads on from it:
  * T(t,.) = sum_s S(t,s) (T(s,.) + e_s), with e_s the row s of I. */
-MULTIVERSION
-void total_effects(float *total, size_t first, size_t width, const uint32_t *source,
+void KERNEL(total_effects)(float *total, size_t first, size_t width, const uint32_t *source,
 	const uint32_t *target, const double *share, const size_t *order, size_t nodes,
 	size_t links)
 {
@@ -26,7 +28,7 @@ void total_effects(float *total, size_t first, size_t width, const uint32_t *sou
 }
 
 /* sign(x) sqrt(|x| / sum |x|): the squares sum to 1. */
-void effect_profile(float *profile, const float *total, size_t node, size_t nodes)
+void KERNEL(effect_profile)(float *profile, const float *total, size_t node, size_t nodes)
 {
 	double sum = 0;
 
