@@ -15,8 +15,8 @@ size_t KERNEL(mean_distances_workspace)(size_t n)
 }
 
 /* In double, for what is left when energies are subtracted. */
-void KERNEL(mean_distances)(double *mean, const float *y, const uint32_t *row, size_t m, const float *x,
-	const float *weight, size_t n, size_t d, float *work)
+void KERNEL(mean_distances)(double *mean, const float *y, const uint32_t *row, size_t m,
+	const float *x, const float *weight, size_t n, size_t d, float *work)
 {
 	size_t ld = padded(n);
 
@@ -37,7 +37,8 @@ void KERNEL(mean_distances)(double *mean, const float *y, const uint32_t *row, s
 	}
 }
 
-double KERNEL(energy_expectation)(const double *mean, const uint32_t *row, const float *weight, size_t n)
+double KERNEL(energy_expectation)(const double *mean, const uint32_t *row, const float *weight,
+	size_t n)
 {
 	double sum = 0;		/* E|X - Y| = sum_k w_k E|y_k - X| */
 

@@ -74,8 +74,8 @@ static inline double kth_bound(const float *product, double x2, const double *y2
 	return heap[0];
 }
 
-size_t KERNEL(near_columns)(uint32_t *col, const float *product, double x2, const double *y2, size_t n,
-	size_t k, size_t d, double *heap)
+size_t KERNEL(near_columns)(uint32_t *col, const float *product, double x2, const double *y2,
+	size_t n, size_t k, size_t d, double *heap)
 {
 	struct rounding r = rounding_of(d);
 	double limit = kth_bound(product, x2, y2, n, k, &r, heap);
