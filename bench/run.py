@@ -246,14 +246,15 @@ def entries(path, *names):
     return [np.concatenate([f[name] for f in frames[1:]]) for name in names]
 
 
-def make_features(folder, *options):
+def make_features(folder, *options, points=64):
     """Distributions folder/a.dist and folder/b.dist of made features; see features.py."""
     os.makedirs(folder, exist_ok=True)
     shell(f"{sys.executable} {ROOT}/bench/features.py {folder} {' '.join(options)}")
     for side in "ab":
         shell(f"cd {folder} &&"
               f"act-dump --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
-              f"featdist --quiet --support 64 | refproj --lift reference.npy --whiten >{side}.dist")
+              f"featdist --quiet --support {points} |"
+              f"refproj --lift reference.npy --whiten >{side}.dist")
 
 
 BOUNDS = Table("bounds", ("features",), dict(
@@ -263,9 +264,15 @@ BOUNDS = Table("bounds", ("features",), dict(
 def bounds(name, a, b, n=256):
     """How tight the relaxed bound is, and how many pairs it leaves, of the first n features."""
     sides = []
+    both = []
     for path in (a, b):
         (_, frames), = read(path)
-        point = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
+        table = [f["point"] for f in frames if "point" in f]
+        both.append(np.concatenate(table).astype(float))
+    middle = np.concatenate(both).mean(0)
+    variance = ((np.concatenate(both) - middle) ** 2).sum(1).mean()
+    for path, point in zip((a, b), both):
+        (_, frames), = read(path)
         some = [(f["weight"][i:j].astype(float), point[f["row"][i:j]]) for f in frames
                 if "feature" in f
                 for i, j in zip(f["indptr"], f["indptr"][1:])][:n]
@@ -276,10 +283,14 @@ def bounds(name, a, b, n=256):
     shell("emd --quiet some.1 some.2 >some")
     dist, = entries("some", "dist")
     bound = np.zeros_like(dist)
+    paid = [[0.75 * np.sqrt(((x - middle) ** 2).sum(1) + variance) for _, x in side]
+            for side in sides]                              # as common/distance/bounds.c
     for i, (v, x) in enumerate(sides[0]):
         for j, (w, y) in enumerate(sides[1]):
+            f, g = paid[0][i], paid[1][j]
             cost = np.sqrt(np.maximum((x ** 2).sum(1)[:, None] + (y ** 2).sum(1) - 2 * x @ y.T, 0))
-            bound[i, j] = max(v @ cost.min(1), w @ cost.min(0))
+            bound[i, j] = max(v @ (cost - g).min(1) + w @ g,
+                              w @ (cost - f[:, None]).min(0) + v @ f)
     low, median, high = np.quantile((bound / dist)[dist > 0], (0.1, 0.5, 0.9))
     left = {f"left_{k}": float((bound <= np.sort(dist, 1)[:, k - 1:k]).mean()) for k in (1, 5, 10)}
     BOUNDS.add(features=name, low=low, median=median, high=high, **left,
@@ -289,6 +300,28 @@ def bounds(name, a, b, n=256):
 NEAREST = Table("speed-nearest", ("program", "features", "points", "dims"), dict(
     seconds=".3g", gigabytes=".2g", solved=".2%", all_pairs_seconds=".3g", ratio=".3g", same="s"),
                 speed=True)
+
+
+def nearest_row(program, n, points, dims, k):
+    """The k nearest of the made features, and the first of them against all pairs."""
+    command = f"{program} --threads 2 --top {k} made/a.dist made/b.dist"
+    log = subprocess.run(["/usr/bin/time", "-f", "%e %M", *command.split()], check=True, text=True,
+                         stdout=open("top", "wb"), stderr=subprocess.PIPE).stderr
+    name = program.split()[0]
+    solved, _, pairs = log.split(f"{name}: ")[1].split()[:3]
+    elapsed, memory = (float(x) for x in log.split()[-2:])
+    part = n // 16
+    command = f"{name} --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"
+    some = seconds(lambda: shell(command))[0]
+    dist, = entries("some", "dist")
+    nearest, col = (x[:len(dist)] for x in entries("top", "dist", "col"))
+    order = np.argsort(dist, 1, kind="stable")[:, :k]
+    same = ((order == col) & (np.take_along_axis(dist, order, 1) == nearest)).all(1).mean()
+    all_pairs = some * int(pairs) / dist.size
+    NEAREST.add(program=f"{program} --top {k}", features=n, points=points, dims=dims,
+                seconds=elapsed, gigabytes=memory / 1e6, solved=int(solved) / int(pairs),
+                all_pairs_seconds=all_pairs, ratio=all_pairs / elapsed,
+                same="yes" if same == 1 else f"{same:.0%} of rows")
 
 
 def bench_nearest(args, k=10):
@@ -304,23 +337,12 @@ def bench_nearest(args, k=10):
     make_features("made", "--features", "4096", "--tokens", "32768")
     bounds("made, 4,096", "made/a.dist", "made/b.dist")
     make_features("made", "--features", str(n), "--tokens", str(4 * n))
-    command = f"emd --threads 2 --top {k} made/a.dist made/b.dist"
-    log = subprocess.run(["/usr/bin/time", "-f", "%e %M", *command.split()], check=True, text=True,
-                         stdout=open("top", "wb"), stderr=subprocess.PIPE).stderr
-    solved, _, pairs = log.split("emd: ")[1].split()[:3]
-    elapsed, memory = (float(x) for x in log.split()[-2:])
-    part = n // 16
-    command = f"emd --quiet --threads 2 --rows 1/{part} made/a.dist made/b.dist >some"
-    some = seconds(lambda: shell(command))[0]
-    dist, = entries("some", "dist")
-    nearest, col = (x[:len(dist)] for x in entries("top", "dist", "col"))
-    order = np.argsort(dist, 1, kind="stable")[:, :k]
-    same = (order == col).all() and (np.take_along_axis(dist, order, 1) == nearest).all()
-    all_pairs = some * int(pairs) / dist.size
-    NEAREST.add(program=f"emd --top {k}", features=n, points=64, dims=64, seconds=elapsed,
-                gigabytes=memory / 1e6, solved=int(solved) / int(pairs),
-                all_pairs_seconds=all_pairs, ratio=all_pairs / elapsed, same="yes" if same
-                else "no")
+    nearest_row("emd", n, 64, 64, k)
+    make_features("made", "--features", str(n), "--tokens", str(16 * n), "--dims", "256",
+                  points=128)
+    bounds(f"made, {n:,}, 256 dimensions, 128 points", "made/a.dist", "made/b.dist", 64)
+    for program in "emd", "sinkhorn", "emd --budget 0.001", "sinkhorn --budget 0.01":
+        nearest_row(program, n, 128, 256, k)
 
 
 COMPLETE = Table("speed-complete", ("features", "points", "dims"), dict(
