@@ -421,6 +421,49 @@ static void check_potentials(const float *cost, size_t n, size_t m, double most,
 	check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost", trial);
 }
 
+/* M = mean min(C, 3 M), by iteration from the mean on. */
+static double plain_capped_mean(const float *cost, size_t n, size_t m, double mean)
+{
+	for (double before = 2 * mean; mean < before; ) {
+		double sum = 0;
+		for (size_t j = 0; j < m; j++)
+			for (size_t i = 0; i < n; i++)
+				sum += fmin((double)cost[j * padded(n) + i], 3 * mean);
+		before = mean;
+		mean = fmin(mean, sum / (double)(n * m));
+	}
+	return mean;
+}
+
+/* Costs of which some are a thousand times as large, but fewer than a third: of those beyond n
+ * nothing is taken. */
+static void means_of_costs(void)
+{
+	static float cost[ROOM * (ROOM + LANES)];
+
+	for (size_t trial = 0; trial < 200; trial++) {
+		size_t n = 1 + below(ROOM), m = 1 + below(ROOM), far = trial % 3;
+		double largest = 0, mean = 0, outliers = 0;
+		for (size_t k = 0; k < m * padded(n); k++)
+			cost[k] = 1e9f;
+		for (size_t j = 0; j < m; j++)
+			for (size_t i = 0; i < n; i++) {
+				bool outlier = far && (i + j * n) % (far == 1 ? 7 : 4) == 1;
+				double x = (1 + uniform()) * (outlier ? 1000 : 1);
+				cost[j * padded(n) + i] = (float)x;
+				outliers += outlier;
+				mean += (double)(float)x / (double)(n * m);
+				largest = fmax(largest, x);
+			}
+		double got = capped_mean(cost, n, m, (struct costs){mean, largest});
+		double plain = plain_capped_mean(cost, n, m, mean);
+		check(fabs(got - plain) <= 1e-9 * plain, "capped_mean", trial);
+		double share = outliers / (double)(n * m);	/* the others are below 2 */
+		check(share > 0.3 || (share > 0 ? got <= 2 * (1 - share) / (1 - 3 * share)
+			: got == mean), "a few far points", trial);
+	}
+}
+
 static void costs_of_points(void)
 {
 	static float x[ROOM * 20], y[ROOM * 20], lane[(ROOM + LANES) * 20],
@@ -1004,6 +1047,7 @@ int main(void)
 	small_assignments();
 	large_assignments();
 	simple_matchings();
+	means_of_costs();
 	costs_of_points();
 	exact_transport();
 	transport_on_the_line();

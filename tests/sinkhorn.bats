@@ -96,6 +96,56 @@ checks=()
 	oracle sinkhorn exact "${checks[@]}"
 }
 
+@test "one far point that features share does not spoil their distances" {
+	two --points 10:30 --shape one-far
+	for p in 1 2; do
+		sinkhorn --p $p a b >out 2>notes
+		oracle sinkhorn exact out a b
+		oracle sinkhorn pot out a b --near 1e-3
+		[ ! -s notes ]
+		emd --p $p a b >exact
+		values "
+from emd import matrices
+_, exact = matrices('exact', 'dist')
+assert (dist <= 1.15 * exact).all(), (dist / exact).max()"
+	done
+}
+
+@test "bounds that lie far apart are told of on stderr" {
+	two --points 10:30 --shape one-far
+	"$PY" -c "
+from semot import read, write
+for name in 'ab':
+    [(header, frames)] = read(name)
+    frames[0]['point'][-1] = 1e5	# floats resolve its cost, 6e10, to 4096
+    write(name, header, frames)"
+	sinkhorn --p 2 a b >out 2>notes
+	values "
+from emd import matrices
+_, lower, upper = matrices('out', 'lower', 'upper')
+percent = round(100 * (upper - lower).sum() / upper.sum())
+line = open('notes').read()
+assert line == f'sinkhorn: the bounds of the distances lie {percent}% apart on average; ' \\
+    'a smaller epsilon brings them closer, and emd is exact\n', line
+assert percent > 25"
+	[ -z "$(sinkhorn --quiet --p 2 a b 2>&1 >out)" ]
+	sinkhorn --top 1 a >out 2>notes		# each feature itself
+	refute grep apart notes
+}
+
+@test "with the defaults all pairs of the sample converge, and nothing is said" {
+	for layer in 2 4; do
+		act-dump --hidden "$SAMPLE/hidden_L$layer.npy" --layer $layer \
+			--sae "$SAMPLE/sae_L${layer}_s0" | featdist --quiet |
+			refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$layer
+	done
+	for sets in "2 4" 2; do
+		sinkhorn $sets >out 2>notes
+		diff notes /dev/null
+		values "assert residual.max() <= 1e-3"
+	done
+}
+
 @test "distances of any magnitude" {
 	for scale in 1e-12 1e-6 1e6 1e12; do
 		two --scale $scale

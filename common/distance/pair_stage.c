@@ -135,6 +135,12 @@ static struct transport_problem transpose_pair(const struct transport_problem *p
 		.largest = costs.largest, .limit = pair->limit};
 }
 
+/* W_p from W_p^p. */
+static double root(const struct pair_stage *p, double cost)
+{
+	return p->transport.p == 1 ? fmax(cost, 0) : sqrt(fmax(cost, 0));
+}
+
 static void fill_infinity(float *potential, size_t n)
 {
 	for (size_t i = n; i < padded(n); i++)
@@ -159,17 +165,15 @@ static struct transport_solution solve_pair(const struct pair_stage *p, struct s
 		largest_potentials(dual, transposed.cost, w->col_dual, pair->m, pair->n);
 	}
 	w->solved += s.cost < INFINITY;
+	if (s.cost < INFINITY && (!p->symmetric || pair->i != pair->j)) {
+		w->totals.upper += root(p, s.upper);
+		w->totals.apart += root(p, s.upper) - root(p, s.lower);
+	}
 	if ((double)s.residual > p->transport.tol) {
 		w->totals.unconverged++;
 		w->totals.residual = fmaxf(w->totals.residual, s.residual);
 	}
 	return s;
-}
-
-/* W_p from W_p^p. */
-static double root(const struct pair_stage *p, double cost)
-{
-	return p->transport.p == 1 ? fmax(cost, 0) : sqrt(fmax(cost, 0));
 }
 
 /* The bounds are rounded outwards. */
@@ -326,6 +330,8 @@ static void close_pairs(struct stage *stage)
 		solved += w->solved;
 		proved += w->proved;
 		stage->totals.unconverged += w->totals.unconverged;
+		stage->totals.upper += w->totals.upper;
+		stage->totals.apart += w->totals.apart;
 		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);
 		scratch_free(w);
 	}

@@ -60,7 +60,10 @@ struct transport_solution transport_solve(const struct transport *t,
 		return solve_exactly(p, potential, workspace);
 
 	/* Floats resolve costs to about 1e-7, so epsilon stays above 1e-6 of the largest. */
-	double epsilon = isnan(t->epsilon_abs) ? t->epsilon * p->mean : t->epsilon_abs;
+	double epsilon = t->epsilon_abs;
+	if (isnan(epsilon))
+		epsilon = t->epsilon * capped_mean(p->cost, p->n, p->m,
+			(struct costs){p->mean, p->largest});
 	epsilon = fmax(epsilon, fmax(1e-6 * p->largest, 1e-30));
 	struct sinkhorn s = solve_entropic(t, p, epsilon, potential, workspace);
 	struct transport_solution out = {s.cost, s.lower, s.upper, s.iters, s.residual};

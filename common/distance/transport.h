@@ -8,7 +8,7 @@
 struct transport {
 	int p;				/* 1 or 2 */
 	bool entropic;			/* sinkhorn's solver, by what follows; otherwise emd's */
-	double epsilon;	/* regularisation, as a fraction of a pair's mean cost, ... */
+	double epsilon;	/* regularisation, as a fraction of a pair's capped_mean(), ... */
 	double epsilon_abs;		/* ... or, unless this is NaN, in units of the cost */
 	double tol;			/* on the marginals, L1 */
 	size_t max_iters;

@@ -8,9 +8,11 @@ LEVELS(gather_costs);
 LEVELS(largest_potentials);
 LEVELS(dual_cost);
 LEVELS(lay_points);
+LEVELS(capped_mean);
 
 enum { ROWS = 4 };	/* of y at a time, and two vectors of x: their sums stay in registers */
 enum { TILE = 16 };	/* coordinates at a time: they stay in the cache */
+enum { CAP = 3 };	/* of capped_mean() */
 
 void KERNEL(lay_points)(float *lane, const float *x, const uint32_t *row, size_t n, size_t d)
 {
@@ -82,6 +84,30 @@ struct costs KERNEL(summarise_costs)(const float *cost, size_t n, size_t m)
 	for (size_t j = 0; j < m; j++)
 		take_row(&sum, least, (const vec *)cost + j * width, width);
 	return (struct costs){sum / ((double)n * (double)m), (double)-lane_min(least)};
+}
+
+/* Newton's method, from the mean down: M - mean min(C, 3 M) is convex in M, and linear while the
+ * same costs are above 3 M. */
+double KERNEL(capped_mean)(const float *cost, size_t n, size_t m, struct costs c)
+{
+	double mean = c.mean, all = (double)n * (double)m, above = 0, before = -1;
+
+	while (c.largest > CAP * mean && above > before) {
+		double below = 0;
+		before = above;
+		above = 0;
+		for (size_t j = 0; j < m; j++)
+			for (size_t i = 0; i < n; i++) {
+				double x = (double)cost[j * padded(n) + i];
+				if (x > CAP * mean)
+					above++;
+				else
+					below += x;
+			}
+		if (above > before && CAP * above < all)
+			mean = below / (all - CAP * above);
+	}
+	return mean;
 }
 
 struct costs KERNEL(gather_costs)(float *cost, const float *table, const uint32_t *row, size_t n,

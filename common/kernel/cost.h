@@ -20,6 +20,10 @@ struct costs {
 };
 
 struct costs summarise_costs(const float *cost, size_t n, size_t m);
+/* M = mean min(C, 3 M), the largest such number: the mean cost, in which one above three times the
+ * result counts as three times it; the plain mean where no cost is. A few far points, whose costs
+ * are less than a third of all, change it little. */
+double capped_mean(const float *cost, size_t n, size_t m, struct costs);
 /* Rows row[0 .. m) of a table (., padded(n)) as a matrix of its own, and what summarise_costs()
  * says of it. */
 struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);

@@ -12,6 +12,7 @@ LEVELS(sinkhorn_workspace);
 enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
 enum { GROUP = VEC / 2 };	/* of these, whose sums stay in registers */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
+enum { PATIENCE = 12 };	/* windows without a new least residual */
 enum { WINDOW = 4 };	/* iterations over which the rate of convergence is measured */
 
 static const float low = 1e-12f, high = 1e12f;	/* scalings with which floats are exact enough */
@@ -244,7 +245,8 @@ static double relaxation(double omega, double rate, bool rose)
  * `last`. */
 static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *iters)
 {
-	float residual = 2, before = 0;
+	float residual = 2, before = 0, least = 2;
+	unsigned waited = 0;		/* windows since the least residual */
 	double omega = 1;
 	bool rose = false;
 
@@ -260,6 +262,13 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 			if (k > WINDOW)
 				omega = relaxation(omega,
 					pow((double)(residual / before), 1.0 / WINDOW), rose);
+			waited = residual < least ? 0 : waited + 1;
+			least = fminf(least, residual);
+			if (waited == PATIENCE) {	/* it goes in circles: once more */
+				omega = (1 + omega) / 2;
+				least = 2;
+				waited = 0;
+			}
 			rose = k > WINDOW && residual >= before;
 			before = residual;
 		}

@@ -19,7 +19,7 @@ import numpy as np
 import semot
 from semot import read
 
-SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared", "twins")
+SHAPES = ("normal", "grid", "identical", "far", "tiny-weights", "one-weight", "duplicates", "shared", "twins", "one-far")
 
 
 def csr(counts):
@@ -58,6 +58,11 @@ def make(given):
     elif given.shape == "one-weight":
         weight[:] = 0
         weight[np.cumsum(counts) - 1] = 1
+    elif given.shape == "one-far":      # half of each feature's weight on one token that all share
+        row[np.cumsum(counts) - 1] = total
+        point = np.concatenate([point, [[100] * given.d]])
+        weight[np.cumsum(counts) - 1] = 0
+        weight[np.cumsum(counts) - 1] = np.add.reduceat(weight, csr(counts)[:-1])
     elif given.shape == "duplicates":
         point = point[rng.integers(0, 3, total)]
     elif given.shape == "shared":
@@ -112,7 +117,13 @@ def cost_matrix(x, y, p):
 
 
 def epsilon_of(header, cost):
-    return header["epsilon_abs"] if "epsilon_abs" in header else header["epsilon"] * cost.mean()
+    """A fraction of the mean cost, in which a cost above three times the mean counts as three times it."""
+    if "epsilon_abs" in header:
+        return header["epsilon_abs"]
+    mean, before = cost.mean(), np.inf
+    while mean < before:
+        mean, before = np.minimum(cost, 3 * mean).mean(), mean
+    return header["epsilon"] * mean
 
 
 def regularised(a, b, cost, eps):
