@@ -51,7 +51,7 @@ static struct tokens open_tokens(void)
 
 static struct sae *open_sae(const struct tokens *t)
 {
-	struct sae *s = sae_open(sae_file);
+	struct sae *s = sae_open(sae_file, SAE_W_ENC);
 
 	if (s->d != t->d)
 		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, s->d,

@@ -92,7 +92,7 @@ static void add_parameters(struct measures *m)
 	struct sae *sae[2];
 
 	for (int k = 0; k < 2; k++)
-		sae[k] = match_sides_sae(&m->sides, k, sae_file[k]);
+		sae[k] = match_sides_sae(&m->sides, k, sae_file[k], SAE_W_ENC | SAE_W_DEC);
 	if (sae[0]->threshold && sae[1]->threshold)
 		add_folded(m, sae);
 	else

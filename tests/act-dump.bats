@@ -121,6 +121,33 @@ states() {
 	agrees sae x.npy
 }
 
+@test "matrices that are read in several parts, in C order and in Fortran order" {
+	states x.npy --d 300
+	sae --d 300 --features 1500 --npz --threshold
+	agrees sae x.npy
+	numpy 'y = dict(np.load("sae/params.npz"))
+np.savez("sae/params.npz", **{key: np.asfortranarray(w) for key, w in y.items()})'
+	mv out c
+	agrees sae x.npy
+	cmp c out
+	sae --d 300 --features 1500 --cfg '{"rescale_acts_by_decoder_norm": true}'
+	agrees sae x.npy
+}
+
+@test "W_dec is read only where its norms are needed" {
+	states x.npy
+	for norms in false true; do
+		sae --cfg "{\"rescale_acts_by_decoder_norm\": $norms}"
+		act-dump --hidden x.npy --sae sae >out
+		"$PY" -c 'import arrays
+sae = dict(arrays.load_all("sae/sae_weights.safetensors"))
+sae["W_dec"] = sae["W_dec"] * float("nan")
+arrays.save("sae/sae_weights.safetensors", sae)'
+		[ $norms = true ] || act-dump --hidden x.npy --sae sae | cmp - out
+	done
+	refuses ":W_dec: number 0 is not finite" act-dump --hidden x.npy --sae sae
+}
+
 @test "an SAE that fires on everything, and one that is silent" {
 	states x.npy --rows 2500
 	sae --features 1500 --threshold --bias 1000
@@ -294,7 +321,21 @@ np.lib.format.open_memmap("x.npy", "w+", "f4", (1 << 16, 4096))'
 	oracle memory 120 act-dump --hidden - --sae sae --threads 1 --no-point <x.npy
 }
 
+# W_enc is of 64 MB, a chunk of 25 MB: 1.2 times the one beside the other.
+@test "the weights of the encoder are held once" {
+	[ -z "$SAN" ] || skip "the sanitizers need more"
+	states x.npy --d 2048 --rows 4096
+	for kind in --npz --threshold; do
+		sae --d 2048 --features 8192 --bias -200 $kind
+		oracle memory 101 act-dump --hidden x.npy --sae sae --threads 1
+	done
+}
+
 @test "the output is the same for any number of threads" {
+	for threads in 1 2 3 5 70; do
+		act-dump --hidden "$SAMPLE/hidden_L4.npy" --sae "$SAMPLE/sae_L4_s0" \
+			--threads $threads | sha256sum
+	done | uniq | wc -l | grep -qx 1
 	for sae in "$SAMPLE/sae_L4_s0" ${DATA:+"$DATA/lm/bl361/L4_s0/params.npz"}; do
 		hidden=$SAMPLE/hidden_L4.npy
 		cmp <(act-dump --hidden "$hidden" --sae "$sae" --threads 1) \
@@ -379,7 +420,9 @@ numpy() {
 			refuses "no $key: " act-dump --hidden x.npy --sae none
 			refuses ":" act-dump --hidden x.npy --sae short
 			refuses ":$key: 3 dimensions" act-dump --hidden x.npy --sae flat
-			refuses ":$key: number 0 is not finite" act-dump --hidden x.npy --sae nan
+			reads="act-dump --hidden x.npy --sae"
+			[ $key != W_dec ] || reads=decoder
+			refuses ":$key: number 0 is not finite" $reads nan
 			rm -r none short flat nan
 		done
 	done

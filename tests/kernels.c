@@ -926,27 +926,58 @@ static float product(float y, const float *x, const float *w, size_t stride, siz
 	return y;
 }
 
-/* To the bit, for any number of rows. */
+/* Packs w (d, r), row-major or column-major, in four parts. */
+static void pack_in_parts(float *packed, const float *w, bool by_columns, size_t d, size_t r)
+{
+	size_t k = below(d + 1), j = below(r + 1), across = by_columns ? d : 1;
+
+	memset(packed, 0, product_matrix_size(d, r) * sizeof *packed);
+	for (size_t part = 0; part < 4; part++) {
+		struct product_part p = {part & 1 ? k : 0, part & 1 ? d - k : k, part & 2 ? j : 0,
+			part & 2 ? r - j : j, by_columns ? 1 : r, across};
+		product_pack_matrix(packed, w + p.k0 * p.row_stride + p.j0 * across, &p, d, r);
+	}
+}
+
+/* To the bit, for any number of rows and any columns. */
 static void products(void)
 {
-	enum { N = 600, D = 600, R = 70 };
-	static float x[N * D], w[D * R], y[N * R], expected[N * R], work[PRODUCT_WORKSPACE];
+	enum { N = 600, D = 600, R = 200 };
+	static float x[N * D], w[D * R], turned[R * D], y[N * R], expected[N * R], column[D];
+	static float again[N * R], work[PRODUCT_WORKSPACE];
+	float *rows = malloc(product_rows_size(D) * sizeof *rows);
+	float *packed = malloc(product_matrix_size(D, R) * sizeof *packed);
 
-	for (size_t trial = 0; trial < 54; trial++) {
-		size_t n = 1 + below(trial < 50 ? 30 : N), d = 1 + below(D), r = 1 + below(R - 1);
+	for (size_t trial = 0; trial < 60; trial++) {
+		size_t n = 1 + below(trial < 50 ? 30 : N), d = 1 + below(D), r = 1 + below(R);
+		size_t j0 = below(r) / PRODUCT_COLUMNS * PRODUCT_COLUMNS, m = 1 + below(r - j0);
 		for (size_t i = 0; i < n * d; i++)
 			x[i] = (float)normal();
-		for (size_t i = 0; i < d * R; i++)
-			w[i] = (float)normal();
+		for (size_t i = 0; i < d * r; i++)
+			w[i] = turned[i % r * d + i / r] = (float)normal();
 		for (size_t i = 0; i < n * R; i++)
-			y[i] = expected[i] = (float)normal();
+			y[i] = again[i] = expected[i] = (float)normal();
 		for (size_t i = 0; i < n; i++)
-			for (size_t j = 0; j < r; j++)
-				expected[i * R + j] = product(y[i * R + j], x + i * d, w + j, R, d);
-		product_add(y, R, x, w, R, n, d, r, work);
-		check(memcmp(y, expected, n * R * sizeof *y) == 0,
+			for (size_t j = 0; j < m; j++)
+				expected[i * R + j] = product(y[i * R + j], x + i * d, w + j0 + j,
+					r, d);
+		pack_in_parts(packed, trial % 2 ? turned : w, trial % 2, d, r);
+		product_add(again, R, x, w + j0, r, n, d, m, work);
+		for (size_t i = 0, some; i < n; i += some) {
+			some = n - i < PRODUCT_ROWS ? n - i : PRODUCT_ROWS;
+			product_pack_rows(rows, x + i * d, some, d);
+			product_add_packed(y + i * R, R, rows, packed, some, d, r, j0, m);
+		}
+		check(memcmp(y, expected, n * R * sizeof *y) == 0
+			&& memcmp(again, expected, n * R * sizeof *y) == 0,
 			"product: every row is summed alike, and nothing else changes", trial);
+		size_t j = below(r);
+		product_column(column, packed, j, d, r);
+		check(memcmp(column, turned + j * d, d * sizeof *column) == 0,
+			"product: a column is as it was", trial);
 	}
+	free(packed);
+	free(rows);
 }
 
 /* -- Nearest by products ----------------------------------------------------------------------- */

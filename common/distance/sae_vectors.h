@@ -17,6 +17,9 @@ struct sae_vectors {
 	bool bias, folded;
 };
 
+/* The parts of an SAE, for sae_open(), that they are made of. */
+unsigned sae_vectors_parts(const struct sae_vectors *);
+
 /* Numbers of a vector. */
 size_t sae_vectors_d(const struct sae_vectors *, const struct sae *);
 

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "file/mapping.h"
+#include "file/npz.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -141,14 +142,20 @@ size_t array_npy_header(const char *name, const void *bytes, size_t n, struct ar
 	return fixed + length;
 }
 
-static void npy(const char *name, const char *bytes, size_t n, struct array *a)
+/* The header is of `at` bytes, 0: cut short, in a file of n. */
+static void check_length(const char *name, size_t at, size_t n, const struct array *a)
 {
-	size_t at = array_npy_header(name, bytes, n, a);
-
 	if (at == 0 || n - at < array_bytes(name, a))
 		die("%s: cut short: %zu bytes", name, n);
 	if (n - at > array_bytes(name, a))
 		die("%s: %zu bytes after the array", name, n - at - array_bytes(name, a));
+}
+
+static void npy(const char *name, const char *bytes, size_t n, struct array *a)
+{
+	size_t at = array_npy_header(name, bytes, n, a);
+
+	check_length(name, at, n, a);
 	a->data = bytes + at;
 }
 
@@ -156,35 +163,17 @@ static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 
 static bool find_member(struct archive *f, const char *key, struct array *a)
 {
-	char *member = xasprintf("%s.npy", key), *name = xasprintf("%s:%s", f->file.name, key);
-	zip_stat_t stat;
+	struct npz_member *m = npz_open(f->zip, f->file.name, key);
 
-	if (zip_stat(f->zip, member, 0, &stat) != 0) {
-		free(member);
-		free(name);
+	if (!m)
 		return false;
-	}
-	if (!(stat.valid & ZIP_STAT_SIZE) || stat.size / 1100 > stat.comp_size)
-		die("%s: claims to unpack to %llu bytes", name, (unsigned long long)stat.size);
-	zip_file_t *z = zip_fopen(f->zip, member, 0);
-	if (!z)
-		die("%s: %s", name, zip_strerror(f->zip));
-	char *bytes = xalloc(stat.size, 1);
-	zip_uint64_t got = 0;
-	while (got < stat.size) {
-		zip_int64_t k = zip_fread(z, bytes + got, stat.size - got);
-		if (k <= 0)
-			die("%s: %s", name, k < 0 ? zip_file_strerror(z) : "cut short");
-		got += (zip_uint64_t)k;
-	}
-	if (zip_fread(z, (char[1]){0}, 1) != 0)		/* the checksum is compared at the end */
-		die("%s: %s", name, zip_file_strerror(z));
-	zip_fclose(z);
+	char *bytes = xalloc(m->n, 1);
+	npz_read(m, bytes, m->n);
+	npz_end(m);
 	f->member = xrealloc(f->member, f->members + 1, sizeof *f->member);
 	f->member[f->members++] = bytes;
-	npy(name, bytes, stat.size, a);
-	free(member);
-	free(name);
+	npy(m->name, bytes, m->n, a);
+	npz_close(m);
 	return true;
 }
 
@@ -382,6 +371,87 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 	free(only);
 	return found;
 }
+
+void archive_release(const struct archive *f)
+{
+	mapping_release(&f->file);
+}
+
+/* -- A part at a time -------------------------------------------------------------------------- */
+
+struct array_parts {
+	const struct archive *file;
+	enum sm_dtype dtype;
+	size_t left;			/* numbers */
+	const char *data;		/* of an array that lies in the file, or ... */
+	struct npz_member *member;	/* ... is unpacked, ... */
+	char *bytes;			/* ... into these */
+};
+
+/* Takes the .npy's header, and no byte more. */
+static void read_npy_header(struct npz_member *m, struct array *a)
+{
+	size_t n = 0, at = 0;
+	char *bytes = NULL;
+
+	while (at == 0 && n < m->n) {
+		bytes = xrealloc(bytes, n + 1, 1);
+		npz_read(m, bytes + n++, 1);
+		if (n >= 10)
+			at = array_npy_header(m->name, bytes, n, a);
+	}
+	check_length(m->name, at, m->n, a);
+	free(bytes);
+}
+
+struct array_parts *array_parts_open(struct archive *f, const char *key, struct array *a)
+{
+	struct array_parts p = {.file = f};
+
+	if (f->zip) {
+		if (!(p.member = npz_open(f->zip, f->file.name, key)))
+			return NULL;
+		read_npy_header(p.member, a);
+	} else {
+		if (!archive_find(f, key, a))
+			return NULL;
+		p.data = a->data;
+	}
+	a->data = NULL;
+	p.dtype = a->dtype;
+	p.left = array_count(a);
+	struct array_parts *parts = xalloc(1, sizeof *parts);
+	*parts = p;
+	return parts;
+}
+
+void array_parts_read(struct array_parts *p, float *x, size_t n)
+{
+	size_t size = n * sm_dtype_size(p->dtype);
+
+	if (p->member) {
+		p->bytes = xrealloc(p->bytes, size, 1);
+		npz_read(p->member, p->bytes, size);
+		sm_to_float(x, p->bytes, p->dtype, n);
+	} else {
+		sm_to_float(x, p->data, p->dtype, n);
+		p->data += size;
+	}
+	archive_release(p->file);
+	p->left -= n;
+	if (p->member && p->left == 0)
+		npz_end(p->member);
+}
+
+void array_parts_close(struct array_parts *p)
+{
+	if (p->member)
+		npz_close(p->member);
+	free(p->bytes);
+	free(p);
+}
+
+/* -- One array --------------------------------------------------------------------------------- */
 
 struct archive *array_open(const char *spec, struct array *a)
 {

@@ -30,6 +30,16 @@ bool archive_zipped(const struct archive *);		/* an .npz? */
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
 
+/* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL
+ * when there is none of that name; a->data stays NULL. */
+struct array_parts;
+struct array_parts *array_parts_open(struct archive *, const char *key, struct array *a);
+void array_parts_read(struct array_parts *, float *x, size_t n);	/* the next n */
+void array_parts_close(struct array_parts *);
+
+/* Lets go of the pages that were read: file/mapping.h. */
+void archive_release(const struct archive *);
+
 /* Opens "FILE" or "FILE:KEY"; *a is that array, row-major: Fortran order is refused. */
 struct archive *array_open(const char *spec, struct array *a);
 

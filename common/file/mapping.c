@@ -89,6 +89,12 @@ void mapping_open(struct mapping *m, const char *path)
 	close(fd);
 }
 
+void mapping_release(const struct mapping *m)
+{
+	if (m->mapped)
+		madvise(m->bytes, m->n, MADV_DONTNEED);
+}
+
 void mapping_close(struct mapping *m)
 {
 	for (struct mapping **at = &all; *at; )

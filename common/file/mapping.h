@@ -19,4 +19,8 @@ struct mapping {
 void mapping_open(struct mapping *, const char *path);
 void mapping_close(struct mapping *);
 
+/* Lets go of the pages that were read, as of a large file that is read in order; they come back
+ * when they are touched. */
+void mapping_release(const struct mapping *);
+
 #endif

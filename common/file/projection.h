@@ -18,9 +18,9 @@ struct projection_options {
 	double ridge;			/* ... with this penalty; or nowhere */
 	struct list reference;		/* the reference states where lift and fit name none */
 	const char *space;		/* what the map leads to; NULL: it is named after the map */
+	const char *axes;		/* file of axes; NULL: they are estimated, ... */
 	bool whiten, unit;
-	size_t dims;			/* directions that are kept; 0: all */
-	size_t context, skip;		/* the first `skip` of `context` states are left out */
+	size_t dims, context, skip;	/* ... as struct axes says, of which the file has its own */
 };
 
 struct projection;

@@ -14,19 +14,21 @@ struct sae {
 	char *name;		/* of the folder that holds the file */
 	enum sae_architecture architecture;
 	size_t d, features, k;	/* k: of TopK, else 0 */
-	float *w_enc;		/* (d, features) */
-	float *b_enc;		/* (features), with what the input's centring adds: -b_dec W_enc */
+	float *w_enc;		/* (d, features), packed: kernel/product.h; or NULL */
+	float *b_enc;		/* (features); with w_enc, and what centring adds: -b_dec W_enc */
 	float *threshold;	/* (features), NULL when the file has none */
-	float *w_dec;		/* (features, d) */
+	float *w_dec;		/* (features, d), or NULL */
 	float *b_dec;		/* (d) */
 	float *scale;		/* (features) by which pre-activations are multiplied, or NULL */
 };
 
 const char *sae_architecture_name(enum sae_architecture);
 
-/* Reads an SAE from a file or from the folder that holds it; what is wrong with it ends the
- * program. */
-struct sae *sae_open(const char *path);
+enum { SAE_W_ENC = 1, SAE_W_DEC = 2 };
+
+/* Reads an SAE, of its matrices these parts, from a file or from the folder that holds it; what is
+ * wrong with it ends the program. Beside them no more than a megabyte or so is held. */
+struct sae *sae_open(const char *path, unsigned parts);
 void sae_close(struct sae *);
 
 /* What encodes with it; it points into the SAE. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { D_MOST = 1 << 20 };
 
@@ -177,9 +178,79 @@ size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
 	return n;
 }
 
+void states_release(const struct states *s)
+{
+	for (size_t i = 0; i < s->shards; i++)
+		if (s->shard[i].file)
+			archive_release(s->shard[i].file);
+}
+
 void states_row(const struct states *s, size_t i, float *row)
 {
 	const struct shard *h = shard_of(s, &i);
 
 	sm_to_float(row, h->data + i * s->d * sm_dtype_size(h->dtype), h->dtype, s->d);
+}
+
+/* -- A pass over all of them ------------------------------------------------------------------- */
+
+size_t states_next(struct states_pass *p, float *x, size_t n)
+{
+	struct states *s = p->states;
+	size_t d = s->d, kept = 0, got;
+	const void *rows;
+
+	while (kept < n && (got = states_read(s, p->at, n - kept, &rows)) > 0) {
+		float *read = x + kept * d;
+		if (p->hash)
+			XXH64_update(p->hash, rows, got * d * sm_dtype_size(s->dtype));
+		sm_to_float(read, rows, s->dtype, got * d);
+		for (size_t i = 0; i < got; i++, read += d) {
+			if (p->skip > 0 && (p->at + i) % p->context < p->skip)
+				continue;
+			states_check(s, p->at + i, read);
+			memmove(x + kept++ * d, read, d * sizeof *x);
+		}
+		p->at += got;
+	}
+	states_release(s);
+	return kept;
+}
+
+void states_hash(struct states_pass *p)
+{
+	p->hash = XXH64_createState();
+	XXH64_reset(p->hash, p->states->d);
+}
+
+char *states_hashed(struct states_pass *p)
+{
+	char *name = digest_name("", states_name(p->states), XXH64_digest(p->hash));
+
+	XXH64_freeState(p->hash);
+	p->hash = NULL;
+	return name;
+}
+
+char *states_digest(struct states *s)
+{
+	struct states_pass p = {.states = s};
+	size_t size = s->d * sm_dtype_size(s->dtype), n;
+	const void *rows;
+
+	states_hash(&p);
+	for (size_t at = 0; (n = states_read(s, at, 4096, &rows)) > 0; at += n) {
+		XXH64_update(p.hash, rows, n * size);
+		states_release(s);
+	}
+	return states_hashed(&p);
+}
+
+char *digest_name(const char *before, const char *path, uint64_t digest)
+{
+	char *file = array_base_name(path);
+	char *name = xasprintf("%s%s#%016llx", before, file, (unsigned long long)digest);
+
+	free(file);
+	return name;
 }

@@ -7,6 +7,8 @@
 #include "base/opt.h"
 #include "file/array.h"
 
+#include <stdint.h>
+
 struct states;
 
 struct states *states_open(const struct list *files);
@@ -23,6 +25,30 @@ void states_check(const struct states *, size_t i, const float *x);
 /* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows
  * until the next call. From stdin, `at` has to be where the last call ended. */
 size_t states_read(struct states *, size_t at, size_t n, const void **rows);
+
+/* All rows in order, as floats, but the first `skip` of every `context`. Its pages are let go. */
+struct states_pass {
+	struct states *states;
+	size_t context, skip, at;
+	struct XXH64_state_s *hash;
+};
+
+/* The next n rows x (n, d), fewer only at the end: how many. One that is not finite ends the
+ * program. */
+size_t states_next(struct states_pass *, float *x, size_t n);
+
+/* Asks the pass, before it begins, to hash all rows, left out or not. The name of the states after
+ * it, to free(): the file's and the digest. */
+void states_hash(struct states_pass *);
+char *states_hashed(struct states_pass *);
+
+/* The name alone. */
+char *states_digest(struct states *);
+/* Such a name: before, the last part of the path, the digest. */
+char *digest_name(const char *before, const char *path, uint64_t digest);
+
+/* Lets go of the pages that were read: file/mapping.h. */
+void states_release(const struct states *);
 
 /* Row i as floats (d); any thread, not from stdin. */
 void states_row(const struct states *, size_t i, float *row);

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,11 +58,10 @@ void tokens_write_header(const struct tokens *t, const struct feature_source *fr
 
 /* -- A chunk of them --------------------------------------------------------------------------- */
 
-/* What ENCODE_TOKENS of them activate; its room grows when it is short. */
+/* What the tokens of a block activate; its room grows when it is short. */
 struct chunk_block {
 	struct encoded out;
 	size_t hits;
-	float *workspace;
 };
 
 static void chunk_room(struct chunk *c, size_t room)
@@ -79,16 +79,14 @@ struct chunk *chunk_new(const struct tokens *t)
 
 	c->point = xalloc(CHUNK_TOKENS * t->d, sizeof(float));
 	c->x = xalloc(CHUNK_TOKENS * t->d, sizeof(float));
-	c->block = xcalloc(CHUNK_BLOCKS, sizeof *c->block);
 	chunk_room(c, CHUNK_TOKENS);
 	return c;
 }
 
 void chunk_free(struct chunk *c)
 {
-	for (size_t i = 0; i < CHUNK_BLOCKS; i++) {
+	for (size_t i = 0; c->block && i < CHUNK_BLOCKS; i++) {
 		struct chunk_block *b = &c->block[i];
-		free(b->workspace);
 		free(b->out.indptr);
 		free(b->out.feature);
 		free(b->out.value);
@@ -97,6 +95,7 @@ void chunk_free(struct chunk *c)
 		free(b->out.hit_value);
 	}
 	free(c->block);
+	free(c->workspace);
 	free(c->point);
 	free(c->x);
 	free(c->feature);
@@ -134,6 +133,8 @@ bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
 		}
 		*at += n;
 	}
+	if (t->states)
+		states_release(t->states);
 	if (t->states)
 		sm_to_float(c->x, c->point, states_dtype(t->states), c->n * t->d);
 	for (size_t i = 0; t->states && i < c->n; i++)
@@ -176,15 +177,15 @@ static void block_room(struct encoded *e, size_t room)
 	e->hit_value = xrealloc(e->hit_value, room, sizeof *e->hit_value);
 }
 
-static void encode_block(struct chunk_block *b, const float *x, const struct encoder *e, size_t n)
+static void encode_block(struct chunk_block *b, const float *x, const struct encoder *e, size_t n,
+	float *workspace)
 {
-	if (!b->workspace) {
-		b->workspace = xalloc(encode_workspace(e), sizeof *b->workspace);
+	if (!b->out.indptr) {
 		b->out.indptr = xalloc(ENCODE_TOKENS + 1, sizeof *b->out.indptr);
-		block_room(&b->out, 64 * ENCODE_TOKENS);
+		block_room(&b->out, 512 * n);
 	}
-	while ((b->hits = encode(&b->out, x, e, n, b->workspace)) > b->out.room)
-		block_room(&b->out, b->hits);
+	while ((b->hits = encode(&b->out, x, e, n, workspace)) > b->out.room)
+		block_room(&b->out, 2 * b->hits);
 }
 
 static void append_block(struct chunk *c, const struct chunk_block *b, size_t at, size_t n)
@@ -197,18 +198,29 @@ static void append_block(struct chunk *c, const struct chunk_block *b, size_t at
 	c->nnz += b->hits;
 }
 
-static size_t tokens_of_block(const struct chunk *c, size_t at)
+static size_t tokens_of_block(const struct chunk *c, size_t at, size_t most)
 {
-	return c->n - at < ENCODE_TOKENS ? c->n - at : ENCODE_TOKENS;
+	return c->n - at < most ? c->n - at : most;
 }
 
 void chunk_encode(struct chunk *c, const struct encoder *e)
 {
-	#pragma omp parallel for schedule(dynamic)
-	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
-		encode_block(&c->block[at / ENCODE_TOKENS], c->x + at * e->d, e,
-			tokens_of_block(c, at));
+	size_t threads = (size_t)omp_get_max_threads(), each = encode_workspace(e);
+	threads = threads < CHUNK_BLOCKS ? threads : CHUNK_BLOCKS;
+	/* as many blocks for each thread, and the largest of such */
+	size_t blocks = threads * ((CHUNK_TOKENS / ENCODE_TOKENS + threads - 1) / threads);
+	size_t most = (CHUNK_TOKENS + blocks - 1) / blocks;
+
+	if (!c->block) {
+		c->block = xcalloc(CHUNK_BLOCKS, sizeof *c->block);
+		c->workspace = xalloc(threads * sizeof *c->workspace, each);
+	}
+	#pragma omp parallel for schedule(dynamic) num_threads(threads)
+	for (size_t at = 0; at < c->n; at += most)
+		encode_block(&c->block[at / most], c->x + at * e->d, e,
+			tokens_of_block(c, at, most),
+			c->workspace + (size_t)omp_get_thread_num() * each);
 	c->nnz = 0;
-	for (size_t at = 0; at < c->n; at += ENCODE_TOKENS)
-		append_block(c, &c->block[at / ENCODE_TOKENS], at, tokens_of_block(c, at));
+	for (size_t at = 0; at < c->n; at += most)
+		append_block(c, &c->block[at / most], at, tokens_of_block(c, at, most));
 }

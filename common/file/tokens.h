@@ -32,7 +32,7 @@ struct feature_source {
 
 void tokens_write_header(const struct tokens *, const struct feature_source *, struct sm_writer *);
 
-enum { CHUNK_BLOCKS = 8, CHUNK_TOKENS = CHUNK_BLOCKS * ENCODE_TOKENS };
+enum { CHUNK_TOKENS = 2048, CHUNK_BLOCKS = 64 };
 
 /* One frame's worth of tokens, and what fires on them in CSR. */
 struct chunk {
@@ -43,7 +43,8 @@ struct chunk {
 	size_t nnz, room;
 	uint32_t *feature;		/* (nnz) */
 	float *value;			/* (nnz) */
-	struct chunk_block *block;	/* (CHUNK_BLOCKS) the workspace of chunk_encode() */
+	struct chunk_block *block;	/* (CHUNK_BLOCKS), of chunk_encode(), ... */
+	float *workspace;		/* ... and of its threads */
 };
 
 struct chunk *chunk_new(const struct tokens *);

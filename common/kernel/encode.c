@@ -10,7 +10,7 @@ enum { WIDTH = 16 };
 
 size_t encode_workspace(const struct encoder *e)
 {
-	return PRODUCT_WORKSPACE + ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
+	return product_rows_size(e->d) + ENCODE_TOKENS * (ENCODE_TILE + 2 * e->k);
 }
 
 /* -- A tile: the features f0 .. f0+m-1 of a token ---------------------------------------------- */
@@ -19,16 +19,16 @@ struct feature_tile {
 	size_t f0, m;
 	float *pre;			/* (m) */
 	const float *threshold;		/* (m), or NULL */
+	float floor;			/* not less than 0; what is not above it is left out */
 	float excess[ENCODE_TILE / WIDTH];	/* of runs of WIDTH: if not positive, none fires */
 };
 
 /* pre (n, m) = x W_enc, for n tokens and the features from f0 on. */
-static void pre_activations(float *pre, const float *x, const struct encoder *e, size_t n,
-	size_t f0, size_t m, float *work)
+static void pre_activations(float *pre, const float *rows, const struct encoder *e, size_t n,
+	size_t f0, size_t m)
 {
-	for (size_t t = 0; t < n; t++)
-		memset(pre + t * ENCODE_TILE, 0, m * sizeof *pre);
-	product_add(pre, ENCODE_TILE, x, e->w_enc + f0, e->features, n, e->d, m, work);
+	memset(pre, 0, n * ENCODE_TILE * sizeof *pre);
+	product_add_packed(pre, ENCODE_TILE, rows, e->w_enc, n, e->d, e->features, f0, m);
 }
 
 /* pre[i] = scale[i] (pre[i] + b_enc[i])
@@ -54,14 +54,15 @@ static void finish(float *restrict pre, float *restrict excess, const float *res
 	}
 }
 
-/* The first feature from i on that fires: pre > threshold and pre > 0 (Rajamanoharan et al. 2024,
- * eq. 3); m when there is none. */
+/* The first feature from i on that fires: pre > threshold and pre > floor (Rajamanoharan et al.
+ * 2024, eq. 3); m when there is none. */
 static size_t next_active(const struct feature_tile *t, size_t i)
 {
 	for (; i < t->m; i++) {
 		while (i % WIDTH == 0 && i < t->m && !(t->excess[i / WIDTH] > 0))
 			i += WIDTH;
-		if (i < t->m && t->pre[i] > 0 && (!t->threshold || t->pre[i] > t->threshold[i]))
+		if (i < t->m && t->pre[i] > t->floor
+				&& (!t->threshold || t->pre[i] > t->threshold[i]))
 			return i;
 	}
 	return t->m;
@@ -195,13 +196,14 @@ static size_t hits_to_csr(struct encoded *out, size_t hits, size_t n)
 size_t encode(struct encoded *out, const float *x, const struct encoder *e, size_t n,
 	float *workspace)
 {
-	float *work = workspace, *pre = work + PRODUCT_WORKSPACE;
+	float *rows = workspace, *pre = rows + product_rows_size(e->d);
 	float *best_value = pre + ENCODE_TOKENS * ENCODE_TILE;
 	uint32_t *best_feature = (uint32_t *)(best_value + ENCODE_TOKENS * e->k);
 	struct best best[ENCODE_TOKENS];
 	struct feature_tile tile;
 	size_t hits = 0;
 
+	product_pack_rows(rows, x, n, e->d);
 	for (size_t t = 0; t < n; t++)
 		best[t] = (struct best){best_value + t * e->k, best_feature + t * e->k, 0};
 	for (size_t f0 = 0; f0 < e->features; f0 += ENCODE_TILE) {
@@ -209,13 +211,13 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 		tile.m = e->features - f0 < ENCODE_TILE ? e->features - f0 : ENCODE_TILE;
 		tile.threshold = e->threshold ? e->threshold + f0 : NULL;
 		const float *scale = e->scale ? e->scale + f0 : NULL;
-		pre_activations(pre, x, e, n, f0, tile.m, work);	/* pre = x W_enc */
+		pre_activations(pre, rows, e, n, f0, tile.m);		/* pre = x W_enc */
 		for (size_t t = 0; t < n; t++) {
 			/* nothing below the least of the k best so far can be one of them */
-			float floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;
+			tile.floor = e->k > 0 && best[t].n == e->k ? best[t].value[0] : 0;
 			tile.pre = pre + t * ENCODE_TILE;
-			finish(tile.pre, tile.excess, e->b_enc + f0, scale, tile.threshold, floor,
-				tile.m);		/* pre = scale (pre + b_enc) */
+			finish(tile.pre, tile.excess, e->b_enc + f0, scale, tile.threshold,
+				tile.floor, tile.m);		/* pre = scale (pre + b_enc) */
 			if (e->k > 0)			/* TopK: the k largest pre > 0 */
 				offer_tile(&best[t], e->k, &tile);
 			else				/* all pre > threshold, pre > 0 */

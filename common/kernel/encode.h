@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ENCODE_TOKENS = 256, ENCODE_TILE = 1024 };
+enum { ENCODE_TOKENS = 256, ENCODE_TILE = 512 };
 
 /* What an SAE does to a state x (d):
  *
@@ -19,7 +19,7 @@ enum { ENCODE_TOKENS = 256, ENCODE_TILE = 1024 };
  * Of equal pre-activations at TopK's edge, those of the lower features are kept. */
 struct encoder {
 	size_t d, features;
-	const float *w_enc;		/* (d, features) */
+	const float *w_enc;		/* (d, features), packed: kernel/product.h */
 	const float *b_enc;		/* (features) */
 	const float *scale;		/* (features), NULL: 1 */
 	const float *threshold;		/* (features), NULL: none */
@@ -37,8 +37,8 @@ struct encoded {
 	float *hit_value;
 };
 
-/* Floats of workspace: a product's, a tile of pre-activations, and for TopK the k best of every
- * token. */
+/* Floats of workspace: the packed states, a tile of pre-activations, and for TopK the k best of
+ * every token. */
 size_t encode_workspace(const struct encoder *);
 
 /* The activations a > 0 of n <= ENCODE_TOKENS states x (n, d), n >= 1, in CSR. Returns how many

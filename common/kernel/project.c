@@ -32,6 +32,8 @@ void project_add_moments(double *sum, double *outer, const float *x, const float
 	#pragma omp parallel for num_threads(threads) schedule(dynamic)
 	for (size_t t = 0; t < tiles; t++) {
 		size_t i = t / across * TILE, j = t % across * TILE;
+		if (x == y && j > i)
+			continue;
 		int rows = (int)(d - i < TILE ? d - i : TILE);
 		int cols = (int)(e - j < TILE ? e - j : TILE);
 		cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, cols, (int)n, 1, u + i,
@@ -53,9 +55,9 @@ size_t project_axes(float *map, float *mean, const double *sum, double *outer, s
 
 	for (size_t i = 0; i < d; i++)
 		mean[i] = (float)(sum[i] / (double)n);
-	/* C = X'X / n - m m', the covariance */
+	/* C = X'X / n - m m', the covariance; LAPACK's upper triangle is, row-major, the lower */
 	for (size_t i = 0; i < d; i++)
-		for (size_t j = 0; j < d; j++)
+		for (size_t j = 0; j <= i; j++)
 			outer[i * d + j] = (outer[i * d + j] - sum[i] * sum[j] / (double)n)
 				/ (double)n;
 	/* C = V diag(v) V'; v ascends, and eigenvector k becomes row k of outer */
@@ -88,7 +90,7 @@ int project_ridge(float *map, float *bias, double *xx, double *xy, const double 
 
 	/* of the states less their means: X'X + ridge I and X'Y */
 	for (size_t i = 0; i < d; i++) {
-		for (size_t j = 0; j < d; j++)
+		for (size_t j = 0; j <= i; j++)
 			xx[i * d + j] -= sum_x[i] * sum_x[j] / (double)n;
 		for (size_t j = 0; j < e; j++)
 			xy[i * e + j] -= sum_x[i] * sum_y[j] / (double)n;
@@ -127,7 +129,8 @@ void project_affine(float *y, float *x, const float *map, const float *mean, con
 			memcpy(y + i * r, bias, r * sizeof *y);
 		else
 			memset(y + i * r, 0, r * sizeof *y);
-	product_add(y, r, x, map, r, n, d, r, work);	/* y += x map */
+	product_pack_rows(work, x, n, d);
+	product_add_packed(y, r, work, map, n, d, r, 0, r);	/* y += x map */
 }
 
 void project_unit_rows(float *x, size_t n, size_t d)

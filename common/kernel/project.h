@@ -7,7 +7,8 @@
 enum { PROJECT_ROWS = 256 };	/* rows that are worth one call */
 
 /* outer (d, e) += x'y and sum (d) += x, for n rows x (n, d) and y (n, e), each unless it is NULL;
- * the same for any number of threads. work: n (d + e) doubles. */
+ * the same for any number of threads. Of x'x (y is x) only the lower triangle is of use, here and
+ * below. work: n (d + e) doubles. */
 void project_add_moments(double *sum, double *outer, const float *x, const float *y, size_t n,
 	size_t d, size_t e, size_t threads, double *work);
 
@@ -27,8 +28,9 @@ size_t project_axes_workspace(size_t d);
 int project_ridge(float *map, float *bias, double *xx, double *xy, const double *sum_x,
 	const double *sum_y, size_t n, size_t d, size_t e, double ridge);
 
-/* y (n, r) = (x - mean) map + bias; mean or bias may be NULL. x becomes x - mean. A row of
- * y is the same whatever the others are. work: PRODUCT_WORKSPACE floats (kernel/product.h). */
+/* y (n, r) = (x - mean) map + bias for n <= PROJECT_ROWS rows; mean or bias may be NULL. map is
+ * packed (kernel/product.h). x becomes x - mean. A row of y is the same whatever the others are.
+ * work: product_rows_size(d) floats. */
 void project_affine(float *y, float *x, const float *map, const float *mean, const float *bias,
 	size_t n, size_t d, size_t r, float *work);
 

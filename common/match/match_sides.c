@@ -33,10 +33,11 @@ void match_sides_header(struct sm_frame *header, const struct match_sides *s)
 	sm_set_integer(header, "tokens", (int64_t)s->all.item[0].tokens);
 }
 
-struct sae *match_sides_sae(const struct match_sides *s, int side, const char *path)
+struct sae *match_sides_sae(const struct match_sides *s, int side, const char *path,
+	unsigned parts)
 {
 	size_t streams = side ? s->all.n - s->first : s->first, features = s->side[side].ids.n;
-	struct sae *sae = sae_open(path);
+	struct sae *sae = sae_open(path, parts);
 
 	if (streams != 1)
 		die("%s: %zu streams, where --sae-a and --sae-b need one", s->file[side], streams);

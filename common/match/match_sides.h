@@ -23,8 +23,9 @@ void match_sides_free(struct match_sides *);
  * written. */
 void match_sides_header(struct sm_frame *header, const struct match_sides *);
 
-/* The SAE of a side, which has to be of one stream and its features. */
-struct sae *match_sides_sae(const struct match_sides *, int side, const char *path);
+/* The SAE of a side, its parts as for sae_open(); it has to be of one stream and its features. */
+struct sae *match_sides_sae(const struct match_sides *, int side, const char *path,
+	unsigned parts);
 
 /* A matching by places in the two dictionaries. */
 struct placed_pairs {
