@@ -14,7 +14,7 @@
 struct axes {
 	bool whiten;
 	size_t dims;			/* at most so many directions; 0: all */
-	size_t context, skip;		/* the first `skip` of every `context` states are left out */
+	size_t context, skip;		/* the first `skip` of every `context` are left out */
 
 	size_t d, r;
 	float *mean, *map;		/* (d) and (d, r), packed: kernel/product.h */

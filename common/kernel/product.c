@@ -159,8 +159,8 @@ static void add_edge(const struct product_tile *t, float *y, size_t y_stride, co
 			y[i * y_stride + j] += sum[i * t->cols + j];
 }
 
-/* Adds s_b of a panel of W to m columns of Y. Of the next panel, behind it or NULL, each tile brings
- * a part into the caches; without, the first tile of a panel waits for memory. */
+/* Adds s_b of a panel of W to m columns of Y. Each tile brings a part of the next panel into the
+ * caches, unless that is NULL; else the first tile of a panel waits for memory. */
 static void add_panel(const struct product_tile *t, float *y, size_t y_stride, const float *x,
 	const float *w, const float *next, size_t depth, size_t n, size_t m)
 {
