@@ -15,6 +15,7 @@ struct scratch {
 	size_t row;
 	float *x;			/* (d, ld): the row's points */
 	float *table;			/* (tokens of B, ld): costs to the first `known` of ... */
+	struct row_costs *of_token;	/* (tokens of B): of the rows of the table */
 	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if so */
 	size_t known;
 	uint32_t *slot;			/* (max points): a pair's rows of the table */
@@ -46,6 +47,7 @@ static struct scratch scratch_for(const struct pair_stage *p)
 		.row = SIZE_MAX,
 		.x = xalloc(ld * sizeof(float), a->d),
 		.table = xalloc(b->tokens * sizeof(float), padded(a->max_points)),
+		.of_token = xalloc(b->tokens, sizeof(struct row_costs)),
 		.token = xalloc(b->tokens, sizeof(uint32_t)),
 		.place = xcalloc(b->tokens, sizeof(uint32_t)),
 		.slot = xalloc(n, sizeof(uint32_t)),
@@ -62,6 +64,7 @@ static void scratch_free(struct scratch *w)
 {
 	free(w->x);
 	free(w->table);
+	free(w->of_token);
 	free(w->token);
 	free(w->place);
 	free(w->slot);
@@ -100,6 +103,7 @@ static void take_costs(const struct pair_stage *p, struct scratch *w, const uint
 		}
 	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first,
 		w->x, n, b->d, p->transport.p);
+	sum_rows(w->of_token + first, w->table + first * padded(n), n, w->known - first);
 }
 
 /* The problem of the row and column j, in w->cost. */
@@ -113,7 +117,8 @@ static struct transport_problem take_pair(const struct pair_stage *p, struct scr
 	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
 		w->slot[k] = w->place[rows_of(b, j)[k]];
-	struct costs costs = gather_costs(w->cost, w->table, w->slot, pair.n, pair.m);
+	struct costs costs = gather_costs(w->cost, w->table, w->of_token, w->slot, pair.n,
+		pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;

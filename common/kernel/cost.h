@@ -24,9 +24,17 @@ struct costs summarise_costs(const float *cost, size_t n, size_t m);
  * result counts as three times it; the plain mean where no cost is. A few far points, whose costs
  * are less than a third of all, change it little. */
 double capped_mean(const float *cost, size_t n, size_t m, struct costs);
-/* Rows row[0 .. m) of a table (., padded(n)) as a matrix of its own, and what summarise_costs()
- * says of it. */
-struct costs gather_costs(float *cost, const float *table, const uint32_t *row, size_t n, size_t m);
+
+/* Of each of m rows the sum and the largest. */
+struct row_costs {
+	float sum, largest;
+};
+
+void sum_rows(struct row_costs *of, const float *cost, size_t n, size_t m);
+/* Rows row[0 .. m) of a table (., padded(n)), of which sum_rows() said `of`, as a matrix of its
+ * own, and what summarise_costs() says of it. */
+struct costs gather_costs(float *cost, const float *table, const struct row_costs *of,
+	const uint32_t *row, size_t n, size_t m);
 
 /* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow (f_i + g_j <=
  * C_ij; the C-transform, Peyre and Cuturi 2019, sec. 5.1); f (padded(n)) is -infinity beyond n. */

@@ -22,7 +22,7 @@ struct problem {
 	size_t n, m, ld;
 	const float *cost;
 	float *kernel;			/* (m, ld), and up to a multiple of ROWS rows */
-	float *a, *u, *t, *x;		/* (ld): weights, scalings, K v, and room */
+	float *a, *u, *t, *x, *y;	/* (ld): weights, scalings, K v, and room */
 	float *b, *v, *s;		/* (padded(m)): weights, scalings, K'u */
 	double *f, *g;			/* potentials, relative to a and b */
 	double epsilon;
@@ -287,10 +287,9 @@ static double feasible_cost(struct problem *p, double *lower)
 {
 	size_t width = p->ld / VEC;
 	const vec *cost = (const vec *)p->cost, *kernel = (const vec *)p->kernel, zero = {0};
-	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, all[PARTS] = {0};
+	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, *restrict y = (vec *)p->y;
 	const vec *f = (const vec *)p->x;
-	float *missing = p->x;
-	double total = 0, carried = 0;
+	double total = 0, carried = 0, missing = 0;
 
 	*lower = 0;
 	for (size_t i = 0; i < p->n; i++)
@@ -298,7 +297,7 @@ static double feasible_cost(struct problem *p, double *lower)
 	for (size_t i = 0; i < p->n; i++)
 		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);	/* no row sums to more than a_i */
 	for (size_t i = 0; i < width; i++)
-		t[i] = zero;
+		t[i] = y[i] = zero;
 	for (size_t j = 0; j < p->m; j++, cost += width, kernel += width) {
 		vec mass[PARTS] = {0}, work[PARTS] = {0}, least[PARTS];
 		for (size_t q = 0; q < PARTS; q++)
@@ -312,33 +311,26 @@ static double feasible_cost(struct problem *p, double *lower)
 			}
 		*lower += (double)p->b[j] * (double)lane_min(least);	/* + <b, g> */
 		float sum = lane_sum(mass), v = fminf(p->v[j], p->b[j] / sum);
-		for (size_t i = 0; i < width; i++)
+		float rest = fmaxf(p->b[j] - v * sum, 0);	/* missing in this column */
+		for (size_t i = 0; i < width; i++) {
 			t[i] = vec_fma(kernel[i], vec_of(v), t[i]);
+			y[i] = vec_fma(cost[i], vec_of(rest), y[i]);
+		}
 		total += (double)v * (double)lane_sum(work);		/* <P, C> */
-		p->v[j] = fmaxf(p->b[j] - v * sum, 0);		/* missing in this column */
 	}
-	for (size_t i = 0; i < p->ld; i++)
-		missing[i] = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);	/* a - P 1 */
-	for (size_t i = 0; i < width; i++)
-		all[i % PARTS] += ((vec *)missing)[i];
-	cost = (const vec *)p->cost;
-	for (size_t j = 0; j < p->m; j++, cost += width) {
-		vec work[PARTS] = {0};
-		if (p->v[j] == 0)
-			continue;
-		for (size_t i = 0; i < width; i += PARTS)
-			for (size_t q = 0; q < PARTS; q++)
-				work[q] = vec_fma(((vec *)missing)[i + q], cost[i + q], work[q]);
-		carried += (double)p->v[j] * (double)lane_sum(work);
+	for (size_t i = 0; i < p->n; i++) {			/* a - P 1 */
+		float rest = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
+		missing += (double)rest;
+		carried += (double)rest * (double)p->y[i];
 	}
 	/* <P + missing_a missing_b' / |missing_a|_1, C> */
-	return total + (carried > 0 ? carried / (double)lane_sum(all) : 0);
+	return total + (missing > 0 ? carried / missing : 0);
 }
 
 size_t KERNEL(sinkhorn_workspace)(size_t n, size_t m)
 {
-	/* doubles f, g; floats K, a, u, t, x, and b, v, s */
-	return n + m + ((m + ROWS) * padded(n) + 4 * padded(n) + 3 * padded(m)) / 2 + 8;
+	/* doubles f, g; floats K, a, u, t, x, y, and b, v, s */
+	return n + m + ((m + ROWS) * padded(n) + 5 * padded(n) + 3 * padded(m)) / 2 + 8;
 }
 
 struct sinkhorn KERNEL(sinkhorn)(const float *cost, const float *a, const float *b, size_t n,
@@ -356,7 +348,8 @@ struct sinkhorn KERNEL(sinkhorn)(const float *cost, const float *a, const float 
 	p.u = p.a + ld;
 	p.t = p.u + ld;
 	p.x = p.t + ld;
-	p.b = p.x + ld;
+	p.y = p.x + ld;
+	p.b = p.y + ld;
 	p.v = p.b + padded(m);
 	p.s = p.v + padded(m);
 	for (size_t k = 0; k < n + m; k++)
