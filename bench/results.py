@@ -439,15 +439,15 @@ def speed():
 
 LAYERS, LAYER = 26, ("act-dump", "featdist", "refproj")
 PAIRS = [(f"sinkhorn --top 10{budget}", f"hungarian of sinkhorn --top 10{budget}")
-         for budget in ("", " --budget 0.01")]
+         for budget in ("", " --budget 0.01")] + [("sinkhorn, 16 rows", "hungarian")]
 
 
 def grown(rows, what, value):
-    """How many times the value becomes as the largest number of tokens (or features) grows from the least, the other
-    number as small as it is in both; with these numbers."""
+    """How many times the value becomes as the number of tokens (or features) grows from the least to the largest, by one
+    build, with the other number as it is."""
     other = {"tokens": "features", "features": "tokens"}[what]
     for some in by_key([row for row in rows if row[what] and row["finished"] == "yes"],
-                       lambda row: int(row[other] or 0)).values():
+                       lambda row: (int(row[other] or 0), row["build"])).values():
         least, *_, most = sorted(2 * some, key=lambda row: int(row[what]))
         if least[what] != most[what] and float(least[value]):
             return f"{float(most[value]) / float(least[value]):.2g}"
@@ -472,6 +472,8 @@ def of_all_layers(rows, pair):
         row = max(some, key=lambda row: (int(row["features"]), int(row["tokens"])))
         factor = features / int(row["features"])
         factor *= tokens / int(row["tokens"]) if command in LAYER else factor
+        if command.endswith(" rows"):
+            factor *= int(row["features"]) / int(command.split()[-2])
         if factor > 1:
             scaled.append(f"{command} (times {factor:g})")
         hours += times * factor * float(row["core_seconds"]) / 3600
@@ -500,15 +502,16 @@ def scale():
                    f"{row['finished']}: {row['note'].split(';')[0]}",
                    "core-s": column("core_seconds"), "peak MB": column("megabytes"),
                    "MB read": column("megabytes_read"), "written": column("megabytes_written"),
-                   "solved": column("solved"), "right": column("right", 3), **where})
+                   "solved": column("solved"), "right": column("right", 3), "build": column("build"),
+                   **where})
     several = [growth(some) for of in by_machine
                for some in by_key(of, lambda row: row["command"]).values()]
     several = [row for row in several if any(", " in name and row[name] for name in row)]
     counts = [", ".join(distinct(f"{int(row[what]):,}" for row in rows if row[what]))
               for what in ("tokens", "features")]
     yield listing(f"""How many times core-seconds and peak memory become as the tokens grow ({counts[0]}) with the
-        features as they are, and the features ({counts[1]}) with the tokens as they are. With a number
-        of rows, these stay.""",
+        features as they are, and the features ({counts[1]}) with the tokens as they are; of the same build of a
+        program. With a number of rows, these stay.""",
                   several,
                   {"program": column("command"),
                    **{f"{value.replace('_', '-')}, {what}": column(f"{value}, {what}")
@@ -517,7 +520,8 @@ def scale():
     yield listing(f"""An extrapolation: core-hours to match all neighbouring layers of a model of {LAYERS} layers,
         {LAYERS} ({' + '.join(LAYER)}) + {LAYERS - 1} (commands of a pair), of the core-seconds measured at the largest
         number of tokens and features. What did not finish there is scaled from the largest that did: by tokens
-        times features for a layer, by features squared for a pair.""",
+        times features for a layer, by features squared for a pair. "N rows" stands for all rows, by its
+        number of rows.""",
                   [row for of in by_machine for pair in PAIRS for row in [of_all_layers(of, pair)] if row],
                   {"commands of a pair": column("pair"), "tokens": column("tokens"), "features": column("features"), "core-hours": column("hours"),
                    "scaled": column("scaled"), **where})
