@@ -68,25 +68,26 @@ static bool assign_topk(struct distance_matching *m, struct proof *proof,
 	bool flipped = d->row.n > d->col.n, found;
 	size_t n = flipped ? d->col.n : d->row.n, most = flipped ? d->row.n : d->col.n;
 	struct candidates *lists = topk_lists(d, flipped);
-	struct column_generation *all = NULL;
 	struct assignment a;
 
 	if (complete[0]) {
-		all = column_generation_open(d, header, complete, lists, flipped);
-		found = assignment_of_lists(&a, lists, n, most, m->ceiling,
-			column_generation_more, all);
+		struct column_generation *all = column_generation_open(d, header, complete, lists,
+			flipped);
+		column_generation_assign(all, &a, m->ceiling);
+		proof->solved = column_generation_close(all);
+		found = true;
 	} else {
 		bool forced = m->ceiling == INFINITY && d->k < d->col.n;
 		double alone = forced ? topk_worst_cost(d) : m->ceiling;
-		found = assignment_of_lists(&a, lists, n, most, alone, NULL, NULL);
+		found = assignment_of_lists(&a, lists, n, most, alone);
+		if (found)
+			assignment_margins(&a);
 	}
 	if (found)
 		take(m, proof, &a, flipped);
 	assignment_free(&a);
-	topk_lists_free(lists, n);
-	if (all)
-		proof->solved = column_generation_close(all);
-	else if (found)
+	lists_free(lists, n + 1);
+	if (found && !complete[0])
 		proof->open = open_pairs_of(d, proof->row_dual, proof->col_dual, list_open);
 	return found;
 }

@@ -150,36 +150,152 @@ static void check_proof(const struct assignment *a, size_t trial)
 	check(prices, "assign: prices are not positive, and zero where a column is free", trial);
 }
 
-/* With a look into the matrix or without, margins are exact when all is listed, and never too
- * large. */
+/* The rows of a column by c_ij - u_i, `length` of them. */
+static void list_column(const struct assignment *a, size_t j, struct candidates *of)
+{
+	struct candidate all[ROOM];
+	size_t most = length[j];
+
+	of->n = 0;
+	for (size_t i = 0; i < a->n; i++)
+		if (matrix[i * a->m + j] < INFINITY)
+			all[of->n++] = (struct candidate){(double)matrix[i * a->m + j] - a->u[i],
+				matrix[i * a->m + j], (uint32_t)i};
+	qsort(all, of->n, sizeof *all, by_key);
+	of->beyond = most < of->n ? all[most].key : INFINITY;
+	of->n = most < of->n ? most : of->n;
+	memcpy(of->at, all, of->n * sizeof *all);
+}
+
+/* The arcs out of all nodes, by where they lead. */
+static void turn_arcs(const struct assignment *a, struct candidates *into)
+{
+	for (size_t y = 0; y <= a->n; y++) {
+		into[y].n = 0;
+		into[y].beyond = INFINITY;
+		for (size_t x = 0; x <= a->n; x++) {
+			into[y].beyond = fmin(into[y].beyond, a->of[x].beyond);
+			for (size_t k = 0; k < a->of[x].n; k++)
+				if (a->of[x].at[k].col == y)
+					into[y].at[into[y].n++] = (struct candidate){
+						a->of[x].at[k].key, 0, (uint32_t)x};
+		}
+		candidates_sort(into[y].at, into[y].n);
+	}
+}
+
+/* Of a matrix margins are exact however short the lists are; of lists they are when all is listed,
+ * and never too large. */
 static void check_margins(struct assignment *a, double best, size_t trial)
 {
-	double arrival[MOST], workspace[128];
+	double workspace[128] = {0};
+	struct candidate at[MOST + 1][2 * MOST];
+	struct candidates into[MOST + 1];
 
-	check(margin_workspace(a->n, a->m) <= 128, "workspace", trial);
-	for (int all = 0; all < 2; all++)
-		for (int look = 0; look < 2; look++) {
-			a->cost = look ? matrix : NULL;
-			for (size_t i = 0; i < a->n; i++) {
-				length[i] = all ? a->m : 1 + below(a->m);
-				list_row(a, i, a->v);
-				margin_arcs(a, i);
-			}
-			margin_arrivals(arrival, a, workspace);
-			for (size_t i = 0; i < a->n; i++) {
-				if (a->col_of[i] == UNASSIGNED)
-					continue;
-				struct margin_column own = {matrix + a->col_of[i], a->m};
-				double margin = margin_of_row(a, i, look ? &own : NULL, arrival,
-					workspace);
-				double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
-				check(margin <= exact + 1e-9 * (1 + fabs(best)),
-					"margins are not too large", trial);
-				check(!all || near(margin, exact)
-					|| fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
-					"margins are those of brute force", trial);
-			}
+	check(margin_workspace(a->n) <= 128, "workspace", trial);
+	for (size_t x = 0; x <= a->n; x++)
+		into[x].at = at[x];
+	for (int round = 0; round < 4; round++) {
+		bool all = round % 2, look = round < 2;
+		a->cost = look ? matrix : NULL;
+		for (size_t i = 0; i < a->n; i++) {
+			length[i] = all ? a->m : 1 + below(a->m);
+			list_row(a, i, a->v);
+			margin_out(a, i);
 		}
+		margin_outside(a);
+		if (look) {
+			for (size_t i = 0; i < a->n; i++) {
+				into[i].n = 0;
+				if (a->col_of[i] != UNASSIGNED) {
+					length[a->col_of[i]] = 1 + below(a->n);
+					list_column(a, a->col_of[i], &into[i]);
+				}
+				margin_in(a, &into[i], i);
+			}
+			margin_into_outside(a, &into[a->n]);
+		} else {
+			turn_arcs(a, into);
+		}
+		for (size_t i = 0; i < a->n; i++) {
+			if (a->col_of[i] == UNASSIGNED)
+				continue;
+			double margin = margin_of_row(a, into, i, workspace);
+			double exact = brute(a, 0, 0, i, a->col_of[i]) - best;
+			check(margin <= exact + 1e-9 * (1 + fabs(best)),
+				"margins are not too large", trial);
+			check(!(all || look) || near(margin, exact)
+				|| fabs(margin - exact) < 1e-9 * (1 + fabs(best)),
+				"margins are those of brute force", trial);
+		}
+	}
+}
+
+/* Lists of rows and columns are those of a full sort; of equals the first from a column on. */
+static size_t turn;
+
+static int by_key_from(const void *x, const void *y)
+{
+	const struct candidate *a = x, *b = y;
+	size_t p = (a->col + ROOM - turn) % ROOM, q = (b->col + ROOM - turn) % ROOM;
+
+	return a->key != b->key ? by_key(x, y) : p < q ? -1 : p > q;
+}
+
+static bool same_list(const struct candidates *of, const struct candidate *all, size_t finite,
+	size_t count, size_t m)
+{
+	bool same = of->n == (finite < count ? finite : count);
+
+	for (size_t k = 0; same && k < of->n; k++)
+		same = of->at[k].key == all[k].key && of->at[k].cost == all[k].cost
+			&& of->at[k].col == all[k].col;
+	return same && of->beyond == (count < m && finite >= count ? all[count - 1].key : INFINITY);
+}
+
+static void cheapest_entries(void)
+{
+	static float cost[ROOM * ROOM];
+	static double price[ROOM], limit[ROOM], workspace[3 * ROOM];
+	static struct candidate at[ROOM][2 * ROOM], all[ROOM];
+	struct candidates of[ROOM];
+
+	check(cheapest_workspace(ROOM) <= 3 * ROOM, "workspace", 0);
+	for (size_t trial = 0; trial < 120; trial++) {
+		size_t count = 1 + below(trial % 3 ? 20 : ROOM);
+		random_costs(cost, ROOM, ROOM, trial % 6);
+		for (size_t j = 0; j < ROOM; j++) {
+			price[j] = trial % 2 ? -uniform() : 0;
+			of[j].at = at[j];
+		}
+		bool same = true;
+		for (size_t i = 0; i < ROOM; i++) {
+			size_t finite = 0;
+			for (size_t j = 0; j < ROOM; j++)
+				if (cost[i * ROOM + j] < INFINITY)
+					all[finite++] = (struct candidate){
+						(double)cost[i * ROOM + j] - price[j],
+						cost[i * ROOM + j], (uint32_t)j};
+			turn = i;
+			qsort(all, finite, sizeof *all, by_key_from);
+			cheapest_of_row(of, count, cost + i * ROOM, price, ROOM, i, workspace);
+			same &= same_list(of, all, finite, count, ROOM);
+		}
+		check(same, "cheapest of rows", trial);
+		cheapest_of_columns(of, count, cost + 1, price, ROOM, ROOM, ROOM - 1, limit);
+		turn = 0;
+		for (size_t j = 1; j < ROOM; j++) {
+			size_t finite = 0;
+			for (size_t i = 0; i < ROOM; i++)
+				if (cost[i * ROOM + j] < INFINITY)
+					all[finite++] = (struct candidate){
+						(double)cost[i * ROOM + j] - price[i],
+						cost[i * ROOM + j], (uint32_t)i};
+			qsort(all, finite, sizeof *all, by_key_from);
+			same &= same_list(&of[j - 1], all, finite, count, ROOM);
+		}
+		check(same, "cheapest of columns", trial);
+	}
 }
 
 static void small_assignments(void)
@@ -188,9 +304,9 @@ static void small_assignments(void)
 		size_t n = 1 + below(trial % 10 ? 5 : MOST), m = n + below(MOST - n + 1);
 		float cost[MOST * MOST], paid[MOST];
 		uint32_t col_of[MOST], row_of[MOST];
-		double u[MOST], v[MOST] = {0}, workspace[128];
-		struct candidate at[MOST][MOST];
-		struct candidates of[MOST];
+		double u[MOST], v[MOST] = {0}, workspace[128] = {0};
+		struct candidate at[MOST + 1][MOST + 1];
+		struct candidates of[MOST + 1];
 		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of,
 			paid, u, v, NULL};
 
@@ -204,6 +320,7 @@ static void small_assignments(void)
 			length[i] = 1 + below(m);
 			list_row(&a, i, v);
 		}
+		of[n].at = at[n];
 		check(assign_workspace(n, m) <= 128, "workspace", trial);
 		double best = brute(&a, 0, 0, n, m), total = 0;
 		bool found = assign(&a, workspace);
@@ -232,7 +349,7 @@ static void large_assignments(void)
 		size_t m = ROOM / 2 + below(ROOM / 2), n = trial % 2 ? m : 1 + below(m);
 		struct assignment a = {n, m, of, one_more, NULL, NULL, INFINITY, col_of, row_of,
 			paid, u, v, NULL};
-		double *workspace = malloc(assign_workspace(n, m) * sizeof *workspace);
+		double *workspace = calloc(assign_workspace(n, m), sizeof *workspace);
 		a.context = &a;
 		matrix = cost;
 		random_costs(cost, n, m, trial % 6);
@@ -1075,6 +1192,7 @@ int main(void)
 	nearest_by_products();
 	products();
 	orders();
+	cheapest_entries();
 	small_assignments();
 	large_assignments();
 	simple_matchings();

@@ -133,7 +133,7 @@ static size_t shortest_path(const struct assignment *a, uint32_t i, struct path 
 
 	p->shift[i] = 0;
 	relax_row(a, p, i, end);
-	while (search_within(&p->search, end->dist)) {
+	while (search_radius(&p->search) < end->dist) {
 		uint32_t x = search_close_nearest(&p->search), r;
 		if (x >= a->m) {
 			r = x - (uint32_t)a->m;

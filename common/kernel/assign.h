@@ -13,31 +13,16 @@
 #ifndef KERNEL_ASSIGN_H
 #define KERNEL_ASSIGN_H
 
+#include "kernel/candidates.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #define UNASSIGNED UINT32_MAX
-
-/* A row is known by its cheapest columns, sorted by key: c_ij - v_j at the prices v of the time
- * when it was listed. Any other column had `beyond` or more. As prices only fall, both remain lower
- * bounds of c_ij - v_j. */
-struct candidate {
-	double key;
-	float cost;			/* c_ij: finite */
-	uint32_t col;
-};
-
-struct candidates {
-	size_t n;
-	struct candidate *at;
-	double beyond;			/* infinite: there are no others */
-};
 
 /* A problem, its answer and the proof. */
 struct assignment {
 	size_t n, m;			/* rows, columns: n <= m */
-	struct candidates *of;		/* (n) */
+	struct candidates *of;		/* (n + 1): the last is margins.h's */
 	/* Lists more of row i, so that of[i].beyond rises; false when it cannot. */
 	bool (*more)(void *context, size_t i, const double *v);
 	void *context;
@@ -52,7 +37,7 @@ struct assignment {
 /* Finds the answer and the duals. The proof holds for all columns, listed or not, wherever u_i <=
  * of[i].beyond, which is everywhere unless more() refused. False when infinite costs leave no
  * assignment.
- * workspace: assign_workspace(n, m) doubles. */
+ * workspace: assign_workspace(n, m) doubles, zeros. */
 bool assign(const struct assignment *, double *workspace);
 size_t assign_workspace(size_t n, size_t m);
 

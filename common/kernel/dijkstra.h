@@ -7,6 +7,7 @@
 #ifndef KERNEL_DIJKSTRA_H
 #define KERNEL_DIJKSTRA_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,12 +28,11 @@ static inline size_t search_workspace(size_t items)
 	return items + (3 * items + 1) / 2;
 }
 
+/* The workspace has to be zeros, and search_forget() leaves it so. */
 static inline struct search search_in(double *workspace, size_t items)
 {
 	uint32_t *heap = (uint32_t *)(workspace + items);
 
-	for (size_t x = 0; x < items; x++)
-		heap[items + x] = SEARCH_UNSEEN;
 	return (struct search){workspace, heap, heap + items, heap + 2 * items, 0, 0};
 }
 
@@ -81,9 +81,10 @@ static inline uint32_t search_close_nearest(struct search *s)
 	return top;
 }
 
-static inline bool search_within(const struct search *s, double limit)
+/* How far the nearest open item is. */
+static inline double search_radius(const struct search *s)
 {
-	return s->open > 0 && s->dist[s->heap[0]] < limit;
+	return s->open > 0 ? s->dist[s->heap[0]] : INFINITY;
 }
 
 /* Is d less than what is known of item x? A closed item is final. */

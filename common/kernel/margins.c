@@ -4,9 +4,7 @@
 
 #include <math.h>
 
-/* Distances are between rows: from x to y when x takes over y's column. Row n stands for the
- * outside: x goes there to a free column, or to be left alone; y comes from there when its column
- * goes free, or when it is not alone any more. */
+enum { STRIP = CANDIDATE_STRIP, MOST_READ = 1 << 20 };
 
 /* fmin() and fmax() are calls. */
 static double lesser(double x, double y)
@@ -25,146 +23,226 @@ static double reduced(const struct assignment *a, size_t i, float cost, size_t j
 	return greater((double)cost - a->u[i] - a->v[j], 0);
 }
 
-void margin_arcs(const struct assignment *a, size_t i)
+/* -- Arcs -------------------------------------------------------------------------------------- */
+
+static bool has_outside(const struct assignment *a)
+{
+	return a->m > a->n || a->ceiling < INFINITY;
+}
+
+/* The row whose column j is, or the outside. */
+static uint32_t owner(const struct assignment *a, size_t j)
+{
+	return a->row_of[j] == UNASSIGNED ? (uint32_t)a->n : a->row_of[j];
+}
+
+void margin_out(const struct assignment *a, size_t i)
 {
 	struct candidates *of = &a->of[i];
+	double outside = greater(a->ceiling - a->u[i], 0);
 	size_t n = 0;
 
 	of->beyond = greater(of->beyond - a->u[i], 0);
 	for (size_t k = 0; k < of->n; k++) {
 		struct candidate arc = of->at[k];
 		arc.key = reduced(a, i, arc.cost, arc.col);
-		arc.col = a->row_of[arc.col] == UNASSIGNED ? (uint32_t)a->n : a->row_of[arc.col];
-		if (arc.col == i)
-			continue;
-		size_t at = n++;
-		for (; at > 0 && of->at[at - 1].key > arc.key; at--)
-			of->at[at] = of->at[at - 1];
-		of->at[at] = arc;
+		arc.col = owner(a, arc.col);
+		if (arc.col == a->n)
+			outside = lesser(outside, arc.key);
+		else if (arc.col != i)
+			of->at[n++] = arc;
 	}
+	if (outside < INFINITY)
+		of->at[n++] = (struct candidate){outside, 0, (uint32_t)a->n};
 	of->n = n;
+	candidates_sort(of->at, n);
 }
 
-/* least_j = min over rows i not assigned to j of c_ij - u_i; infinite without a matrix. */
-static void least_of_columns(double *least, const struct assignment *a)
+/* What it costs that row i comes from outside. */
+static double entry(const struct assignment *a, size_t i)
 {
-	size_t m = a->m;
-
-	for (size_t j = 0; j < m; j++)
-		least[j] = INFINITY;
-	for (size_t i = 0; i < a->n && a->cost; i++) {
-		const float *cost = a->cost + i * m;
-		size_t own = a->col_of[i];
-		double kept = own < m ? least[own] : 0;
-		for (size_t j = 0; j < m; j++) {
-			double d = (double)cost[j] - a->u[i];
-			least[j] = d < least[j] ? d : least[j];
-		}
-		if (own < m)
-			least[own] = kept;
-	}
+	return a->col_of[i] == UNASSIGNED ? 0 : -a->v[a->col_of[i]];
 }
 
-void margin_arrivals(double *arrival, const struct assignment *a, double *workspace)
+void margin_in(const struct assignment *a, struct candidates *column, size_t i)
 {
-	size_t n = a->n, m = a->m;
-	double *least = workspace;
-	double unlisted = INFINITY, outside = m > n || a->ceiling < INFINITY ? 0 : INFINITY;
+	size_t j = a->col_of[i], n = 0;
 
-	least_of_columns(least, a);
-	for (size_t i = 0; i < n; i++) {	/* min_x r_xj; or column j goes free, at -v_j */
-		size_t j = a->col_of[i];
-		arrival[i] = j < m ? greater(lesser(least[j], outside) - a->v[j], 0) : 0;
-		unlisted = lesser(unlisted, a->of[i].beyond);
+	column->beyond = j < a->m ? greater(column->beyond - a->v[j], 0) : INFINITY;
+	for (size_t k = 0; k < column->n; k++) {
+		struct candidate arc = column->at[k];
+		arc.key = reduced(a, arc.col, arc.cost, j);
+		if (arc.col != i)
+			column->at[n++] = arc;
 	}
-	if (a->cost)
-		return;
-	for (size_t i = 0; i < n; i++)
-		arrival[i] = lesser(arrival[i], unlisted);
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < a->of[i].n; k++) {
-			const struct candidate *arc = &a->of[i].at[k];
-			if (arc->col < n)
-				arrival[arc->col] = lesser(arrival[arc->col], arc->key);
-		}
+	if (has_outside(a))
+		column->at[n++] = (struct candidate){entry(a, i), 0, (uint32_t)a->n};
+	column->n = n;
+	candidates_sort(column->at, n);
 }
 
-/* What a search for the margin of one row works with. */
+void margin_outside(const struct assignment *a)
+{
+	struct candidates *of = &a->of[a->n];
+
+	of->n = has_outside(a) ? a->n : 0;
+	of->beyond = INFINITY;
+	for (size_t i = 0; i < of->n; i++)
+		of->at[i] = (struct candidate){entry(a, i), 0, (uint32_t)i};
+	candidates_sort(of->at, of->n);
+}
+
+void margin_into_outside(const struct assignment *a, struct candidates *into)
+{
+	bool free = false;
+
+	for (size_t j = 0; j < a->m; j++)
+		free |= a->row_of[j] == UNASSIGNED;
+	into->n = 0;
+	into->beyond = INFINITY;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct candidates *of = &a->of[i];
+		size_t k = 0;
+		while (k < of->n && of->at[k].col != a->n)
+			k++;
+		if (k < of->n)
+			into->at[into->n++] = (struct candidate){of->at[k].key, 0, (uint32_t)i};
+		if (free && (k == of->n || of->at[k].key > of->beyond))
+			into->beyond = lesser(into->beyond, of->beyond);
+	}
+	candidates_sort(into->at, into->n);
+}
+
+/* -- Cycles ------------------------------------------------------------------------------------ */
+
+/* What a search for the margin of row i works with. */
 struct cycle {
 	const struct assignment *a;
-	struct search search;
 	size_t i;
-	const struct margin_column *own;
-	double arrival;			/* what the way's last step costs at least */
-	double best;			/* the shortest cycle so far */
+	const struct candidates *list[2];	/* (n + 1): arcs out, arcs in */
+	struct search search[2];		/* from i along arcs, and against them */
+	double horizon[2];			/* no way through an arc that is not listed is shorter */
+	double *reach;				/* (n + 1): the same of one row, on the way out */
+	double arrival;				/* what an arc into i costs at least */
+	double best;				/* the shortest cycle so far */
+	size_t reads;				/* rows of the matrix that may still be read */
 };
 
-/* Looks into where closed row x leads: back to i, to other rows, or outside. */
-static void relax_row(struct cycle *c, uint32_t x)
+/* Row y is d away: a cycle closes if the other search knows y; otherwise y is to be looked into if
+ * a cycle could still be shorter. */
+static inline void lead_to(struct cycle *c, int way, uint32_t y, double d, double other)
+{
+	struct search *s = &c->search[way], *o = &c->search[!way];
+
+	if (o->slot[y] != SEARCH_UNSEEN)
+		c->best = lesser(c->best, d + o->dist[y]);
+	if (d + other < c->best && search_improves(s, y, d))
+		search_offer(s, y, d);
+}
+
+/* A look into the matrix for the arc from x back to i, if it may be in neither list. */
+static void look_back(struct cycle *c, uint32_t x)
 {
 	const struct assignment *a = c->a;
-	const struct candidates *of = &a->of[x];
-	struct search *s = &c->search;
-	size_t i = c->i;
-	double from = s->dist[x], limit = c->best - (c->own ? c->arrival : 0);
+	double d = c->search[0].dist[x];
+	double unlisted = greater(c->list[0][x].beyond, c->list[1][c->i].beyond);
 
-	if (x != i && c->own) {
-		float cost = c->own->cost[x * c->own->step];
-		c->best = lesser(c->best, from + reduced(a, x, cost, a->col_of[i]));
+	if (a->cost && x != c->i && d + unlisted < c->best) {
+		size_t j = a->col_of[c->i];
+		c->best = lesser(c->best, d + reduced(a, x, a->cost[x * a->m + j], j));
 	}
-	for (size_t k = 0; k < of->n && from + of->at[k].key < limit; k++) {
-		uint32_t y = of->at[k].col;
-		double d = from + of->at[k].key;
-		if (y == i) {
-			c->best = lesser(c->best, d);
-		} else if (d + c->arrival < c->best && search_improves(s, y, d)) {
-			search_offer(s, y, d);
-			/* half of the time went into waiting for lists */
-			__builtin_prefetch(a->of[y < a->n ? y : 0].at);
-		}
-	}
-	double alone = from + greater(a->ceiling - a->u[x], 0);
-	if (alone + c->arrival < c->best && search_improves(s, (uint32_t)a->n, alone))
-		search_offer(s, (uint32_t)a->n, alone);
 }
 
-/* From outside to row y when its column goes free, at -v_j, or when y was alone, at 0. */
-static void relax_outside(struct cycle *c)
+/* A search has come as far as this, whatever the lists lack. */
+static double radius(const struct cycle *c, int way)
+{
+	return lesser(search_radius(&c->search[way]), c->horizon[way]);
+}
+
+static void look_into_nearest(struct cycle *c, int way)
+{
+	double other = radius(c, !way);
+	uint32_t x = search_close_nearest(&c->search[way]);
+	const struct candidates *of = &c->list[way][x];
+	double d = c->search[way].dist[x];
+
+	for (size_t k = 0; k < of->n && d + of->at[k].key < c->best; k++)
+		lead_to(c, way, of->at[k].col, d + of->at[k].key, other);
+	c->horizon[way] = lesser(c->horizon[way], d + of->beyond);
+	if (way == 0) {
+		c->reach[x] = d + of->beyond;
+		look_back(c, x);
+	}
+}
+
+/* Reads all arcs of the row that makes the horizon. False when it may not. */
+static bool read_row(struct cycle *c)
 {
 	const struct assignment *a = c->a;
-	double base = c->search.dist[a->n];
+	struct search *s = &c->search[0];
+	double other = radius(c, 1);
+	uint32_t x = 0;
 
-	c->best = lesser(c->best, base - a->v[a->col_of[c->i]]);
-	for (size_t y = 0; y < a->n; y++) {
-		double d = a->col_of[y] == UNASSIGNED ? base : base - a->v[a->col_of[y]];
-		if (y != c->i && d + c->arrival < c->best
-			&& search_improves(&c->search, (uint32_t)y, d))
-			search_offer(&c->search, (uint32_t)y, d);
+	if (!a->cost || c->reads == 0)
+		return false;
+	c->reads--;
+	for (size_t k = 0; k < s->count; k++)
+		if (s->slot[s->seen[k]] == SEARCH_CLOSED && c->reach[s->seen[k]] == c->horizon[0])
+			x = s->seen[k];
+	const float *cost = a->cost + x * a->m;
+	double d = s->dist[x], base = d - a->u[x];
+	for (size_t j = 0; (j = next_below(cost, a->v, j, a->m, c->best - base)) < a->m; ) {
+		size_t stop = j + STRIP < a->m ? j + STRIP : a->m;
+		for (; j < stop; j++)
+			if (a->row_of[j] != x)
+				lead_to(c, 0, owner(a, j), d + reduced(a, x, cost[j], j), other);
 	}
+	c->reach[x] = c->horizon[0] = INFINITY;
+	for (size_t k = 0; k < s->count; k++)
+		if (s->slot[s->seen[k]] == SEARCH_CLOSED)
+			c->horizon[0] = lesser(c->horizon[0], c->reach[s->seen[k]]);
+	return true;
 }
 
-double margin_of_row(const struct assignment *a, size_t i, const struct margin_column *own,
-	const double *arrival, double *workspace)
+/* A cycle that the lists lack is at least this long. After its first arc that is missing comes an
+ * arrival; where that arc itself is the arrival, look_back() knew it, if there is a matrix. */
+static double unlisted_cycle(const struct cycle *c)
 {
-	struct cycle c = {a, search_in(workspace, a->n + 1), i, own, arrival[i], INFINITY};
-	double horizon = INFINITY;		/* no way through what is not listed is shorter */
+	return c->horizon[0] + (c->a->cost ? c->arrival : 0);
+}
 
-	search_offer(&c.search, (uint32_t)i, 0);
-	while (search_within(&c.search, lesser(c.best, horizon) - arrival[i])) {
-		uint32_t x = search_close_nearest(&c.search);
-		if (x == a->n) {
-			relax_outside(&c);
-			continue;
+static void search_both_ways(struct cycle *c)
+{
+	do {
+		while (radius(c, 0) + radius(c, 1) < lesser(c->best, unlisted_cycle(c))) {
+			int way = c->search[0].open > c->search[1].open;
+			if (search_radius(&c->search[way]) >= c->horizon[way])
+				way = !way;
+			look_into_nearest(c, way);
 		}
-		relax_row(&c, x);
-		double unlisted = a->of[x].beyond;
-		double through = own ? unlisted + arrival[i] : greater(unlisted, arrival[i]);
-		horizon = lesser(horizon, c.search.dist[x] + through);
-	}
-	return lesser(c.best, horizon);
+	} while (unlisted_cycle(c) < c->best && read_row(c));
 }
 
-size_t margin_workspace(size_t n, size_t m)
+double margin_of_row(const struct assignment *a, const struct candidates *into, size_t i,
+	double *workspace)
 {
-	return search_workspace(n + 1) > m ? search_workspace(n + 1) : m;
+	size_t nodes = a->n + 1, room = search_workspace(nodes);
+	struct cycle c = {.a = a, .i = i, .list = {a->of, into},
+		.search = {search_in(workspace, nodes), search_in(workspace + room, nodes)},
+		.horizon = {INFINITY, INFINITY}, .reach = workspace + 2 * room,
+		.arrival = into[i].beyond, .best = INFINITY, .reads = MOST_READ / a->m};
+
+	if (into[i].n > 0)
+		c.arrival = lesser(c.arrival, into[i].at[0].key);
+	for (int way = 0; way < 2; way++)
+		search_offer(&c.search[way], (uint32_t)i, 0);
+	search_both_ways(&c);
+	for (int way = 0; way < 2; way++)
+		search_forget(&c.search[way]);
+	return lesser(c.best, unlisted_cycle(&c));
+}
+
+size_t margin_workspace(size_t n)
+{
+	return 2 * search_workspace(n + 1) + n + 1;
 }

@@ -2,149 +2,173 @@
 
 #include "base/die.h"
 #include "base/progress.h"
-#include "base/simd.h"
 #include "kernel/margins.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { FIRST_LISTED = 32, MARGIN_LISTED = 512, STRIP = 16 };
+enum { LISTED = 32, LISTED_IN = 16, BLOCK = 512 };
 
-static void sift(struct candidate *heap, size_t n, size_t at)
+static void make_room(struct candidates *of, size_t n)
 {
-	struct candidate x = heap[at];
-
-	for (size_t child; (child = 2 * at + 1) < n; at = child) {
-		child += child + 1 < n && heap[child + 1].key > heap[child].key;
-		if (heap[child].key <= x.key)
-			break;
-		heap[at] = heap[child];
-	}
-	heap[at] = x;
+	of->at = xrealloc(of->at, n, sizeof *of->at);
 }
 
-/* The first column from j on, in steps of a strip, where one of a strip costs less than `limit`; or
- * what is left. */
-MULTIVERSION
-static size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
+/* -- Lists of a matrix ------------------------------------------------------------------------- */
+
+static void list_row(const struct assignment *a, size_t i, size_t count, const double *v,
+	double *workspace)
 {
-	for (; j + STRIP <= end; j += STRIP) {
-		int any = 0;
-		for (size_t k = j; k < j + STRIP; k++)
-			any |= (double)cost[k] - v[k] < limit;
-		if (any)
-			break;
-	}
-	return j;
+	cheapest_of_row(&a->of[i], count, a->cost + i * a->m, v, a->m, i % a->m, workspace);
 }
 
-/* Lists the `count` columns of row i with the least c_ij - v_j, for which there is room: the
- * farthest of those kept is on top of a heap, and gives way to any that is nearer. Of equals those
- * that come first from column i on cyclically, so that rows that like all columns alike list
- * different ones. */
-static void list_row(struct candidates *of, const float *cost, size_t i, size_t m, const double *v,
-	size_t count)
+static void list_rows(const struct assignment *a)
 {
-	struct candidate *at = of->at;
-	size_t n = 0, first = i % m;
+	size_t count = LISTED < a->m ? LISTED : a->m, room = cheapest_workspace(a->m);
 
-	cost += i * m;
-	for (int half = 0; half < 2; half++)
-		for (size_t j = half ? 0 : first, end = half ? first : m; j < end; ) {
-			if (n == count)
-				j = next_below(cost, v, j, end, at[0].key);
-			for (size_t stop = j + STRIP < end ? j + STRIP : end; j < stop; j++) {
-				double key = (double)cost[j] - v[j];
-				if (n == count && key < at[0].key) {
-					at[0] = (struct candidate){key, cost[j], (uint32_t)j};
-					sift(at, n, 0);
-				} else if (n < count && key < INFINITY) {
-					at[n++] = (struct candidate){key, cost[j], (uint32_t)j};
-					for (size_t l = n / 2; n == count && l-- > 0; )
-						sift(at, n, l);
-				}
-			}
-		}
-	of->beyond = count < m && n == count ? at[0].key : INFINITY;
-	for (size_t l = n / 2; n < count && l-- > 0; )
-		sift(at, n, l);
-	for (size_t left = n; left-- > 1; ) {		/* a heap sort: the dearest goes last */
-		struct candidate x = at[0];
-		at[0] = at[left];
-		at[left] = x;
-		sift(at, left, 0);
+	for (size_t i = 0; i < a->n; i++)
+		make_room(&a->of[i], count + 1);
+	#pragma omp parallel
+	{
+		double *workspace = xalloc(room, sizeof *workspace);
+		#pragma omp for schedule(dynamic, 16)
+		for (size_t i = 0; i < a->n; i++)
+			list_row(a, i, count, a->v, workspace);
+		free(workspace);
 	}
-	of->n = n;
 }
 
+/* What list_more() works with. */
+struct matrix_lists {
+	const struct assignment *a;
+	double *workspace;
+};
+
+/* Four times as many as of those listed are still nearer than all others: prices that fell make
+ * others of a list dearer. */
 static bool list_more(void *context, size_t i, const double *v)
 {
-	struct assignment *a = context;
+	struct matrix_lists *lists = context;
+	const struct assignment *a = lists->a;
 	struct candidates *of = &a->of[i];
 	double before = of->beyond;
+	size_t nearer = 0;
 
-	while (of->beyond == before) {
-		size_t count = 2 * of->n < a->m ? 2 * of->n : a->m;
-		of->at = xrealloc(of->at, count, sizeof *of->at);
-		list_row(of, a->cost, i, a->m, v, count);
+	for (size_t k = 0; k < of->n; k++)
+		nearer += (double)of->at[k].cost - v[of->at[k].col] < before;
+	for (size_t count = 4 * nearer; of->beyond == before; count *= 2) {
+		count = count > LISTED ? count : LISTED;
+		count = count < a->m ? count : a->m;
+		make_room(of, count + 1);
+		list_row(a, i, count, v, lists->workspace);
 	}
 	return true;
 }
 
-static void list_rows(const struct assignment *a, size_t count)
-{
-	if (count > a->m)
-		count = a->m;
-	for (size_t i = 0; i < a->n; i++)
-		a->of[i].at = xrealloc(a->of[i].at, count, sizeof *a->of[i].at);
-	#pragma omp parallel for schedule(dynamic, 16)
-	for (size_t i = 0; i < a->n; i++)
-		list_row(&a->of[i], a->cost, i, a->m, a->v, count);
-}
+/* -- Margins ----------------------------------------------------------------------------------- */
 
-/* STRIP columns of the matrix, close together: (n, STRIP). */
-static void take_strip(float *strip, const struct assignment *a, size_t j, size_t count)
+/* The cheapest rows of each column of a matrix, as arcs into the row that has it. */
+static void list_columns(const struct assignment *a, struct candidates *into)
 {
-	for (size_t i = 0; i < a->n; i++)
-		for (size_t k = 0; k < count; k++)
-			strip[i * STRIP + k] = a->cost[i * a->m + j + k];
-}
+	size_t n = a->n, m = a->m, count = LISTED_IN < n ? LISTED_IN : n;
 
-static void find_margins(struct assignment *a)
-{
-	size_t n = a->n, m = a->m, threads = (size_t)omp_get_max_threads();
-	size_t room = margin_workspace(n, m), strip_size = a->cost ? n * STRIP : 0;
-	double *arrival = xalloc(n, sizeof *arrival);
-	double *workspaces = xalloc(threads * sizeof *workspaces, room);
-	float *strips = xalloc(threads * sizeof *strips, strip_size);
-
-	a->margin = xcalloc(n, sizeof *a->margin);
-	#pragma omp parallel for
-	for (size_t i = 0; i < n; i++)
-		margin_arcs(a, i);
-	margin_arrivals(arrival, a, workspaces);
-	progress_begin(m, "margins");
-	#pragma omp parallel for schedule(dynamic)
-	for (size_t j = 0; j < m; j += STRIP) {
-		size_t thread = (size_t)omp_get_thread_num();
-		size_t count = m - j < STRIP ? m - j : STRIP;
-		float *strip = a->cost ? strips + thread * strip_size : NULL;
-		if (strip)
-			take_strip(strip, a, j, count);
-		for (size_t k = 0; k < count; k++) {
-			uint32_t i = a->row_of[j + k];
-			struct margin_column column = {strip + k, STRIP};
-			if (i != UNASSIGNED)
-				a->margin[i] = margin_of_row(a, i, strip ? &column : NULL, arrival,
-					workspaces + thread * room);
+	#pragma omp parallel
+	{
+		struct candidate *room = xalloc(BLOCK * 2 * count, sizeof *room);
+		struct candidates of[BLOCK];
+		double limit[BLOCK];
+		for (size_t j = 0; j < BLOCK; j++)
+			of[j].at = room + j * 2 * count;
+		#pragma omp for schedule(dynamic)
+		for (size_t j = 0; j < m; j += BLOCK) {
+			size_t columns = m - j < BLOCK ? m - j : BLOCK;
+			cheapest_of_columns(of, count, a->cost + j, a->u, n, m, columns, limit);
+			for (size_t k = 0; k < columns; k++) {
+				uint32_t i = a->row_of[j + k];
+				if (i == UNASSIGNED)
+					continue;
+				into[i] = (struct candidates){.beyond = of[k].beyond};
+				make_room(&into[i], of[k].n + 1);
+				memcpy(into[i].at, of[k].at, of[k].n * sizeof *of[k].at);
+				into[i].n = of[k].n;
+			}
 		}
-		progress_add(count);
+		free(room);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (a->col_of[i] == UNASSIGNED)
+			make_room(&into[i], 1);
+		margin_in(a, &into[i], i);
+	}
+	make_room(&into[n], n);
+	margin_into_outside(a, &into[n]);
+}
+
+/* The arcs out of all nodes, by where they lead. */
+static void turn_lists(const struct candidates *out, struct candidates *into, size_t nodes)
+{
+	size_t *count = xcalloc(nodes, sizeof *count);
+	double unlisted = INFINITY;
+
+	for (size_t x = 0; x < nodes; x++) {
+		unlisted = fmin(unlisted, out[x].beyond);
+		for (size_t k = 0; k < out[x].n; k++)
+			count[out[x].at[k].col]++;
+	}
+	for (size_t y = 0; y < nodes; y++) {
+		make_room(&into[y], count[y]);
+		into[y].beyond = unlisted;
+	}
+	for (size_t x = 0; x < nodes; x++)
+		for (size_t k = 0; k < out[x].n; k++) {
+			struct candidates *of = &into[out[x].at[k].col];
+			of->at[of->n++] = (struct candidate){out[x].at[k].key, 0, (uint32_t)x};
+		}
+	for (size_t y = 0; y < nodes; y++)
+		candidates_sort(into[y].at, into[y].n);
+	free(count);
+}
+
+void assignment_margins(struct assignment *a)
+{
+	size_t n = a->n, room = margin_workspace(n);
+	struct candidates *into = xcalloc(n + 1, sizeof *into);
+
+	make_room(&a->of[n], n);
+	for (size_t i = 0; i < n; i++) {
+		make_room(&a->of[i], a->of[i].n + 1);
+		margin_out(a, i);
+	}
+	margin_outside(a);
+	if (a->cost)
+		list_columns(a, into);
+	else
+		turn_lists(a->of, into, n + 1);
+	a->margin = xcalloc(n, sizeof *a->margin);
+	progress_begin(n, "margins");
+	#pragma omp parallel
+	{
+		double *workspace = xcalloc(room, sizeof *workspace);
+		#pragma omp for schedule(dynamic, 16)
+		for (size_t i = 0; i < n; i++) {
+			if (a->col_of[i] != UNASSIGNED)
+				a->margin[i] = margin_of_row(a, into, i, workspace);
+			progress_add(1);
+		}
+		free(workspace);
 	}
 	progress_end();
-	free(strips);
-	free(workspaces);
-	free(arrival);
+	lists_free(into, n + 1);
+}
+
+/* -- Assignments ------------------------------------------------------------------------------- */
+
+void lists_free(struct candidates *of, size_t n)
+{
+	for (size_t x = 0; x < n; x++)
+		free(of[x].at);
+	free(of);
 }
 
 static void start(struct assignment *a, size_t n, size_t m, double ceiling)
@@ -159,7 +183,7 @@ static void start(struct assignment *a, size_t n, size_t m, double ceiling)
 
 static bool solve(const struct assignment *a)
 {
-	double *workspace = xalloc(assign_workspace(a->n, a->m), sizeof *workspace);
+	double *workspace = xcalloc(assign_workspace(a->n, a->m), sizeof *workspace);
 	bool found = assign(a, workspace);
 
 	free(workspace);
@@ -169,35 +193,32 @@ static bool solve(const struct assignment *a)
 bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, size_t m,
 	double ceiling, bool margins)
 {
+	struct matrix_lists lists = {a, xalloc(cheapest_workspace(m), sizeof *lists.workspace)};
+
 	start(a, n, m, ceiling);
 	a->cost = cost;
-	a->of = xcalloc(n, sizeof *a->of);
+	a->of = xcalloc(n + 1, sizeof *a->of);
 	a->more = list_more;
-	a->context = a;
-	list_rows(a, FIRST_LISTED);
+	a->context = &lists;
+	list_rows(a);
 	bool found = solve(a);
 	if (found && margins) {
-		list_rows(a, m < MARGIN_LISTED ? m : MARGIN_LISTED * MARGIN_LISTED / m + 64);
-		find_margins(a);
+		list_rows(a);
+		assignment_margins(a);
 	}
-	for (size_t i = 0; i < n; i++)
-		free(a->of[i].at);
-	free(a->of);
+	lists_free(a->of, n + 1);
+	free(lists.workspace);
 	a->of = NULL;
+	a->context = NULL;
 	return found;
 }
 
 bool assignment_of_lists(struct assignment *a, struct candidates *of, size_t n, size_t m,
-	double ceiling, bool (*more)(void *context, size_t i, const double *v), void *context)
+	double ceiling)
 {
 	start(a, n, m, ceiling);
 	a->of = of;
-	a->more = more;
-	a->context = context;
-	bool found = solve(a);
-	if (found)
-		find_margins(a);
-	return found;
+	return solve(a);
 }
 
 void assignment_free(struct assignment *a)

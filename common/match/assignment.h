@@ -14,11 +14,15 @@
 bool assignment_of_matrix(struct assignment *, const float *cost, size_t n, size_t m,
 	double ceiling, bool margins);
 
-/* The same of listed pairs, with margins. `of` (n) stays the caller's; more() and context: see
- * struct assignment. */
+/* The same of the listed pairs, no others, without margins. `of` (n + 1), the last one empty, stays
+ * the caller's. */
 bool assignment_of_lists(struct assignment *, struct candidates *of, size_t n, size_t m,
-	double ceiling, bool (*more)(void *context, size_t i, const double *v), void *context);
+	double ceiling);
+
+/* Adds the margins. Lists become arcs; see margins.h. */
+void assignment_margins(struct assignment *);
 
 void assignment_free(struct assignment *);
+void lists_free(struct candidates *, size_t n);
 
 #endif

@@ -14,23 +14,11 @@ double topk_least_unlisted(const struct distances *d, size_t i)
 	return d->k ? (double)d->dist[i * d->k + d->k - 1] : -INFINITY;
 }
 
-static int by_key(const void *x, const void *y)
-{
-	const struct candidate *a = x, *b = y;
-
-	return a->key < b->key ? -1 : a->key > b->key;
-}
-
-void candidates_sort(struct candidates *of)
-{
-	qsort(of->at, of->n, sizeof *of->at, by_key);
-}
-
 struct candidates *topk_lists(const struct distances *d, bool flipped)
 {
 	size_t rows = d->row.n, n = flipped ? d->col.n : rows, pairs = rows * d->k;
 	size_t *count = xcalloc(n, sizeof *count);
-	struct candidates *of = xcalloc(n, sizeof *of);
+	struct candidates *of = xcalloc(n + 1, sizeof *of);
 	double least = INFINITY;
 
 	for (size_t i = 0; i < rows; i++)
@@ -49,16 +37,9 @@ struct candidates *topk_lists(const struct distances *d, bool flipped)
 				(double)d->dist[e], d->dist[e], flipped ? i : j};
 	}
 	for (size_t x = 0; x < n && flipped; x++)
-		candidates_sort(&of[x]);
+		candidates_sort(of[x].at, of[x].n);
 	free(count);
 	return of;
-}
-
-void topk_lists_free(struct candidates *of, size_t n)
-{
-	for (size_t x = 0; x < n; x++)
-		free(of[x].at);
-	free(of);
 }
 
 double topk_worst_cost(const struct distances *d)

@@ -9,10 +9,9 @@
  * given; infinite where none is lacking. */
 double topk_least_unlisted(const struct distances *, size_t i);
 
-/* The given pairs as lists of the rows, or, flipped, of the columns; for topk_lists_free(). */
+/* The given pairs as lists of the rows, or, flipped, of the columns, and an empty one; for
+ * lists_free(). */
 struct candidates *topk_lists(const struct distances *, bool flipped);
-void topk_lists_free(struct candidates *, size_t n);
-void candidates_sort(struct candidates *);	/* by key */
 
 /* More than any change of the assignment can save: as the cost of being alone it makes as many
  * pairs as there can be. */

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/progress.h"
+#include "base/simd.h"
 #include "distance/bounds.h"
 #include "distance/pair_stage.h"
 #include "distance/transport.h"
@@ -12,18 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 8 };		/* pairs solved at once */
+/* At first FEW pairs of a list are solved at a time; twice as many after SAME times. */
+enum { FEW = 2, SAME = 8, STRIP = 32 };
 
 struct column_generation {
 	const struct distances *d;
 	struct candidates *of;
 	bool flipped;			/* lists are of columns */
-	size_t m;			/* of a list's features, from which the others come */
+	size_t lists, m;		/* lists; features from which the others of a list come */
 	struct distributions input[2];
 	struct transport transport;	/* that made the distances */
 	struct stage stage;
 	struct bounds bounds;		/* (lists, m) */
 	unsigned char *known;		/* (lists, m) bits */
+	double scale;			/* of bounds: no cost is larger by rounding */
+	double *least;			/* (lists): no unsolved pair is nearer */
 	size_t solved;
 };
 
@@ -83,7 +87,8 @@ struct column_generation *column_generation_open(const struct distances *d,
 	struct column_generation *c = xalloc(1, sizeof *c);
 
 	*c = (struct column_generation){
-		.d = d, .of = of, .flipped = flipped, .m = flipped ? d->row.n : d->col.n};
+		.d = d, .of = of, .flipped = flipped, .lists = flipped ? d->col.n : d->row.n,
+		.m = flipped ? d->row.n : d->col.n};
 	read_distributions(operand, c->input);
 	const struct distributions *row = &c->input[0], *col = &c->input[1];
 	for (int side = 0; side < 2; side++)
@@ -95,6 +100,10 @@ struct column_generation *column_generation_open(const struct distances *d,
 	pair_stage_open(&c->stage, row, col, &c->transport);
 	c->bounds = flipped ? bounds_open(col, 0, col->ids.n, row, c->transport.p)
 		: bounds_open(row, 0, row->ids.n, col, c->transport.p);
+	c->scale = c->bounds.unit * (1 - 1e-4);
+	c->least = xalloc(c->lists, sizeof *c->least);
+	for (size_t x = 0; x < c->lists; x++)
+		c->least[x] = of[x].beyond;
 	c->known = xcalloc(d->row.n / 8 + 1, d->col.n + 8);
 	for (size_t i = 0; i < d->row.n; i++)
 		for (size_t k = 0; k < d->k; k++) {
@@ -105,63 +114,134 @@ struct column_generation *column_generation_open(const struct distances *d,
 	return c;
 }
 
-/* The BATCH unsolved pairs of list x whose bounds less prices are least, and what the others
- * exceed. */
-static size_t cheapest_bounds(const struct column_generation *c, size_t x, const double *v,
-	struct candidate *best, double *beyond)
+/* The first of list x from y on, in steps of a strip, where one of a strip may have a bound below u
+ * + v_y; or `end`. scale: see struct column_generation. */
+MULTIVERSION
+static size_t next_open(const uint16_t *bound, double scale, bool squared, double u,
+	const double *v, size_t y, size_t end)
 {
+	for (; y + STRIP <= end; y += STRIP) {
+		int64_t any = 0;
+		for (size_t k = y; k < y + STRIP; k++) {
+			double below = u + v[k];
+			double cost = squared ? below * fabs(below) : below;
+			any |= bound[k] * scale < cost ? -1 : 0;
+		}
+		if (any)
+			break;
+	}
+	return y;
+}
+
+/* The `most` unsolved pairs of list x whose bounds less prices are least and below u. */
+static size_t open_pairs(const struct column_generation *c, size_t x, double u, const double *v,
+	size_t most, struct candidate *best)
+{
+	const uint16_t *bound = bounds_row(&c->bounds, x);
+	bool squared = c->transport.p == 2;
 	size_t n = 0;
 
-	*beyond = INFINITY;
-	for (size_t y = 0; y < c->m; y++) {
-		if (known(c, x, y))
-			continue;
-		struct candidate next = {lower_bound(c, x, y) - v[y], 0, (uint32_t)y};
-		if (n == BATCH && next.key >= best[n - 1].key) {
-			*beyond = fmin(*beyond, next.key);
-			continue;
+	if (u <= c->least[x])			/* prices are not positive */
+		return 0;
+	for (size_t y = 0; (y = next_open(bound, c->scale, squared, u, v, y, c->m)) < c->m; )
+		for (size_t stop = y + STRIP < c->m ? y + STRIP : c->m; y < stop; y++) {
+			if (known(c, x, y))
+				continue;
+			struct candidate next = {lower_bound(c, x, y) - v[y], 0, (uint32_t)y};
+			if (next.key >= u || (n == most && next.key >= best[n - 1].key))
+				continue;
+			size_t at = n < most ? n++ : n - 1;
+			for (; at > 0 && best[at - 1].key > next.key; at--)
+				best[at] = best[at - 1];
+			best[at] = next;
 		}
-		if (n == BATCH)
-			*beyond = fmin(*beyond, best[--n].key);
-		size_t at = n++;
-		for (; at > 0 && best[at - 1].key > next.key; at--)
-			best[at] = best[at - 1];
-		best[at] = next;
-	}
 	return n;
 }
 
-bool column_generation_more(void *context, size_t x, const double *v)
+/* Solves up to `most` pairs of each list, those that contradict the duals most, all of them at
+ * once. Returns how many: none is left when it is 0. */
+static size_t solve_open_pairs(struct column_generation *c, const double *u, const double *v,
+	size_t most)
 {
-	struct column_generation *c = context;
-	struct candidates *of = &c->of[x];
-	struct candidate best[BATCH];
-	double beyond;
-	size_t n = cheapest_bounds(c, x, v, best, &beyond), kept = of->n;
+	struct candidate *best = xalloc(c->lists * most, sizeof *best);
+	size_t *count = xcalloc(c->lists, sizeof *count), *which, n = 0;
 
-	if (n > 0 && best[0].key > of->beyond) {	/* bounds alone move the list's end */
-		of->beyond = best[0].key;
-		return true;
-	}
+	#pragma omp parallel for schedule(dynamic, 16)
+	for (size_t x = 0; x < c->lists; x++)
+		count[x] = open_pairs(c, x, u[x], v, most, best + x * most);
+	for (size_t x = 0; x < c->lists; x++)
+		n += count[x];
+	which = xalloc(n, sizeof *which);
+	for (size_t x = 0, e = 0; x < c->lists; x++)
+		for (size_t k = 0; k < count[x]; k++)
+			which[e++] = x * most + k;
 	#pragma omp parallel for schedule(dynamic)
-	for (size_t k = 0; k < n; k++) {
-		uint32_t y = best[k].col, j = c->flipped ? (uint32_t)x : y;
-		struct entries out = {.dist = &best[k].cost};
+	for (size_t e = 0; e < n; e++) {
+		struct candidate *pair = &best[which[e]];
+		uint32_t x = (uint32_t)(which[e] / most), y = pair->col, j = c->flipped ? x : y;
+		struct entries out = {.dist = &pair->cost};
 		c->stage.solve(c->stage.context, (size_t)omp_get_thread_num(), c->flipped ? y : x,
 			&j, 1, &out);
+		pair->key = (double)pair->cost;
 	}
-	of->at = xrealloc(of->at, kept + n, sizeof *of->at);
-	for (size_t k = 0; k < n; k++) {
-		make_known(c, x, best[k].col);
-		of->at[of->n++] = best[k];
+	for (size_t x = 0; x < c->lists; x++) {
+		struct candidates *of = &c->of[x];
+		of->at = xrealloc(of->at, of->n + count[x], sizeof *of->at);
+		for (size_t k = 0; k < count[x]; k++) {
+			make_known(c, x, best[x * most + k].col);
+			of->at[of->n++] = best[x * most + k];
+		}
+		candidates_sort(of->at, of->n);
 	}
-	for (size_t k = 0; k < of->n; k++)
-		of->at[k].key = (double)of->at[k].cost - v[of->at[k].col];
-	candidates_sort(of);
-	of->beyond = beyond;
 	c->solved += n;
 	progress_add(n);
-	return true;
+	free(which);
+	free(count);
+	free(best);
+	return n;
+}
+
+static bool leaves_rows(const struct assignment *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->col_of[i] == UNASSIGNED)
+			return true;
+	return false;
+}
+
+/* What the pairs that are still unsolved exceed, for the margins. */
+static void bound_unsolved(struct column_generation *c, const double *v)
+{
+	#pragma omp parallel for schedule(dynamic, 16)
+	for (size_t x = 0; x < c->lists; x++) {
+		double beyond = INFINITY;
+		for (size_t y = 0; y < c->m; y++)
+			if (!known(c, x, y))
+				beyond = fmin(beyond, lower_bound(c, x, y) - v[y]);
+		c->of[x].beyond = beyond;
+	}
+}
+
+void column_generation_assign(struct column_generation *c, struct assignment *a, double ceiling)
+{
+	double alone = ceiling < INFINITY ? ceiling : topk_worst_cost(c->d);
+	size_t most = FEW;
+
+	for (size_t x = 0; x < c->lists; x++)
+		c->of[x].beyond = INFINITY;
+	for (size_t round = 1; ; round++) {
+		assignment_of_lists(a, c->of, c->lists, c->m, alone);
+		if (solve_open_pairs(c, a->u, a->v, most) == 0) {
+			if (ceiling < INFINITY || !leaves_rows(a))
+				break;
+			alone *= 4;
+		}
+		if (round % SAME == 0 && 2 * most <= c->m)
+			most *= 2;
+		assignment_free(a);
+	}
+	bound_unsolved(c, a->v);
+	assignment_margins(a);
 }
 
 size_t column_generation_close(struct column_generation *c)
@@ -171,6 +251,7 @@ size_t column_generation_close(struct column_generation *c)
 	c->stage.close(&c->stage);
 	bounds_free(&c->bounds);
 	free(c->known);
+	free(c->least);
 	distributions_free(&c->input[0]);
 	distributions_free(&c->input[1]);
 	free(c);

@@ -3,11 +3,11 @@
 #ifndef MATCH_COLUMN_GENERATION_H
 #define MATCH_COLUMN_GENERATION_H
 
-#include "kernel/assign.h"
+#include "match/assignment.h"
 #include "stream/distributions.h"
 
-/* Solves pairs that a --top stream of emd or sinkhorn distances lacks, when an assignment asks for
- * them. */
+/* Solves pairs that a --top stream of emd or sinkhorn distances lacks, where an assignment depends
+ * on them. */
 struct column_generation;
 
 /* The solver and its settings are those that the stream's header names; the sets have to be those
@@ -21,9 +21,10 @@ struct column_generation;
 struct column_generation *column_generation_open(const struct distances *d,
 	const struct sm_frame *header, char *const operand[2], struct candidates *of, bool flipped);
 
-/* Struct assignment's more(): solves the next few pairs of a list, in the order of their bounds
- * less the prices. */
-bool column_generation_more(void *column_generation, size_t i, const double *v);
+/* The assignment of all pairs with margins, for assignment_free(). An assignment of the listed pairs
+ * has duals. Pairs whose bounds contradict them are solved, the worst of each list and those of all
+ * lists at once, and the assignment is found again, until no bound contradicts. */
+void column_generation_assign(struct column_generation *, struct assignment *, double ceiling);
 
 /* How many pairs were solved here. */
 size_t column_generation_close(struct column_generation *);

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,11 +160,38 @@ static void want_beyond(const struct sm_reader *in, const struct sm_frame *f, st
 			sm_bad(in, "beyond of row %zu is no number", next + i);
 }
 
+static bool all_between(const float *x, size_t n, float low, float high)
+{
+	int outside = 0;
+
+	for (size_t i = 0; i < n; i++)
+		outside |= !(x[i] >= low && x[i] <= high);
+	return !outside;
+}
+
+static void check_numbers(const struct sm_reader *in, const struct block *b, unsigned how)
+{
+	size_t n = b->rows * b->k;
+	float low = how & SIMILARITIES ? -INFINITY : -FLT_MAX;
+	float high = how & SIMILARITIES ? FLT_MAX : INFINITY;
+
+	if (all_between(b->dist, n, low, high)
+		&& (!b->error || all_between(b->error, n, 0, INFINITY)))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		size_t row = b->row0 + i / b->k, col = b->at ? b->at[i] : i % b->k;
+		if (!(b->dist[i] >= low && b->dist[i] <= high))
+			sm_bad(in, "the distance of row %zu and column %zu is no number", row, col);
+		if (b->error && !(b->error[i] >= 0))
+			sm_bad(in, "the error of row %zu and column %zu is %g", row, col,
+				(double)b->error[i]);
+	}
+}
+
 static struct block want_block(const struct sm_reader *in, const struct sm_frame *f,
 	const struct distances *d, size_t next, unsigned how)
 {
 	struct block b = {.row0 = sm_want_size(in, f, "row0"), .rows = SM_ANY, .k = d->k};
-	float forbidden = how & SIMILARITIES ? INFINITY : -INFINITY;
 
 	if (sm_find_field(f, "col")) {
 		if (!(how & NEAREST))
@@ -184,14 +212,7 @@ static struct block want_block(const struct sm_reader *in, const struct sm_frame
 			next, d->row.n);
 	if (next > 0 && !b.error != !d->error)
 		sm_bad(in, "error in some blocks and not in others");
-	for (size_t i = 0; i < b.rows * b.k; i++) {
-		size_t row = next + i / b.k, col = b.at ? b.at[i] : i % b.k;
-		if (isnan(b.dist[i]) || b.dist[i] == forbidden)
-			sm_bad(in, "the distance of row %zu and column %zu is no number", row, col);
-		if (b.error && !(b.error[i] >= 0))
-			sm_bad(in, "the error of row %zu and column %zu is %g", row, col,
-				(double)b.error[i]);
-	}
+	check_numbers(in, &b, how);
 	if (b.at)
 		check_columns(in, &b, d->col.n);
 	want_beyond(in, f, &b, d, next);
