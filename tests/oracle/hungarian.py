@@ -62,7 +62,23 @@ def heavy(rng, n, m):
     return np.sqrt(((a[:n, None] + rng.standard_normal((n, 1, 8)) - a[:m]) ** 2).sum(2))
 
 
-KINDS = {make.__name__: make for make in (uniform, integers, equal, near, additive, forbidden, signed, geometric, heavy)}
+def rounded(rng, n, m):
+    """Distances of few different values."""
+    return np.round(8 * geometric(rng, n, m)) / 8
+
+
+def alike(rng, n, m):
+    """Rows in groups of up to eight that are nearly equal."""
+    return geometric(rng, 1 + n // 8, m)[rng.integers(0, 1 + n // 8, n)] + 1e-4 * rng.random((n, m))
+
+
+def extremes(rng, n, m):
+    """1e30 beside 1e-30."""
+    return np.where(rng.random((n, m)) < 0.5, 1e30, 1e-30) * rng.integers(1, 4, (n, m))
+
+
+KINDS = {make.__name__: make for make in (uniform, integers, equal, near, additive, forbidden, signed, geometric, heavy,
+                                          rounded, alike, extremes)}
 
 
 def write_distances(path, cost, error=None, top=None, **header):
