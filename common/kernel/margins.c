@@ -121,7 +121,7 @@ struct cycle {
 	size_t i;
 	const struct candidates *list[2];	/* (n + 1): arcs out, arcs in */
 	struct search search[2];		/* from i along arcs, and against them */
-	double horizon[2];			/* no way through an arc that is not listed is shorter */
+	double horizon[2];			/* a way by an arc that is not listed */
 	double *reach;				/* (n + 1): the same of one row, on the way out */
 	double arrival;				/* what an arc into i costs at least */
 	double best;				/* the shortest cycle so far */
