@@ -63,7 +63,10 @@ too_much() {
 	[[ $line == "20000 x 20000 distances: 8 GB "*": --top K or --rows I/N takes less" ]]
 	too_much 700000 centroid a
 	[[ $line == "20000 x 20000 distances: 1.6 GB "* ]]
+	too_much 700000 sinkhorn --top 1 a
+	[[ $line == "bounds of 20000 x 20000 pairs: 1.6 GB "*": --rows I/N takes less" ]]
 	limited 700000 sinkhorn --rows 1/20000 a >out
+	limited 700000 sinkhorn --top 1 --rows 1/2000 a >out
 	limited 700000 centroid --top 1 --rows 1/100 a >out
 }
 

@@ -1,6 +1,8 @@
 #include "distance/bounds.h"
 
 #include "base/die.h"
+#include "base/memory.h"
+#include "base/progress.h"
 #include "kernel/cost.h"
 
 #include <math.h>
@@ -154,6 +156,7 @@ static void take_nearest(uint16_t *nearest, const struct portion *x, const struc
 		uint16_t *table = tables + thread * y->tokens * TOKENS;
 		take_costs(table, lanes_of_all + thread * lanes_each, x, t, y, p, unit);
 		nearest_points(nearest + t * y->n, count, table, y);
+		progress_add(count);
 	}
 	free(memory);
 	free(lanes_of_all);
@@ -205,11 +208,33 @@ static void raise_bounds(uint16_t *of, const struct portion *x, size_t x_step,
 	free(nearest);
 }
 
+/* How many features of the other side there is room for at a time. */
+static size_t room_for(const struct portion *x)
+{
+	return ROOM / sizeof(uint16_t) / (x->tokens + 1) + 1;
+}
+
+/* Ends the program when the bounds and what they are made of do not fit. */
+static void check_memory(const struct bounds *r, const struct portion *x, const struct portion *y)
+{
+	double all = (double)r->rows * (double)r->cols * sizeof *r->of;
+	double one = (double)x->tokens * (double)y->n, other = (double)y->tokens * (double)x->n;
+
+	memory_need(all + fmin(fmax(one, other) * sizeof(uint16_t), (double)ROOM),
+		"--rows I/N", "bounds of %zu x %zu pairs", r->rows, r->cols);
+}
+
+/* Tokens of x that are taken, once for each time that there is room for y. */
+static size_t turns(const struct portion *x, const struct portion *y)
+{
+	return x->tokens * ((y->n - 1) / room_for(x) + 1);
+}
+
 /* All of x against y, as many features of y at a time as there is room for. */
 static void one_side(uint16_t *of, const struct portion *x, size_t x_step, const struct portion *y,
 	size_t y_step, int p, double unit)
 {
-	size_t most = ROOM / sizeof *of / (x->tokens + 1) + 1;
+	size_t most = room_for(x);
 
 	for (size_t j = 0; j < y->n; j += most) {
 		size_t n = y->n - j < most ? y->n - j : most;
@@ -270,10 +295,13 @@ struct bounds bounds_open(const struct distributions *a, size_t first, size_t en
 	struct portion rows = take_portion(a, surcharge[0], first, r.rows);
 	struct portion cols = take_portion(b, surcharge[1], 0, r.cols);
 
+	check_memory(&r, &rows, &cols);
 	r.of = xcalloc(r.rows * sizeof *r.of, r.cols);
 	r.unit = fmax((pow(2 * FARTHEST * sqrt(square), p) + most) / 65534, 1e-30);
+	progress_begin(turns(&rows, &cols) + turns(&cols, &rows), "tokens for bounds");
 	one_side(r.of, &rows, r.cols, &cols, 1, p, r.unit);	/* sum_k a_k min_l C_kl + s_l */
 	one_side(r.of, &cols, 1, &rows, r.cols, p, r.unit);	/* sum_l b_l min_k C_kl + s_k */
+	progress_end();
 	portion_free(&rows);
 	portion_free(&cols);
 	free(surcharge[0]);

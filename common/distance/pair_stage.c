@@ -289,12 +289,12 @@ static float beyond(const struct pair_stage *p, double bound, float farthest)
 
 /* Columns are solved in the order of their bounds, until the least bound that is left exceeds the
  * k-th nearest cost found, or the budget ends. Potentials of the DUALS pairs solved last exclude
- * more. */
-static void solve_nearest(void *context, size_t thread, size_t i, size_t k, struct entries *out)
+ * more. Returns how many were solved. */
+static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, struct entries *out)
 {
 	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
-	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0;
+	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0, before = w->solved;
 	size_t ld = padded(points_of(p->a, i)), unasked = cols - (p->most > k ? p->most : k);
 	double limit = INFINITY;		/* what a bound has to exceed */
 
@@ -320,6 +320,7 @@ static void solve_nearest(void *context, size_t thread, size_t i, size_t k, stru
 		out->beyond[0] = bound > limit ? farthest : beyond(p, bound, farthest);
 		w->proved += out->beyond[0] >= out->dist[k - 1];
 	}
+	return w->solved - before;
 }
 
 /* -- The stage --------------------------------------------------------------------------------- */

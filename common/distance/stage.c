@@ -148,6 +148,7 @@ struct run {
 	float *half_dist;		/* (threads, half stages, k) */
 	size_t workspace;		/* bytes of a thread */
 	char *workspaces;
+	size_t searched, pairs;		/* pairs of the rows so far, and those that were solved */
 	bool failed;			/* a pair has no distance: ... */
 	size_t failed_row, failed_col;	/* ... the first of them */
 };
@@ -274,6 +275,18 @@ static bool select_row(struct run *r, size_t thread, size_t i, size_t k, struct 
 	return true;
 }
 
+/* Of the rows that were searched, for progress. */
+static void tell_share(struct run *r, size_t solved)
+{
+	#pragma omp critical(share)
+	{
+		r->searched += r->cols;
+		r->pairs += solved;
+		progress_detail("%.3g%% of their pairs solved",
+			100 * (double)r->pairs / (double)r->searched);
+	}
+}
+
 /* Row i, as row `at` of the block. */
 static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 {
@@ -286,7 +299,7 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 		if (!select_row(r, thread, i, k, &row))
 			return;
 	} else if (s->asked.top) {
-		s->nearest(s->context, thread, i, k, &row);
+		tell_share(r, s->nearest(s->context, thread, i, k, &row));
 	} else {
 		solve(r, s, thread, i, col, k, &row);
 		check_row(r, i, col, row.dist, k);

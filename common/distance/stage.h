@@ -61,9 +61,9 @@ struct stage {
 	 * extras. The nearest are selected from these. */
 	size_t (*near)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	/* nearest(): writes the k nearest columns of row i, sorted, the lower column first of
-	 * equals: out->col[0 .. k), out->dist[0 .. k), out->beyond[0] with
-	 * BEYOND, and the extras. */
-	void (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
+	 * equals: out->col[0 .. k), out->dist[0 .. k), out->beyond[0] with BEYOND, and the extras;
+	 * returns how many pairs it solved. */
+	size_t (*nearest)(void *context, size_t thread, size_t i, size_t k, struct entries *out);
 	void (*close)(struct stage *);		/* frees the context, fills the totals */
 	struct stage_totals totals;
 	/* Stages of the same rows and columns, two for each halving of the tokens. The sampling

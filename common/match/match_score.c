@@ -1,6 +1,7 @@
 #include "match/match_score.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "kernel/bootstrap.h"
 #include "kernel/nearest.h"
@@ -88,6 +89,8 @@ static struct pair_table table_of(const struct measure *by, const struct placed_
 		}
 	for (size_t j = 0; j < p->m; j++)
 		t.cols += counts(by, 1, p->all[j]);
+	memory_need((double)t.n * (double)t.m * sizeof *t.dist, NULL, "scores of %zu x %zu pairs",
+		t.n, t.m);
 	t.dist = xalloc(t.n * sizeof *t.dist, t.m);
 	progress_begin(t.n, by->name);
 	#pragma omp parallel for schedule(dynamic, 8)
