@@ -158,7 +158,8 @@ scale() {
 		        states = np.load(f"a/{layer}.0.npy")
 		        first = np.arange(len(states)) % 1024 == 0
 		        assert states.dtype == np.float16 and np.isfinite(states).all()
-		        assert (abs(states[first]).max(1) > 2000).all() and abs(states[~first]).max() < 100
+		        largest = abs(states).max(1)
+		        assert (largest[first] > 2000).all() and largest[~first].max() < 100
 		        sae = np.load(f"a/{layer}-{n}.npz")
 		        pre = states[~first].astype("f4") @ sae["W_enc"] + sae["b_enc"]
 		        fires.append(pre > sae["threshold"])
