@@ -22,6 +22,8 @@ static const struct opt options[] = {
 	{"ridge", OPT_REAL, &how.ridge, "L",
 		"penalty of --fit on the squared entries of the map", 0, 1e30},
 	{"identity", OPT_FLAG, &identity, NULL, "leave the points where they are", 0, 0},
+	{"axes", OPT_TEXT, &how.axes, "FILE",
+		"whiten and truncate by the axes that refaxes made", 0, 0},
 	{"whiten", OPT_FLAG, &how.whiten, NULL,
 		"scale so that the reference states have variance 1", 0, 0},
 	{"dim", OPT_SIZE, &how.dims, "R",
@@ -42,7 +44,7 @@ static void refuse_stdin(const char *option, size_t n, const char *const *file)
 {
 	for (size_t i = 0; i < n; i++)
 		if (file[i] && strcmp(file[i], "-") == 0)
-			misuse("%s: states cannot come from stdin here", option);
+			misuse("%s: that cannot come from stdin here", option);
 }
 
 static void check_command_line(void)
@@ -55,11 +57,15 @@ static void check_command_line(void)
 		misuse("--space belongs to --map");
 	if (how.reference.n > 0 && !how.map && !identity)
 		misuse("--reference belongs to --map and --identity");
+	if (how.axes && (how.whiten || how.dims > 0 || how.context > 0 || how.skip > 0
+			|| how.reference.n > 0))
+		misuse("--axes has its own --whiten, --dim, --context, --skip and --reference");
 	if ((how.whiten || how.dims > 0) && (how.map || identity) && how.reference.n == 0)
 		misuse("--whiten and --dim need --reference: states of the space to estimate from");
 	if (how.skip > 0 && how.skip >= how.context)
 		misuse("--skip %zu needs a longer --context", how.skip);
 	refuse_stdin("--lift", how.lift.n, how.lift.item);
+	refuse_stdin("--axes", 1, &how.axes);
 	refuse_stdin("--fit", 2, how.fit);
 	refuse_stdin("--reference", how.reference.n, how.reference.item);
 }

@@ -45,7 +45,7 @@ $(call stage,$(OUT)/$(1).activations,$(firstword $(subst :, ,$(2))) $(or $(wildc
 	$(ACT_DUMP) --hidden $(2) --sae $(3) --layer $(1))
 $(call stage,$(OUT)/$(1).distributions,$(OUT)/$(1).activations,$(FEATDIST) $(OUT)/$(1).activations)
 $(call stage,$(OUT)/$(1).projected,\
-	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))),\
+	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))) $(axes),\
 	$(REFPROJ) $(OUT)/$(1).distributions)
 endef
 
@@ -74,6 +74,11 @@ REFERENCE = hidden_L6.npy
 OUT       = out
 ACT_DUMP  = act-dump --no-point
 FEATDIST  = featdist
-REFPROJ   = refproj --lift $(REFERENCE) --whiten
+REFAXES   = refaxes --whiten $(REFERENCE)
+REFPROJ   = refproj --lift $(REFERENCE) --axes $(OUT)/reference.axes
 DISTANCE  = sinkhorn
 MATCH     = hungarian
+
+# The axes of the reference, once for all layers, if REFPROJ reads them.
+axes := $(filter $(OUT)/reference.axes,$(REFPROJ))
+$(if $(axes),$(eval $(call stage,$(axes),$(firstword $(subst :, ,$(REFERENCE))),$(REFAXES))))
