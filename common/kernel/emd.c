@@ -237,9 +237,9 @@ static double price_all(const struct basis *t, uint32_t *col, uint32_t *row)
 				lane[l] = x < lane[l] ? x : lane[l];
 			}
 		for (; i < t->n; i++)
-			best = fmin(best, (double)c[i] - v[i]);
+			best = (double)c[i] - v[i] < best ? (double)c[i] - v[i] : best;
 		for (size_t l = 0; l < 8; l++)
-			best = fmin(best, lane[l]);
+			best = lane[l] < best ? lane[l] : best;
 		if (best - u[j] >= least)
 			continue;
 		least = best - u[j];			/* min_ji C_ji - u_j - v_i */
