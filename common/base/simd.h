@@ -34,8 +34,8 @@ static inline int simd_level(void)
 }
 
 /* Exported kernels, and those in vectors that they name themselves, are written once, as
- * KERNEL(name), in a file that says LEVELS(name) for each function it exports. The Makefile compiles such a file for every
- * level, which KERNEL_LEVEL tells. */
+ * KERNEL(name), in a file that says LEVELS(name) for each function it exports. The Makefile
+ * compiles such a file for every level, which KERNEL_LEVEL tells. */
 #if !defined(__x86_64__) || !defined(__gnu_linux__) || defined(ONE_LEVEL)
 #define KERNEL(name) name
 #define LEVELS(name) extern __typeof__(name) name

@@ -29,8 +29,8 @@ void KERNEL(lay_points)(float *lane, const float *x, const uint32_t *row, size_t
 	}
 }
 
-/* Adds sum_k (y_jk - x_ik)^2, over `depth` coordinates k, to ROWS rows of costs, of which `rows` are
- * wanted; `first` when they are the first coordinates. */
+/* Adds sum_k (y_jk - x_ik)^2, over `depth` coordinates k, to ROWS rows of costs, of which `rows`
+ * are wanted; `first` when they are the first coordinates. */
 static inline void add_squares(vec *out, const float *const *at, const vec *x, size_t rows,
 	size_t width, size_t depth, bool first)
 {

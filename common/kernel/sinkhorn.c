@@ -334,7 +334,8 @@ size_t KERNEL(sinkhorn_workspace)(size_t n, size_t m)
 }
 
 struct sinkhorn KERNEL(sinkhorn)(const float *cost, const float *a, const float *b, size_t n,
-	size_t m, double largest, double epsilon, double tol, uint32_t max_iters, float *f, double *workspace)
+	size_t m, double largest, double epsilon, double tol, uint32_t max_iters, float *f,
+	double *workspace)
 {
 	struct sinkhorn result = {0};
 	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;

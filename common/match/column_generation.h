@@ -21,9 +21,9 @@ struct column_generation;
 struct column_generation *column_generation_open(const struct distances *d,
 	const struct sm_frame *header, char *const operand[2], struct candidates *of, bool flipped);
 
-/* The assignment of all pairs with margins, for assignment_free(). An assignment of the listed pairs
- * has duals. Pairs whose bounds contradict them are solved, the worst of each list and those of all
- * lists at once, and the assignment is found again, until no bound contradicts. */
+/* The assignment of all pairs with margins, for assignment_free(). An assignment of the listed
+ * pairs has duals. Pairs whose bounds contradict them are solved, the worst of each list and those
+ * of all lists at once, and the assignment is found again, until no bound contradicts. */
 void column_generation_assign(struct column_generation *, struct assignment *, double ceiling);
 
 /* How many pairs were solved here. */
