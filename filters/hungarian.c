@@ -79,7 +79,7 @@ static bool assign_topk(struct distance_matching *m, struct proof *proof,
 	} else {
 		bool forced = m->ceiling == INFINITY && d->k < d->col.n;
 		double alone = forced ? topk_worst_cost(d) : m->ceiling;
-		found = assignment_of_lists(&a, lists, n, most, alone);
+		found = assignment_of_lists(&a, lists, n, most, alone, NULL, NULL);
 		if (found)
 			assignment_margins(&a);
 	}

@@ -84,7 +84,8 @@ static void add_folded(struct measures *m, struct sae *const sae[2])
 		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d, sae_file[1],
 			sae[1]->d);
 	vectors_open(s, &m->folded[0], &m->folded[1], SQUARED);
-	m->of[m->n++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL};
+	m->of[m->n++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL,
+		s->rows_per_task};
 }
 
 static void add_parameters(struct measures *m)

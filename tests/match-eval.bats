@@ -156,6 +156,28 @@ score() {
 	[ -z "$(score folded_mse)" ]
 }
 
+@test "the best of rows that all like the same columns" {
+	"$PY" -c '
+import numpy as np
+from semot import write
+rng = np.random.default_rng(0)
+shared = rng.exponential(1, 400)
+for name in "ab":
+    x = np.outer(shared, rng.random(200) ** 2) + rng.exponential(.3, (400, 200))
+    x[rng.random(x.shape) < .3] = 0
+    row, feature = np.nonzero(x)
+    write(name, {"kind": "activations", "layer": name, "features": 200, "history": []}, [
+        {"token": np.arange(400, dtype="<u4"), "feature": feature.astype("<u4"),
+         "indptr": np.searchsorted(row, np.arange(401)).astype("<u4"),
+         "value": x[row, feature].astype("<f4")}])'
+	oracle act_dump sae sa --npz --threshold --features 200
+	oracle act_dump sae sb --npz --threshold --features 200 --seed 1
+	for options in "--pairs 190 --certified" "--pairs 200" "--pairs 150 --free 30 --nearest"; do
+		oracle match_eval make m a b $options
+		agrees m --sae-a sa --sae-b sb
+	done
+}
+
 @test "the interval holds the value; another seed moves it, and nothing else" {
 	oracle coact make c 600 1
 	oracle coact make d 600 1 always		# the same features, but the first

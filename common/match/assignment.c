@@ -214,10 +214,12 @@ bool assignment_of_matrix(struct assignment *a, const float *cost, size_t n, siz
 }
 
 bool assignment_of_lists(struct assignment *a, struct candidates *of, size_t n, size_t m,
-	double ceiling)
+	double ceiling, bool (*more)(void *context, size_t i, const double *v), void *context)
 {
 	start(a, n, m, ceiling);
 	a->of = of;
+	a->more = more;
+	a->context = context;
 	return solve(a);
 }
 

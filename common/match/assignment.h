@@ -14,10 +14,10 @@
 bool assignment_of_matrix(struct assignment *, const float *cost, size_t n, size_t m,
 	double ceiling, bool margins);
 
-/* The same of the listed pairs, no others, without margins. `of` (n + 1), the last one empty, stays
- * the caller's. */
+/* The same of the listed pairs, and those that more() lists (struct assignment; NULL: no others),
+ * without margins. `of` (n + 1), the last one empty, stays the caller's. */
 bool assignment_of_lists(struct assignment *, struct candidates *of, size_t n, size_t m,
-	double ceiling);
+	double ceiling, bool (*more)(void *context, size_t i, const double *v), void *context);
 
 /* Adds the margins. Lists become arcs; see margins.h. */
 void assignment_margins(struct assignment *);

@@ -230,7 +230,7 @@ void column_generation_assign(struct column_generation *c, struct assignment *a,
 	for (size_t x = 0; x < c->lists; x++)
 		c->of[x].beyond = INFINITY;
 	for (size_t round = 1; ; round++) {
-		assignment_of_lists(a, c->of, c->lists, c->m, alone);
+		assignment_of_lists(a, c->of, c->lists, c->m, alone, NULL, NULL);
 		if (solve_open_pairs(c, a->u, a->v, most) == 0) {
 			if (ceiling < INFINITY || !leaves_rows(a))
 				break;

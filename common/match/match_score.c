@@ -1,10 +1,8 @@
 #include "match/match_score.h"
 
 #include "base/die.h"
-#include "base/memory.h"
 #include "base/progress.h"
 #include "kernel/bootstrap.h"
-#include "kernel/nearest.h"
 #include "match/assignment.h"
 
 #include <math.h>
@@ -59,11 +57,21 @@ void match_score_interval(struct match_score *s, const double *part, const doubl
 
 /* -- By distances ------------------------------------------------------------------------------ */
 
-/* The distances from the rows of the pairs that count to all columns. */
-struct pair_table {
+enum { LISTED = 32, MORE = 4, ROWS_AT_A_TIME = 16 };
+
+/* The rows of the pairs that count. Their distances to all columns are in memory for a few rows at
+ * a time. */
+struct pair_rows {
+	const struct measure *by;
+	const struct placed_pairs *placed;
 	size_t n, m, cols;		/* cols of the m columns count */
-	uint32_t *pair, *at;		/* (n) */
-	float *dist;			/* (n, m) */
+	uint32_t *pair;			/* (n) */
+	float *paid, *least;		/* (n): the pair's distance, and the least of the row */
+	struct candidates *of;		/* (n): the cheapest columns; NULL where columns may repeat */
+	double sum[2];			/* of all scores of all rows, and of the certified */
+	size_t together, step;		/* rows that are solved in turn, rows at a time */
+	float *dist;			/* (step, m) */
+	double *workspace;		/* of each thread, for a list */
 };
 
 static double score_of(const struct measure *by, float dist)
@@ -76,126 +84,218 @@ static bool counts(const struct measure *by, int side, uint32_t place)
 	return !by->label || by->label[side][place] > 0;
 }
 
-static struct pair_table table_of(const struct measure *by, const struct placed_pairs *p)
+static bool certified(const struct pair_rows *t, size_t k)
 {
-	struct pair_table t = {.m = p->m};
+	return t->placed->certified && t->placed->certified[t->pair[k]];
+}
 
-	t.pair = xalloc(p->n, sizeof *t.pair);
-	t.at = xalloc(p->n, sizeof *t.at);
-	for (size_t i = 0; i < p->n; i++)
-		if (counts(by, 0, p->row[i]) && counts(by, 1, p->col[i])) {
-			t.at[t.n] = p->at[i];
-			t.pair[t.n++] = (uint32_t)i;
-		}
-	for (size_t j = 0; j < p->m; j++)
-		t.cols += counts(by, 1, p->all[j]);
-	memory_need((double)t.n * (double)t.m * sizeof *t.dist, NULL, "scores of %zu x %zu pairs",
-		t.n, t.m);
-	t.dist = xalloc(t.n * sizeof *t.dist, t.m);
-	progress_begin(t.n, by->name);
-	#pragma omp parallel for schedule(dynamic, 8)
-	for (size_t k = 0; k < t.n; k++) {
-		struct entries row = {.dist = t.dist + k * t.m};
-		size_t thread = (size_t)omp_get_thread_num();
-		by->solve(by->context, thread, p->row[t.pair[k]], p->all, t.m, &row);
+/* The distances of row k. */
+static void solve_row(const struct pair_rows *t, size_t k, float *dist)
+{
+	const struct placed_pairs *p = t->placed;
+	struct entries row = {.dist = dist};
+
+	t->by->solve(t->by->context, (size_t)omp_get_thread_num(), p->row[t->pair[k]], p->all,
+		t->m, &row);
+}
+
+static void make_lists(struct candidates *of, size_t n, size_t count)
+{
+	for (size_t k = 0; k < n; k++)
+		of[k].at = xrealloc(of[k].at, count, sizeof *of[k].at);
+}
+
+static void list_row(const struct pair_rows *t, struct candidates *of, size_t k, const float *dist,
+	const double *prices, size_t count)
+{
+	size_t thread = (size_t)omp_get_thread_num();
+
+	cheapest_of_row(of, count, dist, prices, t->m, k % t->m,
+		t->workspace + thread * cheapest_workspace(t->m));
+}
+
+/* What is kept of the rows from `first` on. */
+static void take_rows(struct pair_rows *t, size_t first, size_t rows, const double *prices)
+{
+	size_t m = t->m, listed = LISTED < m ? LISTED : m;
+	int together = (int)t->together;
+
+	#pragma omp parallel for schedule(dynamic, together)
+	for (size_t k = first; k < first + rows; k++) {
+		float *dist = t->dist + (k - first) * m;
+		solve_row(t, k, dist);
+		t->paid[k] = dist[t->placed->at[t->pair[k]]];
+		t->least[k] = dist[0];
+		for (size_t j = 1; j < m; j++)
+			t->least[k] = dist[j] < t->least[k] ? dist[j] : t->least[k];
+		if (t->of)
+			list_row(t, &t->of[k], k, dist, prices, listed);
 		progress_add(1);
 	}
+	for (size_t k = first; k < first + rows; k++) {		/* in one order for all threads */
+		const float *dist = t->dist + (k - first) * m;
+		bool both = certified(t, k);
+		for (size_t j = 0; j < m; j++) {
+			double score = score_of(t->by, dist[j]);
+			t->sum[0] += score;
+			t->sum[1] += both ? score : 0;
+		}
+	}
+}
+
+static struct pair_rows rows_of(const struct measure *by, const struct placed_pairs *p)
+{
+	struct pair_rows t = {.by = by, .placed = p, .m = p->m,
+		.together = by->rows_per_task ? by->rows_per_task : 1};
+	size_t threads = (size_t)omp_get_max_threads();
+
+	t.pair = xalloc(p->n, sizeof *t.pair);
+	for (size_t i = 0; i < p->n; i++)
+		if (counts(by, 0, p->row[i]) && counts(by, 1, p->col[i]))
+			t.pair[t.n++] = (uint32_t)i;
+	for (size_t j = 0; j < p->m; j++)
+		t.cols += counts(by, 1, p->all[j]);
+	t.paid = xalloc(t.n, sizeof *t.paid);
+	t.least = xalloc(t.n, sizeof *t.least);
+	if (!p->repeat) {
+		t.of = xcalloc(t.n, sizeof *t.of);
+		make_lists(t.of, t.n, LISTED < t.m ? LISTED : t.m);
+	}
+	t.step = threads * (t.together > ROWS_AT_A_TIME ? t.together : ROWS_AT_A_TIME);
+	t.dist = xalloc(t.step * sizeof *t.dist, t.m);
+	t.workspace = xalloc(threads * sizeof *t.workspace, cheapest_workspace(t.m));
+	double *prices = xcalloc(t.m, sizeof *prices);
+	progress_begin(t.n, by->name);
+	for (size_t k = 0; k < t.n; k += t.step)
+		take_rows(&t, k, t.n - k < t.step ? t.n - k : t.step, prices);
 	progress_end();
+	free(prices);
 	return t;
 }
 
-static void keep_certified(struct pair_table *t, const uint8_t *certified)
-{
-	size_t n = 0;
-
-	for (size_t k = 0; k < t->n; k++)
-		if (certified[t->pair[k]]) {
-			t->pair[n] = t->pair[k];
-			t->at[n] = t->at[k];
-			memmove(t->dist + n++ * t->m, t->dist + k * t->m, t->m * sizeof *t->dist);
-		}
-	t->n = n;
-}
-
-static void table_free(struct pair_table *t)
+static void rows_free(struct pair_rows *t)
 {
 	free(t->pair);
-	free(t->at);
+	free(t->paid);
+	free(t->least);
+	if (t->of)
+		lists_free(t->of, t->n);
 	free(t->dist);
+	free(t->workspace);
 }
 
-/* The best columns for the rows of the table: by another assignment, or, where columns may repeat,
- * each row's nearest. */
-static void best_columns(uint32_t *col, const struct pair_table *t, bool repeat)
+/* An assignment of some of the rows, which are solved again when a search asks for more of them. */
+struct best {
+	const struct pair_rows *rows;
+	size_t n;
+	uint32_t *row;			/* (n): which */
+	struct candidates *of;		/* (n + 1) */
+	bool *fresh;			/* (n): listed again since the row's list was last used up */
+};
+
+/* Lists row k at these prices, so that its `beyond` rises: as many times MORE columns as of those
+ * listed are still nearer than all others. (Prices that fell made others of the list dearer.) */
+static void list_again(const struct best *b, size_t k, const double *v)
 {
-	if (repeat) {
-		float *paid = xalloc(t->n, sizeof *paid);
-		double *margin = xalloc(t->n, sizeof *margin);
-		nearest_columns(col, paid, margin, t->dist, NULL, t->n, t->m);
-		free(margin);
-		free(paid);
-		return;
+	const struct pair_rows *t = b->rows;
+	struct candidates *of = &b->of[k];
+	double before = of->beyond;
+	size_t count = 0;
+
+	for (size_t e = 0; e < of->n; e++)
+		count += (double)of->at[e].cost - v[of->at[e].col] < before;
+	solve_row(t, b->row[k], t->dist);
+	for (count *= MORE; of->beyond <= before; count *= 2) {
+		count = count > LISTED ? count : LISTED;
+		count = count < t->m ? count : t->m;
+		make_lists(of, 1, count);
+		list_row(t, of, k, t->dist, v, count);
 	}
-	struct assignment best;
-	if (!assignment_of_matrix(&best, t->dist, t->n, t->m, INFINITY, false))
+}
+
+/* Rows that are solved together are listed together: others of them are soon asked for, too. */
+static bool list_more(void *context, size_t i, const double *v)
+{
+	struct best *b = context;
+	size_t together = b->rows->together, first = i / together * together;
+
+	if (b->fresh[i]) {
+		b->fresh[i] = false;
+		return true;
+	}
+	for (size_t k = first; k < b->n && k < first + together; k++)
+		if (k == i || b->of[k].beyond < INFINITY) {
+			list_again(b, k, v);
+			b->fresh[k] = k != i;
+		}
+	return true;
+}
+
+/* The sum of the best scores of these n rows: by another assignment, or, where columns may repeat,
+ * of each row's nearest. */
+static double best_sum(const struct pair_rows *t, uint32_t *row, size_t n)
+{
+	struct best b = {t, n, row, xcalloc(n + 1, sizeof *b.of), xcalloc(n, sizeof *b.fresh)};
+	struct assignment best = {0};
+	double sum = 0;
+
+	for (size_t k = 0; k < n && t->of; k++) {
+		const struct candidates *from = &t->of[row[k]];
+		b.of[k].at = xalloc(from->n, sizeof *from->at);
+		memcpy(b.of[k].at, from->at, from->n * sizeof *from->at);
+		b.of[k].n = from->n;
+		b.of[k].beyond = from->beyond;
+	}
+	if (t->of && !assignment_of_lists(&best, b.of, n, t->m, INFINITY, list_more, &b))
 		die("infinite distances leave no best assignment");
-	memcpy(col, best.col_of, t->n * sizeof *col);
+	for (size_t k = 0; k < n; k++)
+		sum += score_of(t->by, t->of ? best.paid[k] : t->least[row[k]]);
 	assignment_free(&best);
+	lists_free(b.of, n + 1);
+	free(b.fresh);
+	return sum;
 }
 
 /* value = mean over pairs, best = mean over the best columns, random = mean over rows and all
- * columns. */
-static struct match_score score_table(const struct pair_table *t, const struct measure *by,
-	bool repeat, const struct resampling *how)
+ * columns: of all rows, or of the certified. */
+static void add_rows(struct match_scores *to, const struct pair_rows *t, bool some,
+	const struct resampling *how)
 {
-	struct match_score s = {.pairs = (uint32_t)t->n};
+	uint32_t *row = xalloc(t->n, sizeof *row);
 	double *part = xalloc(t->n, sizeof *part), *one = xalloc(t->n, sizeof *one);
-	double best = 0, sum = 0;
-	uint32_t *col = xalloc(t->n, sizeof *col);
+	size_t n = 0;
 
-	best_columns(col, t, repeat);
-	for (size_t k = 0; k < t->n; k++) {
-		const float *dist = t->dist + k * t->m;
-		part[k] = score_of(by, dist[t->at[k]]);
-		one[k] = 1;
-		best += score_of(by, dist[col[k]]);
-		for (size_t j = 0; j < t->m; j++)
-			sum += score_of(by, dist[j]);
+	for (size_t k = 0; k < t->n; k++)
+		if (!some || certified(t, k)) {
+			part[n] = score_of(t->by, t->paid[k]);
+			one[n] = 1;
+			row[n++] = (uint32_t)k;
+		}
+	if (n > 0) {
+		struct match_score s = {.pairs = (uint32_t)n,
+			.best = best_sum(t, row, n) / (double)n,
+			.random = t->sum[some] / (double)n / (double)t->cols};
+		char *name = xasprintf("%s%s", t->by->name, some ? "/certified" : "");
+		match_score_interval(&s, part, one, n, how);
+		match_scores_add(to, name, &s);
+		free(name);
 	}
-	s.best = best / (double)t->n;
-	s.random = sum / (double)t->n / (double)t->cols;
-	match_score_interval(&s, part, one, t->n, how);
-	free(col);
+	free(row);
 	free(part);
 	free(one);
-	return s;
-}
-
-static void add_table(struct match_scores *to, const char *suffix, const struct pair_table *t,
-	const struct measure *by, bool repeat, const struct resampling *how)
-{
-	if (t->n == 0)
-		return;
-	struct match_score s = score_table(t, by, repeat, how);
-	char *name = xasprintf("%s%s", by->name, suffix);
-
-	match_scores_add(to, name, &s);
-	free(name);
 }
 
 void match_scores_measure(struct match_scores *to, float *each, const struct measure *by,
 	const struct placed_pairs *p, const struct resampling *how)
 {
-	struct pair_table t = table_of(by, p);
+	struct pair_rows t = rows_of(by, p);
 
 	for (size_t i = 0; i < p->n; i++)
 		each[i] = -1;
 	for (size_t k = 0; k < t.n; k++)
-		each[t.pair[k]] = (float)score_of(by, t.dist[k * t.m + t.at[k]]);
-	add_table(to, "", &t, by, p->repeat, how);
-	if (p->certified) {
-		keep_certified(&t, p->certified);
-		add_table(to, "/certified", &t, by, p->repeat, how);
-	}
-	table_free(&t);
+		each[t.pair[k]] = (float)score_of(by, t.paid[k]);
+	add_rows(to, &t, false, how);
+	if (p->certified)
+		add_rows(to, &t, true, how);
+	rows_free(&t);
 }

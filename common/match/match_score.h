@@ -40,6 +40,7 @@ struct measure {
 	void (*solve)(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 		struct entries *out);
 	uint32_t *const *label;		/* [2]: only features that have one count; NULL: all do */
+	size_t rows_per_task;		/* rows to solve in turn (stage.h) */
 };
 
 /* Adds the scores of all pairs, and those of the certified pairs as name/certified. each (n): every
