@@ -190,7 +190,7 @@ struct best {
 	size_t n;
 	uint32_t *row;			/* (n): which */
 	struct candidates *of;		/* (n + 1) */
-	bool *fresh;			/* (n): listed again since the row's list was last used up */
+	bool *fresh;			/* (n): listed again since the list was last asked for more */
 };
 
 /* Lists row k at these prices, so that its `beyond` rises: as many times MORE columns as of those
