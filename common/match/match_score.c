@@ -67,7 +67,7 @@ struct pair_rows {
 	size_t n, m, cols;		/* cols of the m columns count */
 	uint32_t *pair;			/* (n) */
 	float *paid, *least;		/* (n): the pair's distance, and the least of the row */
-	struct candidates *of;		/* (n): the cheapest columns; NULL where columns may repeat */
+	struct candidates *of;		/* (n): the cheapest columns; NULL: columns may repeat */
 	double sum[2];			/* of all scores of all rows, and of the certified */
 	size_t together, step;		/* rows that are solved in turn, rows at a time */
 	float *dist;			/* (step, m) */
@@ -190,7 +190,7 @@ struct best {
 	size_t n;
 	uint32_t *row;			/* (n): which */
 	struct candidates *of;		/* (n + 1) */
-	bool *fresh;			/* (n): listed again since the list was last asked for more */
+	bool *fresh;			/* (n): listed again since more was asked for */
 };
 
 /* Lists row k at these prices, so that its `beyond` rises: as many times MORE columns as of those
