@@ -30,7 +30,7 @@ struct ahead {
 	float *block;		/* (rows_per_task, BLOCK) */
 	float *part;		/* (rows_per_task, DEPTH): coordinates of rows */
 	float *lane;		/* (BLOCK, d): a few columns, laid out */
-	float *work;		/* a product's */
+	float *packed;		/* the rows, for products */
 	double *heap;		/* (top) */
 };
 
@@ -64,7 +64,8 @@ struct vector_stage {
 	float *own[2];		/* the vectors, if it is to free them */
 	bool *zero[2];		/* (rows), (cols): has it no direction? */
 	double *square[2];	/* (rows), (cols): |x|^2; with --top */
-	float *lane;		/* the columns, in blocks of (d, padded(columns)) */
+	float *lane;		/* the columns, in blocks of (d, padded(columns)), ... */
+	float *packed;		/* ... or, with products, packed for them (product.h) */
 	size_t rows_per_task, end;	/* end: of the rows that are asked for */
 	struct ahead *ahead;	/* of each thread */
 };
@@ -116,13 +117,20 @@ static void finish(float *dist, const struct vector_stage *v, size_t i, const ui
 	}
 }
 
+static const float *lay_block(const struct vector_stage *v, size_t c, float *lane)
+{
+	lay_points(lane, v->col.at + c * v->col.d, NULL, block_at(v, c), v->col.d);
+	return lane;
+}
+
 /* The block of columns from c on, for n rows. */
 static void work_out(const struct vector_stage *v, struct ahead *a, const uint32_t *row, size_t n,
 	size_t c)
 {
 	size_t m = block_at(v, c), ld = v->col.n;
+	const float *lane = v->lane ? v->lane + c * v->col.d : lay_block(v, c, a->lane);
 
-	add_squares(a->dist + c, v, a, a->first, ld, row, n, v->lane + c * v->col.d, m);
+	add_squares(a->dist + c, v, a, a->first, ld, row, n, lane, m);
 	for (size_t r = 0; r < n; r++)
 		finish(a->dist + (row[r] - a->first) * ld + c, v, row[r], NULL, c, m);
 }
@@ -185,9 +193,10 @@ static void take_products(const struct vector_stage *v, struct ahead *a, size_t 
 
 	take_rows(v, a, i, true);
 	memset(a->dist, 0, a->n * cols * sizeof *a->dist);
+	product_pack_rows(a->packed, v->row.at + i * d, a->n, d);
 	for (size_t c = 0; c < cols; c += BLOCK)
-		product_add(a->dist + c, cols, v->row.at + i * d, v->lane + c * d,
-			padded(block_at(v, c)), a->n, d, block_at(v, c), a->work);
+		product_add_packed(a->dist + c, cols, a->packed, v->packed, a->n, d, cols, c,
+			block_at(v, c));
 }
 
 static size_t candidates(uint32_t *col, const struct vector_stage *v, struct ahead *a, size_t r,
@@ -250,11 +259,22 @@ static size_t near_row(void *context, size_t thread, size_t i, size_t k, struct 
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
 
-/* Lays out the block of columns from c on. */
-static void lay_block(const struct vector_stage *v, size_t c)
+/* The columns as products or distances take them. */
+static void lay_columns(struct vector_stage *v, bool products)
 {
-	lay_points(v->lane + c * v->col.d, v->col.at + c * v->col.d, NULL, block_at(v, c),
-		v->col.d);
+	size_t d = v->col.d, n = v->col.n;
+
+	if (products)
+		v->packed = xcalloc(product_matrix_size(d, n), sizeof *v->packed);
+	else
+		v->lane = xalloc(padded(n) * sizeof *v->lane, d);
+	#pragma omp parallel for
+	for (size_t c = 0; c < n; c += BLOCK)
+		if (products)
+			product_pack_matrix(v->packed, v->col.at + c * d, &(struct product_part){
+				0, d, c, block_at(v, c), 1, d}, d, n);
+		else
+			lay_block(v, c, v->lane + c * d);
 }
 
 /* Lengths; a zero that has no direction takes part as a unit vector at right angles to all, which
@@ -284,7 +304,7 @@ static void close_vectors(struct stage *stage)
 		free(v->ahead[t].block);
 		free(v->ahead[t].part);
 		free(v->ahead[t].lane);
-		free(v->ahead[t].work);
+		free(v->ahead[t].packed);
 		free(v->ahead[t].heap);
 	}
 	for (int k = 0; k < 2; k++) {
@@ -294,6 +314,7 @@ static void close_vectors(struct stage *stage)
 	}
 	free(v->ahead);
 	free(v->lane);
+	free(v->packed);
 	free(v);
 }
 
@@ -308,7 +329,7 @@ static struct ahead ahead_open(const struct vector_stage *v, size_t top)
 	a.block = xalloc(rows * sizeof *a.block, BLOCK);
 	a.part = xalloc(rows * sizeof *a.part, v->row.d < DEPTH ? v->row.d : DEPTH);
 	a.lane = xalloc(BLOCK * sizeof *a.lane, v->col.d);
-	a.work = xalloc(top ? PRODUCT_WORKSPACE : 0, sizeof *a.work);
+	a.packed = xalloc(v->packed ? product_rows_size(v->row.d) : 0, sizeof *a.packed);
 	a.heap = xalloc(top, sizeof *a.heap);
 	return a;
 }
@@ -331,7 +352,6 @@ void vectors_open(struct stage *stage, const struct vectors *row, const struct v
 	struct vector_stage *v = xalloc(1, sizeof *v);
 
 	*v = (struct vector_stage){.distance = distance, .row = *row, .col = *col, .end = row->n,
-		.lane = xalloc(padded(col->n) * sizeof(float), col->d),
 		.rows_per_task = row->d > DEPTH ? MANY : FEW,
 		.ahead = xalloc(threads, sizeof *v->ahead)};
 	if (top && top <= col->n / FAR && row->d <= NEAR_MOST) {
@@ -341,9 +361,7 @@ void vectors_open(struct stage *stage, const struct vectors *row, const struct v
 	}
 	measure(v, 0, row);
 	measure(v, 1, col);
-	#pragma omp parallel for
-	for (size_t c = 0; c < col->n; c += BLOCK)
-		lay_block(v, c);
+	lay_columns(v, stage->near != NULL);
 	for (size_t t = 0; t < threads; t++)
 		v->ahead[t] = ahead_open(v, top);
 	stage->context = v;
