@@ -129,6 +129,20 @@ static inline vec vec_min(vec x, vec y)
 #endif
 }
 
+/* The greater; y when one is not a number. */
+static inline vec vec_max(vec x, vec y)
+{
+#if defined(__AVX512F__)
+	return (vec)_mm512_max_ps((__m512)x, (__m512)y);
+#elif defined(__AVX2__)
+	return (vec)_mm256_max_ps((__m256)x, (__m256)y);
+#elif defined(__SSE__)
+	return (vec)_mm_max_ps((__m128)x, (__m128)y);
+#else
+	return (vec)CHOOSE(x > y, (mask)x, (mask)y);
+#endif
+}
+
 #ifdef __SSE__
 #define QUARTER_MIN(x, y) ((quarter)_mm_min_ps((__m128)(x), (__m128)(y)))
 #else

@@ -32,7 +32,7 @@ struct problem {
  * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
 static inline vec power_of_two(vec x)
 {
-	vec c = -vec_min(-vec_min(x, vec_of(126)), vec_of(100));
+	vec c = vec_max(vec_min(x, vec_of(126)), vec_of(-100));
 	vec shifted = c + 12582912.0f;			/* its low bits are the nearest integer */
 	vec r = c - (shifted - 12582912.0f);
 	vec y = vec_fma(r, vec_of(9.570100483e-3f), vec_of(5.591786021e-2f));
