@@ -61,6 +61,8 @@ def solved(matched, problems):
         finite = np.isfinite(cost)
         shift = 1 - cost[finite].min()                  # scipy takes zeros for missing
         lift = np.where(finite, cost + shift, 0)
+        if (lift[finite] <= 0).any():                   # 1e30 beside 1e-30: it would
+            continue
         row, col = min_weight_full_bipartite_matching(csr_array(lift if lift.shape[0] <= lift.shape[1] else lift.T))
         row, col = (row, col) if lift.shape[0] <= lift.shape[1] else (col, row)
         assert np.isclose(out["total"], cost[row, col].sum(), **close)
