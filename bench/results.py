@@ -460,6 +460,7 @@ def kernels():
                         "floats (x86-64-v4), 8 (-v3) or 4 (x86-64, arm64). Before -v3 a fused "
                         "multiply-add is two operations.", 100) + "\n"
     yield layout(["kernel", "for a vector", "bound by"], KERNELS) + "\n"
+    yield "- CPU: any; level: each; compiler: gcc 12.2.0 -O3; peers: none.\n"
 
 
 # -- The size of the work -------------------------------------------------------------------------
