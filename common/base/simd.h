@@ -81,7 +81,6 @@ enum {
 #define VECTOR(n) __attribute__((vector_size((n) * 4), aligned(4), may_alias))
 typedef float vec VECTOR(VEC);
 typedef int32_t mask VECTOR(VEC);
-typedef float lanes VECTOR(LANES);
 typedef float quarter VECTOR(LANES / 4);
 
 /* Rows of matrices are padded to a multiple of LANES. */
@@ -186,6 +185,19 @@ static inline float lane_min(const vec *x)
 	float c = q[0] < q[1] ? q[0] : q[1], d = q[2] < q[3] ? q[2] : q[3];
 
 	return c < d ? c : d;
+}
+
+/* min_i x_i - y_i, of width vectors, a multiple of PARTS. */
+static inline float least_difference(const vec *x, const vec *y, size_t width)
+{
+	vec least[PARTS];
+
+	for (size_t q = 0; q < PARTS; q++)
+		least[q] = x[q] - y[q];
+	for (size_t i = PARTS; i < width; i += PARTS)
+		for (size_t q = 0; q < PARTS; q++)
+			least[q] = vec_min(x[i + q] - y[i + q], least[q]);
+	return lane_min(least);
 }
 
 #endif

@@ -148,25 +148,12 @@ struct costs KERNEL(gather_costs)(float *cost, const float *table, const struct 
 	return all;
 }
 
-/* g_j = min_i C_ij - f_i for row j, c. */
-static inline float largest_potential(const vec *c, const vec *f, size_t width)
-{
-	vec least[PARTS];
-
-	for (size_t q = 0; q < PARTS; q++)
-		least[q] = c[q] - f[q];
-	for (size_t i = PARTS; i < width; i += PARTS)
-		for (size_t q = 0; q < PARTS; q++)
-			least[q] = vec_min(c[i + q] - f[i + q], least[q]);
-	return lane_min(least);
-}
-
 void KERNEL(largest_potentials)(float *g, const float *cost, const float *f, size_t n, size_t m)
 {
 	size_t ld = padded(n);
 
 	for (size_t j = 0; j < m; j++)
-		g[j] = largest_potential((const vec *)(cost + j * ld), (const vec *)f, ld / VEC);
+		g[j] = least_difference((const vec *)(cost + j * ld), (const vec *)f, ld / VEC);
 }
 
 double KERNEL(dual_cost)(const float *cost, const float *a, const float *b, const float *f,
@@ -179,7 +166,7 @@ double KERNEL(dual_cost)(const float *cost, const float *a, const float *b, cons
 		total += (double)a[i] * (double)f[i];		/* <a, f> */
 	for (size_t j = 0; j < m; j++) {			/* + <b, g> */
 		const vec *c = (const vec *)(cost + j * ld);
-		total += (double)b[j] * (double)largest_potential(c, (const vec *)f, ld / VEC);
+		total += (double)b[j] * (double)least_difference(c, (const vec *)f, ld / VEC);
 	}
 	return total;
 }

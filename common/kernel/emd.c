@@ -161,16 +161,8 @@ static void pivot(struct basis *t, uint32_t j, uint32_t i)
 static inline float least_of_column(const struct basis *t, size_t j, const float *v, uint32_t *row)
 {
 	const float *c = t->cost + j * t->ld;
-	vec least[PARTS];
-	float best;
+	float best = least_difference((const vec *)c, (const vec *)v, t->ld / VEC);
 
-	for (size_t q = 0; q < PARTS; q++)
-		least[q] = vec_of(INFINITY);
-	for (size_t i = 0; i < t->ld; i += LANES)
-		for (size_t q = 0; q < PARTS; q++)
-			least[q] = vec_min(*(const vec *)(c + i + q * VEC)
-				- *(const vec *)(v + i + q * VEC), least[q]);
-	best = lane_min(least);
 	for (*row = 0; !(c[*row] - v[*row] == best); )
 		++*row;
 	return best;
