@@ -19,6 +19,9 @@ distributions  Frames of the table of points, m in all; then frames of b feature
 distances      A frame of names; then frames of b rows, of all columns or of the k nearest.
     row_layer str (n), row_feature u4 (n), col_layer str (m), col_feature u4 (m)
     row0 number, dist f4 (b, m); or row0 number, col u4 (b, k), dist f4 (b, k)
+coupling       A frame of the tokens of both sides; then frames of b rows of a sparse matrix.
+    row_token u4 (n), col_token u4 (m)
+    row0 number, indptr u4 (b + 1), col u4 (nnz), weight f4 (nnz)
 matching       A frame of n pairs; then a frame of the features in no pair.
     row_layer str (n), row_feature u4 (n), col_layer str (n), col_feature u4 (n),
     cost f4 (n), margin f4 (n)

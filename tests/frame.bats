@@ -175,12 +175,12 @@ write("-", {}, [{"a": numpy.zeros(1 << 20, "|u1")}] * 150, checksum=False)' >s
 	import os, subprocess
 	import broken
 	os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
-	kinds = ["activations", "distributions", "distances", "matching", "graph"]
+	kinds = ["activations", "distributions", "distances", "coupling", "matching", "graph"]
 	def framecat(stream, *options):
 	    return subprocess.run(["framecat", *options], input=stream, capture_output=True,
 	                          timeout=20)
 	for seed in range(200 if os.environ.get("SAN") else 1000):
-	    result = framecat(broken.mutate(seed, kinds[seed % 5]))
+	    result = framecat(broken.mutate(seed, kinds[seed % 6]))
 	    again = framecat(result.stdout, "--check")
 	    status, lines = result.returncode, result.stderr.count(b"\n")
 	    fine = status == 0 and not result.stderr and again.returncode == 0

@@ -49,7 +49,7 @@ load helper
 }
 
 @test "json2frame makes the same stream again, for every kind and every sort of value" {
-	for kind in activations distributions distances matching graph; do
+	for kind in activations distributions distances coupling matching graph; do
 		stream $kind --unknown >a
 		frame2json a | json2frame | cmp - <(framecat a)
 	done

@@ -113,6 +113,39 @@ table() {
 	[ "$line" = "frame2tsv: bad: frame 3: column 9 of 9" ]
 }
 
+@test "a coupling is a line for each pair of tokens" {
+	unfolded >lines <<-'END'
+	{"semot":1,"kind":"coupling","rows":3,"cols":4}
+	{"row_token":["<u4",[3],[7,8,9]],"col_token":["<u4",[4],[20,21,22,25]],
+	 "row_vocab":["<u4",[3],[1,1,1]],"col_vocab":["<u4",[4],[2,2,2,2]]}
+	{"row0":0,"indptr":["<u4",[3],[0,2,2]],"col":["<u4",[2],[0,3]],"weight":["<f4",[2],[1,0.5]]}
+	{"row0":2,"indptr":["<u4",[2],[0,1]],"col":["<u4",[1],[2]],"weight":["<f4",[1],[2]]}
+	{"end":3}
+	END
+	table <lines >out
+	printf '%s\n' 'row_token|col_token|weight' '7|20|1.0' '7|25|0.5' '9|22|2.0' | cmp out -
+	sed 's/"row0":2/"row0":3/' lines | json2frame >bad
+	fails 1 frame2tsv bad
+	[ "$line" = "frame2tsv: bad: frame 3: row 3 of 3" ]
+	sed 's/\[0,3\]/[0,4]/' lines | json2frame >bad
+	fails 1 frame2tsv bad
+	[ "$line" = "frame2tsv: bad: frame 2: column 4 of 4" ]
+	stream coupling >s
+	"$PY" - <(frame2tsv s) <<-'END'
+	import sys
+	import numpy as np
+	from semot import read
+	(_, (tokens, *blocks)), = read("s")
+	row, col, weight = np.loadtxt(sys.argv[1], skiprows=1, unpack=True)
+	expected = np.concatenate([np.repeat(b["row0"] + np.arange(60), np.diff(b["indptr"]))
+	                           for b in blocks])
+	assert np.array_equal(row, tokens["row_token"][expected])
+	assert np.array_equal(col, tokens["col_token"][np.concatenate([b["col"] for b in blocks])])
+	assert np.array_equal(weight, np.concatenate([b["weight"] for b in blocks]))
+	END
+	stream coupling --empty | frame2tsv | cmp - /dev/null
+}
+
 @test "an empty stream of the nearest of each row passes" {
 	printf '%s\n' '{"semot":1,"kind":"distances","rows":0,"cols":0,"top":2}' '{"end":0}' \
 		'{"semot":1}' '{"a":["x"]}' '{"end":1}' |

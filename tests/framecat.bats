@@ -21,7 +21,7 @@ load helper
 }
 
 @test "--compress and --decompress change the packing only" {
-	for kind in activations distributions distances matching graph; do
+	for kind in activations distributions distances coupling matching graph; do
 		stream $kind --frames 9 --unknown | framecat >plain
 		framecat --compress plain >packed
 		oracle values same plain packed

@@ -15,7 +15,7 @@ for header, frames in read("-"):
 }
 
 @test "what it reads and writes is the same stream: kinds, and fields of every sort" {
-	for kind in activations distributions distances matching graph; do
+	for kind in activations distributions distances coupling matching graph; do
 		stream $kind --frames 5 --unknown | framecat >a
 		copied <a >b
 		framecat b | cmp - a

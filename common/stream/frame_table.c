@@ -15,7 +15,7 @@ struct frame_table {
 	size_t n, rows;
 	char *names;				/* the line of names printed last */
 	struct sm_frame frame;
-	struct sm_frame names_frame;		/* of ids or of a path, which others refer to */
+	struct sm_frame names_frame;	/* of ids, tokens or a path, which others refer to */
 	struct sm_frame made;			/* a table that a frame became, ... */
 	struct pool pool;			/* ... and what it points to */
 };
@@ -185,6 +185,34 @@ static void unfold(struct frame_table *t, const struct sm_reader *in, const stru
 	}
 }
 
+/* A block of rows of a coupling as a table of pairs of tokens, whose numbers are in the frame of
+ * tokens. The table points into t and the block. */
+static void as_pairs(struct frame_table *t, const struct sm_reader *in, const struct sm_frame *f)
+{
+	size_t rows = SM_ANY, cols = SM_ANY, n = SM_ANY, nnz = SM_ANY;
+	size_t first = sm_want_size(in, f, "row0");
+	const uint32_t *row_token = sm_want(in, &t->names_frame, "row_token", SM_U4, &rows);
+	const uint32_t *col_token = sm_want(in, &t->names_frame, "col_token", SM_U4, &cols);
+	const uint32_t *col = sm_want(in, f, "col", SM_U4, &nnz);
+	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
+	uint32_t *pair_row = pool_alloc(&t->pool, nnz, sizeof *pair_row);
+	uint32_t *pair_col = pool_alloc(&t->pool, nnz, sizeof *pair_col);
+
+	for (size_t i = 0; i < n; i++) {
+		if (first >= rows || i >= rows - first)
+			sm_bad(in, "row %zu of %zu", first + i, rows);
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
+			if (col[k] >= cols)
+				sm_bad(in, "column %u of %zu", col[k], cols);
+			pair_row[k] = row_token[first + i];
+			pair_col[k] = col_token[col[k]];
+		}
+	}
+	sm_set_tensor(&t->made, "row_token", SM_U4, pair_row, nnz);
+	sm_set_tensor(&t->made, "col_token", SM_U4, pair_col, nnz);
+	sm_set_tensor(&t->made, "weight", SM_F4, sm_want(in, f, "weight", SM_F4, &nnz), nnz);
+}
+
 /* The features of each chain of a flow as layer:feature, one after another. */
 static const char **spell(struct frame_table *t, const struct sm_reader *in,
 	const struct sm_frame *f, size_t *n)
@@ -260,25 +288,34 @@ struct frame_table *frame_table_open(const char *wanted)
 	return t;
 }
 
-void print_tables(struct frame_table *t, struct sm_reader *in, const struct sm_frame *header)
+/* The frames of a kind that has tables of its own refer to its first frame. */
+typedef void make_table(struct frame_table *, const struct sm_reader *, const struct sm_frame *);
+
+static make_table *table_of(const struct sm_frame *header)
 {
 	const char *kind = sm_get_string(header, "kind", "");
-	bool flow = strcmp(kind, "flow") == 0;
-	bool nearest = strcmp(kind, "distances") == 0 && sm_find_field(header, "top");
 
-	if ((flow || nearest) && !sm_read_frame(in, &t->names_frame))
+	if (strcmp(kind, "distances") == 0 && sm_find_field(header, "top"))
+		return unfold;
+	return strcmp(kind, "flow") == 0 ? as_chains
+		: strcmp(kind, "coupling") == 0 ? as_pairs : NULL;
+}
+
+void print_tables(struct frame_table *t, struct sm_reader *in, const struct sm_frame *header)
+{
+	make_table *make = table_of(header);
+
+	if (make && !sm_read_frame(in, &t->names_frame))
 		return;
-	if (flow)
+	if (make == as_chains)
 		print_frame(t, in, &t->names_frame);
 	while (sm_read_frame(in, &t->frame)) {
-		bool chains = flow && sm_find_field(&t->frame, "indptr");
+		bool whole = !make || (make == as_chains && !sm_find_field(&t->frame, "indptr"));
 		pool_clear(&t->pool);
 		t->made.n = 0;
-		if (nearest)
-			unfold(t, in, &t->frame);
-		if (chains)
-			as_chains(t, in, &t->frame);
-		print_frame(t, in, nearest || chains ? &t->made : &t->frame);
+		if (!whole)
+			make(t, in, &t->frame);
+		print_frame(t, in, whole ? &t->frame : &t->made);
 	}
 }
 

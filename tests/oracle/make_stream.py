@@ -70,6 +70,23 @@ def distances(rng, frames):
     return header, [{**ids("row", n), **ids("col", n)}] + blocks
 
 
+def coupling(rng, frames):
+    """Of texts of as many tokens as the activations have; some tokens have no partner."""
+    n = TOKENS * frames
+    token = np.arange(n, dtype="<u4")
+    header = {"rows": n, "cols": n, "by": "nearest", "neighbours": 1, "space": "reference"}
+    body = [{"row_token": token, "col_token": token}]
+    for i in range(frames):
+        counts = rng.integers(0, 4, TOKENS)
+        body.append({
+            "row0": i * TOKENS,
+            "indptr": csr(rng, counts),
+            "col": np.concatenate([np.sort(rng.permutation(n)[:k]) for k in counts]).astype("<u4"),
+            "weight": rng.integers(1, 3, counts.sum()).astype("<f4"),
+        })
+    return header, body
+
+
 def matching(rng, frames):
     """Of layer 3 with layer 4."""
     header = {"metric": "wasserstein", "rows": FEATURES, "cols": FEATURES, "space": "reference", "method": "assignment"}
@@ -130,7 +147,7 @@ def states():
     return np.random.default_rng(0).standard_normal((9 * TOKENS, D)).astype("f4")
 
 
-KINDS = {make.__name__: make for make in (activations, distributions, distances, matching, graph)}
+KINDS = {make.__name__: make for make in (activations, distributions, distances, coupling, matching, graph)}
 
 
 def make(kind, frames=2, seed=0, empty=False, unknown=False, compress=False, **fields):

@@ -45,6 +45,8 @@ def lie(fields, dice):
     x, change = fields[name], dice.randrange(7)
     if isinstance(x, list):
         fields[name] = dice.choice([x[:-1], x + x[-1:], ["none such"] + x[1:]])
+    elif not isinstance(x, np.ndarray):
+        fields[name] = dice.choice([0, 1, 60, -1, 2**31, 2**63, "x"])
     elif change < 3 and x.size:
         numbers = [np.nan, np.inf, -np.inf, 0, -1, 3e38, 1e-45] if x.dtype.kind == "f" else \
             [0, 1, 11, 12, 60, 119, 120, 2**31, 2**32 - 1]
