@@ -44,7 +44,7 @@ static void add_firing(struct measures *m, const char *name, enum coactivation m
 {
 	struct stage *s = &m->stage[m->n];
 
-	coactivation_open(s, metric, &m->sides.side[0], &m->sides.side[1]);
+	coactivation_open(s, metric, &m->sides.side[0], &m->sides.side[1], NULL);
 	m->of[m->n++] = (struct measure){.name = name, .context = s->context, .solve = s->solve};
 }
 

@@ -42,16 +42,16 @@ struct test {
 
 static struct states *states_of(const struct test *t)
 {
-	const struct activations *a = &t->sides.all.item[0];
+	const struct token_list *tokens = &t->sides.all.tokens;
 	struct states *s = states_open(&hidden);
 
 	if (states_d(s) != t->sae->d)
 		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
 			sae_file, t->sae->d);
-	for (size_t k = 0; k < a->tokens; k++)
-		if (a->token[k] >= states_rows(s))
+	for (size_t k = 0; k < tokens->n; k++)
+		if (tokens->token[k] >= states_rows(s))
 			die("%s: %zu states, and %s has token %u", states_name(s), states_rows(s),
-				file[0], a->token[k]);
+				file[0], tokens->token[k]);
 	return s;
 }
 
@@ -65,7 +65,7 @@ static void test_open(struct test *t)
 	const struct activations *a = &t->sides.all.item[0];
 	t->blocks = reconstruction_blocks(a);
 	t->variance = xalloc(t->blocks, sizeof *t->variance);
-	reconstruction_variance(t->variance, a->token, a->tokens, t->states);
+	reconstruction_variance(t->variance, t->sides.all.tokens.token, a->tokens, t->states);
 }
 
 static void test_free(struct test *t)
@@ -90,7 +90,7 @@ static void explain(double *part, const struct test *t, const struct placed_pair
 	for (size_t i = 0; i < p->n; i++)
 		col[p->row[i]] = p->all[at[i]];
 	reconstruction_scales(scale, col, a, b);
-	reconstruction_errors(part, a, col, scale, a->token, t->sae, t->states);
+	reconstruction_errors(part, a, col, scale, t->sides.all.tokens.token, t->sae, t->states);
 	for (size_t k = 0; k < t->blocks; k++)
 		part[k] = t->variance[k] - part[k];
 	free(scale);
@@ -105,7 +105,7 @@ static void explain_by_itself(double *part, const struct test *t)
 
 	for (size_t j = 0; j < b->features; j++)
 		itself[j] = (uint32_t)j;
-	reconstruction_errors(part, b, itself, NULL, t->sides.all.item[0].token, t->sae, t->states);
+	reconstruction_errors(part, b, itself, NULL, t->sides.all.tokens.token, t->sae, t->states);
 	for (size_t k = 0; k < t->blocks; k++)
 		part[k] = t->variance[k] - part[k];
 	free(itself);

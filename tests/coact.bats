@@ -191,3 +191,156 @@ write("twice", header, frames)'
 		cmp <(coact --threads 1 $options a b) <(coact --threads 3 $options a b)
 	done
 }
+
+# -- Through a coupling ---------------------------------------------------------------------------
+
+@test "coupled: numpy's means of two correlations, Jaccard indices, probabilities" {
+	oracle coact make c 400 3 silent offset always nearly nearly constant
+	for most in 1 2 6; do
+		oracle coact couple g a c 1 $most
+		for metric in $METRICS; do
+			coact --metric $metric --coupling g a c >d 2>notes
+			oracle coact lifted $metric d g a c
+			[ ! -s notes ]
+		done
+	done
+	cat a b >ab
+	cat c c >cc
+	coact --coupling g ab cc >d
+	oracle coact lifted pearson d g ab cc
+	coact --coupling g --metric jaccard ab cc >d
+	oracle coact lifted jaccard d g ab cc
+}
+
+@test "coupled: tokens without a partner do not count, and are counted" {
+	oracle coact make c 400 3 silent offset always nearly nearly constant
+	oracle coact couple g a c 1 4 alone
+	for metric in $METRICS; do
+		coact --metric $metric --coupling g a c >d 2>notes
+		oracle coact lifted $metric d g a c
+		alone="[1-9][0-9]* of 500 tokens of a and [1-9][0-9]* of 400 tokens of c"
+		grep -Eqx "coact: $alone have no partner and do not count" notes
+	done
+	coact --quiet --coupling g a c 2>&1 >/dev/null | cmp - /dev/null
+}
+
+@test "coupled with themselves, tokens give the bits of the same tokens" {
+	"$PY" -c '
+import coact, numpy as np
+token = 3 * np.arange(500, dtype="<u4")
+coact.write_coupling("g", token, token, np.diag(np.linspace(.1, 7, 500)))'
+	cat a b >ab
+	for metric in $METRICS; do
+		for options in "" "--top 5" "--rows 2/3"; do
+			coact --metric $metric $options a b | frame2json | tail -n +2 >plain
+			coact --metric $metric $options --coupling g a b | frame2json | tail -n +2 |
+				cmp - plain
+			coact --metric $metric $options b ab | frame2json | tail -n +2 >plain
+			coact --metric $metric $options --coupling g b ab | frame2json |
+				tail -n +2 | cmp - plain
+		done
+	done
+}
+
+@test "coupled: scaled activations, scaled weights and permuted tokens change nothing" {
+	oracle coact make c 400 3 silent offset always
+	oracle coact couple g a c 1 3 alone
+	coact --quiet --coupling g a c >once
+	"$PY" -c '
+import coact, numpy as np
+from act_dump import dense
+from semot import read, write
+def moved(path, scale, order):
+    (header, frames), = read(path)
+    token, x = dense(header, frames)
+    x = (x * scale).astype("f4")[order]
+    row, feature = np.nonzero(x)
+    write(path + "2", header, [{"token": token[order].astype("<u4"),
+        "indptr": np.searchsorted(row, np.arange(len(x) + 1)).astype("<u4"),
+        "feature": feature.astype("<u4"), "value": x[row, feature]}])
+rng = np.random.default_rng(0)
+s, t = rng.permutation(500), rng.permutation(400)
+moved("a", 2. ** rng.integers(-3, 3, 30), s)
+moved("c", 2. ** rng.integers(-3, 3, 30), t)
+g, row, col = coact.dense_coupling("g")
+coact.write_coupling("g2", row[s], col[t], 4 * g[s][:, t])'
+	coact --quiet --coupling g2 a2 c2 >again
+	"$PY" -c '
+import numpy as np, stages
+one, other = (stages.read(x)[1] for x in ("once", "again"))
+assert np.abs(one - other).max() < 1e-6 and np.ptp(one) > .5'
+}
+
+@test "coupled: --top, --rows and --threads are parts of the whole" {
+	oracle coact make c 400 3 silent offset always
+	for most in 1 3; do
+		oracle coact couple g a c 1 $most alone
+		for metric in $METRICS; do
+			options=(--quiet --metric $metric --coupling g)
+			coact "${options[@]}" a c >whole
+			for k in 1 4 99; do
+				coact "${options[@]}" --top $k a c >some
+				oracle nearest whole some $k
+				cmp some <(coact "${options[@]}" --top $k --threads 3 a c)
+			done
+			for i in 1 2 3; do coact "${options[@]}" --rows $i/3 a c >$i; done
+			framecat --merge 2 3 1 | cmp - whole
+		done
+	done
+}
+
+@test "coupled: texts have to be the coupling's, numbers and ids" {
+	oracle coact make c 400 3
+	oracle coact couple g a c 1 2
+	same="the tokens have to be the same"
+	cols="the column text of g"
+	fails 1 coact --coupling g c c
+	[ "$line" = "coact: c: frame 6: 400 tokens, where the row text of g has 500: $same" ]
+	fails 1 coact --coupling g a a
+	[ "$line" = "coact: a: frame 6: token 1200, beyond the last of $cols: $same" ]
+	fails 1 coact --coupling a a c
+	[[ $line == "coact: a: header: a stream of activations, where coupling are read" ]]
+	fails 1 coact --coupling <(cat g g) a c
+	[[ $line == *"stream 2"*": a second stream, where one coupling is read" ]]
+	fails 2 coact --coupling g a
+	fails 2 coact --coupling g
+	"$PY" -c '
+import numpy as np
+from semot import read, write
+for name, shift in ("a", 0), ("c", 1):
+    (header, frames), = read(name)
+    for f in frames:
+        f["vocab"] = f["token"] + shift
+    write(name + "v", header, frames)
+(header, (tokens, *blocks)), = read("g")
+ids = {"row_vocab": tokens["row_token"], "col_vocab": tokens["col_token"]}
+write("gv", header, [{**tokens, **ids}, *blocks])'
+	coact --coupling gv a c | frame2json | sed 1d >plain
+	coact --coupling g av cv | frame2json | sed 1d | cmp - plain
+	fails 1 coact --coupling gv av cv
+	cv="coact: cv: frame 1: token 0 is 1 of the vocabulary"
+	[ "$line" = "$cv, the column text of gv has 0: the texts differ" ]
+}
+
+@test "a coupling whose tensors lie: taken or refused, never a crash" {
+	stream activations >acts
+	coact=(coact --quiet --threads 1 --coupling - "$PWD/acts" "$PWD/acts")
+	oracle mutate --stream coupling "${coact[@]}"
+}
+
+@test "nothing coupled: all distances are 1" {
+	stream coupling --empty >none
+	stream activations --empty >empty
+	framecat <(coact --coupling none empty empty) >out
+	oracle coact couple g a b 1 1
+	"$PY" -c '
+import coact, numpy as np
+token = 3 * np.arange(500, dtype="<u4")
+coact.write_coupling("g", token, token, np.zeros((500, 500)))'
+	for metric in $METRICS; do
+		coact --quiet --metric $metric --coupling g a b >d
+		oracle coact lifted $metric d g a b
+		coact --quiet --metric $metric --top 3 --coupling g a b >some
+		oracle nearest d some 3
+	done
+}

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/simd.h"
+#include "kernel/lift.h"
 #include "kernel/sparse.h"
 
 #include <math.h>
@@ -9,111 +10,178 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A thread's row. Between rows product and touched are 0. */
+/* Of all features of a dictionary, over those tokens of a text that count. */
+struct moments {
+	size_t tokens;
+	size_t *count;			/* tokens on which a feature fires */
+	double *sum, *variance;		/* sum a, sum a^2 - (sum a)^2 / tokens */
+};
+
+/* Of one feature. */
+struct moment {
+	double n, s, q;
+};
+
+/* A thread's row. Between rows all but dist, list and moment are 0. */
 struct firing_row {
-	double *product;		/* (columns) */
+	struct moment moment[2];	/* of the row's feature on each text */
+	double *product;		/* (columns, texts) */
 	uint8_t *touched;		/* (columns): which fire together with the row's feature */
 	float *dist;			/* (columns) */
+	double (*u)[2];			/* through a coupling, as lift_vector() says ... */
+	uint32_t *list;
+	uint8_t *seen;
+	uint32_t *last;			/* ... (columns): as lift_add_firing() does */
 };
 
 struct firing {
 	enum coactivation metric;
 	const struct dictionary *row, *col;
+	size_t texts;			/* 1, or 2 through a coupling */
+	const struct coupling *coupling;
+	struct lift lift;
+	uint8_t *among[2];		/* (tokens of each text): which count; NULL: all */
+	struct moments own, of_col[2];	/* of the rows on their text; of the columns on each */
 	float *ones;			/* in place of all activations, where only firing counts */
 	struct firing_row *of_thread;
 };
 
-static size_t most_entries(const struct dictionary *d)
-{
-	size_t most = 0;
+/* -- Distances --------------------------------------------------------------------------------- */
 
-	for (size_t k = 0; k < d->streams; k++)
-		most = d->stream[k].entries > most ? d->stream[k].entries : most;
-	return most;
-}
-
-/* Of a feature of a, which fires on n_i tokens with sum s_i and variance q_i, and feature j of b;
- * product = sum_t a_i(t) b_j(t), which is n_ij of ones. */
-static inline double likeness(enum coactivation metric, double n_i, double s_i, double q_i,
-	const struct activations *b, size_t j, double product)
+/* Of a feature and column j; product = sum_t a_i(t) b_j(t), which is n_ij of ones. */
+static inline double likeness(enum coactivation metric, const struct moment *i,
+	const struct moments *of, size_t j, double product)
 {
-	double n_j = (double)b->count[j], both = product;
+	double n_j = (double)of->count[j], both = product;
 
 	if (metric == COACT_JACCARD) {
-		both = product / (n_i + n_j - product);
+		both = product / (i->n + n_j - product);
 	} else if (metric == COACT_JOINT) {
-		both = product / (n_i > n_j ? n_i : n_j);
+		both = product / (i->n > n_j ? i->n : n_j);
 	} else {
 		/* r = (sum ab - sum a sum b / tokens) / sqrt(variance_a variance_b) */
-		double deviations = sqrt(q_i * b->variance[j]);
-		double r = (product - s_i * b->sum[j] / (double)b->tokens) / deviations;
+		double deviations = sqrt(i->q * of->variance[j]);
+		double r = (product - i->s * of->sum[j] / (double)of->tokens) / deviations;
 		both = deviations > 0 ? (r > 1 ? 1 : r < -1 ? -1 : r) : 0;
 	}
-	return n_i == 0 || n_j == 0 ? 0 : both;
+	return i->n == 0 || n_j == 0 ? 0 : both;
 }
 
-/* The distances of feature i of a from all those of b. */
+static inline float distance_of(enum coactivation metric, size_t texts, const struct firing *f,
+	const struct firing_row *r, size_t j)
+{
+	double like = likeness(metric, &r->moment[0], &f->of_col[0], j, r->product[texts * j]);
+
+	if (texts == 2)
+		like = (like + likeness(metric, &r->moment[1], &f->of_col[1], j,
+			r->product[2 * j + 1])) / 2;
+	return (float)(1 - like);
+}
+
+#define FILL(metric, texts) \
+	for (size_t j = 0; j < n; j++) \
+		dist[j] = distance_of(metric, texts, f, r, j)
+
 MULTIVERSION
-static void distances_of_stream(float *dist, enum coactivation metric, const struct activations *a,
-	size_t i, const struct activations *b, const double *product)
+static void whole_row(float *dist, const struct firing *f, const struct firing_row *r, size_t n)
 {
-	double n_i = (double)a->count[i], s_i = a->sum[i], q_i = a->variance[i];
-
-	if (metric == COACT_JACCARD)
-		for (size_t j = 0; j < b->features; j++)
-			dist[j] = (float)(1 - likeness(COACT_JACCARD, n_i, s_i, q_i, b, j,
-				product[j]));
-	else if (metric == COACT_JOINT)
-		for (size_t j = 0; j < b->features; j++)
-			dist[j] = (float)(1 - likeness(COACT_JOINT, n_i, s_i, q_i, b, j,
-				product[j]));
+	if (f->metric == COACT_JACCARD && f->texts == 1)
+		FILL(COACT_JACCARD, 1);
+	else if (f->metric == COACT_JACCARD)
+		FILL(COACT_JACCARD, 2);
+	else if (f->metric == COACT_JOINT && f->texts == 1)
+		FILL(COACT_JOINT, 1);
+	else if (f->metric == COACT_JOINT)
+		FILL(COACT_JOINT, 2);
+	else if (f->texts == 1)
+		FILL(COACT_PEARSON, 1);
 	else
-		for (size_t j = 0; j < b->features; j++)
-			dist[j] = (float)(1 - likeness(COACT_PEARSON, n_i, s_i, q_i, b, j,
-				product[j]));
+		FILL(COACT_PEARSON, 2);
 }
 
-/* The products of one feature with all columns: a row of the sparse product A' B. */
-static void multiply(const struct firing *f, const struct firing_row *r,
-	const struct activations *a, size_t feature)
-{
-	size_t begin = a->by_feature.indptr[feature], n = a->by_feature.indptr[feature + 1] - begin;
+/* -- A row: products of its feature with all columns ------------------------------------------- */
 
+/* The entries of column stream s, or ones in their place. */
+static struct sparse entries_of(const struct firing *f, size_t s)
+{
+	struct sparse b = f->col->stream[s].by_token;
+
+	b.value = f->ones ? f->ones : b.value;
+	return b;
+}
+
+/* Through the coupling: on the rows' text in u[.][0] and the products [0], on the columns' in
+ * u[.][1], which is 1 where only firing counts, and the products [1]. */
+static void multiply_lifted(const struct firing *f, struct firing_row *r, const uint32_t *index,
+	const float *value, size_t n)
+{
+	double (*p)[2] = (double (*)[2])r->product;
+	size_t found = lift_vector(r->u, r->list, r->seen, index, value, n, &f->lift, f->among[0]);
+	struct moment m = {0};
+
+	for (size_t k = 0; k < found; k++) {
+		double *u = r->u[r->list[k]];
+		if (f->ones) {
+			u[0] = 0;
+			u[1] = 1;
+		}
+		m.n++;
+		m.s += u[1];
+		m.q += u[1] * u[1];
+	}
+	m.q = fmax(0, m.q - m.s * m.s / (double)f->of_col[1].tokens);
+	r->moment[1] = m;
 	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features) {
-		struct sparse b = f->col->stream[s].by_token;
-		b.value = f->ones ? f->ones : b.value;
-		sparse_add_product(r->product + first, r->touched + first,
-			a->by_feature.index + begin,
-			f->ones ? f->ones : a->by_feature.value + begin, n, &b);
+		struct sparse b = entries_of(f, s);
+		lift_add_product(p + first, r->touched + first, r->u, r->list, found, &b);
+		if (f->ones)
+			lift_add_firing(p + first, r->last + first, index, n, &f->lift, &b,
+				f->among[0]);
+	}
+	for (size_t k = 0; k < found; k++) {
+		r->u[r->list[k]][0] = r->u[r->list[k]][1] = 0;
+		r->seen[r->list[k]] = 0;
 	}
 }
 
-static void whole_row(const struct firing *f, const struct firing_row *r,
-	const struct activations *a, size_t i)
+/* A row of the sparse product A' B, or of A' B~ and A~' B. */
+static void multiply(const struct firing *f, struct firing_row *r, size_t i)
 {
-	size_t feature = f->row->ids.feature[i];
+	const struct sparse *a = &f->row->of[i]->by_feature;
+	size_t feature = f->row->ids.feature[i], begin = a->indptr[feature];
+	size_t n = a->indptr[feature + 1] - begin;
+	const uint32_t *index = a->index + begin;
+	const float *value = f->ones ? f->ones : a->value + begin;
 
-	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features)
-		distances_of_stream(r->dist + first, f->metric, a, feature, &f->col->stream[s],
-			r->product + first);
-	if (f->row == f->col)
-		r->dist[i] = 0;
+	r->moment[0] = (struct moment){(double)f->own.count[i], f->own.sum[i], f->own.variance[i]};
+	if (f->coupling) {
+		multiply_lifted(f, r, index, value, n);
+		return;
+	}
+	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features) {
+		struct sparse b = entries_of(f, s);
+		sparse_add_product(r->product + first, r->touched + first, index, value, n, &b);
+	}
 }
 
-static void clear(const struct firing *f, const struct firing_row *r)
+static void clear(const struct firing *f, struct firing_row *r)
 {
-	memset(r->product, 0, f->col->ids.n * sizeof *r->product);
+	memset(r->product, 0, f->col->ids.n * f->texts * sizeof *r->product);
 	memset(r->touched, 0, f->col->ids.n);
+	if (r->last)
+		memset(r->last, 0, f->col->ids.n * sizeof *r->last);
 }
 
 static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 	struct entries *out)
 {
 	const struct firing *f = context;
-	const struct firing_row *r = &f->of_thread[thread];
+	struct firing_row *r = &f->of_thread[thread];
 
-	multiply(f, r, f->row->of[i], f->row->ids.feature[i]);
-	whole_row(f, r, f->row->of[i], i);
+	multiply(f, r, i);
+	whole_row(r->dist, f, r, f->col->ids.n);
+	if (f->row == f->col)
+		r->dist[i] = 0;
 	clear(f, r);
 	for (size_t e = 0; e < k; e++)
 		out->dist[e] = r->dist[col[e]];
@@ -125,10 +193,8 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 static size_t near_touched(const struct firing *f, const struct firing_row *r, size_t i, size_t k,
 	struct entries *out)
 {
-	const struct activations *a = f->row->of[i];
-	size_t feature = f->row->ids.feature[i], n = 0, below = 0;
-	size_t at_one = f->metric != COACT_PEARSON || a->count[feature] == 0 ? k : 0;
-	double n_i = (double)a->count[feature], s_i = a->sum[feature], q_i = a->variance[feature];
+	bool silent = r->moment[0].n == 0;
+	size_t n = 0, below = 0, at_one = f->metric != COACT_PEARSON || silent ? k : 0;
 
 	for (size_t j = 0; j < f->col->ids.n; j++) {
 		uint64_t eight = 1;
@@ -141,29 +207,28 @@ static size_t near_touched(const struct firing *f, const struct firing_row *r, s
 		if (!r->touched[j] && at_one == 0)
 			continue;
 		at_one -= !r->touched[j];
-		const struct activations *b = f->col->of[j];
-		double like = likeness(f->metric, n_i, s_i, q_i, b, f->col->ids.feature[j],
-			r->product[j]);
 		out->col[n] = (uint32_t)j;
-		out->dist[n] = f->row == f->col && i == j ? 0 : (float)(1 - like);
+		out->dist[n] = f->row == f->col && i == j ? 0
+			: distance_of(f->metric, f->texts, f, r, j);
 		below += out->dist[n++] < 1;
 	}
-	return f->metric != COACT_PEARSON || n_i == 0 || below >= k ? n : 0;
+	return f->metric != COACT_PEARSON || silent || below >= k ? n : 0;
 }
 
 static size_t near_row(void *context, size_t thread, size_t i, size_t k, struct entries *out)
 {
 	const struct firing *f = context;
-	const struct firing_row *r = &f->of_thread[thread];
+	struct firing_row *r = &f->of_thread[thread];
 
-	multiply(f, r, f->row->of[i], f->row->ids.feature[i]);
+	multiply(f, r, i);
 	if (f->row == f->col)
 		r->touched[i] = 1;
 	size_t n = near_touched(f, r, i, k, out);
 	if (n == 0) {
 		n = f->col->ids.n;
-		whole_row(f, r, f->row->of[i], i);
-		memcpy(out->dist, r->dist, n * sizeof *out->dist);
+		whole_row(out->dist, f, r, n);
+		if (f->row == f->col)
+			out->dist[i] = 0;
 		for (size_t j = 0; j < n; j++)
 			out->col[j] = (uint32_t)j;
 	}
@@ -171,37 +236,170 @@ static size_t near_row(void *context, size_t thread, size_t i, size_t k, struct 
 	return n;
 }
 
+/* -- Moments ----------------------------------------------------------------------------------- */
+
+static struct moments moments_open(size_t n, size_t tokens, const uint8_t *among)
+{
+	struct moments m = {0, xalloc(n, sizeof *m.count), xalloc(n, sizeof *m.sum),
+		xalloc(n, sizeof *m.variance)};
+
+	for (size_t t = 0; t < tokens; t++)
+		m.tokens += !among || among[t];
+	return m;
+}
+
+static void moments_free(struct moments *m)
+{
+	free(m->count);
+	free(m->sum);
+	free(m->variance);
+}
+
+/* Sums of squares become variances. */
+static void subtract_means(struct moments *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		m->variance[i] = fmax(0, m->variance[i] - m->sum[i] * m->sum[i]
+			/ (double)m->tokens);
+}
+
+/* On the text of the dictionary's streams, of which there is by_feature or by_token. */
+static struct moments own_moments(const struct dictionary *d, const uint8_t *among)
+{
+	struct moments m = moments_open(d->ids.n, d->streams ? d->stream->tokens : 0, among);
+
+	for (size_t s = 0, first = 0; s < d->streams; first += d->stream[s++].features) {
+		const struct activations *a = &d->stream[s];
+		if (a->by_token.indptr)
+			sparse_column_moments(m.count + first, m.sum + first, m.variance + first,
+				&a->by_token, a->tokens, a->features, among);
+		else
+			sparse_row_moments(m.count + first, m.sum + first, m.variance + first,
+				&a->by_feature, a->features, among);
+	}
+	subtract_means(&m, d->ids.n);
+	return m;
+}
+
+/* Of columns on the text of the rows. */
+static struct moments lifted_moments(const struct firing *f)
+{
+	const struct dictionary *d = f->col;
+	size_t rows = f->coupling->rows, n = d->ids.n;
+	struct moments m = moments_open(n, rows, f->among[0]);
+	double *lifted = xcalloc(n, sizeof *lifted);
+	uint8_t *seen = xcalloc(n, sizeof *seen);
+	uint32_t *list = xalloc(n, sizeof *list);
+
+	for (size_t s = 0, first = 0; s < d->streams; first += d->stream[s++].features)
+		lift_moments(m.count + first, m.sum + first, m.variance + first, &f->lift, rows,
+			&d->stream[s].by_token, d->stream[s].features, f->among[0], lifted, seen,
+			list);
+	subtract_means(&m, n);
+	free(lifted);
+	free(seen);
+	free(list);
+	return m;
+}
+
+/* -- The stage --------------------------------------------------------------------------------- */
+
 static void close_firing(struct stage *stage)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct firing *f = stage->context;
 
 	for (size_t t = 0; t < threads; t++) {
-		free(f->of_thread[t].product);
-		free(f->of_thread[t].touched);
-		free(f->of_thread[t].dist);
+		struct firing_row *r = &f->of_thread[t];
+		free(r->product);
+		free(r->touched);
+		free(r->dist);
+		free(r->u);
+		free(r->list);
+		free(r->seen);
+		free(r->last);
 	}
 	free(f->of_thread);
 	free(f->ones);
+	free(f->lift.share);
+	moments_free(&f->own);
+	for (int k = 0; k < 2; k++) {
+		moments_free(&f->of_col[k]);
+		free(f->among[k]);
+	}
 	free(f);
 }
 
-void coactivation_open(struct stage *stage, enum coactivation metric, const struct dictionary *row,
-	const struct dictionary *col)
+static size_t most_entries(const struct dictionary *d)
 {
-	size_t threads = (size_t)omp_get_max_threads(), n = col->ids.n;
-	struct firing *f = xalloc(1, sizeof *f);
-	size_t rows = most_entries(row), cols = most_entries(col), most = rows > cols ? rows : cols;
+	size_t most = 0;
 
-	*f = (struct firing){metric, row, col, NULL, xalloc(threads, sizeof *f->of_thread)};
+	for (size_t k = 0; k < d->streams; k++)
+		most = d->stream[k].entries > most ? d->stream[k].entries : most;
+	return most;
+}
+
+static void take_ones(struct firing *f)
+{
+	size_t rows = most_entries(f->row), cols = most_entries(f->col);
+	size_t most = rows > cols ? rows : cols;
+
+	f->ones = xalloc(most, sizeof *f->ones);
+	for (size_t k = 0; k < most; k++)
+		f->ones[k] = 1;
+}
+
+/* The shares, and which tokens of either side have a partner. */
+static void take_coupling(struct firing *f)
+{
+	const struct coupling *c = f->coupling;
+	double *col_sum = xalloc(c->cols, sizeof *col_sum);
+
+	f->lift = (struct lift){c->g.indptr, c->g.index,
+		xalloc(c->g.indptr[c->rows], sizeof *f->lift.share)};
+	lift_shares(f->lift.share, col_sum, &c->g, c->rows, c->cols);
+	f->among[0] = xalloc(c->rows, sizeof *f->among[0]);
+	f->among[1] = xalloc(c->cols, sizeof *f->among[1]);
+	for (size_t s = 0; s < c->rows; s++)
+		f->among[0][s] = c->g.indptr[s + 1] > c->g.indptr[s];
+	for (size_t t = 0; t < c->cols; t++)
+		f->among[1][t] = col_sum[t] > 0;
+	free(col_sum);
+}
+
+static struct firing_row firing_row_open(const struct firing *f)
+{
+	size_t n = f->col->ids.n, tokens = f->coupling ? f->coupling->cols : 0;
+
+	return (struct firing_row){
+		.product = xcalloc(n * f->texts, sizeof(double)),
+		.touched = xcalloc(n, sizeof(uint8_t)),
+		.dist = xalloc(n, sizeof(float)),
+		.u = f->coupling ? xcalloc(tokens, 2 * sizeof(double)) : NULL,
+		.list = f->coupling ? xalloc(tokens, sizeof(uint32_t)) : NULL,
+		.seen = f->coupling ? xcalloc(tokens, sizeof(uint8_t)) : NULL,
+		.last = f->coupling && f->ones ? xcalloc(n, sizeof(uint32_t)) : NULL,
+	};
+}
+
+void coactivation_open(struct stage *stage, enum coactivation metric, const struct dictionary *row,
+	const struct dictionary *col, const struct coupling *coupling)
+{
+	size_t threads = (size_t)omp_get_max_threads();
+	struct firing *f = xalloc(1, sizeof *f);
+
+	*f = (struct firing){.metric = metric, .row = row, .col = col, .coupling = coupling,
+		.texts = coupling ? 2 : 1, .of_thread = xalloc(threads, sizeof *f->of_thread)};
+	if (metric != COACT_PEARSON)
+		take_ones(f);
+	if (coupling)
+		take_coupling(f);
+	f->own = own_moments(row, f->among[0]);
+	f->of_col[f->texts - 1] = own_moments(col, f->among[1]);
+	if (coupling)
+		f->of_col[0] = lifted_moments(f);
 	for (size_t t = 0; t < threads; t++)
-		f->of_thread[t] = (struct firing_row){xcalloc(n, sizeof(double)),
-			xcalloc(n, sizeof(uint8_t)), xalloc(n, sizeof(float))};
-	if (metric != COACT_PEARSON) {
-		f->ones = xalloc(most, sizeof *f->ones);
-		for (size_t k = 0; k < most; k++)
-			f->ones[k] = 1;
-	}
+		f->of_thread[t] = firing_row_open(f);
 	stage->context = f;
 	stage->solve = distances_of_row;
 	stage->near = near_row;

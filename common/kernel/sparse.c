@@ -3,17 +3,37 @@
 #include <string.h>
 
 void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x,
-	size_t rows, size_t cols)
+	size_t rows, size_t cols, const uint8_t *among)
 {
 	memset(count, 0, cols * sizeof *count);
 	memset(sum, 0, cols * sizeof *sum);
 	memset(square, 0, cols * sizeof *square);
-	for (size_t k = 0; k < x->indptr[rows]; k++) {
-		uint32_t j = x->index[k];
-		double v = (double)x->value[k];
-		count[j]++;			/* entries of column j */
-		sum[j] += v;			/* sum_i X_ij */
-		square[j] += v * v;		/* sum_i X_ij^2 */
+	for (size_t i = 0; i < rows; i++)
+		for (size_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+			uint32_t j = x->index[k];
+			double v = (double)x->value[k];
+			if (among && !among[i])
+				break;
+			count[j]++;			/* entries of column j */
+			sum[j] += v;			/* sum_i X_ij */
+			square[j] += v * v;		/* sum_i X_ij^2 */
+		}
+}
+
+void sparse_row_moments(size_t *count, double *sum, double *square, const struct sparse *x,
+	size_t rows, const uint8_t *among)
+{
+	for (size_t i = 0; i < rows; i++) {
+		count[i] = 0;
+		sum[i] = square[i] = 0;
+		for (size_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+			double v = (double)x->value[k];
+			if (among && !among[x->index[k]])
+				continue;
+			count[i]++;
+			sum[i] += v;
+			square[i] += v * v;
+		}
 	}
 }
 

@@ -13,9 +13,15 @@ struct sparse {
 	float *value;
 };
 
-/* Of each column: how many entries, their sum, the sum of their squares; each (cols). */
+/* Of each column, in the rows that `among` has (all, if NULL): how many entries, their sum, the sum
+ * of their squares; each (cols). */
 void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x,
-	size_t rows, size_t cols);
+	size_t rows, size_t cols, const uint8_t *among);
+
+/* The same of each row, each (rows), in the columns that `among` has: the columns' of X', to the
+ * bit. */
+void sparse_row_moments(size_t *count, double *sum, double *square, const struct sparse *x,
+	size_t rows, const uint8_t *among);
 
 /* Takes from[j] from the entries of column j. */
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);

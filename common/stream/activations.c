@@ -9,38 +9,48 @@
 
 enum { FEATURES_MOST = 1 << 24 };
 
-/* All streams are over the same tokens: those of the first. */
-static void take_token(struct sm_reader *in, struct activations *s, const struct activations *first,
-	uint32_t token)
+/* One of the tokens that all streams are over, or another of the first stream's. */
+static void take_token(struct sm_reader *in, struct activations *s, struct activation_streams *all,
+	uint32_t token, const uint32_t *vocab)
 {
-	if (s->tokens == UINT32_MAX)
+	struct token_list *list = &all->tokens;
+	size_t t = s->tokens++;
+
+	if (t == UINT32_MAX)
 		sm_bad(in, "more than %u tokens", UINT32_MAX);
-	if (s != first && s->tokens >= first->tokens)
-		sm_bad(in, "token %u, beyond the last of %s: the tokens have to be the same", token,
-			first->name);
-	if (s != first && token != first->token[s->tokens])
-		sm_bad(in, "token %u, where %s has %u: the tokens have to be the same", token,
-			first->name, first->token[s->tokens]);
-	if (s->tokens + 1 >= s->token_room) {
+	if (t + 2 > s->token_room) {
 		s->token_room = s->token_room ? 2 * s->token_room : 1024;
 		s->by_token.indptr = xrealloc(s->by_token.indptr, s->token_room,
 			sizeof *s->by_token.indptr);
-		if (s == first)
-			s->token = xrealloc(s->token, s->token_room, sizeof *s->token);
+		if (!list->name)
+			list->token = all->own = xrealloc(all->own, s->token_room,
+				sizeof *all->own);
 	}
-	if (s == first)
-		s->token[s->tokens] = token;
-	s->tokens++;
+	if (!list->name) {
+		all->own[t] = token;
+		return;
+	}
+	if (t >= list->n)
+		sm_bad(in, "token %u, beyond the last of %s: the tokens have to be the same", token,
+			list->name);
+	if (token != list->token[t])
+		sm_bad(in, "token %u, where %s has %u: the tokens have to be the same", token,
+			list->name, list->token[t]);
+	if (vocab && list->vocab && *vocab != list->vocab[t])
+		sm_bad(in, "token %u is %u of the vocabulary, %s has %u: the texts differ", token,
+			*vocab, list->name, list->vocab[t]);
 }
 
 static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activations *s,
-	const struct activations *first)
+	struct activation_streams *all)
 {
 	size_t n = SM_ANY, nnz = SM_ANY, at = s->by_token.indptr[s->tokens];
 	const uint32_t *token = sm_want(in, f, "token", SM_U4, &n);
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &nnz);
 	const float *value = sm_want(in, f, "value", SM_F4, &nnz);
 	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, nnz);
+	const uint32_t *vocab = all->tokens.vocab && sm_find_field(f, "vocab")
+		? sm_want(in, f, "vocab", SM_U4, &n) : NULL;
 
 	if (at + nnz > s->entry_room) {
 		s->entry_room = 2 * (at + nnz);
@@ -50,7 +60,7 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 			sizeof *s->by_token.value);
 	}
 	for (size_t i = 0; i < n; i++) {
-		take_token(in, s, first, token[i]);
+		take_token(in, s, all, token[i], vocab ? vocab + i : NULL);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (feature[k] >= s->features)
 				sm_bad(in, "feature %u of %zu", feature[k], s->features);
@@ -78,20 +88,24 @@ static void take_moments(struct activations *s)
 	s->count = xalloc(s->features, sizeof *s->count);
 	s->sum = xalloc(s->features, sizeof *s->sum);
 	s->variance = xalloc(s->features, sizeof *s->variance);
-	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
+	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features,
+		NULL);
 	for (size_t i = 0; i < s->features; i++)
 		s->mean_removed[i] = s->count[i] == s->tokens && s->tokens > 0
 			? (float)(s->sum[i] / (double)s->tokens) : 0;
 	sparse_subtract_columns(&s->by_token, s->mean_removed, s->tokens);
-	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features);
+	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features,
+		NULL);
 	for (size_t i = 0; i < s->features; i++)
 		s->variance[i] = fmax(0,
 			s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
 }
 
-static void take_stream(struct sm_reader *in, const struct sm_frame *header, struct activations *s,
-	const struct activations *first)
+/* The last of the streams. */
+static void take_stream(struct sm_reader *in, struct activation_streams *all)
 {
+	const struct sm_frame *header = &all->header[all->n - 1];
+	struct activations *s = &all->item[all->n - 1];
 	struct sm_frame frame = {0};
 
 	sm_want_kind(in, header, "activations");
@@ -103,11 +117,13 @@ static void take_stream(struct sm_reader *in, const struct sm_frame *header, str
 	s->by_token.indptr = xcalloc(1, sizeof *s->by_token.indptr);
 	progress_begin(sm_get_size(header, "tokens"), "tokens read");
 	while (sm_read_frame(in, &frame))
-		take_frame(in, &frame, s, first);
+		take_frame(in, &frame, s, all);
 	progress_end();
-	if (s->tokens != first->tokens)
+	if (!all->tokens.name)
+		all->tokens = (struct token_list){s->name, s->tokens, all->own, NULL};
+	if (s->tokens != all->tokens.n)
 		sm_bad(in, "%zu tokens, where %s has %zu: the tokens have to be the same",
-			s->tokens, first->name, first->tokens);
+			s->tokens, all->tokens.name, all->tokens.n);
 	free(s->seen);
 	s->seen = NULL;
 	sm_frame_free(&frame);
@@ -123,9 +139,8 @@ void read_activations(const char *path, struct activation_streams *all)
 	for (; sm_read_header(in, &header); header = (struct sm_frame){0}) {
 		all->item = xrealloc(all->item, all->n + 1, sizeof *all->item);
 		all->header = xrealloc(all->header, all->n + 1, sizeof *all->header);
-		all->header[all->n] = header;
-		take_stream(in, &header, &all->item[all->n], &all->item[0]);
-		all->n++;
+		all->header[all->n++] = header;
+		take_stream(in, all);
 	}
 	sm_frame_free(&header);
 	sm_reader_close(in);
@@ -133,7 +148,8 @@ void read_activations(const char *path, struct activation_streams *all)
 
 struct dictionary dictionary_of(const struct activation_streams *all, size_t from, size_t to)
 {
-	struct dictionary d = {.stream = all->item + from, .streams = to - from};
+	struct dictionary d = {.stream = all->item + from, .streams = to - from,
+		.tokens = &all->tokens};
 	size_t n = 0;
 
 	for (size_t k = from; k < to; k++)
@@ -190,7 +206,6 @@ void activation_streams_free(struct activation_streams *all)
 		struct activations *s = &all->item[k];
 		sparse_free(&s->by_token);
 		sparse_free(&s->by_feature);
-		free(s->token);
 		free(s->mean_removed);
 		free(s->count);
 		free(s->sum);
@@ -199,4 +214,5 @@ void activation_streams_free(struct activation_streams *all)
 	}
 	free(all->item);
 	free(all->header);
+	free(all->own);
 }

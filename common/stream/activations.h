@@ -12,7 +12,6 @@
 struct activations {
 	const char *name;			/* of the input, for error lines */
 	size_t features, tokens, entries, token_room, entry_room;
-	uint32_t *token;			/* names of the tokens, of the first stream only */
 	uint32_t *seen;	/* while it is read: the last token of each feature, from 1 */
 	struct sparse by_token, by_feature;	/* (tokens, features), (features, tokens) */
 	float *mean_removed;			/* (features): the mean that was subtracted, or 0 */
@@ -20,13 +19,23 @@ struct activations {
 	double *sum, *variance;	/* (features): sum a, sum a^2 - (sum a)^2 / tokens */
 };
 
+/* The tokens of a text. */
+struct token_list {
+	const char *name;		/* of what they are from, for error lines; NULL: none yet */
+	size_t n;
+	const uint32_t *token, *vocab;	/* (n): numbers; ids in the vocabulary, NULL: unknown */
+};
+
 struct activation_streams {
 	size_t n;
 	struct activations *item;
 	struct sm_frame *header;
+	struct token_list tokens;		/* of all of them; given, or of the first */
+	uint32_t *own;				/* the first's */
 };
 
-/* Appends all the streams of an input. They have to be over the same tokens as the first of all. */
+/* Appends all the streams of an input. They have to be over the tokens that are given; or, where
+ * none are, over those of the first stream. */
 void read_activations(const char *path, struct activation_streams *);
 void activation_streams_free(struct activation_streams *);
 
@@ -37,6 +46,7 @@ void activations_transpose(struct activations *, bool keep);
 struct dictionary {
 	const struct activations *stream;
 	size_t streams;
+	const struct token_list *tokens;
 	struct ids ids;
 	const struct activations **of;		/* (ids.n): the stream that each feature is from */
 };

@@ -1,6 +1,9 @@
 """Distances by activations in numpy, in double, from dense matrices.
 
     coact.py check METRIC DISTANCES A [B]       of two files of activations, or of one with itself
+    coact.py lifted METRIC DISTANCES COUPLING A B    of features that a coupling compares
+    coact.py couple FILE A B SEED MOST [ALONE]  writes a random coupling of their tokens: up to MOST entries a row, and
+                                                none for some tokens of either side if ALONE is given
     coact.py make FILE TOKENS SEED [SORT...]    writes a random stream; sorts are put over its first features: silent,
                                                 always, constant, offset (always, far from 0), nearly (all but one token)"""
 import sys
@@ -19,6 +22,8 @@ def matrix(path):
 
 
 def pearson(x, y):
+    if not len(x):
+        return np.zeros((x.shape[1], y.shape[1]))
     x, y = x - x.mean(0), y - y.mean(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (x.T @ y) / np.sqrt((x * x).sum(0)[:, None] * (y * y).sum(0))
@@ -52,6 +57,60 @@ def check(metric, path, *sides):
         assert (np.diag(found) == 0).all() and np.array_equal(found, found.T)
     assert "space" not in header and header["tokens"] == len(x), header
     assert found.shape == wanted.shape and np.abs(found - wanted).max() < 1e-5, np.abs(found - wanted).max()
+
+
+def dense_coupling(path):
+    """G, and the tokens of its rows and columns."""
+    (_, (tokens, *blocks)), = read(path)
+    g = np.zeros((len(tokens["row_token"]), len(tokens["col_token"])))
+    for b in blocks:
+        row = b["row0"] + np.repeat(np.arange(len(b["indptr"]) - 1), np.diff(b["indptr"].astype(int)))
+        g[row, b["col"]] = b["weight"]
+    return g, tokens["row_token"], tokens["col_token"]
+
+
+def similarity(metric, coupling, x, y):
+    """The mean of x with b~ and of a~ with y, over the tokens that have a partner."""
+    g = dense_coupling(coupling)[0]
+    row, col = g.sum(1) > 0, g.sum(0) > 0
+    g, x, y = g[row][:, col], x[row], y[col]
+    lifted_y, lifted_x = (g / g.sum(1, keepdims=True)) @ y, (g / g.sum(0)).T @ x
+    for z in lifted_x, lifted_y:            # what is the same on all tokens is so after rounding, too
+        if len(z):
+            z[:, np.ptp(z, 0) < 1e-9 * z.max(0)] = 1
+    return (globals()[metric](x, lifted_y) + globals()[metric](lifted_x, y)) / 2
+
+
+def lifted(metric, path, coupling, a, b):
+    (header, (ids, *blocks)), = read(path)
+    found = np.concatenate([block["dist"] for block in blocks])
+    wanted = 1 - similarity(metric, coupling, matrix(a), matrix(b))
+    assert "space" not in header and header["by"] == "test", header
+    assert found.shape == wanted.shape and np.abs(found - wanted).max() < 1e-5, np.abs(found - wanted).max()
+
+
+def couple(path, a, b, seed, most, alone=None):
+    rng = np.random.default_rng(int(seed))
+    row_token, col_token = (np.concatenate([f["token"] for f in frames]) for (_, frames), in map(read, (a, b)))
+    n, m, block = len(row_token), len(col_token), 90
+    g = np.zeros((n, m))
+    for s in range(n):
+        t = np.append(rng.permutation(m)[:rng.integers(int(most))], s % m)
+        g[s, t] = rng.random(len(t)) + .1
+    for t in np.flatnonzero(g.sum(0) == 0):
+        g[rng.integers(n), t] = .5
+    if alone:
+        g[rng.random(n) < .2], g[:, rng.random(m) < .1] = 0, 0
+    write_coupling(path, row_token, col_token, g, block)
+
+
+def write_coupling(path, row_token, col_token, g, block=90):
+    frames = [{"row_token": row_token, "col_token": col_token}]
+    for i in range(0, len(g), block):
+        row, col = np.nonzero(g[i:i + block])
+        frames.append({"row0": i, "indptr": np.searchsorted(row, np.arange(len(g[i:i + block]) + 1)).astype("<u4"),
+                       "col": col.astype("<u4"), "weight": g[i:i + block][row, col].astype("<f4")})
+    write(path, {"kind": "coupling", "by": "test", "rows": len(row_token), "cols": len(col_token), "history": []}, frames)
 
 
 def make(path, tokens, seed, *sorts):
