@@ -33,7 +33,8 @@ static void read_input(struct input *in, char *const *operand)
 	if (coupling_file) {
 		if (!operand[0] || !operand[1])
 			misuse("--coupling needs A and B, over the texts of its rows and columns");
-		in->first = read_coupled_texts(&in->texts, coupling_file, operand, &in->all);
+		in->first = read_coupled_texts(&in->texts, coupling_file,
+			(const char *[]){operand[0], operand[1]}, &in->all);
 		return;
 	}
 	/* The streams that the operands name, as every distance stage reads them. */
@@ -50,8 +51,8 @@ static struct sm_frame header_of(const struct input *in)
 	stage_join_headers(&header, in->all.header, in->first);
 	stage_join_headers(&header, in->all.header + in->first, in->all.n - in->first);
 	if (coupling_file)
-		sm_join_header(&header, &in->texts.header);
-	sm_drop(&header, "space", "row_model", "row_layer", "col_model", "col_layer");
+		coupled_texts_header(&header, &in->texts);
+	sm_drop(&header, "space");
 	sm_set_integer(&header, "tokens", (int64_t)in->all.item[0].tokens);
 	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation",
 		"1 - Jaccard index", "1 - probability of firing together"}[metric]);

@@ -12,7 +12,7 @@
 
 enum { MEASURES = 4 };
 
-static const char *file[2], *sae_file[2];
+static const char *file[2], *coupling_file, *sae_file[2];
 static struct list label_files;
 static struct resampling how = {.draws = 1000};
 
@@ -20,7 +20,9 @@ static const struct opt options[] = {
 	{"a", OPT_TEXT, &file[0], "ACTS",
 		"activations of the rows' features", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS",
-		"activations of the columns' features, on the same tokens", 0, 0},
+		"activations of the columns' features, on the same or coupled tokens", 0, 0},
+	{"coupling", OPT_TEXT, &coupling_file, "FILE",
+		"couples the tokens of the two, where they are not the same", 0, 0},
 	{"labels", OPT_LIST, &label_files, "TSV",
 		"table of layer, feature, label; give two for rows and columns", 0, 0},
 	{"sae-a", OPT_TEXT, &sae_file[0], "PATH", "SAE of the rows", 0, 0},
@@ -44,7 +46,8 @@ static void add_firing(struct measures *m, const char *name, enum coactivation m
 {
 	struct stage *s = &m->stage[m->n];
 
-	coactivation_open(s, metric, &m->sides.side[0], &m->sides.side[1], NULL);
+	coactivation_open(s, metric, &m->sides.side[0], &m->sides.side[1],
+		m->sides.coupling);
 	m->of[m->n++] = (struct measure){.name = name, .context = s->context, .solve = s->solve};
 }
 
@@ -106,7 +109,7 @@ static void add_parameters(struct measures *m)
 static void measures_open(struct measures *m)
 {
 	*m = (struct measures){0};
-	match_sides_open(&m->sides, file);
+	match_sides_open(&m->sides, file, coupling_file);
 	for (size_t k = 0; k < m->sides.first; k++)
 		activations_transpose(&m->sides.all.item[k], false);
 	add_firing(m, "correlation", COACT_PEARSON);

@@ -57,7 +57,7 @@ static struct states *states_of(const struct test *t)
 
 static void test_open(struct test *t)
 {
-	match_sides_open(&t->sides, file);
+	match_sides_open(&t->sides, file, NULL);
 	if (t->sides.first != 1)
 		die("%s: %zu streams, where one layer is needed", file[0], t->sides.first);
 	t->sae = match_sides_sae(&t->sides, 1, sae_file, SAE_W_DEC);

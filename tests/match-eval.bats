@@ -198,6 +198,27 @@ for name in "ab":
 	cmp <(match-eval m --a a --b b | frame2tsv) <(match-eval old --a a --b b | frame2tsv)
 }
 
+@test "through a coupling: numpy's means over both texts; of the same tokens, the same bits" {
+	oracle coact make c 400 3 silent offset always
+	oracle coact couple g a c 1 3 alone
+	oracle match_eval make m a c --free 5 --certified
+	labels a c >both
+	match-eval --quiet m --a a --b c --coupling g --bootstrap 30 --labels both >scores
+	oracle match_eval check scores m a c --coupling g --bootstrap 30 --labels both
+	framecat --header scores | grep -q '"by":"test"'
+	match-eval m --a a --b c --coupling g 2>&1 >/dev/null |
+		grep -q "^match-eval: .* of 600 .* have no partner"
+	oracle match_eval make m a b
+	"$PY" -c '
+import coact, numpy as np
+token = 3 * np.arange(600, dtype="<u4")
+coact.write_coupling("g", token, token, np.eye(600))'
+	match-eval m --a a --b b | frame2json | sed 1d >plain
+	match-eval m --a a --b b --coupling g | frame2json | sed 1d | cmp - plain
+	fails 1 match-eval m --a a --b c --coupling g
+	[[ $line == *"c: frame 6: 400 tokens, where the column text of g has 600: "* ]]
+}
+
 @test "an empty matching has no scores" {
 	stream matching --empty >m
 	match-eval m --a a --b b >scores

@@ -6,16 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-void match_sides_open(struct match_sides *s, const char *const file[2])
+void match_sides_open(struct match_sides *s, const char *const file[2], const char *coupling)
 {
 	*s = (struct match_sides){.file = {file[0], file[1]}};
-	read_activations(file[0], &s->all);
-	s->first = s->all.n;
-	read_activations(file[1], &s->all);
+	if (coupling) {
+		s->first = read_coupled_texts(&s->texts, coupling, file, &s->all);
+		s->coupling = &s->texts.coupling;
+	} else {
+		read_activations(file[0], &s->all);
+		s->first = s->all.n;
+		read_activations(file[1], &s->all);
+	}
 	s->side[0] = dictionary_of(&s->all, 0, s->first);
 	s->side[1] = dictionary_of(&s->all, s->first, s->all.n);
 	stage_join_headers(&s->header, s->all.header, s->first);
 	stage_join_headers(&s->header, s->all.header + s->first, s->all.n - s->first);
+	if (coupling)
+		coupled_texts_header(&s->header, &s->texts);
 }
 
 void match_sides_free(struct match_sides *s)
@@ -24,6 +31,7 @@ void match_sides_free(struct match_sides *s)
 	dictionary_free(&s->side[0]);
 	dictionary_free(&s->side[1]);
 	activation_streams_free(&s->all);
+	coupled_texts_free(&s->texts);
 }
 
 void match_sides_header(struct sm_frame *header, const struct match_sides *s)

@@ -1,10 +1,10 @@
 /* What matchings are scored on: activations of the rows' features (side 0) and of the columns'
- * (side 1) over the same tokens, and a matching by places among them. */
+ * (side 1), over the same tokens or over coupled ones, and a matching by places among them. */
 #ifndef MATCH_MATCH_SIDES_H
 #define MATCH_MATCH_SIDES_H
 
 #include "file/sae.h"
-#include "stream/activations.h"
+#include "stream/coupled_texts.h"
 #include "stream/matching.h"
 
 struct match_sides {
@@ -12,11 +12,13 @@ struct match_sides {
 	struct activation_streams all;
 	size_t first;			/* of the second side's streams among all */
 	struct dictionary side[2];
+	const struct coupling *coupling;	/* of their tokens; NULL: these are the same */
+	struct coupled_texts texts;
 	struct sm_frame header;		/* what the headers of both sides say */
 };
 
-/* file: kept as pointers. */
-void match_sides_open(struct match_sides *, const char *const file[2]);
+/* file: kept as pointers. coupling: a file of one, or NULL. */
+void match_sides_open(struct match_sides *, const char *const file[2], const char *coupling);
 void match_sides_free(struct match_sides *);
 
 /* The header of a matching becomes that of its scores. The sides have to stay until it is

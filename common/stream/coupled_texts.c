@@ -19,7 +19,7 @@ static void read_one_coupling(struct coupled_texts *c, const char *path)
 	sm_reader_close(in);
 }
 
-static void note_alone(const struct coupled_texts *c, char *const file[2])
+static void note_alone(const struct coupled_texts *c, const char *const file[2])
 {
 	const struct coupling *p = &c->coupling;
 	uint8_t *met = xcalloc(p->cols, sizeof *met);
@@ -37,7 +37,7 @@ static void note_alone(const struct coupled_texts *c, char *const file[2])
 	free(met);
 }
 
-size_t read_coupled_texts(struct coupled_texts *c, const char *path, char *const file[2],
+size_t read_coupled_texts(struct coupled_texts *c, const char *path, const char *const file[2],
 	struct activation_streams *all)
 {
 	const struct coupling *p = &c->coupling;
@@ -51,6 +51,12 @@ size_t read_coupled_texts(struct coupled_texts *c, const char *path, char *const
 	read_activations(file[1], all);
 	note_alone(c, file);
 	return first;
+}
+
+void coupled_texts_header(struct sm_frame *to, const struct coupled_texts *c)
+{
+	sm_join_header(to, &c->header);
+	sm_drop(to, "row_model", "row_layer", "col_model", "col_layer");
 }
 
 void coupled_texts_free(struct coupled_texts *c)

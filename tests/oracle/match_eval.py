@@ -7,13 +7,14 @@
                                                  what match-subst made of it; options as match-subst's"""
 import argparse
 import csv
+import functools
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 import arrays
 from act_dump import dense, load_sae
-from coact import joint, pearson
+from coact import joint, pearson, similarity
 from sampling import uniform
 from semot import read, write
 
@@ -108,7 +109,10 @@ def wanted(header, frames, given):
     sides = [Side(path) for path in (given.a, given.b)]
     rows, at, cols, repeat = places(header, frames, sides)
     pairs = frames[0]
-    worths = {"correlation": pearson(sides[0].x, sides[1].x), "joint": joint(sides[0].x, sides[1].x)}
+    alike = {"pearson": pearson, "joint": joint}
+    if given.coupling:
+        alike = {metric: functools.partial(similarity, metric, given.coupling) for metric in alike}
+    worths = {name: alike[metric](sides[0].x, sides[1].x) for name, metric in (("correlation", "pearson"), ("joint", "joint"))}
     counts = {}
     if given.labels:
         one, other = labels_of(given.labels, sides)
@@ -196,7 +200,7 @@ def main():
         for name in "scores", "matching", "a", "b":
             command.add_argument(name)
         command.add_argument("--labels" if job == "check" else "--hidden-b", action="append")
-        for name in ("--sae-a", "--sae-b") if job == "check" else ("--sae-b",):
+        for name in ("--sae-a", "--sae-b", "--coupling") if job == "check" else ("--sae-b",):
             command.add_argument(name)
         command.add_argument("--bootstrap", type=int, default=1000)
         command.add_argument("--seed", type=int, default=0)
