@@ -122,6 +122,16 @@ checks=()
 	done
 }
 
+@test "--top of features that keep more tokens than bounds take at a time" {
+	oracle sinkhorn make --features 170 --points 110 --d 3 >a	# 18,700 tokens
+	oracle sinkhorn make --features 12 --points 90 --d 3 --seed 1 >b
+	for sets in "a b" "b a"; do
+		emd --quiet $sets >whole
+		emd --quiet --top 3 $sets >some
+		oracle nearest whole some 3
+	done
+}
+
 # budgets COMMAND...: at any share of the pairs, what is beyond the columns is above no column that
 # is left out; a share of 1 gives what no budget gives
 budgets() {

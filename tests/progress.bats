@@ -144,8 +144,8 @@ export -f slowly
 @test "--top tells the share of pairs solved so far, and of the bounds before" {
 	oracle sinkhorn make --features 60 --points 20 --d 3 --scale 5 >a
 	sinkhorn --progress 1e-9 --top 1 a 2>said >out
-	grep -q '^sinkhorn: [0-9,]* of 2,400 tokens for bounds, ' said
-	grep -q '^sinkhorn: 2,400 tokens for bounds in ' said
+	grep -q '^sinkhorn: [0-9,]* of 1,200 tokens for bounds, ' said
+	grep -q '^sinkhorn: 1,200 tokens for bounds in ' said
 	grep -q '^sinkhorn: 30 of 60 rows, .* left; [0-9.]*% of their pairs solved$' said
 	solved=$(sed -n 's/^sinkhorn: \([0-9]*\) of 3600 pairs were solved.*/\1/p' said)
 	share=$("$PY" -c "print('%.3g' % ($solved / 36))")

@@ -21,20 +21,24 @@ struct bounds {
  * whitened dimensions the bound's median is .99 of the distance, .95 without potentials.
  *
  * For each token and each feature of the other side min_l (C_kl - g_l) is found once; a feature's
- * bound is the weighted mean over its tokens. That takes
- *	2 tokens(A) tokens(B) d			multiplications: each side's costs to the other's
- *	tokens(A) points(B) + points(A) tokens(B)	minima of two bytes, 32 at once
- *	points(A) features(B) + features(A) points(B)	sums
+ * bound is the weighted mean over its tokens. For each side that takes
+ *	tokens(A) tokens(B) d			multiplications, as one product of matrices
+ *	tokens(A) points(B)			minima of two bytes, 32 at once
+ *	points(A) features(B)			sums
  * of tokens that some feature keeps. Coordinated samples share theirs: 16,384 features of 128
- * points keep 171,000 of 262,144 tokens, and of four times the tokens 15 percent more. The first
- * line is then as much as the cost matrices of 1.3 percent of all pairs, at a million tokens
- * of 1.8; it never grows beyond features x points on each side.
+ * points keep 171,000 of 262,144 tokens, and of four times the tokens 15 percent more. Where the
+ * sides are one, once will do.
+ *
+ * Squares of costs are |x|^2 + |y|^2 - 2 x.y, x and y less the mean. They are lowered by all that
+ * rounding may have added, about 2e-5 (|x|^2 + |y|^2). Costs are whole units, rounded down, and so
+ * are sums of them, as often as `room` bytes of minima are full.
  *
  * Cheaper bounds in front of this one leave nothing out where the space is whitened (made features,
  * 256 dimensions): by costs in 64 dimensions half of the pairs are left, by costs to clusters of
  * tokens less their radii all, by the distance of means 81 percent. This one leaves 1.7. */
+enum { BOUNDS_ROOM = 1 << 30 };
 struct bounds bounds_open(const struct distributions *a, size_t first, size_t end,
-	const struct distributions *b, int p);
+	const struct distributions *b, int p, size_t room);
 void bounds_free(struct bounds *);
 
 static inline const uint16_t *bounds_row(const struct bounds *b, size_t i)

@@ -371,7 +371,7 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	if (stage->asked.top && !transport->debias) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);
-		p->bounds = bounds_open(a, first, end, b, transport->p);
+		p->bounds = bounds_open(a, first, end, b, transport->p, BOUNDS_ROOM);
 	}
 	p->scratch = xalloc(threads, sizeof *p->scratch);
 	for (size_t t = 0; t < threads; t++)

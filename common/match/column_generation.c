@@ -98,8 +98,8 @@ struct column_generation *column_generation_open(const struct distances *d,
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);
-	c->bounds = flipped ? bounds_open(col, 0, col->ids.n, row, c->transport.p)
-		: bounds_open(row, 0, row->ids.n, col, c->transport.p);
+	c->bounds = bounds_open(flipped ? col : row, 0, c->lists, flipped ? row : col,
+		c->transport.p, BOUNDS_ROOM);
 	c->scale = c->bounds.unit * (1 - 1e-4);
 	c->least = xalloc(c->lists, sizeof *c->least);
 	for (size_t x = 0; x < c->lists; x++)
