@@ -18,7 +18,7 @@ static const struct opt options[] = {
 		"how the distance is measured", 0, 0},
 	{"coupling", OPT_TEXT, &coupling_file, "FILE",
 		"compare over two texts, whose tokens it couples", 0, 0},
-	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
+	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
 /* What is read: streams, and with --coupling two texts, coupled. */
@@ -56,6 +56,8 @@ static struct sm_frame header_of(const struct input *in)
 	sm_set_integer(&header, "tokens", (int64_t)in->all.item[0].tokens);
 	sm_set_string(&header, "metric", (const char *[]){"1 - Pearson correlation",
 		"1 - Jaccard index", "1 - probability of firing together"}[metric]);
+	if (asked.halvings)
+		sm_set_integer(&header, "halvings", (int64_t)asked.halvings);
 	return header;
 }
 

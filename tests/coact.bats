@@ -192,6 +192,38 @@ write("twice", header, frames)'
 	done
 }
 
+@test "--error is numpy's by halvings of the tokens, and the same in any part" {
+	oracle coact make c 400 3 silent offset always nearly
+	oracle coact couple g a c 1 3 alone
+	for metric in $METRICS; do
+		for sides in "a b" "a a" "a c g"; do
+			read -r x y g <<<"$sides"
+			options=(--quiet --metric $metric ${g:+--coupling $g})
+			[ "$x" = "$y" ] && files=("$x") || files=("$x" "$y")
+			coact "${options[@]}" "${files[@]}" >plain
+			coact "${options[@]}" --error 3 "${files[@]}" >whole
+			oracle coact errors $metric plain whole "$x" "$y" $g
+			coact "${options[@]}" --error 3 --threads 3 "${files[@]}" | cmp - whole
+			for i in 1 2; do
+				coact "${options[@]}" --error 3 --rows $i/2 "${files[@]}" >$i
+			done
+			framecat --merge 2 1 | cmp - whole
+			for k in 1 29; do
+				coact "${options[@]}" --error 3 --top $k "${files[@]}" >top.$k
+			done
+			oracle stages parts whole top.* 1 2
+		done
+	done
+}
+
+@test "--error is about how far the distances of other samples deviate" {
+	oracle coact resampled .
+	coact --error 8 same.a same.b >same
+	coact --error 8 --coupling one.g one.a one.b >one 2>notes
+	coact --error 8 --coupling few.g few.a few.b >few 2>notes
+	oracle coact deviations same one few
+}
+
 # -- Through a coupling ---------------------------------------------------------------------------
 
 @test "coupled: numpy's means of two correlations, Jaccard indices, probabilities" {

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/simd.h"
+#include "kernel/bottom_k.h"
 #include "kernel/lift.h"
 #include "kernel/sparse.h"
 
@@ -22,12 +23,14 @@ struct moment {
 	double n, s, q;
 };
 
-/* A thread's row. Between rows all but dist, list and moment are 0. */
+/* A thread's row. Between rows product, touched, u, seen and last are 0. */
 struct firing_row {
 	struct moment moment[2];	/* of the row's feature on each text */
 	double *product;		/* (columns, texts) */
 	uint8_t *touched;		/* (columns): which fire together with the row's feature */
 	float *dist;			/* (columns) */
+	uint32_t *index;		/* with halvings (tokens): the feature's entries of a ... */
+	float *value;			/* ... half */
 	double (*u)[2];			/* through a coupling, as lift_vector() says ... */
 	uint32_t *list;
 	uint8_t *seen;
@@ -40,9 +43,11 @@ struct firing {
 	size_t texts;			/* 1, or 2 through a coupling */
 	const struct coupling *coupling;
 	struct lift lift;
+	bool halved;			/* it is of a half of the tokens, and shares what is not */
 	uint8_t *among[2];		/* (tokens of each text): which count; NULL: all */
 	struct moments own, of_col[2];	/* of the rows on their text; of the columns on each */
 	float *ones;			/* in place of all activations, where only firing counts */
+	bool *undivided[2];		/* (rows), (columns): as stage.h says */
 	struct firing_row *of_thread;
 };
 
@@ -118,30 +123,31 @@ static void multiply_lifted(const struct firing *f, struct firing_row *r, const 
 	double (*p)[2] = (double (*)[2])r->product;
 	size_t found = lift_vector(r->u, r->list, r->seen, index, value, n, &f->lift, f->among[0]);
 	struct moment m = {0};
+	size_t kept = 0;
 
 	for (size_t k = 0; k < found; k++) {
-		double *u = r->u[r->list[k]];
-		if (f->ones) {
-			u[0] = 0;
-			u[1] = 1;
-		}
-		m.n++;
+		uint32_t t = r->list[k];
+		double *u = r->u[t];
+		u[0] = f->ones ? 0 : u[0];
+		u[1] = !f->among[1][t] ? 0 : f->ones ? 1 : u[1];
+		m.n += f->among[1][t];
 		m.s += u[1];
 		m.q += u[1] * u[1];
+		r->seen[t] = 0;
+		if (f->among[1][t] || u[0] < 0 || u[0] > 0)	/* all, but of halves */
+			r->list[kept++] = t;
 	}
 	m.q = fmax(0, m.q - m.s * m.s / (double)f->of_col[1].tokens);
 	r->moment[1] = m;
 	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features) {
 		struct sparse b = entries_of(f, s);
-		lift_add_product(p + first, r->touched + first, r->u, r->list, found, &b);
+		lift_add_product(p + first, r->touched + first, r->u, r->list, kept, &b);
 		if (f->ones)
 			lift_add_firing(p + first, r->last + first, index, n, &f->lift, &b,
 				f->among[0]);
 	}
-	for (size_t k = 0; k < found; k++) {
+	for (size_t k = 0; k < kept; k++)
 		r->u[r->list[k]][0] = r->u[r->list[k]][1] = 0;
-		r->seen[r->list[k]] = 0;
-	}
 }
 
 /* A row of the sparse product A' B, or of A' B~ and A~' B. */
@@ -157,6 +163,11 @@ static void multiply(const struct firing *f, struct firing_row *r, size_t i)
 	if (f->coupling) {
 		multiply_lifted(f, r, index, value, n);
 		return;
+	}
+	if (f->halved) {
+		n = sparse_among(r->index, r->value, index, value, n, f->among[0]);
+		index = r->index;
+		value = r->value;
 	}
 	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features) {
 		struct sparse b = entries_of(f, s);
@@ -177,14 +188,15 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 {
 	const struct firing *f = context;
 	struct firing_row *r = &f->of_thread[thread];
+	bool few = k < f->col->ids.n / 8;
 
 	multiply(f, r, i);
-	whole_row(r->dist, f, r, f->col->ids.n);
-	if (f->row == f->col)
-		r->dist[i] = 0;
-	clear(f, r);
+	if (!few)
+		whole_row(r->dist, f, r, f->col->ids.n);
 	for (size_t e = 0; e < k; e++)
-		out->dist[e] = r->dist[col[e]];
+		out->dist[e] = f->row == f->col && col[e] == i ? 0
+			: few ? distance_of(f->metric, f->texts, f, r, col[e]) : r->dist[col[e]];
+	clear(f, r);
 }
 
 /* Features that never fire together are at 1 or more: at 1 where only firing counts, or where the
@@ -304,16 +316,34 @@ static struct moments lifted_moments(const struct firing *f)
 
 /* -- The stage --------------------------------------------------------------------------------- */
 
+static void free_moments(struct firing *f)
+{
+	moments_free(&f->own);
+	for (int k = 0; k < 2; k++) {
+		moments_free(&f->of_col[k]);
+		free(f->among[k]);
+	}
+}
+
 static void close_firing(struct stage *stage)
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct firing *f = stage->context;
 
+	for (size_t h = 0; h < stage->half_stages; h++) {
+		free_moments(stage->half_stage[h].context);
+		free(stage->half_stage[h].context);
+	}
+	free(stage->half_stage);
+	free(f->undivided[0]);
+	free(f->undivided[1]);
 	for (size_t t = 0; t < threads; t++) {
 		struct firing_row *r = &f->of_thread[t];
 		free(r->product);
 		free(r->touched);
 		free(r->dist);
+		free(r->index);
+		free(r->value);
 		free(r->u);
 		free(r->list);
 		free(r->seen);
@@ -322,11 +352,7 @@ static void close_firing(struct stage *stage)
 	free(f->of_thread);
 	free(f->ones);
 	free(f->lift.share);
-	moments_free(&f->own);
-	for (int k = 0; k < 2; k++) {
-		moments_free(&f->of_col[k]);
-		free(f->among[k]);
-	}
+	free_moments(f);
 	free(f);
 }
 
@@ -357,29 +383,91 @@ static void take_coupling(struct firing *f)
 
 	f->lift = (struct lift){c->g.indptr, c->g.index,
 		xalloc(c->g.indptr[c->rows], sizeof *f->lift.share)};
-	lift_shares(f->lift.share, col_sum, &c->g, c->rows, c->cols);
 	f->among[0] = xalloc(c->rows, sizeof *f->among[0]);
 	f->among[1] = xalloc(c->cols, sizeof *f->among[1]);
-	for (size_t s = 0; s < c->rows; s++)
-		f->among[0][s] = c->g.indptr[s + 1] > c->g.indptr[s];
-	for (size_t t = 0; t < c->cols; t++)
-		f->among[1][t] = col_sum[t] > 0;
+	lift_shares(f->lift.share, f->among, col_sum, &c->g, c->rows, c->cols);
 	free(col_sum);
 }
 
-static struct firing_row firing_row_open(const struct firing *f)
+static void take_moments(struct firing *f)
 {
-	size_t n = f->col->ids.n, tokens = f->coupling ? f->coupling->cols : 0;
+	f->own = own_moments(f->row, f->among[0]);
+	f->of_col[f->texts - 1] = own_moments(f->col, f->among[1]);
+	if (f->coupling)
+		f->of_col[0] = lifted_moments(f);
+}
+
+static struct firing_row firing_row_open(const struct firing *f, bool halvings)
+{
+	size_t n = f->col->ids.n, cols = f->coupling ? f->coupling->cols : 0;
+	size_t tokens = halvings && !f->coupling ? f->row->tokens->n : 0;
 
 	return (struct firing_row){
 		.product = xcalloc(n * f->texts, sizeof(double)),
 		.touched = xcalloc(n, sizeof(uint8_t)),
 		.dist = xalloc(n, sizeof(float)),
-		.u = f->coupling ? xcalloc(tokens, 2 * sizeof(double)) : NULL,
-		.list = f->coupling ? xalloc(tokens, sizeof(uint32_t)) : NULL,
-		.seen = f->coupling ? xcalloc(tokens, sizeof(uint8_t)) : NULL,
+		.index = xalloc(tokens, sizeof(uint32_t)),
+		.value = xalloc(tokens, sizeof(float)),
+		.u = xcalloc(cols, 2 * sizeof(double)),
+		.list = xalloc(cols, sizeof(uint32_t)),
+		.seen = xcalloc(cols, sizeof(uint8_t)),
 		.last = f->coupling && f->ones ? xcalloc(n, sizeof(uint32_t)) : NULL,
 	};
+}
+
+/* -- Halves ------------------------------------------------------------------------------------ */
+
+/* The same on one half of the tokens of a halving; a token of the columns' text is in the half of
+ * its partner. */
+static struct firing *half_of(const struct firing *f, const uint32_t *partner, size_t halving,
+	bool second)
+{
+	struct firing *h = xalloc(1, sizeof *h);
+	size_t rows = f->row->streams ? f->row->stream->tokens : 0;
+	const uint32_t *token = f->coupling ? f->coupling->row_token : f->row->tokens->token;
+	uint8_t *in = xalloc(rows, sizeof *in);
+
+	*h = *f;
+	h->halved = true;
+	for (size_t s = 0; s < rows; s++)
+		in[s] = (!f->among[0] || f->among[0][s]) && second
+			== (token_uniform(halving, (uint64_t)1 << 63, token[s]) > 0.5);
+	h->among[0] = in;
+	h->among[1] = xalloc(f->coupling ? f->coupling->cols : rows, sizeof *h->among[1]);
+	for (size_t t = 0; f->coupling && t < f->coupling->cols; t++)
+		h->among[1][t] = f->among[1][t] && in[partner[t]];
+	for (size_t t = 0; !f->coupling && t < rows; t++)
+		h->among[1][t] = in[t];
+	take_moments(h);
+	return h;
+}
+
+/* All halves, with which the stage writes errors. */
+static void open_halves(struct stage *stage, struct firing *f)
+{
+	size_t cols = f->coupling ? f->coupling->cols : 0;
+	uint32_t *partner = xcalloc(cols, sizeof *partner);
+	float *most = xcalloc(cols, sizeof *most);
+
+	if (f->coupling)
+		lift_partners(partner, most, &f->coupling->g, f->coupling->rows);
+	stage->half_stages = 2 * stage->asked.halvings;
+	stage->half_stage = xcalloc(stage->half_stages, sizeof *stage->half_stage);
+	f->undivided[0] = xcalloc(f->row->ids.n, sizeof(bool));
+	f->undivided[1] = xcalloc(f->col->ids.n, sizeof(bool));
+	for (size_t n = 0; n < stage->half_stages; n++) {
+		struct firing *h = half_of(f, partner, n / 2, n % 2);
+		stage->half_stage[n].context = h;
+		stage->half_stage[n].solve = distances_of_row;
+		for (size_t i = 0; i < f->row->ids.n; i++)
+			f->undivided[0][i] |= h->own.count[i] == 0;
+		for (size_t j = 0; j < f->col->ids.n; j++)
+			f->undivided[1][j] |= h->of_col[f->texts - 1].count[j] == 0;
+	}
+	stage->row_undivided = f->undivided[0];
+	stage->col_undivided = f->undivided[1];
+	free(partner);
+	free(most);
 }
 
 void coactivation_open(struct stage *stage, enum coactivation metric, const struct dictionary *row,
@@ -394,12 +482,11 @@ void coactivation_open(struct stage *stage, enum coactivation metric, const stru
 		take_ones(f);
 	if (coupling)
 		take_coupling(f);
-	f->own = own_moments(row, f->among[0]);
-	f->of_col[f->texts - 1] = own_moments(col, f->among[1]);
-	if (coupling)
-		f->of_col[0] = lifted_moments(f);
+	take_moments(f);
 	for (size_t t = 0; t < threads; t++)
-		f->of_thread[t] = firing_row_open(f);
+		f->of_thread[t] = firing_row_open(f, stage->asked.halvings > 0);
+	if (stage->asked.halvings)
+		open_halves(stage, f);
 	stage->context = f;
 	stage->solve = distances_of_row;
 	stage->near = near_row;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-void lift_shares(double (*share)[2], double *col_sum, const struct sparse *g, size_t rows,
-	size_t cols)
+void lift_shares(double (*share)[2], uint8_t *const partnered[2], double *col_sum,
+	const struct sparse *g, size_t rows, size_t cols)
 {
 	memset(col_sum, 0, cols * sizeof *col_sum);
 	for (size_t s = 0; s < rows; s++) {
@@ -14,9 +14,24 @@ void lift_shares(double (*share)[2], double *col_sum, const struct sparse *g, si
 		}
 		for (size_t e = g->indptr[s]; e < g->indptr[s + 1]; e++)
 			share[e][0] = (double)g->value[e] / row_sum;
+		partnered[0][s] = row_sum > 0;
 	}
 	for (size_t e = 0; e < g->indptr[rows]; e++)
 		share[e][1] = (double)g->value[e] / col_sum[g->index[e]];
+	for (size_t t = 0; t < cols; t++)
+		partnered[1][t] = col_sum[t] > 0;
+}
+
+void lift_partners(uint32_t *row, float *most, const struct sparse *g, size_t rows)
+{
+	for (size_t s = 0; s < rows; s++)
+		for (size_t e = g->indptr[s]; e < g->indptr[s + 1]; e++) {
+			uint32_t t = g->index[e];
+			if (g->value[e] > most[t]) {
+				most[t] = g->value[e];
+				row[t] = (uint32_t)s;
+			}
+		}
 }
 
 void lift_moments(size_t *count, double *sum, double *square, const struct lift *g, size_t rows,

@@ -18,9 +18,14 @@ struct lift {
 	double (*share)[2];
 };
 
-/* share, of the g->indptr[rows] entries of G; col_sum: (cols). */
-void lift_shares(double (*share)[2], double *col_sum, const struct sparse *g, size_t rows,
-	size_t cols);
+/* share, of the g->indptr[rows] entries of G; which rows, partnered[0] (rows), and which columns,
+ * partnered[1] (cols), have entries: 1 or 0. col_sum: (cols). */
+void lift_shares(double (*share)[2], uint8_t *const partnered[2], double *col_sum,
+	const struct sparse *g, size_t rows, size_t cols);
+
+/* Of each column the row of its largest entry, the first of equals; 0 where it has none. most: of
+ * each column its largest entry; 0 at first. */
+void lift_partners(uint32_t *row, float *most, const struct sparse *g, size_t rows);
 
 /* Of the columns j of b~ = share[0] B on the rows s that `among` has (all, if NULL): how many
  * entries, their sum, the sum of their squares; each (cols). lifted (cols), seen (cols): 0, and

@@ -43,6 +43,19 @@ void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows)
 		x->value[k] -= from[x->index[k]];	/* X_ij - m_j, where X_ij is not 0 */
 }
 
+size_t sparse_among(uint32_t *kept, float *kept_value, const uint32_t *index, const float *value,
+	size_t n, const uint8_t *among)
+{
+	size_t found = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		kept[found] = index[k];
+		kept_value[found] = value[k];
+		found += among[index[k]];
+	}
+	return found;
+}
+
 /* Y = X' by a counting sort (Gustavson 1978): entries per row of Y, where each row begins, and then
  * every entry to the end of its row. The ends stand one place late in y->indptr, so that when all
  * rows are full they are the beginnings of the next. */

@@ -26,6 +26,11 @@ void sparse_row_moments(size_t *count, double *sum, double *square, const struct
 /* Takes from[j] from the entries of column j. */
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 
+/* Of n entries of a row those in columns that `among` has; returns how many. kept, kept_value: (n);
+ * they may hold anything behind these. */
+size_t sparse_among(uint32_t *kept, float *kept_value, const uint32_t *index, const float *value,
+	size_t n, const uint8_t *among);
+
 /* Y = X', which has room for it; the entries of a row ascend. */
 void sparse_transpose(struct sparse *y, const struct sparse *x, size_t rows, size_t cols);
 

@@ -2,6 +2,8 @@
 
     coact.py check METRIC DISTANCES A [B]       of two files of activations, or of one with itself
     coact.py lifted METRIC DISTANCES COUPLING A B    of features that a coupling compares
+    coact.py errors METRIC PLAIN DISTANCES A B [COUPLING]
+    coact.py resampled FOLDER; coact.py deviations DISTANCES...
     coact.py couple FILE A B SEED MOST [ALONE]  writes a random coupling of their tokens: up to MOST entries a row, and
                                                 none for some tokens of either side if ALONE is given
     coact.py make FILE TOKENS SEED [SORT...]    writes a random stream; sorts are put over its first features: silent,
@@ -11,6 +13,7 @@ import sys
 import numpy as np
 
 from act_dump import dense
+from sampling import uniform
 from semot import read, write
 
 FEATURES = 30
@@ -69,16 +72,73 @@ def dense_coupling(path):
     return g, tokens["row_token"], tokens["col_token"]
 
 
-def similarity(metric, coupling, x, y):
-    """The mean of x with b~ and of a~ with y, over the tokens that have a partner."""
+def compared(coupling, x, y):
+    """On each text that features are compared on: x, y, and of each token the one that halves it; x and y without a coupling."""
+    if coupling is None:
+        return [(x, y, np.arange(len(x)))]
     g = dense_coupling(coupling)[0]
-    row, col = g.sum(1) > 0, g.sum(0) > 0
+    row, col = np.flatnonzero(g.sum(1)), np.flatnonzero(g.sum(0))
     g, x, y = g[row][:, col], x[row], y[col]
     lifted_y, lifted_x = (g / g.sum(1, keepdims=True)) @ y, (g / g.sum(0)).T @ x
     for z in lifted_x, lifted_y:            # what is the same on all tokens is so after rounding, too
         if len(z):
             z[:, np.ptp(z, 0) < 1e-9 * z.max(0)] = 1
-    return (globals()[metric](x, lifted_y) + globals()[metric](lifted_x, y)) / 2
+    return [(x, lifted_y, row), (lifted_x, y, row[g.argmax(0)] if len(row) else row)]
+
+
+def similarity(metric, coupling, x, y):
+    """The mean of x with b~ and of a~ with y, over the tokens that have a partner."""
+    return np.mean([globals()[metric](one, other) for one, other, _ in compared(coupling, x, y)], axis=0)
+
+
+def errors(metric, plain, path, a, b, coupling=None):
+    """What --error adds to PLAIN is the sampling error by halvings of the tokens."""
+    (_, (_, *without)), (header, (ids, *blocks)) = (next(read(p)) for p in (plain, path))
+    for f, g in zip(without, blocks, strict=True):
+        assert f["dist"].tobytes() == g["dist"].tobytes()
+    found = np.concatenate([block["error"] for block in blocks])
+    x, y, token = matrix(a), matrix(b), np.concatenate([f["token"] for f in next(read(a))[1]])
+    texts, squares, undivided = compared(coupling, x, y), 0, 0
+    for r in range(header["halvings"]):
+        dist = []
+        for second in False, True:
+            half = np.array([(uniform(r, 1 << 63, int(t)) > .5) == second for t in token])
+            parts = [(one[half[by]], other[half[by]]) for one, other, by in texts]
+            dist.append(1 - np.mean([globals()[metric](*part) for part in parts], axis=0))
+            undivided = undivided | ~(parts[0][0] > 0).any(0)[:, None] | ~(parts[-1][1] > 0).any(0)
+        squares = squares + (dist[0] - dist[1]) ** 2 / 4
+    wanted = np.where(undivided, np.inf, np.sqrt(squares / header["halvings"]))
+    if a == b:
+        np.fill_diagonal(wanted, np.where(np.isinf(np.diag(wanted)), np.inf, 0))
+    assert np.isinf(found).any() and (found[np.isfinite(found)] > 0).any()
+    assert np.allclose(found, wanted, rtol=1e-4, atol=1e-6), np.nanmax(np.abs(found - wanted))
+
+
+def resampled(folder, n=900, features=80):
+    """once, and coupled in several ways: .a and .b, whose features are pairs of samples of one distribution."""
+    rng = np.random.default_rng(0)
+    moved = lambda z: np.maximum(.7 * z + .7 * rng.standard_normal(z.shape) - .8, 0)
+    for name, most in ("same", 0), ("one", 1), ("few", 3):
+        z = rng.standard_normal((n, features))
+        order = rng.integers(n, size=n) if most else np.arange(n)
+        token = np.arange(n, dtype="<u4")
+        write_dense(f"{folder}/{name}.a", np.maximum(z - 1, 0), token)
+        write_dense(f"{folder}/{name}.b", moved(z[order]), token)
+        g = np.zeros((n, n))
+        g[order, np.arange(n)] = 1
+        for s in range(n):
+            g[s, rng.integers(n, size=max(most - 1, 0))] += .3
+        write_coupling(f"{folder}/{name}.g", token, token, g)
+
+
+def deviations(*outs):
+    """The errors of such samples are about the standard deviation of their distances."""
+    for out in outs:
+        (_, (ids, *blocks)), = read(out)
+        dist, error = (np.diag(np.concatenate([b[name] for b in blocks])).astype(float) for name in ("dist", "error"))
+        ratio = np.mean(error ** 2) ** .5 / dist.std()
+        print(out, ratio)
+        assert 3 / 4 < ratio < 4 / 3, (out, ratio)
 
 
 def lifted(metric, path, coupling, a, b):
@@ -111,6 +171,13 @@ def write_coupling(path, row_token, col_token, g, block=90):
         frames.append({"row0": i, "indptr": np.searchsorted(row, np.arange(len(g[i:i + block]) + 1)).astype("<u4"),
                        "col": col.astype("<u4"), "weight": g[i:i + block][row, col].astype("<f4")})
     write(path, {"kind": "coupling", "by": "test", "rows": len(row_token), "cols": len(col_token), "history": []}, frames)
+
+
+def write_dense(path, x, token):
+    row, feature = np.nonzero(x)
+    write(path, {"kind": "activations", "layer": path[-1], "features": x.shape[1], "tokens": len(x), "history": []}, [
+        {"token": token, "feature": feature.astype("<u4"), "value": x[row, feature].astype("<f4"),
+         "indptr": np.searchsorted(row, np.arange(len(x) + 1)).astype("<u4")}])
 
 
 def make(path, tokens, seed, *sorts):
