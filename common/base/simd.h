@@ -3,6 +3,7 @@
 #ifndef BASE_SIMD_H
 #define BASE_SIMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,17 +66,14 @@ static inline int simd_level(void)
 
 /* Sums and minima go over LANES numbers at once, at every level in the same order; a level's
  * vectors hold VEC of these, PARTS vectors all. */
-enum {
-	LANES = 16,
 #if defined(__AVX512F__)
-	VEC = 16,
+#define VEC_LANES 16
 #elif defined(__AVX2__)
-	VEC = 8,
+#define VEC_LANES 8
 #else
-	VEC = 4,
+#define VEC_LANES 4
 #endif
-	PARTS = LANES / VEC
-};
+enum {LANES = 16, VEC = VEC_LANES, PARTS = LANES / VEC};
 
 /* Wherever they lie. */
 #define VECTOR(n) __attribute__((vector_size((n) * 4), aligned(4), may_alias))
@@ -162,19 +160,74 @@ static inline float lane_sum(const vec *x)
 	return (q[0] + q[1]) + (q[2] + q[3]);
 }
 
-/* The sums of four times PARTS. */
-static inline quarter lane_sums(const vec *x)
-{
-	const quarter *p = (const quarter *)x;
-	quarter a = (p[0] + p[1]) + (p[2] + p[3]), b = (p[4] + p[5]) + (p[6] + p[7]);
-	quarter c = (p[8] + p[9]) + (p[10] + p[11]), d = (p[12] + p[13]) + (p[14] + p[15]);
-	quarter ab = __builtin_shufflevector(a, b, 0, 4, 1, 5)
-		+ __builtin_shufflevector(a, b, 2, 6, 3, 7);
-	quarter cd = __builtin_shufflevector(c, d, 0, 4, 1, 5)
-		+ __builtin_shufflevector(c, d, 2, 6, 3, 7);
+/* Of two vectors, the even, or the odd, numbers of each quarter of one and then of the other. */
+#if VEC_LANES == 16
+#define EVENS(x, y) __builtin_shufflevector(x, y, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, \
+	12, 14, 28, 30)
+#define ODDS(x, y) __builtin_shufflevector(x, y, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, \
+	13, 15, 29, 31)
+#elif VEC_LANES == 8
+#define EVENS(x, y) __builtin_shufflevector(x, y, 0, 2, 8, 10, 4, 6, 12, 14)
+#define ODDS(x, y) __builtin_shufflevector(x, y, 1, 3, 9, 11, 5, 7, 13, 15)
+#else
+#define EVENS(x, y) __builtin_shufflevector(x, y, 0, 2, 4, 6)
+#define ODDS(x, y) __builtin_shufflevector(x, y, 1, 3, 5, 7)
+#endif
 
-	return __builtin_shufflevector(ab, cd, 0, 1, 4, 5)
-		+ __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+/* The same for quarters; of shorter vectors, halves. */
+#if VEC_LANES == 16
+#define EVEN_QUARTERS(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11, \
+	16, 17, 18, 19, 24, 25, 26, 27)
+#define ODD_QUARTERS(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15, \
+	20, 21, 22, 23, 28, 29, 30, 31)
+#elif VEC_LANES == 8
+#define EVEN_QUARTERS(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
+#define ODD_QUARTERS(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
+#endif
+
+static inline vec fold(vec x, vec y, bool least)
+{
+	if (least)
+		return vec_min(x, y);
+	return x + y;
+}
+
+/* The quarters of VEC / 4 times PARTS vectors, which are 4 PARTS apart, folded into one each:
+ * (q0 + q1) + (q2 + q3). */
+static inline vec fold_quarters(const vec *x, bool least)
+{
+#if VEC_LANES == 16
+	vec a = fold(EVEN_QUARTERS(x[0], x[4]), ODD_QUARTERS(x[0], x[4]), least);
+	vec b = fold(EVEN_QUARTERS(x[8], x[12]), ODD_QUARTERS(x[8], x[12]), least);
+	return fold(EVEN_QUARTERS(a, b), ODD_QUARTERS(a, b), least);
+#elif VEC_LANES == 8
+	vec a = fold(EVEN_QUARTERS(x[0], x[8]), ODD_QUARTERS(x[0], x[8]), least);
+	vec b = fold(EVEN_QUARTERS(x[1], x[9]), ODD_QUARTERS(x[1], x[9]), least);
+	return fold(a, b, least);
+#else
+	return fold(fold(x[0], x[1], least), fold(x[2], x[3], least), least);
+#endif
+}
+
+static inline vec fold_lanes(const vec *x, bool least)
+{
+	vec a = fold_quarters(x, least), b = fold_quarters(x + PARTS, least);
+	vec c = fold_quarters(x + 2 * PARTS, least), d = fold_quarters(x + 3 * PARTS, least);
+	vec ab = fold(EVENS(a, b), ODDS(a, b), least), cd = fold(EVENS(c, d), ODDS(c, d), least);
+
+	return fold(EVENS(ab, cd), ODDS(ab, cd), least);
+}
+
+/* lane_sum() of VEC times PARTS vectors. */
+static inline vec lane_sums(const vec *x)
+{
+	return fold_lanes(x, false);
+}
+
+/* The same for lane_min(). */
+static inline vec lane_mins(const vec *x)
+{
+	return fold_lanes(x, true);
 }
 
 /* Of PARTS vectors. */

@@ -9,7 +9,7 @@
 LEVELS(sinkhorn);
 LEVELS(sinkhorn_workspace);
 
-enum { ROWS = 8 };	/* columns of a problem, rows of K, that are taken at a time */
+enum { ROWS = VEC };	/* columns of a problem, rows of K, that are taken at a time */
 enum { GROUP = VEC / 2 };	/* of these, whose sums stay in registers */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
 enum { PATIENCE = 12 };	/* windows without a new least residual */
@@ -149,13 +149,18 @@ static void log_step(struct problem *p)
 /* w (goal / w)^omega, for goal = mass / sum, where w sum = mass in the limit: with x = mass /
  * (w sum) it is goal x^(omega - 1), and x^(omega - 1) is taken as its Pade approximant at 1,
  *	((2 - omega) + omega x) / (omega + (2 - omega) x) */
-#define OVER_RELAXED(w, sum, mass, omega) \
-	((mass) / ((sum) + 1e-37f) * (((2 - (omega)) * ((w) * (sum)) + (omega) * (mass)) \
-		/ ((omega) * ((w) * (sum)) + (2 - (omega)) * (mass) + 1e-37f)))
+static inline vec over_relaxed(vec w, vec sum, vec mass, float omega)
+{
+	vec goal = mass / (sum + 1e-37f), now = w * sum;
 
-/* s_j = sum_i K_ij u_i for ROWS columns j, from k on. */
-static inline void sum_columns(quarter *s, const vec *restrict k, const vec *restrict u,
-	size_t width)
+	if (omega == 1)
+		return goal;
+	return goal * (((2 - omega) * now + omega * mass)
+		/ (omega * now + (2 - omega) * mass + 1e-37f));
+}
+
+/* sum_i K_ij u_i of ROWS columns j, from k on. */
+static inline vec sum_columns(const vec *restrict k, const vec *restrict u, size_t width)
 {
 	vec sum[ROWS * PARTS];
 
@@ -168,8 +173,30 @@ static inline void sum_columns(quarter *s, const vec *restrict k, const vec *res
 						part[r][q]);
 		memcpy(sum + r0 * PARTS, part, sizeof part);
 	}
-	for (size_t q = 0; q < ROWS / 4; q++)
-		s[q] = lane_sums(sum + 4 * q * PARTS);
+	return lane_sums(sum);
+}
+
+/* t_i += sum_j K_ij v_j over ROWS columns j; after `last`, v is 0, and the last stands for those
+ * that K does not have. The next are fetched. */
+static inline void add_columns(vec *restrict t, const vec *restrict k, const float *restrict v,
+	size_t width, size_t last)
+{
+	for (size_t r0 = 0; r0 < ROWS; r0 += GROUP) {
+		vec of[GROUP];
+		const vec *at[GROUP];
+		for (size_t r = 0; r < GROUP; r++) {
+			of[r] = vec_of(v[r0 + r]);
+			at[r] = k + (r0 + r < last ? r0 + r : last) * width;
+		}
+		for (size_t i = 0; i < width; i++) {
+			vec sum = t[i];
+			for (size_t r = 0; r < GROUP; r++) {
+				__builtin_prefetch(at[r] + ROWS * width + i);
+				sum = vec_fma(at[r][i], of[r], sum);
+			}
+			t[i] = sum;
+		}
+	}
 }
 
 /* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021):
@@ -180,33 +207,25 @@ static inline void sum_columns(quarter *s, const vec *restrict k, const vec *res
  * of no use then. */
 static bool scale(struct problem *p, float omega, float *residual)
 {
-	const vec *restrict a = (const vec *)p->a, zero = {0};
-	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, error[PARTS] = {0};
+	const vec *restrict a = (const vec *)p->a, *restrict b = (const vec *)p->b, zero = {0};
+	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, *restrict v = (vec *)p->v;
+	vec *restrict s = (vec *)p->s, error[PARTS] = {0};
 	size_t width = p->ld / VEC;
 	unsigned outside = 0;
 
 	for (size_t i = 0; i < width; i++) {
-		u[i] = OVER_RELAXED(u[i], t[i], a[i], omega);
+		u[i] = over_relaxed(u[i], t[i], a[i], omega);
 		t[i] = zero;
 	}
-	for (size_t j = 0; j < p->m; j += ROWS) {
-		const vec *restrict k = (const vec *)(p->kernel + j * p->ld);
-		quarter *v = (quarter *)(p->v + j), *s = (quarter *)(p->s + j),
-			*b = (quarter *)(p->b + j);
-		sum_columns(s, k, u, width);
-		for (size_t q = 0; q < ROWS / 4; q++)
-			v[q] = OVER_RELAXED(v[q], s[q], b[q], omega);
-		for (size_t i = 0; i < width; i++) {
-			vec sum = t[i];
-			for (size_t r = 0; r < ROWS; r++)	/* t_i = sum_j K_ij v_j */
-				sum = vec_fma(k[r * width + i], vec_of(p->v[j + r]), sum);
-			t[i] = sum;
-		}
+	for (size_t j = 0; j * ROWS < p->m; j++) {
+		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld);
+		s[j] = sum_columns(k, u, width);
+		v[j] = over_relaxed(v[j], s[j], b[j], omega);
+		add_columns(t, k, p->v + j * ROWS, width, ROWS);
 	}
 	for (size_t j = 0; j < padded(p->m) / VEC; j += PARTS)
 		for (size_t q = j; q < j + PARTS; q++)
-			error[q - j] += vec_abs(((vec *)p->v)[q] * ((vec *)p->s)[q]
-				- ((vec *)p->b)[q]);		/* |v_j s_j - b_j| */
+			error[q - j] += vec_abs(v[q] * s[q] - b[q]);	/* |v_j s_j - b_j| */
 	for (size_t i = 0; i < width; i += PARTS)
 		for (size_t q = i; q < i + PARTS; q++)
 			error[q - i] += vec_abs(u[q] * t[q] - a[q]);	/* |u_i t_i - a_i| */
@@ -278,45 +297,68 @@ static float iterate(struct problem *p, double tol, uint32_t last, uint32_t *ite
 	return 2;
 }
 
+/* Of ROWS columns the mass sum_i u_i K_ij, the work sum_i u_i K_ij C_ij, and the least C_ij - f_i;
+ * after `last` the last once more. */
+struct column_sums {
+	vec mass, work, least;
+};
+
+static inline struct column_sums column_sums(const struct problem *p, size_t j, size_t last)
+{
+	const vec *restrict u = (const vec *)p->u, *restrict f = (const vec *)p->x;
+	vec mass[ROWS][PARTS], work[ROWS][PARTS], least[ROWS][PARTS];
+
+	for (size_t r = 0; r < ROWS; r++) {
+		size_t at = (j + (r < last ? r : last)) * p->ld;
+		const vec *k = (const vec *)(p->kernel + at), *c = (const vec *)(p->cost + at);
+		vec m[PARTS] = {0}, w[PARTS] = {0}, l[PARTS];
+		for (size_t q = 0; q < PARTS; q++)
+			l[q] = vec_of(INFINITY);
+		for (size_t i = 0; i < p->ld / VEC; i += PARTS)
+			for (size_t q = 0; q < PARTS; q++) {
+				vec x = k[i + q] * u[i + q], y = c[i + q];
+				m[q] += x;
+				w[q] = vec_fma(x, y, w[q]);
+				l[q] = vec_min(y - f[i + q], l[q]);
+			}
+		memcpy(mass[r], m, sizeof m);
+		memcpy(work[r], w, sizeof w);
+		memcpy(least[r], l, sizeof l);
+	}
+	return (struct column_sums){lane_sums(mass[0]), lane_sums(work[0]), lane_mins(least[0])};
+}
+
 /* What the potentials prove and what the plan costs. *lower = <a, f> + sum_j b_j min_i (C_ij -
  * f_i), f being in x, -infinity beyond n. The plan is P = u K v after it was made feasible: rows
  * and columns that sum to too much are scaled down, and what is then missing from a and b is
- * carried from one to the other in proportion (Altschuler, Weed and Rigollet 2017, alg. 2). u, v
+ * carried from one to the other in proportion (Altschuler, Weed and Rigollet 2017, alg. 2). u, v, s
  * and t are no more what they were. */
 static double feasible_cost(struct problem *p, double *lower)
 {
 	size_t width = p->ld / VEC;
-	const vec *cost = (const vec *)p->cost, *kernel = (const vec *)p->kernel, zero = {0};
 	vec *restrict u = (vec *)p->u, *restrict t = (vec *)p->t, *restrict y = (vec *)p->y;
-	const vec *f = (const vec *)p->x;
+	const vec *restrict a = (const vec *)p->a, zero = {0};
 	double total = 0, carried = 0, missing = 0;
 
+	for (size_t i = 0; i < width; i++) {
+		u[i] = vec_min(u[i], a[i] / t[i]);	/* no row sums to more than a_i */
+		t[i] = y[i] = zero;
+	}
 	*lower = 0;
 	for (size_t i = 0; i < p->n; i++)
 		*lower += (double)p->a[i] * (double)p->x[i];	/* <a, f> */
-	for (size_t i = 0; i < p->n; i++)
-		p->u[i] = fminf(p->u[i], p->a[i] / p->t[i]);	/* no row sums to more than a_i */
-	for (size_t i = 0; i < width; i++)
-		t[i] = y[i] = zero;
-	for (size_t j = 0; j < p->m; j++, cost += width, kernel += width) {
-		vec mass[PARTS] = {0}, work[PARTS] = {0}, least[PARTS];
-		for (size_t q = 0; q < PARTS; q++)
-			least[q] = cost[q] - f[q];
-		for (size_t i = 0; i < width; i += PARTS)
-			for (size_t q = 0; q < PARTS; q++) {
-				vec x = kernel[i + q] * u[i + q], c = cost[i + q];
-				mass[q] += x;
-				work[q] = vec_fma(x, c, work[q]);	/* sum_i u_i K_ij C_ij */
-				least[q] = vec_min(c - f[i + q], least[q]);
-			}
-		*lower += (double)p->b[j] * (double)lane_min(least);	/* + <b, g> */
-		float sum = lane_sum(mass), v = fminf(p->v[j], p->b[j] / sum);
-		float rest = fmaxf(p->b[j] - v * sum, 0);	/* missing in this column */
-		for (size_t i = 0; i < width; i++) {
-			t[i] = vec_fma(kernel[i], vec_of(v), t[i]);
-			y[i] = vec_fma(cost[i], vec_of(rest), y[i]);
+	for (size_t j = 0; j < p->m; j += ROWS) {
+		size_t last = (p->m - j < ROWS ? p->m - j : ROWS) - 1;
+		const vec b = *(const vec *)(p->b + j);
+		struct column_sums sum = column_sums(p, j, last);
+		vec v = vec_min(*(const vec *)(p->v + j), b / sum.mass);
+		vec rest = vec_max(b - v * sum.mass, zero);	/* missing in these columns */
+		for (size_t r = 0; r <= last; r++) {
+			*lower += (double)b[r] * (double)sum.least[r];	/* + <b, g> */
+			total += (double)v[r] * (double)sum.work[r];	/* <P, C> */
 		}
-		total += (double)v * (double)lane_sum(work);		/* <P, C> */
+		add_columns(t, (const vec *)(p->kernel + j * p->ld), (float *)&v, width, last);
+		add_columns(y, (const vec *)(p->cost + j * p->ld), (float *)&rest, width, last);
 	}
 	for (size_t i = 0; i < p->n; i++) {			/* a - P 1 */
 		float rest = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
