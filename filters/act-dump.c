@@ -11,12 +11,20 @@
 static struct list hidden;
 static const char *sae_file, *layer, *model, *vocab;
 static size_t context, skip;
+static struct sae_options encoder_options = SAE_OPTIONS_NONE;
 static bool no_point;
 
 static const struct opt options[] = {
 	{"hidden", OPT_LIST, &hidden, "FILE",
 		"hidden states (tokens, d); repeat for shards; - is a .npy on stdin", 0, 0},
 	{"sae", OPT_TEXT, &sae_file, "PATH", "file or folder of the SAE", 0, 0},
+	OPT_SAE_ENCODER(&encoder_options), OPT_SAE_B_DEC(&encoder_options),
+	{"k", OPT_SIZE, &encoder_options.k, "K", "the k of a TopK SAE, the steps of matching "
+		"pursuit", 1, UINT32_MAX},
+	{"input-scale", OPT_REAL, &encoder_options.input_scale, "A",
+		"multiply the states by A before they are encoded", 1e-30, 1e30},
+	{"residual", OPT_REAL, &encoder_options.residual, "R",
+		"matching pursuit stops when less than this length is left", 0, 1e30},
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the SAE's folder", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
@@ -39,24 +47,18 @@ static void check_command_line(void)
 		misuse("--skip %zu leaves out whole sequences of %zu", skip, context);
 }
 
-static struct tokens open_tokens(void)
+/* States of (heads, numbers) or (models, numbers) are one state when the SAE takes all of them. */
+static struct tokens open_tokens(const struct sae *sae)
 {
 	struct tokens t = {.context = context, .skip = skip};
 
-	tokens_open_states(&t, &hidden);
+	tokens_open_states(&t, &hidden, sae->d);
+	if (t.d != sae->d)
+		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
+			states_name(t.states), t.d);
 	if (vocab)
 		tokens_open_vocab(&t, vocab);
 	return t;
-}
-
-static struct sae *open_sae(const struct tokens *t)
-{
-	struct sae *s = sae_open(sae_file, SAE_W_ENC);
-
-	if (s->d != t->d)
-		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, s->d,
-			states_name(t->states), t->d);
-	return s;
 }
 
 int main(int argc, char **argv)
@@ -67,8 +69,8 @@ int main(int argc, char **argv)
 	check_command_line();
 
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
-	struct tokens tokens = open_tokens();
-	struct sae *sae = open_sae(&tokens);
+	struct sae *sae = sae_open(sae_file, SAE_W_ENC | SAE_RULE, &encoder_options);
+	struct tokens tokens = open_tokens(sae);
 	struct encoder encoder = sae_encoder(sae);
 	struct chunk *chunk = chunk_new(&tokens);
 

@@ -40,7 +40,7 @@ static struct tokens open_tokens(const char *folder, const struct delphi *cache)
 	if (skip > 0 && skip >= t.context)
 		die("%s: --skip %zu leaves out whole sequences of %zu", folder, skip, t.context);
 	if (hidden.n > 0)
-		tokens_open_states(&t, &hidden);
+		tokens_open_states(&t, &hidden, 0);
 	if (t.n != delphi_tokens(cache))
 		die("%s: a cache of %zu tokens, %s has %zu", folder, delphi_tokens(cache),
 			states_name(t.states), t.n);

@@ -82,7 +82,7 @@ static void side_of_stream(struct side *side)
 		if (access(path, F_OK) != 0)
 			die("%s: its header names the SAE '%s', which is not here: run this where "
 				"act-dump ran", in->name, path);
-		struct sae *s = sae_open(path, sae_vectors_parts(&which));
+		struct sae *s = sae_open(path, sae_vectors_parts(&which), NULL);
 		add_vectors(side, s, path, first, in->ids.feature + first, end - first);
 		sae_close(s);
 	}
@@ -91,7 +91,7 @@ static void side_of_stream(struct side *side)
 /* All the features of an SAE. */
 static void side_of_sae(struct side *side, const char *path)
 {
-	struct sae *s = sae_open(path, sae_vectors_parts(&which));
+	struct sae *s = sae_open(path, sae_vectors_parts(&which), NULL);
 
 	side->name = path;
 	side->layer = xasprintf("%s", s->name);

@@ -45,9 +45,9 @@ static struct states *states_of(const struct test *t)
 	const struct token_list *tokens = &t->sides.all.tokens;
 	struct states *s = states_open(&hidden);
 
-	if (states_d(s) != t->sae->d)
+	if (states_d(s) != t->sae->d_out)
 		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
-			sae_file, t->sae->d);
+			sae_file, t->sae->d_out);
 	for (size_t k = 0; k < tokens->n; k++)
 		if (tokens->token[k] >= states_rows(s))
 			die("%s: %zu states, and %s has token %u", states_name(s), states_rows(s),

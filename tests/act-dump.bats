@@ -68,22 +68,29 @@ states() {
 	done
 }
 
-@test "without cfg.json a threshold means JumpReLU, and none ReLU" {
+@test "without cfg.json a threshold means JumpReLU, and none ReLU; what b_dec is for is asked" {
 	states x.npy
-	sae
-	agrees sae x.npy
-	sae --threshold
-	agrees sae x.npy
+	for threshold in "" --threshold; do
+		sae --bare $threshold
+		refuses "--b-dec subtract|ignore" act-dump --hidden x.npy --sae sae
+		agrees sae x.npy --b-dec subtract
+		agrees sae x.npy --b-dec ignore
+	done
+	refuses "no k" act-dump --hidden x.npy --sae sae --encoder saelens-topk
 }
 
-@test "params.npz: JumpReLU without centring, TopK when it holds a k, ReLU without a threshold" {
+@test "params.npz: JumpReLU without centring; a k beside thresholds, or none of both, is asked" {
 	states x.npy
 	sae --npz --threshold
 	agrees sae x.npy
 	sae --npz --threshold --k 5
-	agrees sae x.npy
+	refuses "--k K" act-dump --hidden x.npy --sae sae --b-dec ignore
+	agrees sae x.npy --k 5 --b-dec ignore
+	sae --npz --k 5
+	agrees sae x.npy --b-dec subtract
 	sae --npz
-	agrees sae x.npy
+	refuses "--b-dec subtract|ignore" act-dump --hidden x.npy --sae sae
+	agrees sae x.npy --b-dec ignore
 }
 
 @test "weights of f2, bf16 and f8" {
@@ -286,7 +293,7 @@ x = np.ones((30, 6), "f4"); x[::10] = np.inf; np.save("x.npy", x)'
 @test "the layer is named after the SAE's folder, or as told; so is the space" {
 	mkdir layer_12
 	states x.npy
-	sae --npz
+	sae --npz --threshold
 	mv sae/params.npz layer_12
 	for path in layer_12 layer_12/ layer_12/params.npz "$PWD/layer_12/params.npz"; do
 		act-dump --hidden x.npy --sae $path | frame2json |
@@ -325,8 +332,8 @@ np.lib.format.open_memmap("x.npy", "w+", "f4", (1 << 16, 4096))'
 @test "the weights of the encoder are held once" {
 	[ -z "$SAN" ] || skip "the sanitizers need more"
 	states x.npy --d 2048 --rows 4096
-	for kind in --npz --threshold; do
-		sae --d 2048 --features 8192 --bias -200 $kind
+	for kind in --npz ""; do
+		sae --d 2048 --features 8192 --bias -200 --threshold $kind
 		oracle memory 101 act-dump --hidden x.npy --sae sae --threads 1
 	done
 }
@@ -402,7 +409,7 @@ numpy() {
 	states x.npy
 	for key in W_enc W_dec b_enc b_dec; do
 		for kind in --npz --threshold; do
-			sae $kind
+			sae --bare $kind
 			"$PY" - "$key" <<-'E'
 			import glob, os, sys
 			import numpy as np
@@ -417,10 +424,10 @@ numpy() {
 			    arrays.save(path.replace("sae/", name + "/"),
 			                {key: x for key, x in changed.items() if x is not None})
 			E
-			refuses "no $key: " act-dump --hidden x.npy --sae none
-			refuses ":" act-dump --hidden x.npy --sae short
-			refuses ":$key: 3 dimensions" act-dump --hidden x.npy --sae flat
-			reads="act-dump --hidden x.npy --sae"
+			reads="act-dump --hidden x.npy --b-dec ignore --sae"
+			refuses "no $key: " $reads none
+			refuses ":" $reads short
+			refuses ":$key: 3 dimensions" $reads flat
 			[ $key != W_dec ] || reads=decoder
 			refuses ":$key: number 0 is not finite" $reads nan
 			rm -r none short flat nan
@@ -450,9 +457,9 @@ np.savez('sae/params.npz', **dict(np.load('sae/params.npz'), k=[1, 2]))"
 
 @test "a cfg.json that asks for something else is refused" {
 	states x.npy
-	for cfg in '{"architecture": "gated"}' '{"normalize_activations": "layer_norm"}' '[]' '{' \
-		'{"architecture": "jumprelu"}' \
-		'{"activation_fn_str": "tanh-relu"}' '{"architecture": "gated", "k": 3}'; do
+	for cfg in '{"architecture": "gated"}' '{"normalize_activations": "batch"}' '[]' '{' \
+		'{"architecture": "jumprelu"}' '{"apply_b_dec_to_input": "yes"}' \
+		'{"activation_fn_str": "gelu"}' '{"architecture": "gated", "k": 3}'; do
 		sae --cfg "$cfg"
 		refuses "sae/" act-dump --hidden x.npy --sae sae
 	done

@@ -7,20 +7,22 @@
 
 size_t sae_vectors_d(const struct sae_vectors *p, const struct sae *s)
 {
-	return (p->weights == SAE_BOTH ? 2 : 1) * s->d + p->bias;
+	return (p->weights != SAE_ENCODER ? s->d_out : 0) + (p->weights != SAE_DECODER ? s->d : 0)
+		+ p->bias;
 }
 
 unsigned sae_vectors_parts(const struct sae_vectors *p)
 {
 	return (p->weights != SAE_ENCODER ? SAE_W_DEC : 0)
-		| (p->weights != SAE_DECODER || p->bias ? SAE_W_ENC : 0);
+		| (p->weights != SAE_DECODER || p->bias ? SAE_W_ENC : 0)
+		| (p->bias ? SAE_BIAS : 0);
 }
 
 static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t i,
 	float theta)
 {
-	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d; k++)
-		*y++ = theta * s->w_dec[i * s->d + k];		/* row i of theta W_dec */
+	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d_out; k++)
+		*y++ = theta * s->w_dec[i * s->d_out + k];		/* row i of theta W_dec */
 	if (p->weights != SAE_DECODER)
 		product_column(y, s->w_enc, i, s->d, s->features);
 	for (size_t k = 0; p->weights != SAE_DECODER && k < s->d; k++)

@@ -334,28 +334,40 @@ bool archive_zipped(const struct archive *f)
 	return f->zip;
 }
 
-/* The name of the only array. */
-static char *only_key(struct archive *f)
+char **archive_keys(struct archive *f, size_t *n)
 {
-	const char *key, *only = NULL;
+	size_t zipped = f->zip ? (size_t)zip_get_num_entries(f->zip, 0) : 0;
+	char **name = xalloc(zipped + json_object_size(f->header) + 1, sizeof *name);
+	const char *key;
 	json_t *tensor;
-	size_t n = 0;
 
-	if (f->zip) {
-		n = (size_t)zip_get_num_entries(f->zip, 0);
-		only = n > 0 ? zip_get_name(f->zip, 0, 0) : NULL;
+	for (*n = 0; *n < zipped; ++*n) {
+		const char *member = zip_get_name(f->zip, *n, 0);
+		size_t length = member ? strlen(member) : 0;
+		if (length > 4 && strcmp(member + length - 4, ".npy") == 0)
+			length -= 4;
+		name[*n] = xasprintf("%.*s", (int)length, member ? member : "");
 	}
 	json_object_foreach(f->header, key, tensor)
 		if (strcmp(key, "__metadata__") != 0)
-			only = key, n++;
+			name[(*n)++] = xasprintf("%s", key);
+	return name;
+}
+
+/* The name of the only array. */
+static char *only_key(struct archive *f)
+{
+	size_t n;
+	char **name = archive_keys(f, &n);
+
 	if (n == 0)
 		die("%s: holds no array", f->file.name);
 	if (n > 1)
-		die("%s: several arrays: say which, as %s:KEY", f->file.name, f->file.name);
-	size_t length = strlen(only);
-	if (f->zip && length > 4 && strcmp(only + length - 4, ".npy") == 0)
-		length -= 4;
-	return xasprintf("%.*s", (int)length, only);
+		die("%s: several arrays: say which, as %s:KEY, such as %s:%s", f->file.name,
+			f->file.name, f->file.name, name[0]);
+	char *only = name[0];
+	free(name);
+	return only;
 }
 
 bool archive_find(struct archive *f, const char *key, struct array *a)

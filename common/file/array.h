@@ -30,6 +30,10 @@ bool archive_zipped(const struct archive *);		/* an .npz? */
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
 
+/* The names of all arrays in the order of the file, each to free(), and the list; none of a
+ * .npy. */
+char **archive_keys(struct archive *, size_t *n);
+
 /* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL
  * when there is none of that name; a->data stays NULL. */
 struct array_parts;

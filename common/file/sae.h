@@ -1,34 +1,56 @@
-/* Sparse autoencoders in files: Gemma Scope's params.npz and SAELens's sae_weights.safetensors with
- * cfg.json. */
+/* Sparse autoencoders in files, of every dialect that file/sae_dialect.h lists. */
 #ifndef FILE_SAE_H
 #define FILE_SAE_H
 
+#include "base/opt.h"
+#include "file/sae_dialect.h"
 #include "kernel/encode.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sae_architecture { SAE_STANDARD, SAE_JUMPRELU, SAE_TOPK };
+/* What the user says of an SAE whose files leave it open. */
+struct sae_options {
+	const char *encoder;	/* a dialect's name; NULL: by keys and settings */
+	int b_dec;		/* 0 subtract, 1 ignore, -1 not said */
+	size_t k;		/* 0: not said */
+	double input_scale;	/* 0: not said */
+	double residual;	/* -1: not said */
+	const char *to_layer;	/* of decoders to several layers; NULL: all of them */
+};
+#define SAE_OPTIONS_NONE {.b_dec = -1, .residual = -1}
+
+/* For the programs that encode, and those that compare weights. */
+#define OPT_SAE_ENCODER(o) {"encoder", OPT_TEXT, &(o)->encoder, "NAME", \
+	"whose SAE it is, where its files leave that open: sae(5)", 0, 0}
+#define OPT_SAE_B_DEC(o) {"b-dec", OPT_CHOICE, &(o)->b_dec, "subtract|ignore", \
+	"what is done with b_dec before encoding, where the files leave that open", 0, 0}
 
 struct sae {
 	char *name;		/* of the folder that holds the file */
+	const struct dialect *dialect;
 	enum sae_architecture architecture;
-	size_t d, features, k;	/* k: of TopK, else 0 */
+	size_t d, features, k;	/* k: of those that have one, else 0 */
+	size_t d_out;		/* of the decoder's rows: d but for transcoders */
+	bool centred;		/* b_dec is subtracted from the states */
 	float *w_enc;		/* (d, features), packed: kernel/product.h; or NULL */
 	float *b_enc;		/* (features); with w_enc, and what centring adds: -b_dec W_enc */
 	float *threshold;	/* (features), NULL when the file has none */
-	float *w_dec;		/* (features, d), or NULL */
-	float *b_dec;		/* (d) */
+	float *w_dec;		/* (features, d_out), or NULL */
+	float *b_dec;		/* (d_out), or NULL */
 	float *scale;		/* (features) by which pre-activations are multiplied, or NULL */
+	float *gain, *offset;	/* (features), of gated */
+	struct encoder encoder;	/* what the files say of it; sae_encoder() fills the rest in */
 };
 
-const char *sae_architecture_name(enum sae_architecture);
+/* The parts of an SAE that are read: its matrices; all that is needed to encode, or to know the
+ * biases that the encoder uses. */
+enum { SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8 };
 
-enum { SAE_W_ENC = 1, SAE_W_DEC = 2 };
-
-/* Reads an SAE, of its matrices these parts, from a file or from the folder that holds it; what is
- * wrong with it ends the program. Beside them no more than a megabyte or so is held. */
-struct sae *sae_open(const char *path, unsigned parts);
+/* Reads an SAE, of these parts, from a file or from the folder that holds it; what is wrong with
+ * it, or open for these parts, ends the program. Beside them no more than a megabyte or so is held.
+ * Options may be NULL. */
+struct sae *sae_open(const char *path, unsigned parts, const struct sae_options *);
 void sae_close(struct sae *);
 
 /* What encodes with it; it points into the SAE. */

@@ -14,7 +14,7 @@ enum { D_MOST = 1 << 20 };
 struct shard {
 	struct archive *file;		/* NULL: stdin */
 	const char *name;
-	size_t rows;
+	size_t rows, parts;		/* parts: the dimension before the last, of more than two */
 	enum sm_dtype dtype;
 	const char *data;
 };
@@ -75,6 +75,7 @@ struct states *states_open(const struct list *files)
 			h->data = a.data;
 		}
 		h->rows = flat_rows(h->name, &a, &d);
+		h->parts = a.rank > 2 ? a.shape[a.rank - 2] : 1;
 		h->dtype = a.dtype;
 		if (i > 0 && d != s->d)
 			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d,
@@ -117,6 +118,18 @@ enum sm_dtype states_dtype(const struct states *s)
 const char *states_name(const struct states *s)
 {
 	return s->shard[0].name;
+}
+
+bool states_flatten(struct states *s, size_t d)
+{
+	for (size_t i = 0; i < s->shards; i++)
+		if (s->shard[i].parts < 2 || s->shard[i].parts * s->d != d)
+			return false;
+	for (size_t i = 0; i < s->shards; i++)
+		s->shard[i].rows /= s->shard[i].parts;
+	s->rows /= d / s->d;
+	s->d = d;
+	return true;
 }
 
 static const struct shard *shard_of(const struct states *s, size_t *row)

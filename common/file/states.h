@@ -19,6 +19,10 @@ size_t states_d(const struct states *);
 enum sm_dtype states_dtype(const struct states *);
 const char *states_name(const struct states *);	/* of the first file */
 
+/* Takes the last two dimensions of each file, such as (heads, numbers of a head), as one of d
+ * numbers: false when they are not d. Before any row is read. */
+bool states_flatten(struct states *, size_t d);
+
 /* Ends the program unless the numbers x (d) of row i are finite; names the file and its row. */
 void states_check(const struct states *, size_t i, const float *x);
 

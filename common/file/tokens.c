@@ -8,9 +8,11 @@
 
 /* -- All tokens -------------------------------------------------------------------------------- */
 
-void tokens_open_states(struct tokens *t, const struct list *files)
+void tokens_open_states(struct tokens *t, const struct list *files, size_t d)
 {
 	t->states = states_open(files);
+	if (d != states_d(t->states) && states_flatten(t->states, d))
+		note("%s: its last two dimensions are one, of %zu", states_name(t->states), d);
 	t->n = states_rows(t->states);
 	t->d = states_d(t->states);
 }

@@ -18,8 +18,9 @@ struct tokens {
 	const char *vocab_name;		/* where the ids are from, for error lines */
 };
 
-/* Takes the states of these files: sets states, d and n. */
-void tokens_open_states(struct tokens *, const struct list *files);
+/* Takes the states of these files: sets states, d and n. States of d numbers are wanted, 0: of any;
+ * where the last two dimensions are so many, they are one. */
+void tokens_open_states(struct tokens *, const struct list *files, size_t d);
 /* Takes the ids of this file, which has to hold n. */
 void tokens_open_vocab(struct tokens *, const char *file);
 void tokens_close(struct tokens *);

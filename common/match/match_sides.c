@@ -45,7 +45,7 @@ struct sae *match_sides_sae(const struct match_sides *s, int side, const char *p
 	unsigned parts)
 {
 	size_t streams = side ? s->all.n - s->first : s->first, features = s->side[side].ids.n;
-	struct sae *sae = sae_open(path, parts);
+	struct sae *sae = sae_open(path, parts, NULL);
 
 	if (streams != 1)
 		die("%s: %zu streams, where --sae-a and --sae-b need one", s->file[side], streams);

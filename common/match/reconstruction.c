@@ -52,17 +52,18 @@ void reconstruction_scales(double *scale, const uint32_t *col, const struct acti
 static void decode(double *y, const struct activations *a, size_t t, const uint32_t *col,
 	const double *scale, const struct sae *s)
 {
-	for (size_t c = 0; c < s->d; c++)
-		y[c] = (double)s->b_dec[c];
+	for (size_t c = 0; c < s->d_out; c++)
+		y[c] = s->b_dec ? (double)s->b_dec[c] : 0;
 	for (size_t k = a->by_token.indptr[t]; k < a->by_token.indptr[t + 1]; k++) {
 		size_t i = a->by_token.index[k];
 		if (col[i] == NOT_REPLACED)
 			continue;
 		double v = activation(a, k) * (scale ? scale[i] : 1);
-		if (s->scale && s->scale[col[i]] > 0)	/* as the encoder multiplied */
+		/* as the encoder multiplied */
+		if (s->scale && !s->encoder.unscaled && s->scale[col[i]] > 0)
 			v /= (double)s->scale[col[i]];
-		const float *row = s->w_dec + col[i] * s->d;
-		for (size_t c = 0; c < s->d; c++)
+		const float *row = s->w_dec + col[i] * s->d_out;
+		for (size_t c = 0; c < s->d_out; c++)
 			y[c] += v * (double)row[c];
 	}
 }
@@ -81,20 +82,20 @@ void reconstruction_errors(double *error, const struct activations *a, const uin
 	const struct states *states)
 {
 	size_t threads = (size_t)omp_get_max_threads();
-	double *decoded = xalloc(threads * sizeof *decoded, s->d);
-	float *state = xalloc(threads * sizeof *state, s->d);
+	double *decoded = xalloc(threads * sizeof *decoded, s->d_out);
+	float *state = xalloc(threads * sizeof *state, s->d_out);
 
 	progress_begin(a->tokens, "tokens decoded");
 	#pragma omp parallel for
 	for (size_t b = 0; b < blocks_of(a->tokens); b++) {
-		double *y = decoded + (size_t)omp_get_thread_num() * s->d;
-		float *x = state + (size_t)omp_get_thread_num() * s->d;
+		double *y = decoded + (size_t)omp_get_thread_num() * s->d_out;
+		float *x = state + (size_t)omp_get_thread_num() * s->d_out;
 		error[b] = 0;
 		size_t first = b * RECONSTRUCTION_TOKENS;
 		for (size_t t = first; t < a->tokens && t < first + RECONSTRUCTION_TOKENS; t++) {
 			states_row(states, token[t], x);
 			decode(y, a, t, col, scale, s);
-			error[b] += distance2(y, x, s->d);
+			error[b] += distance2(y, x, s->d_out);
 		}
 		progress_add(RECONSTRUCTION_TOKENS);
 	}

@@ -14,19 +14,23 @@ import arrays
 from semot import read
 
 
-def load_sae(path):
+def load_sae(path, k=None, b_dec=None):
     """Weights in double, and in "arch", "k", "centre", "norms" how to use them."""
     if os.path.isdir(path):
         names = "sae_weights.safetensors", "params.npz"
         path = next(f"{path}/{name}" for name in names if os.path.exists(f"{path}/{name}"))
     sae = {key: x.astype("f8") for key, x in arrays.load_all(path).items()}
-    cfg = {}
-    if path.endswith(".safetensors") and os.path.exists(f"{os.path.dirname(path)}/cfg.json"):
-        cfg = json.load(open(f"{os.path.dirname(path)}/cfg.json"))
-    k = sae.get("k", cfg.get("k", cfg.get("activation_fn_kwargs", {}).get("k")))
-    sae["k"] = int(k) if k is not None else 0
-    sae["arch"] = "topk" if sae["k"] else cfg.get("architecture", "jumprelu" if "threshold" in sae else "standard")
-    sae["centre"] = path.endswith(".safetensors") and cfg.get("apply_b_dec_to_input", True)
+    cfg, folder = {}, os.path.dirname(path) or "."
+    if os.path.exists(f"{folder}/cfg.json"):
+        cfg = json.load(open(f"{folder}/cfg.json"))
+        if path.endswith(".npz") and os.path.exists(f"{folder}/sae_weights.safetensors") and cfg.get("k") != sae.get("k"):
+            cfg = {}
+    of_keys = "topk" if k or "k" in sae else "jumprelu" if "threshold" in sae else "standard"
+    sae["arch"] = cfg.get("architecture", "standard") if cfg else of_keys
+    if sae["arch"] == "standard" and cfg.get("activation_fn_str") == "topk":
+        sae["arch"] = "topk"
+    sae["k"] = int(k or cfg.get("k", cfg.get("activation_fn_kwargs", {}).get("k", sae.get("k", 0)))) if sae["arch"] == "topk" else 0
+    sae["centre"] = cfg.get("apply_b_dec_to_input", True) if cfg else b_dec == "subtract"
     sae["norms"] = cfg.get("rescale_acts_by_decoder_norm", False)
     return sae
 
@@ -74,7 +78,7 @@ def kept(tokens, given):
 
 
 def check(given):
-    sae, x = load_sae(given.sae), np.concatenate([arrays.load(spec) for spec in given.hidden.split(",")])
+    sae, x = load_sae(given.sae, given.k, given.b_dec), np.concatenate([arrays.load(spec) for spec in given.hidden.split(",")])
     (header, frames), = read(given.stream)
     x = x.reshape(-1, x.shape[-1])
     rows = kept(len(x), given)
@@ -138,9 +142,9 @@ def make_sae(given):
             sae["k"] = np.int32(given.k)
         return np.savez(f"{given.folder}/params.npz", **sae)
     arrays.save(f"{given.folder}/sae_weights.safetensors", sae, sae if given.dtype == "bf16" else [])
-    if given.cfg:
+    if not given.bare:
         with open(f"{given.folder}/cfg.json", "w") as file:
-            file.write(given.cfg)
+            file.write(given.cfg or json.dumps({"architecture": "jumprelu" if given.threshold else "standard"}))
 
 
 def main():
@@ -154,14 +158,16 @@ def main():
     command.add_argument("--bias", type=float, default=0)
     command.add_argument("--k", type=int)
     command.add_argument("--dtype", default="f4")
-    for flag in "--threshold", "--npz", "--integers":
+    for flag in "--threshold", "--npz", "--integers", "--bare":
         command.add_argument(flag, action="store_true")
-    command.add_argument("--cfg", help="text of cfg.json")
+    command.add_argument("--cfg", help="text of cfg.json; by default the architecture, unless --bare")
     for name in "check", "delphi":
         command = commands.add_parser(name)
         command.add_argument("folder" if name == "delphi" else "sae")
         if name == "check":
             command.add_argument("hidden", help="files, with commas between shards")
+            command.add_argument("--k", type=int)
+            command.add_argument("--b-dec")
         command.add_argument("stream")
         command.add_argument("--context", type=int, default=0)
         command.add_argument("--skip", type=int, default=0)

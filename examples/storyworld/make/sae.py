@@ -168,14 +168,13 @@ def save_safetensors(path, arrays):
 
 
 def export(arrays, folder, model, layer, seed, dtype=np.float32, safetensors=True):
-    """Writes params.npz and, if wanted, the same as sae_weights.safetensors with cfg.json."""
+    """Writes params.npz, cfg.json and, if wanted, the same weights as sae_weights.safetensors."""
     os.makedirs(folder, exist_ok=True)
     arrays = {name: np.asarray(w).astype(dtype) for name, w in arrays.items()}
     np.savez(folder + '/params.npz', **arrays, k=np.int32(K))
-    if not safetensors:
-        return
-    del arrays['threshold']
-    save_safetensors(folder + '/sae_weights.safetensors', arrays)
+    if safetensors:
+        del arrays['threshold']
+        save_safetensors(folder + '/sae_weights.safetensors', arrays)
     metadata = dict(
         model_name='storyworld-' + model, hook_name=f'blocks.{layer - 1}.hook_resid_post',
         hook_layer=layer - 1, context_size=text.T, seed=seed)

@@ -1,0 +1,308 @@
+#include "file/sae_config.h"
+
+#include "base/die.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *sae_config_writer(enum sae_config_kind kind)
+{
+	static const char *const name[] = {"no", "SAELens's", "sparsify's", "dictionary_learning's",
+		"Llama Scope's", "Gemma Scope's", "circuit-tracer's", "ITDA's"};
+
+	return name[__builtin_ctz(kind)];
+}
+
+/* -- Files ------------------------------------------------------------------------------------- */
+
+static char *known_file(const char *folder)
+{
+	static const char *const known[] = {"sae_weights.safetensors", "sae.safetensors",
+		"params.npz", "params.safetensors", "checkpoints/final.safetensors", "atoms.npy"};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		char *file = xasprintf("%s/%s", folder, known[i]);
+		if (access(file, F_OK) == 0)
+			return file;
+		free(file);
+	}
+	return NULL;
+}
+
+static bool ends(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && strcmp(text + n - m, end) == 0;
+}
+
+char *sae_weights_file(const char *folder)
+{
+	char *file = known_file(folder), *first = NULL;
+	DIR *dir = file ? NULL : opendir(folder);
+	size_t n = 0;
+
+	if (file)
+		return file;
+	for (struct dirent *e; dir && (e = readdir(dir)); )
+		if (ends(e->d_name, ".safetensors") || ends(e->d_name, ".npz")) {
+			n++;
+			if (!first || strcmp(e->d_name, first) < 0) {
+				free(first);
+				first = xasprintf("%s", e->d_name);
+			}
+		}
+	if (dir)
+		closedir(dir);
+	if (n > 1)
+		die("%s: holds %zu files of weights: name one, such as %s/%s", folder, n, folder,
+			first);
+	if (n == 0)
+		die("%s: holds neither sae_weights.safetensors nor params.npz, nor another "
+			".safetensors or .npz", folder);
+	file = xasprintf("%s/%s", folder, first);
+	free(first);
+	return file;
+}
+
+/* "a/b/c": "a/b"; "c": "." */
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? xasprintf("%.*s", (int)(slash - file), file) : xasprintf(".");
+}
+
+char *sae_folder(const char *weights)
+{
+	char *folder = folder_of(weights);
+
+	if (ends(folder, "/checkpoints")) {
+		char *above = folder_of(folder);
+		free(folder);
+		return above;
+	}
+	return folder;
+}
+
+/* Does the folder hold a file of weights that is read before this one? */
+static bool of_another(const char *weights)
+{
+	char *folder = sae_folder(weights), *first = known_file(folder);
+	char *a = first ? realpath(first, NULL) : NULL, *b = realpath(weights, NULL);
+	bool another = a && (!b || strcmp(a, b) != 0);
+
+	free(folder);
+	free(first);
+	free(a);
+	free(b);
+	return another;
+}
+
+static char *settings_file(const char *weights)
+{
+	static const char *const known[] = {"cfg.json", "config.json", "hyperparams.json",
+		"config.yaml", "config.yml", "metadata.yaml"};
+	char *folder = sae_folder(weights);
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		char *path = xasprintf("%s/%s", folder, known[i]);
+		if (access(path, F_OK) == 0) {
+			free(folder);
+			return path;
+		}
+		free(path);
+	}
+	free(folder);
+	return NULL;
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+/* "8", "true", "'topk'" as JSON has them. */
+static json_t *yaml_value(char *text)
+{
+	json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+	size_t n = strlen(text);
+
+	if (!v && n > 1 && (*text == '\'' || *text == '"') && text[n - 1] == *text) {
+		text[n - 1] = '\0';
+		text++;
+	}
+	return v ? v : json_string(text);
+}
+
+/* The lines `key: value` that are not indented; all others are passed by. */
+static json_t *read_yaml(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	json_t *out = json_object();
+	char line[4096];
+
+	while (in && fgets(line, sizeof line, in)) {
+		char *colon = strchr(line, ':');
+		char *comment = strstr(line, " #");
+		if (comment)
+			*comment = '\0';
+		if (!colon || strchr(" \t#-\n", *line))
+			continue;
+		*colon++ = '\0';
+		colon += strspn(colon, " \t");
+		size_t n = strlen(colon);
+		while (n > 0 && strchr(" \t\r\n", colon[n - 1]))
+			colon[--n] = '\0';
+		if (n > 0)
+			json_object_set_new(out, line, yaml_value(colon));
+	}
+	if (!in)
+		die("%s: cannot be read", path);
+	fclose(in);
+	return out;
+}
+
+static json_t *read_json(const char *path)
+{
+	json_error_t error;
+	json_t *v = json_load_file(path, 0, &error);
+
+	if (!v)
+		die("%s: line %d: %s", path, error.line, error.text);
+	if (!json_is_object(v))
+		die("%s: no JSON object", path);
+	return v;
+}
+
+const json_t *sae_config_get(const struct sae_config *c, const char *path)
+{
+	const json_t *v = c->json;
+	char key[64];
+
+	while (v && *path) {
+		size_t n = strcspn(path, ".");
+		snprintf(key, sizeof key, "%.*s", (int)n, path);
+		v = json_object_get(v, key);
+		path += n + (path[n] == '.');
+	}
+	return json_is_null(v) ? NULL : v;
+}
+
+bool sae_config_true(const struct sae_config *c, const char *key, bool otherwise)
+{
+	const json_t *v = sae_config_get(c, key);
+
+	if (v && !json_is_boolean(v))
+		die("%s: %s is neither true nor false", c->path, key);
+	return v ? json_is_true(v) : otherwise;
+}
+
+const char *sae_config_text(const struct sae_config *c, const char *path)
+{
+	return json_string_value(sae_config_get(c, path));
+}
+
+void sae_config_check(const struct sae_config *c, const char *const *keys, size_t n,
+	const char *of)
+{
+	for (; *keys; keys++) {
+		const json_t *v = sae_config_get(c, *keys);
+		if (json_is_number(v) && json_number_value(v) > 0
+				&& json_number_value(v) != (double)n)
+			die("%s: %s is %g, where the weights have %zu %s", c->path, *keys,
+				json_number_value(v), n, of);
+	}
+}
+
+/* -- Whose they are ---------------------------------------------------------------------------- */
+
+static bool has(const struct sae_config *c, const char *const *keys)
+{
+	for (; *keys; keys++)
+		if (sae_config_get(c, *keys))
+			return true;
+	return false;
+}
+#define HAS(c, ...) has(c, (const char *const []){__VA_ARGS__, NULL})
+
+static const char *or(const char *text, const char *otherwise)
+{
+	return text ? text : otherwise;
+}
+
+/* SAELens before version 6 has the activation function beside the architecture. */
+static char *saelens_kind(const struct sae_config *c)
+{
+	const char *kind = or(sae_config_text(c, "architecture"), "standard");
+	const char *function = or(sae_config_text(c, "activation_fn_str"),
+		or(sae_config_text(c, "activation_fn"), "relu"));
+
+	if (strcmp(function, "relu") == 0 || strcmp(function, kind) == 0)
+		return xasprintf("%s", kind);
+	if (strcmp(kind, "standard") == 0)
+		return xasprintf("%s", function);
+	return xasprintf("%s with %s", kind, function);
+}
+
+/* Sets c->kind; the word for the architecture. */
+static char *set_kind(struct sae_config *c)
+{
+	const char *class = sae_config_text(c, "trainer.dict_class");
+
+	if (class || (class = sae_config_text(c, "dict_class"))) {
+		c->kind = CONFIG_DICTIONARY_LEARNING;
+		return xasprintf("%s", class);
+	}
+	if (HAS(c, "num_latents", "transcode", "normalize_decoder", "multi_topk")) {
+		c->kind = CONFIG_SPARSIFY;
+		return xasprintf("%s", sae_config_true(c, "signed", false) ? "signed"
+			: or(sae_config_text(c, "activation"), "topk"));
+	}
+	if (HAS(c, "act_fn", "norm_activation", "dataset_average_activation_norm")) {
+		c->kind = CONFIG_OPENMOSS;
+		return xasprintf("%s", or(sae_config_text(c, "act_fn"), ""));
+	}
+	if (ends(c->path, "metadata.yaml")) {
+		c->kind = CONFIG_ITDA;
+		return xasprintf("%s", "");
+	}
+	if (ends(c->path, ".yaml") || ends(c->path, ".yml")) {
+		c->kind = CONFIG_CIRCUIT_TRACER;
+		return xasprintf("%s", "");
+	}
+	if (HAS(c, "hf_hook_point_in", "hf_hook_point_out", "affine_connection")) {
+		c->kind = CONFIG_GEMMA_SCOPE;
+		return xasprintf("%s", "");
+	}
+	if (!ends(c->path, "cfg.json") && !HAS(c, "d_sae", "architecture", "activation_fn",
+		"activation_fn_str", "apply_b_dec_to_input", "normalize_activations"))
+		return xasprintf("%s", "");	/* of something else */
+	c->kind = CONFIG_SAELENS;
+	return saelens_kind(c);
+}
+
+struct sae_config sae_config_open(const char *weights)
+{
+	struct sae_config c = {.kind = CONFIG_NONE, .path = settings_file(weights)};
+
+	if (!c.path)
+		return sae_config_none();
+	c.of_another = of_another(weights);
+	c.json = ends(c.path, ".json") ? read_json(c.path) : read_yaml(c.path);
+	c.kind_of_sae = set_kind(&c);
+	return c;
+}
+
+struct sae_config sae_config_none(void)
+{
+	return (struct sae_config){.kind = CONFIG_NONE, .kind_of_sae = xasprintf("%s", ""),
+		.json = json_object()};
+}
+
+void sae_config_close(struct sae_config *c)
+{
+	free(c->path);
+	free(c->kind_of_sae);
+	json_decref(c->json);
+}

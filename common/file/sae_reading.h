@@ -1,0 +1,33 @@
+/* Inside file/sae.c, sae_rule.c and sae_weights.c: an SAE while it is read. */
+#ifndef FILE_SAE_READING_H
+#define FILE_SAE_READING_H
+
+#include "file/sae.h"
+
+struct sae_reading {
+	struct sae *sae;
+	struct archive *file;
+	struct archive *decoder;	/* the file of W_dec: often the same; NULL: not needed */
+	size_t row, row_from, layers;	/* numbers of W_dec's rows, which go to so many layers; from
+					 * where on they are taken */
+	struct sae_config config;
+	struct sae_layout layout;
+	struct sae_options options;
+	const char *name;		/* of the file, for error lines */
+	unsigned parts;
+	bool decoder_norms;		/* the lengths of the decoder's rows are the scale */
+	const float *row_scale;		/* by which rows of W_dec are multiplied, or NULL */
+};
+
+/* sae_rule.c: architecture, thresholds, k, centring and input. */
+void sae_read_rule(struct sae_reading *);
+
+/* sae_weights.c: (n) numbers; of one number, n times that. NULL when the file has none of these
+ * names, "a|b". */
+float *sae_vector(struct sae_reading *, const char *names, size_t n);
+/* One number; false when there is none. */
+bool sae_scalar(struct sae_reading *, const char *names, double *x);
+/* The matrices that are asked for, the biases and the scale. */
+void sae_read_weights(struct sae_reading *);
+
+#endif

@@ -1,0 +1,425 @@
+/* What an SAE's files and the user say of its encoder. */
+#include "file/sae_reading.h"
+
+#include "base/die.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The next of "a b c" as `word`; NULL after the last. */
+static const char *next_place(const char *places, char word[static 80])
+{
+	size_t n;
+
+	if (!places || !*places)
+		return NULL;
+	n = strcspn(places, " ");
+	snprintf(word, 80, "%.*s", (int)n, places);
+	return places + n + (places[n] == ' ');
+}
+
+static bool begins(const char *word, const char *with, const char **rest)
+{
+	size_t n = strlen(with);
+
+	*rest = word + n;
+	return strncmp(word, with, n) == 0;
+}
+
+/* -- k ----------------------------------------------------------------------------------------- */
+
+static bool find_k(struct sae_reading *r, double *k)
+{
+	const char *at = r->layout.dialect->k, *path;
+	char place[80];
+
+	while ((at = next_place(at, place))) {
+		if (!begins(place, "cfg:", &path)) {
+			if (sae_scalar(r, place, k))
+				return true;
+			continue;
+		}
+		const json_t *v = sae_config_get(&r->config, path);
+		if (json_is_number(v)) {
+			*k = json_number_value(v);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void set_k(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	double k = (double)r->options.k;
+
+	if (k == 0 && !find_k(r, &k))
+		die("%s: architecture %s, and no k in the file or beside it: --k K", r->name,
+			sae_architecture_name(s->architecture));
+	if (!(k >= 1 && (k <= (double)s->features || s->architecture == SAE_ITDA))
+			|| k != floor(k))
+		die("%s: k = %g of %zu features", r->name, k, s->features);
+	s->k = (size_t)k;
+	if (s->architecture == SAE_GROUPMAX && s->features % s->k != 0)
+		die("%s: groupmax: k = %zu does not divide %zu features", r->name, s->k,
+			s->features);
+}
+
+/* -- Thresholds and architecture --------------------------------------------------------------- */
+
+static float *threshold_at(struct sae_reading *r, const char *place)
+{
+	const char *rest;
+	size_t n = r->sae->features;
+	bool scaled = begins(place, "scaled:", &rest);
+
+	if (scaled || begins(place, "cfg:", &rest)) {
+		const json_t *v = sae_config_get(&r->config, rest);
+		double factor = scaled ? (double)r->sae->encoder.input_scale : 1;
+		float *x = json_is_number(v) ? xalloc(n, sizeof *x) : NULL;
+		for (size_t i = 0; x && i < n; i++)
+			x[i] = (float)(json_number_value(v) * factor);
+		return x;
+	}
+	if (!begins(place, "exp:", &rest))
+		return sae_vector(r, place, n);
+	float *x = sae_vector(r, rest, n);
+	for (size_t i = 0; x && i < n; i++)
+		x[i] = expf(x[i]);
+	return x;
+}
+
+static float *find_thresholds(struct sae_reading *r)
+{
+	const char *at = r->layout.dialect->threshold;
+	char place[80];
+	float *x = NULL;
+
+	while (!x && (at = next_place(at, place)))
+		x = threshold_at(r, place);
+	return x;
+}
+
+static bool has_k(struct sae_reading *r)
+{
+	double k;
+
+	return r->options.k > 0 || find_k(r, &k);
+}
+
+/* Of a file whose keys alone tell: jumprelu, topk or standard. circuit-tracer's settings may tell
+ * it, too. */
+static enum sae_architecture by_keys(struct sae_reading *r)
+{
+	const char *told = sae_config_text(&r->config, "activation");
+	bool k = has_k(r);
+
+	if (told && strcmp(told, "topk") == 0)
+		return SAE_TOPK;
+	if (told && strcmp(told, "jumprelu") == 0)
+		return SAE_JUMPRELU;
+	if (k && r->sae->threshold && r->options.k == 0)
+		die("%s: it holds a k and thresholds: --k K makes it TopK, --encoder "
+			"saelens-jumprelu or gemma-scope JumpReLU", r->name);
+	if (told && strcmp(told, "relu") == 0 && (k || r->sae->threshold))
+		die("%s: activation relu, and the file holds %s", r->config.path,
+			k ? "a k" : "thresholds");
+	return k ? SAE_TOPK : r->sae->threshold ? SAE_JUMPRELU : SAE_STANDARD;
+}
+
+/* BatchTopK's threshold, negative until training sets it. */
+static bool never_set(const struct sae_reading *r)
+{
+	const struct dialect *d = r->layout.dialect;
+
+	return d->architecture == SAE_JUMPRELU && d->k && r->sae->threshold
+		&& r->sae->threshold[0] < 0;
+}
+
+static void set_architecture(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	bool open = r->layout.dialect->architecture == SAE_BY_KEYS;
+
+	if (open && (r->parts & SAE_RULE))
+		s->architecture = by_keys(r);
+	else if (open)
+		s->architecture = s->threshold ? SAE_JUMPRELU : SAE_STANDARD;
+	if (never_set(r)) {
+		note("%s: a negative threshold, which training never set: TopK", r->name);
+		s->architecture = SAE_TOPK;
+	}
+	if (!(r->parts & SAE_RULE))
+		return;
+	if (sae_takes_k(s->architecture))
+		set_k(r);
+	else if (r->options.k > 0 && s->architecture != SAE_PURSUIT)
+		die("%s: --k %zu: %s, which takes no k", r->name, r->options.k,
+			sae_architecture_name(s->architecture));
+	if (s->architecture == SAE_JUMPRELU && !s->threshold)
+		die("%s: architecture jumprelu, and no threshold", r->name);
+}
+
+/* Weights and biases of the gate: a = max(exp(r_mag) v + b_mag, 0) where v + b_gate > 0. */
+static void set_gate(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	float *gate = sae_vector(r, "b_gate|gate_bias", s->features);
+
+	s->gain = sae_vector(r, "r_mag", s->features);
+	s->offset = sae_vector(r, "b_mag|mag_bias", s->features);
+	free(s->threshold);
+	s->threshold = gate;
+	for (size_t i = 0; i < s->features; i++) {
+		s->gain[i] = expf(s->gain[i]);
+		s->threshold[i] = -s->threshold[i];
+	}
+}
+
+/* -- Centring ---------------------------------------------------------------------------------- */
+
+static bool all_zero(const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (x[i] != 0)
+			return false;
+	return true;
+}
+
+/* -1: open. */
+static int said_of_b_dec(struct sae_reading *r)
+{
+	char *skip;
+	bool transcoder;
+
+	switch (r->layout.dialect->b_dec) {
+	case B_DEC_SUBTRACTED:
+		return true;
+	case B_DEC_ADDED_ONLY:
+		return false;
+	case B_DEC_SAELENS:
+		return sae_config_true(&r->config, "apply_b_dec_to_input", true);
+	case B_DEC_SPARSIFY:
+		if (r->config.kind == CONFIG_SPARSIFY)
+			return !sae_config_true(&r->config, "transcode", false);
+		skip = sae_layout_key(&r->layout, r->file, "W_skip");
+		transcoder = skip;
+		free(skip);
+		return transcoder ? false : -1;
+	case B_DEC_OPEN:
+		break;
+	}
+	return -1;
+}
+
+static void set_centring(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	int said = r->options.b_dec >= 0 ? r->options.b_dec == 0 : said_of_b_dec(r);
+
+	if (said < 0 && s->b_dec && all_zero(s->b_dec, s->d_out))
+		said = false;
+	if (said < 0 && (r->parts & (SAE_BIAS | SAE_RULE)))
+		die("%s: no settings beside it say whether b_dec is subtracted from the states "
+			"(saelens, sparsify) or not (gemma-scope, transcoders): "
+			"--b-dec subtract|ignore, or --encoder NAME", r->name);
+	s->centred = said > 0 && s->b_dec;
+	if (s->centred && s->d_out != s->d)
+		die("%s: b_dec of %zu dimensions cannot be subtracted from states of %zu: "
+			"--b-dec ignore", r->name, s->d_out, s->d);
+}
+
+/* -- Input ------------------------------------------------------------------------------------- */
+
+static void ask_for_scale(const struct sae_reading *r, const char *why)
+{
+	if (r->options.input_scale == 0)
+		die("%s: %s: --input-scale A", r->name, why);
+}
+
+static void saelens_input(struct sae_reading *r)
+{
+	const json_t *v = sae_config_get(&r->config, "normalize_activations");
+	const json_t *factor = sae_config_get(&r->config, "activation_normalization_factor");
+	const char *how = json_string_value(v);
+	struct encoder *e = &r->sae->encoder;
+
+	if (!v || json_is_false(v) || (how && strcmp(how, "none") == 0))
+		return;
+	if (json_is_true(v) || (how && strcmp(how, "expected_average_only_in") == 0))
+		ask_for_scale(r, "normalize_activations: the states are multiplied by the scale of "
+			"a data set, which is not in the files (sqrt(d) over their mean length; 1 "
+			"if it was folded into the weights)");
+	else if (how && strcmp(how, "layer_norm") == 0)
+		e->input = ENCODE_LAYER_NORM;
+	else if (how && strcmp(how, "constant_norm_rescale") == 0)
+		e->input = ENCODE_UNIT;
+	else if (how && strcmp(how, "constant_scalar_rescale") == 0 && json_is_number(factor))
+		e->input_scale = (float)json_number_value(factor);
+	else
+		die("%s: normalize_activations '%s': none, layer_norm, constant_norm_rescale and "
+			"expected_average_only_in are known", r->name, how ? how : "?");
+}
+
+/* The mean length of the states in the data set: in the settings, or an array of the file. */
+static double mean_length(struct sae_reading *r)
+{
+	const json_t *all = sae_config_get(&r->config, "dataset_average_activation_norm");
+	const char *hook = sae_config_text(&r->config, "hook_point_in");
+	const json_t *v = json_object_get(all, "in");
+	double length = 0;
+
+	if (!v && hook)
+		v = json_object_get(all, hook);
+	if (!v && json_object_size(all) == 1)
+		v = json_object_iter_value(json_object_iter((json_t *)all));
+	if (json_is_number(v))
+		return json_number_value(v);
+	char *key = xasprintf("dataset_average_activation_norm.%s", hook ? hook : "in");
+	sae_scalar(r, key, &length);
+	free(key);
+	return length;
+}
+
+static void openmoss_input(struct sae_reading *r)
+{
+	const char *how = sae_config_text(&r->config, "norm_activation");
+
+	if (how && strcmp(how, "inference") == 0)
+		return;
+	double length = !how || strcmp(how, "dataset-wise") == 0 ? mean_length(r) : 0;
+	if (!(length > 0 && isfinite(length))) {
+		ask_for_scale(r, "norm_activation: neither inference nor dataset-wise with a "
+			"dataset_average_activation_norm");
+		return;
+	}
+	r->sae->encoder.input_scale = (float)(sqrt((double)r->sae->d) / length);
+}
+
+/* A file of Gemma Scope's embeddings: its states are rows of the table, which models multiply by
+ * sqrt(d). */
+static void check_embedding(const struct sae_reading *r)
+{
+	char *real = realpath(r->name, NULL);
+	const char *path = real ? real : r->name;
+
+	if (strncmp(r->layout.dialect->name, "gemma-scope", 11) == 0
+			&& strstr(path, "/embedding"))
+		ask_for_scale(r, xasprintf("an SAE of embeddings: 1 for rows of the embedding, "
+			"%.6g for states that the model has multiplied by sqrt(d) (hook_embed, "
+			"hidden_states[0])", 1 / sqrt((double)r->sae->d)));
+	free(real);
+}
+
+static void set_input(struct sae_reading *r)
+{
+	struct encoder *e = &r->sae->encoder;
+
+	switch (r->layout.dialect->input) {
+	case INPUT_STATES:
+		check_embedding(r);
+		break;
+	case INPUT_LAYER_NORM:
+		e->input = ENCODE_LAYER_NORM;
+		break;
+	case INPUT_SAELENS:
+		saelens_input(r);
+		break;
+	case INPUT_OPENMOSS:
+		openmoss_input(r);
+		break;
+	}
+	if (r->options.input_scale != 0 && e->input != ENCODE_AS_IS)
+		die("%s: --input-scale: it scales its states by itself", r->name);
+	if (r->options.input_scale != 0)
+		e->input_scale = (float)r->options.input_scale;
+}
+
+/* -- Matching pursuit -------------------------------------------------------------------------- */
+
+static void set_pursuit(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	struct pursuit *p = &s->encoder.pursuit;
+	const json_t *most = sae_config_get(&r->config, "max_iterations");
+	const json_t *residual = sae_config_get(&r->config, "residual_threshold");
+
+	*p = (struct pursuit){.steps = s->k, .repeats = true};
+	if (s->architecture == SAE_ITDA) {
+		p->absolute = true;
+		p->relative = 1e-6f;
+		return;
+	}
+	if (s->architecture == SAE_K_PURSUIT) {
+		p->negative = true;
+		return;
+	}
+	p->residual = json_is_number(residual) ? (float)json_number_value(residual) : 1e-2f;
+	p->repeats = !sae_config_true(&r->config, "stop_on_duplicate_support", true);
+	if (r->options.residual >= 0)
+		p->residual = (float)r->options.residual;
+	else if (r->config.kind != CONFIG_SAELENS)
+		die("%s: matching pursuit until which length of the residual? --residual R",
+			r->name);
+	p->steps = json_object_get(r->config.json, "max_iterations") ? s->d : 4 * s->d;
+	if (json_is_number(most) && json_number_value(most) >= 1)
+		p->steps = (size_t)json_number_value(most);
+	if (r->options.k > 0)
+		p->steps = r->options.k;
+}
+
+/* Pre-activations are multiplied by the lengths of the decoder's rows; llamascopium's activations
+ * are given without. */
+static void set_scale(struct sae_reading *r)
+{
+	const struct dialect *d = r->layout.dialect;
+
+	if (d->input == INPUT_SAELENS && d->key[KEY_W_ENC])
+		r->decoder_norms = sae_config_true(&r->config, "rescale_acts_by_decoder_norm",
+			false);
+	if (d->key[KEY_W_DEC] && strcmp(d->key[KEY_W_DEC], "W_D") == 0)
+		r->decoder_norms = r->sae->encoder.unscaled = sae_config_true(&r->config,
+			"sparsity_include_decoder_norm", true);
+}
+
+/* -- All of it --------------------------------------------------------------------------------- */
+
+/* What the encoder kernel is told; the arrays come later. */
+static void set_encoder(struct sae_reading *r)
+{
+	static const enum encode_rule rule[] = {
+		[SAE_TOPK] = ENCODE_TOPK, [SAE_GROUPMAX] = ENCODE_GROUPMAX,
+		[SAE_ABSTOPK] = ENCODE_ABSTOPK, [SAE_GATED] = ENCODE_GATED,
+		[SAE_TOPAFA] = ENCODE_TOPAFA, [SAE_PURSUIT] = ENCODE_PURSUIT,
+		[SAE_K_PURSUIT] = ENCODE_PURSUIT, [SAE_ITDA] = ENCODE_PURSUIT,
+		[SAE_BY_KEYS] = ENCODE_ABOVE,
+	};
+	struct sae *s = r->sae;
+
+	s->encoder.rule = rule[s->architecture];
+	s->encoder.saturated = s->architecture == SAE_TANH_RELU;
+	if (s->encoder.rule == ENCODE_PURSUIT)
+		set_pursuit(r);
+}
+
+void sae_read_rule(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+
+	s->architecture = r->layout.dialect->architecture;
+	if (r->parts & SAE_RULE)
+		set_input(r);
+	s->threshold = find_thresholds(r);
+	if (!s->threshold)		/* of no use for encoding, but for folding */
+		s->threshold = sae_vector(r, "threshold", s->features);
+	set_architecture(r);
+	if (s->architecture == SAE_GATED && (r->parts & SAE_RULE))
+		set_gate(r);
+	set_centring(r);
+	if (r->parts & (SAE_RULE | SAE_W_DEC))
+		set_scale(r);
+	if (r->parts & SAE_RULE)
+		set_encoder(r);
+}

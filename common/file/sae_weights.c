@@ -1,0 +1,253 @@
+/* The numbers of an SAE. */
+#include "file/sae_reading.h"
+
+#include "base/die.h"
+#include "base/memory.h"
+#include "kernel/product.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MATRIX_PART = 1 << 18 };	/* numbers that are read at a time */
+
+/* -- Vectors ----------------------------------------------------------------------------------- */
+
+static void check_finite(const char *file, const char *key, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(x[i]))
+			die("%s:%s: number %zu is not finite", file, key, i);
+}
+
+/* The array of a key: n numbers, or one when `one`. A shape (1, n) is taken, too. */
+static float *numbers(struct archive *f, const char *key, size_t n, bool one)
+{
+	struct array a;
+	const char *file = archive_name(f);
+
+	archive_find(f, key, &a);
+	size_t count = array_count(&a);
+	if (a.rank > 2 || (a.rank == 2 && a.shape[0] != 1 && n != count))
+		die("%s:%s: %zu dimensions where an SAE has 1", file, key, a.rank);
+	if (count != n && !(one && count == 1))
+		die("%s:%s: %zu numbers where %zu are needed", file, key, count, n);
+	float *x = array_floats(&a);
+	check_finite(file, key, x, count);
+	if (count == n)
+		return x;
+	float *all = xalloc(n, sizeof *all);
+	for (size_t i = 0; i < n; i++)
+		all[i] = *x;
+	free(x);
+	return all;
+}
+
+float *sae_vector(struct sae_reading *r, const char *names, size_t n)
+{
+	char *key = sae_layout_key(&r->layout, r->file, names);
+	float *x = key ? numbers(r->file, key, n, true) : NULL;
+
+	free(key);
+	return x;
+}
+
+bool sae_scalar(struct sae_reading *r, const char *names, double *x)
+{
+	char *key = sae_layout_key(&r->layout, r->file, names);
+	struct array a;
+
+	if (!key)
+		return false;
+	archive_find(r->file, key, &a);
+	if (array_count(&a) != 1)
+		die("%s:%s: %zu numbers, where one is needed", r->name, key, array_count(&a));
+	*x = sm_to_double(a.data, a.dtype, 0);
+	free(key);
+	return true;
+}
+
+/* -- Matrices ---------------------------------------------------------------------------------- */
+
+/* A matrix (rows, columns), which lies turned in the file, or not. Of three dimensions the last
+ * two, or the first two, are one. */
+struct matrix {
+	struct archive *file;
+	const char *key;
+	size_t rows, columns;
+	bool turned;
+};
+
+/* What is done with a part of it: whole rows, or whole columns. */
+typedef void take_part(void *to, const float *x, const struct product_part *, size_t rows,
+	size_t columns);
+
+/* Row i is multiplied by scale[i]. */
+static void scale_part(float *x, const struct product_part *p, const float *scale)
+{
+	for (size_t i = 0; scale && i < p->rows; i++)
+		for (size_t j = 0; j < p->columns; j++)
+			x[i * p->row_stride + j * p->column_stride] *= scale[p->k0 + i];
+}
+
+static void read_matrix(const struct matrix *m, const float *row_scale, take_part *take, void *to)
+{
+	struct array a;
+	struct array_parts *parts = array_parts_open(m->file, m->key, &a);
+	bool by_column = a.fortran != m->turned;	/* each line of the file is a column */
+	size_t lines = by_column ? m->columns : m->rows;
+	size_t line = by_column ? m->rows : m->columns;
+	size_t most = 1 + MATRIX_PART / line, n;
+	float *x = xalloc(most * sizeof *x, line);
+
+	for (size_t at = 0; at < lines; at += n) {
+		n = lines - at < most ? lines - at : most;
+		array_parts_read(parts, x, n * line);
+		for (size_t i = 0; i < n * line; i++)
+			if (!isfinite(x[i]))
+				die("%s:%s: number %zu is not finite", archive_name(m->file),
+					m->key ? m->key : "", a.fortran
+					? i % line * lines + at + i / line : at * line + i);
+		struct product_part p = {at, n, 0, m->columns, line, 1};
+		if (by_column)
+			p = (struct product_part){0, m->rows, at, n, 1, line};
+		scale_part(x, &p, row_scale);
+		take(to, x, &p, m->rows, m->columns);
+	}
+	free(x);
+	array_parts_close(parts);
+}
+
+static void take_packed(void *to, const float *x, const struct product_part *p, size_t rows,
+	size_t columns)
+{
+	product_pack_matrix(to, x, p, rows, columns);
+}
+
+/* The same of the matrix turned. */
+static void take_packed_turned(void *to, const float *x, const struct product_part *p, size_t rows,
+	size_t columns)
+{
+	product_pack_matrix(to, x, &(struct product_part){p->j0, p->columns, p->k0, p->rows,
+		p->column_stride, p->row_stride}, columns, rows);
+}
+
+/* Columns of rows of a decoder: those of one layer, or all. */
+struct rows {
+	float *y;			/* (rows, n) */
+	size_t from, n;
+};
+
+static void take_rows(void *to, const float *x, const struct product_part *p, size_t rows,
+	size_t columns)
+{
+	const struct rows *r = to;
+
+	(void)rows, (void)columns;
+	for (size_t i = 0; i < p->rows; i++)
+		for (size_t j = 0; j < p->columns; j++)
+			if (p->j0 + j >= r->from && p->j0 + j - r->from < r->n)
+				r->y[(p->k0 + i) * r->n + p->j0 + j - r->from] =
+					x[i * p->row_stride + j * p->column_stride];
+}
+
+/* Adds to the squared length of each row; its numbers come in order. */
+static void take_squares(void *to, const float *x, const struct product_part *p, size_t rows,
+	size_t columns)
+{
+	double *sum = to;
+
+	(void)rows, (void)columns;
+	for (size_t i = 0; i < p->rows; i++)
+		for (size_t j = 0; j < p->columns; j++) {
+			double v = (double)x[i * p->row_stride + j * p->column_stride];
+			sum[p->k0 + i] += v * v;
+		}
+}
+
+static struct matrix decoder_matrix(const struct sae_reading *r)
+{
+	return (struct matrix){r->decoder, r->layout.key[KEY_W_DEC], r->sae->features,
+		r->row, r->layout.dialect->turned[1]};
+}
+
+/* -- All of them ------------------------------------------------------------------------------- */
+
+/* Centring of the input, u - b_dec, as a part of the bias: b_enc -= b_dec W_enc. */
+static void centre(struct sae *s)
+{
+	float *column = xalloc(s->d, sizeof *column);
+
+	for (size_t i = 0; i < s->features; i++) {
+		double shift = 0;
+		product_column(column, s->w_enc, i, s->d, s->features);
+		for (size_t k = 0; k < s->d; k++)
+			shift += (double)s->b_dec[k] * (double)column[k];
+		s->b_enc[i] = (float)((double)s->b_enc[i] - shift);
+	}
+	free(column);
+}
+
+static float *decoder_lengths(const struct sae_reading *r)
+{
+	const struct matrix w_dec = decoder_matrix(r);
+	double *sum = xcalloc(w_dec.rows, sizeof *sum);
+	float *length = xalloc(w_dec.rows, sizeof *length);
+
+	read_matrix(&w_dec, NULL, take_squares, sum);
+	for (size_t i = 0; i < w_dec.rows; i++)
+		length[i] = (float)sqrt(sum[i]);
+	free(sum);
+	return length;
+}
+
+/* W_enc packed; of matching pursuit, which has none, W_dec turned. */
+static void read_encoder(struct sae_reading *r, const float *row_scale)
+{
+	struct sae *s = r->sae;
+	size_t n = product_matrix_size(s->d, s->features);
+
+	memory_need((double)n * sizeof(float), NULL, "%zu x %zu weights", s->d, s->features);
+	s->w_enc = xcalloc(n, sizeof *s->w_enc);
+	if (!r->layout.dialect->key[KEY_W_ENC]) {
+		struct matrix w_dec = decoder_matrix(r);
+		read_matrix(&w_dec, row_scale, take_packed_turned, s->w_enc);
+		return;
+	}
+	read_matrix(&(struct matrix){r->file, r->layout.key[KEY_W_ENC], s->d, s->features,
+		r->layout.dialect->turned[0]}, NULL, take_packed, s->w_enc);
+	if (s->centred && (r->parts & (SAE_BIAS | SAE_RULE)))
+		centre(s);
+}
+
+/* overcomplete's rows: of length exp(multiplier). */
+static float *unit_rows(struct sae_reading *r)
+{
+	double multiplier = 0;
+	float *scale = decoder_lengths(r);
+
+	sae_scalar(r, "dictionary.multiplier", &multiplier);
+	for (size_t i = 0; i < r->sae->features; i++)
+		scale[i] = scale[i] > 0 ? (float)(exp(multiplier) / (double)scale[i]) : 0;
+	return scale;
+}
+
+void sae_read_weights(struct sae_reading *r)
+{
+	struct sae *s = r->sae;
+	float *row_scale = s->architecture == SAE_K_PURSUIT ? unit_rows(r) : NULL;
+
+	if (r->parts & SAE_W_ENC)
+		read_encoder(r, row_scale);
+	if (r->parts & SAE_W_DEC) {
+		const struct matrix w_dec = decoder_matrix(r);
+		memory_need((double)s->features * sizeof(float) * (double)s->d_out, NULL,
+			"%zu x %zu weights", s->features, s->d_out);
+		s->w_dec = xalloc(s->features * sizeof *s->w_dec, s->d_out);
+		read_matrix(&w_dec, row_scale, take_rows,
+			&(struct rows){s->w_dec, r->row_from, s->d_out});
+	}
+	if (r->decoder_norms)
+		s->scale = decoder_lengths(r);
+	free(row_scale);
+}
