@@ -18,7 +18,7 @@ struct sae_config {
 	char *path;		/* NULL: none */
 	char *kind_of_sae;	/* the word in it that names the architecture; "" for none */
 	json_t *json;		/* an object, empty for none */
-	bool of_another;	/* the folder holds a file of weights that is read before this one */
+	bool of_another;	/* the folder holds a file of weights that is read first */
 };
 
 const char *sae_config_writer(enum sae_config_kind);

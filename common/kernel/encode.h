@@ -17,8 +17,8 @@ enum { ENCODE_TOKENS = 256, ENCODE_TILE = 512 };
  *	abstopk	  a = pre for the k largest |pre|
  *	groupmax  a = pre > 0 for the largest of each of k runs of features / k
  *	gated	  a = gain pre + offset > 0 where pre > threshold	Rajamanoharan et al. 2024
- *	topafa	  a = pre > 0 for the m largest, m >= 1 the least of those for which the sum of their
- *		  squares is nearest to |u - centre|^2; that of all features counts as infinite
+ *	topafa	  a = pre > 0 for the m largest, m >= 1 the least of those for which the sum of
+ *		  their squares is nearest to |u - centre|^2; of all features it is infinite
  *	pursuit	  pursuit.h */
 enum encode_rule {
 	ENCODE_ABOVE, ENCODE_TOPK, ENCODE_ABSTOPK, ENCODE_GROUPMAX, ENCODE_GATED, ENCODE_TOPAFA,
