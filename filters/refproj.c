@@ -31,7 +31,8 @@ static const struct opt options[] = {
 	{"unit", OPT_FLAG, &how.unit, NULL, "scale points to length 1, after all else", 0, 0},
 	{"reference", OPT_LIST, &how.reference, "FILE",
 		"reference states for --map and --identity", 0, 0},
-	{"space", OPT_TEXT, &how.space, "NAME", "name of the space that --map leads to", 0, 0},
+	{"space", OPT_TEXT, &how.space, "NAME",
+		"name of the space that --lift or --map leads to", 0, 0},
 	{"context", OPT_SIZE, &how.context, "N",
 		"length of a sequence in tokens, for --skip", 0, UINT32_MAX},
 	{"skip", OPT_SIZE, &how.skip, "K",
@@ -53,8 +54,8 @@ static void check_command_line(void)
 		misuse("exactly one of --lift, --map, --fit and --identity is needed");
 	if (how.bias && !how.map)
 		misuse("--bias belongs to --map");
-	if (how.space && !how.map)
-		misuse("--space belongs to --map");
+	if (how.space && !how.map && how.lift.n == 0)
+		misuse("--space belongs to --lift and --map");
 	if (how.reference.n > 0 && !how.map && !identity)
 		misuse("--reference belongs to --map and --identity");
 	if (how.axes && (how.whiten || how.dims > 0 || how.context > 0 || how.skip > 0

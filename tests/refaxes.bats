@@ -56,6 +56,21 @@ np.save("a.npy", x[:1000]); np.save("b.npy", x[1000:])' "$ref"
 	refaxes --whiten --threads 2 a.npy b.npy | frame2json | sed 1d | cmp - whole
 }
 
+@test "with --space they serve the states of another text" {
+	refaxes --whiten --dim 9 "$ref" >axes
+	other=$SAMPLE/hidden_L5.npy
+	refproj --lift "$other" --space texts --axes axes d >moved
+	refproj --lift "$other" d | refproj --identity --axes axes >steps
+	cmp <(frame2json moved | sed 1d) <(frame2json steps | sed 1d)
+	refproj --lift "$ref" --space texts --axes axes d >own
+	for file in moved own; do
+		[[ $(space $file) == "texts, whitened, 9 dims by hidden_L6.npy#"* ]]
+	done
+	"$PY" -c 'import numpy as np; np.save("narrow.npy", np.ones((4096, 100), "f4"))'
+	fails 1 refproj --lift narrow.npy --space texts --axes axes d
+	[[ $line == *"axes of 128 dimensions, narrow.npy has states of 100" ]]
+}
+
 @test "axes of something else are refused in one line" {
 	refaxes --whiten --dim 9 "$ref" >axes
 	fails 1 refproj --lift "$SAMPLE/hidden_L5.npy" --axes axes d

@@ -283,7 +283,8 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 2 refproj --fit - few.npy d
 	fails 2 refproj --lift few.npy --reference few.npy d
 	fails 2 refproj --lift few.npy --bias few.npy d
-	fails 2 refproj --lift few.npy --space here d
+	fails 2 refproj --identity --space here d
+	fails 2 refproj --fit few.npy few.npy --space here d
 	fails 2 refproj --lift few.npy --skip 1 d
 	fails 2 refproj --lift few.npy --context 3 --skip 3 d
 }

@@ -122,8 +122,11 @@ static void open_axes(struct projection *p, struct states *reference)
 	if (reference && p->mapped > 0 && p->mapped != states_d(reference))
 		die("%s: states of %zu dimensions, where the map leads to %zu",
 			states_name(reference), states_d(reference), p->mapped);
-	if (how->axes && reference)
+	if (how->axes && reference && !how->space)
 		axes_want(&p->axes, how->axes, reference);
+	if (how->axes && p->states && p->mapped != p->axes.d)
+		die("%s: axes of %zu dimensions, %s has states of %zu", how->axes, p->axes.d,
+			states_name(p->states), p->mapped);
 	if (how->axes && p->mapped > 0 && p->mapped != p->axes.d)
 		die("%s: axes of %zu dimensions, where the map leads to %zu", how->axes, p->axes.d,
 			p->mapped);
@@ -146,6 +149,7 @@ struct projection *projection_open(const struct projection_options *how)
 	if (how->lift.n > 0) {
 		reference = p->states = states_open(&how->lift);
 		p->mapped = states_d(reference);
+		p->space = how->space ? xasprintf("%s", how->space) : NULL;
 	} else if (how->fit[0]) {
 		struct states *src = open_one(how->fit[0]);
 		reference = open_one(how->fit[1]);
@@ -182,7 +186,7 @@ char *projection_space(const struct projection *p, const char *own)
 {
 	char size[40] = "", less[80] = "";
 	const struct axes *a = &p->axes;
-	bool there = p->states || p->how->fit[0];	/* points become the reference's */
+	bool there = !p->space && (p->states || p->how->fit[0]);	/* it is the reference's */
 	const char *base = there ? p->reference : p->space ? p->space : own;
 	const char *by = there ? NULL : p->reference, *length = p->how->unit ? ", unit" : "";
 

@@ -17,7 +17,7 @@ struct projection_options {
 	const char *fit[2];		/* ... by the map fitted from these states to those, ... */
 	double ridge;			/* ... with this penalty; or nowhere */
 	struct list reference;		/* the reference states where lift and fit name none */
-	const char *space;		/* what the map leads to; NULL: it is named after the map */
+	const char *space;	/* what lift and map lead to; NULL: it is named after their files */
 	const char *axes;		/* file of axes; NULL: they are estimated, ... */
 	bool whiten, unit;
 	size_t dims, context, skip;	/* ... as struct axes says, of which the file has its own */
