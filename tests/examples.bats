@@ -3,7 +3,8 @@
 load helper
 
 # The files that the pages name, made of the sample: the layers 12, 20 and 25 of a model are its 2,
-# 4 and 6, of which few points are kept; those of g.json are 1 to 6.
+# 4 and 6, of which few points are kept, and on another text, a part of it; those of g.json are 1
+# to 6.
 setup_file() {
 	mkdir "$BATS_FILE_TMPDIR/place" && cd "$BATS_FILE_TMPDIR/place" || exit
 	mkdir -p saes gemma
@@ -13,6 +14,10 @@ setup_file() {
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
 	done
 	gzip <L12.npy >L12.npy.gz
+	mkdir other && "$PY" -c '
+import numpy as np
+for layer in 12, 20, 25:
+    np.save(f"other/L{layer}", np.load(f"L{layer}.npy")[2048:])'
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
 	cp "$SAMPLE/truth_supernodes.json" .

@@ -1,10 +1,11 @@
-/* The kernels of assign.h, margins.h, nearest.h, near.h, cost.h, emd.h, product.h, sinkhorn.h,
- * bounds.h and topological_order.h against plain versions and brute force. Silent when all is
- * well. */
+/* The kernels of assign.h, margins.h, nearest.h, k_nearest.h, near.h, cost.h, emd.h, product.h,
+ * sinkhorn.h, bounds.h and topological_order.h against plain versions and brute force. Silent when
+ * all is well. */
 #include "base/simd.h"
 #include "kernel/assign.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
+#include "kernel/k_nearest.h"
 #include "kernel/margins.h"
 #include "kernel/near.h"
 #include "kernel/nearest.h"
@@ -1173,6 +1174,57 @@ static bool has_nearest(const uint32_t *col, size_t found, const float *dist, si
 	return true;
 }
 
+static int by_size(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Are all columns found whose distance is within the limit of the row, the kth least of all, or
+ * within their own, which are at random just there, just below, or 0? And is the bound no less? Of
+ * columns that are not too long. */
+static void near_limits(const float *product, double x2, const double *y2, const float *dist,
+	size_t n, size_t k, size_t d, size_t trial, bool few)
+{
+	static float p[1000], of[1000], sorted[1000], half[1000], less[1000], own[1000];
+	static double square[1000], heap[1000];
+	static uint32_t col[1000];
+	size_t m = 0;
+
+	for (size_t j = 0; j < n; j++)
+		if (y2[j] < 1e36) {
+			p[m] = product[j];
+			square[m] = y2[j];
+			sorted[m] = of[m] = dist[j];
+			m++;
+		}
+	k = k < m ? k : m;
+	qsort(sorted, m, sizeof *sorted, by_size);
+	for (int row = 0; row < 2 && k > 0; row++) {
+		float limit = row ? sorted[k - 1] : 0;
+		bool right = true;
+		for (size_t j = 0; j < m; j++) {
+			size_t sort = few ? 0 : below(3);
+			own[j] = sort == 0 ? 0 : sort == 1 ? of[j] : nextafterf(of[j], 0);
+			struct near_limit l = near_limit(square[j], own[j], d);
+			half[j] = l.half;
+			less[j] = l.less;
+		}
+		size_t at = 0, found = near_either(col, p, near_limit(x2, limit, d), half, less, m);
+		for (size_t j = 0; j < m; j++) {
+			while (at < found && col[at] < j)
+				at++;
+			if (of[j] <= limit || of[j] <= own[j])
+				right = right && at < found && col[at] == j;
+		}
+		check(right, "near: within either limit", trial);
+		check(!few || found < m / 4, "near: few beyond the limits", trial);
+	}
+	check(k == 0 || near_bound(p, x2, square, m, k, d, heap) >= sorted[k - 1],
+		"near: the bound of the kth", trial);
+}
+
 /* Products and distances that are as far off as they may be, in the worst directions. */
 static void worst_products(size_t trial)
 {
@@ -1194,6 +1246,7 @@ static void worst_products(size_t trial)
 	size_t found = near_columns(col, product, x2, y2, N, K, D, heap);
 	check(has_nearest(col, found, dist, N, K) && found < N,
 		"near: all that rounding allows, at its worst", trial);
+	near_limits(product, x2, y2, dist, N, K, D, trial, false);
 }
 
 static void nearest_by_products(void)
@@ -1229,12 +1282,57 @@ static void nearest_by_products(void)
 		found = near_columns(col, product, square_length(x, d), y2, N, k, d, heap);
 		check(has_nearest(col, found, dist, N, k), "near: the nearest", trial);
 		check(!plain || d < 3 || found < N / 4, "near: few others", trial);
+		for (size_t j = 0; j < N; j++) {
+			double exact = 0;
+			for (size_t c = 0; c < d; c++)
+				exact += pow((double)x[c] - (double)y[j * d + c], 2);
+			dist[j] = square_distance(x, y + j * d, d);
+			check(fabs((double)dist[j] - exact) <= 1e-4 * exact + 1e-40
+				|| exact > 1e37, "square_distance", trial);
+			check(dist[j] == square_distance(y + j * d, x, d), "either way", trial);
+		}
+		near_limits(product, square_length(x, d), y2, dist, N, k, d, trial,
+			plain && d > 3);
 		worst_products(trial);
+	}
+}
+
+/* Of many numbers, some of them equal, the k least of lowest index, in any order of coming. */
+static void k_least(void)
+{
+	enum { N = 200 };
+	float all[N], dist[N];
+	uint32_t order[N], index[N];
+
+	for (size_t trial = 0; trial < 200; trial++) {
+		size_t n = 1 + below(N), k = 1 + below(20), at = 0;
+		bool right = true;
+		for (size_t i = 0; i < n; i++) {
+			size_t j = below(i + 1);
+			all[i] = (float)below(trial % 2 ? 10 : 1000);
+			order[i] = order[j];
+			order[j] = (uint32_t)i;
+		}
+		k_nearest_begin(dist, index, k);
+		for (size_t i = 0; i < n; i++)
+			if (k_nearest_nearer(dist, index, all[order[i]], order[i]))
+				k_nearest_replace(dist, index, k, all[order[i]], order[i]);
+		k_nearest_sort(dist, index, k);
+		for (float x = 0; x < 1000; x++)
+			for (size_t i = 0; i < n && at < k; i++)
+				if (all[i] == x) {
+					right = right && index[at] == i && dist[at] == x;
+					at++;
+				}
+		for (; at < k; at++)
+			right = right && index[at] == UINT32_MAX && dist[at] == INFINITY;
+		check(right, "the k nearest", trial);
 	}
 }
 
 int main(void)
 {
+	k_least();
 	nearest_by_products();
 	products();
 	orders();

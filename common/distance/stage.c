@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "kernel/k_nearest.h"
 
 #include <math.h>
 #include <omp.h>
@@ -87,48 +88,14 @@ static void mirror(struct entries *all, size_t n)
 
 /* -- The nearest of many ----------------------------------------------------------------------- */
 
-/* Is the entry (dist, col) a farther one than entry a of the heap? */
-static bool farther(const struct entries *heap, size_t a, float dist, uint32_t col)
-{
-	return heap->dist[a] < dist || (heap->dist[a] == dist && heap->col[a] < col);
-}
-
-/* Column j, at `dist`, takes the place of the farthest in a heap of k. */
-static void replace(struct entries *heap, size_t k, float dist, uint32_t col)
-{
-	struct entries entry = {.dist = &dist, .col = &col};
-	size_t at = 0;
-
-	for (size_t child, next; (child = 2 * at + 1) < k; at = child) {
-		next = child + 1;
-		if (next < k && farther(heap, child, heap->dist[next], heap->col[next]))
-			child = next;
-		if (!farther(&entry, 0, heap->dist[child], heap->col[child]))
-			break;
-		heap->dist[at] = heap->dist[child];
-		heap->col[at] = heap->col[child];
-	}
-	heap->dist[at] = dist;
-	heap->col[at] = col;
-}
-
 /* Of n >= k entries the k nearest; they stand in the order of their columns. */
 static void select_nearest(struct entries *out, const struct entries *all, size_t n, size_t k)
 {
-	for (size_t i = 0; i < k; i++) {
-		out->dist[i] = INFINITY;
-		out->col[i] = UINT32_MAX;
-	}
+	k_nearest_begin(out->dist, out->col, k);
 	for (size_t j = 0; j < n; j++)
-		if (!farther(out, 0, all->dist[j], (uint32_t)j))
-			replace(out, k, all->dist[j], (uint32_t)j);
-	for (size_t left = k; left-- > 1; ) {		/* a heap sort: the farthest goes last */
-		float dist = out->dist[left];
-		uint32_t col = out->col[left];
-		out->dist[left] = out->dist[0];
-		out->col[left] = out->col[0];
-		replace(out, left, dist, col);
-	}
+		if (k_nearest_nearer(out->dist, out->col, all->dist[j], (uint32_t)j))
+			k_nearest_replace(out->dist, out->col, k, all->dist[j], (uint32_t)j);
+	k_nearest_sort(out->dist, out->col, k);
 	for (size_t i = 0; i < k; i++)
 		copy_entry(out, i, all, out->col[i]);
 }

@@ -8,7 +8,11 @@
 #include <stdbool.h>
 
 LEVELS(near_columns);
+LEVELS(near_limit);
+LEVELS(near_either);
+LEVELS(near_bound);
 LEVELS(square_length);
+LEVELS(square_distance);
 
 enum { STRIP = 16 };
 
@@ -99,6 +103,68 @@ size_t KERNEL(near_columns)(uint32_t *col, const float *product, double x2, cons
 		}
 	}
 	return found;
+}
+
+/* The floats that near_limit() rounds, and their sums, are within 16 u s / 2 of what they stand
+ * for, where the limit is no more than twice s; where it is more, short is so far below P that no
+ * rounding matters. */
+struct near_limit KERNEL(near_limit)(double x2, float limit, size_t d)
+{
+	struct rounding r = rounding_of(d);
+	double half = (r.less - 16 * 0x1p-24) * x2 / 2;
+
+	return (struct near_limit){(float)half,
+		(float)(half - ((double)limit + 2 * r.least) / (2 * r.low))};
+}
+
+size_t KERNEL(near_either)(uint32_t *col, const float *product, struct near_limit x,
+	const float *half, const float *less, size_t n)
+{
+	size_t found = 0;
+
+	for (size_t j = 0, end; j < n; j = end) {
+		int any = 0;
+		end = n - j < 2 * STRIP ? n : j + 2 * STRIP;
+		for (size_t q = j; q < end; q++) {
+			float a = x.less + half[q], b = x.half + less[q];
+			any |= !(product[q] < (a < b ? a : b));
+		}
+		for (size_t q = j; any && q < end; q++) {
+			float a = x.less + half[q], b = x.half + less[q];
+			if (!(product[q] < (a < b ? a : b)))
+				col[found++] = (uint32_t)q;
+		}
+	}
+	return found;
+}
+
+float KERNEL(near_bound)(const float *product, double x2, const double *y2, size_t n, size_t k,
+	size_t d, double *heap)
+{
+	struct rounding r = rounding_of(d);
+	double bound = kth_bound(product, x2, y2, n, k, &r, heap);
+
+	return bound < OVERFLOWS ? (float)(bound * (1 + 0x1p-20)) : INFINITY;
+}
+
+float KERNEL(square_distance)(const float *x, const float *y, size_t d)
+{
+	vec sum[PARTS] = {0};
+	float rest[LANES] = {0};
+	size_t k = 0;
+
+	for (; k + LANES <= d; k += LANES)
+		for (size_t q = 0; q < PARTS; q++) {
+			vec by = ((const vec *)(x + k))[q] - ((const vec *)(y + k))[q];
+			sum[q] = vec_fma(by, by, sum[q]);
+		}
+	for (size_t q = 0; k + q < d; q++)
+		rest[q] = x[k + q] - y[k + q];
+	for (size_t q = 0; q < PARTS; q++) {
+		vec by = ((const vec *)rest)[q];
+		sum[q] = vec_fma(by, by, sum[q]);
+	}
+	return lane_sum(sum);
 }
 
 double KERNEL(square_length)(const float *x, size_t d)

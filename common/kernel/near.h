@@ -26,7 +26,30 @@ enum { NEAR_MOST = 1 << 22 };
 size_t near_columns(uint32_t *col, const float *product, double x2, const double *y2, size_t n,
 	size_t k, size_t d, double *heap);
 
-/* |x|^2, for near_columns(). */
+/* The distance of x and y, between any two of many points, may be looked for where either of them
+ * has a limit: no farther than that, or equal. With half = (1 - c) |x|^2 / 2 and short = half less
+ * the limit that (1 - g_(d+3)) leaves of it, a pair has to be looked at unless
+ *
+ *	P < min(short_x + half_y, half_x + short_y)
+ *
+ * where c is larger by what these floats are rounded. Lengths and limits below 1e37. */
+struct near_limit {
+	float half, less;	/* less: short */
+};
+struct near_limit near_limit(double x2, float limit, size_t d);
+/* Writes, ascending, the columns j to look at; half and less (n) are of the columns. */
+size_t near_either(uint32_t *col, const float *product, struct near_limit x, const float *half,
+	const float *less, size_t n);
+
+/* At least the kth least rounded distance of x and n columns; infinite where there are fewer. heap:
+ * k numbers. */
+float near_bound(const float *product, double x2, const double *y2, size_t n, size_t k, size_t d,
+	double *heap);
+
+/* |x|^2, for all these. */
 double square_length(const float *x, size_t d);
+
+/* |x - y|^2, rounded; that of y and x has the same bits. */
+float square_distance(const float *x, const float *y, size_t d);
 
 #endif

@@ -7,8 +7,7 @@
 #include "stream/stream.h"
 
 /* How much each token of a text has to do with each token of another: G. A token of either side may
- * have no partner. Only the ratios inside a row, or inside a column, mean something: who uses G
- * divides by their sums. */
+ * have no partner. Only ratios of weights mean something: who uses G divides by its sums. */
 struct coupling {
 	size_t rows, cols;			/* tokens */
 	const uint32_t *row_token, *col_token;	/* (rows), (cols): numbers, as in activations */

@@ -1,0 +1,134 @@
+"""Couplings in numpy, from dense matrices of distances.
+
+    couple.py make FILE TOKENS D SEED [SORT] [NAME=VALUE...]    writes a stream of activations, the same tokens whatever D is;
+            its points are normal, or of SORT grid (small integers, many of them equal), clusters, f2 or bf16
+    couple.py nearest COUPLING K A B [CELLS PROBES]     exactly; or only pairs in cells near each other, drawn by seed 0
+    couple.py cells COUPLING C A B                      of seed 0
+    couple.py columns COUPLING A B COLUMN...            each row's column, or -
+    couple.py notes NOTES COUPLING A B                  what couple says on stderr of nearest tokens, K = 1"""
+import re
+import sys
+
+import numpy as np
+
+from sampling import uniform
+from semot import bf16, read, write
+
+
+def make(path, tokens, d, seed, sort="normal", *fields):
+    tokens, d, rng = int(tokens), int(d), np.random.default_rng(int(seed))
+    x = rng.standard_normal((tokens, d)).astype("f4")
+    if sort == "grid":
+        x = rng.integers(0, 3, (tokens, d)).astype("f4")
+    if sort == "clusters":
+        x = 3 * np.random.default_rng(9).standard_normal((9, d))[rng.integers(9, size=tokens)].astype("f4") + x
+    pack = {"f2": lambda x: x.astype("<f2"), "bf16": bf16}.get(sort, lambda x: x.astype("<f4"))
+    counts = rng.integers(0, 3, tokens)
+    frames, token = [], 3 * np.arange(tokens, dtype="<u4") + 5
+    for i in range(0, tokens, 700):
+        n = len(token[i:i + 700])
+        indptr = np.concatenate([[0], np.cumsum(counts[i:i + n])]).astype("<u4")
+        frames.append({"token": token[i:i + n], "point": pack(x[i:i + n]), "indptr": indptr,
+                       "feature": np.concatenate([np.arange(k) for k in counts[i:i + n]]).astype("<u4"),
+                       "value": rng.exponential(1, indptr[-1]).astype("<f4")})
+    header = {"kind": "activations", "model": "toy", "layer": "3", "space": "reference", "d": d, "features": 9,
+              "tokens": tokens, "history": [], **dict(field.split("=") for field in fields)}
+    write(path, header, frames)
+
+
+def points(path):
+    (_, frames), = read(path)
+    return np.concatenate([f["point"] for f in frames]).astype("f8") if frames else np.zeros((0, 1))
+
+
+def dense(path):
+    """The header, the tokens' frame, and G."""
+    (header, (tokens, *blocks)), = read(path)
+    g = np.zeros((len(tokens["row_token"]), len(tokens["col_token"])))
+    for b in blocks:
+        row = b["row0"] + np.repeat(np.arange(len(b["indptr"]) - 1), np.diff(b["indptr"]))
+        g[row, b["col"]] = b["weight"]
+    assert (header["rows"], header["cols"]) == g.shape, header
+    return header, tokens, g
+
+
+def squares(x, y):
+    return np.array([((row - y) ** 2).sum(1) for row in x]).reshape(len(x), len(y))
+
+
+def union(square, k):
+    """k nearest both ways; of equal ones the lower token."""
+    g = np.zeros(square.shape)
+    np.put_along_axis(g, np.argsort(square, 1, kind="stable")[:, :k], 1, 1)
+    other = np.zeros(square.T.shape)
+    np.put_along_axis(other, np.argsort(square.T, 1, kind="stable")[:, :k], 1, 1)
+    return (g + other.T) * np.isfinite(square)
+
+
+def draw(x, y, c):
+    """The centres, and the cells of both sides."""
+    both = np.concatenate([x, y])
+    rank = [-np.log(uniform(0, 0, i)) for i in range(len(both))]
+    centre = both[np.argsort(rank)[:c]]
+    return centre, squares(x, centre).argmin(1), squares(y, centre).argmin(1)
+
+
+def near_cells(centre, probes):
+    nearest = np.argsort(squares(centre, centre), 1, kind="stable")[:, :probes]
+    near = np.eye(len(centre), dtype=bool)
+    np.put_along_axis(near, nearest, True, 1)
+    return near | near.T
+
+
+def nearest(path, k, a, b, *cells):
+    header, tokens, g = dense(path)
+    x, y = points(a), points(b)
+    square = squares(x, y)
+    if cells:
+        centre, row, col = draw(x, y, int(cells[0]))
+        square[~near_cells(centre, int(cells[1]))[row][:, col]] = np.inf
+    wanted = union(square, int(k))
+    assert header["by"] == "nearest" and header["neighbours"] == int(k) and header["space"] == "reference", header
+    assert np.array_equal(g, wanted), np.argwhere(g != wanted)[:9]
+
+
+def cells(path, c, a, b):
+    header, tokens, g = dense(path)
+    _, row, col = draw(points(a), points(b), int(c))
+    same = row[:, None] == col
+    wanted = np.where(same, 1 / np.maximum(same.sum(0), 1) + 1 / np.maximum(same.sum(1), 1)[:, None], 0)
+    assert header["by"] == "cells" and header["cells"] == int(c), header
+    assert np.allclose(g, wanted, rtol=1e-6, atol=0), np.abs(g - wanted).max()
+
+
+def columns(path, a, b, *column):
+    header, tokens, g = dense(path)
+    wanted = np.zeros(g.shape)
+    for row, col in enumerate(column):
+        if col != "-":
+            wanted[row, int(col)] = 1
+    assert np.array_equal(g, wanted) and "space" not in header, header
+    for side, name in ("row", a), ("col", b):
+        (_, frames), = read(name)
+        assert np.array_equal(tokens[side + "_token"], np.concatenate([f["token"] for f in frames]))
+
+
+def notes(path, coupling, a, b):
+    text = open(path).read()
+    x, y = points(a), points(b)
+    square, (_, _, g) = squares(x, y), dense(coupling)
+    near = np.sqrt(np.sort(np.concatenate([square.min(1), square.min(0)])))
+    said = re.search(r"median distance (\S+), 90% quantile (\S+); any token: (\S+), (\S+)\n", text).groups()
+    some = np.sort(np.sqrt(square).ravel())
+    for value, of, q in zip(map(float, said), (near, near, some, some), (.5, .9) * 2):
+        expected = of[int(q * (len(of) - 1))]
+        assert abs(value - expected) < (.001 if of is near else .05) * expected, (value, expected)
+    named = np.argwhere(g > 0)
+    rows, cols = (len(np.unique(square.argmin(axis))) for axis in (0, 1))
+    line = f"among no token's 1 nearest: {len(x) - rows} of {len(x)} tokens of A, {len(y) - cols} of {len(y)} of B"
+    assert line in text, (line, text)
+    assert len(np.unique(named[:, 0])) == len(x) and len(np.unique(named[:, 1])) == len(y)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
