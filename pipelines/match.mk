@@ -4,6 +4,12 @@
 #	make -f pipelines/match.mk ... DISTANCE=decoder		another distance, one word
 #	make -f pipelines/match.mk ... DISTANCE='sinkhorn --top 8 --error 8'	with certified pairs
 #
+# Two texts, or two models, each with states of one reference layer; their tokens are coupled, and
+# coact compares features through the coupling:
+#
+#	make -f pipelines/match.mk A_HIDDEN=one/L2.npy REFERENCE=one/L6.npy \
+#		B_HIDDEN=two/L4.npy B_REFERENCE=two/L6.npy COUPLE=couple DISTANCE=coact ...
+#
 # Every stage stays in OUT; the last, OUT/A-B.DISTANCE.tsv, is a table of the matched features.
 
 all:
@@ -16,14 +22,38 @@ A_HIDDEN = $(call layer,$(HIDDEN),$(A))
 B_HIDDEN = $(call layer,$(HIDDEN),$(B))
 A_SAE    = $(call layer,$(SAE),$(A))
 B_SAE    = $(call layer,$(SAE),$(B))
+# For a second text: its states at the layer of REFERENCE, whose axes serve both. States of another
+# model need another B_REFPROJ, with a map that leads there.
+B_REFERENCE = $(REFERENCE)
+two_texts   = $(filter-out $(REFERENCE),$(B_REFERENCE))
+A_REFPROJ   = $(REFPROJ)$(if $(two_texts), --space texts)
+B_REFPROJ   = $(if $(two_texts),refproj --lift $(B_REFERENCE) --axes $(OUT)/reference.axes \
+	--space texts,$(REFPROJ))
+COUPLE      =
 
 to := $(call pair,$(A),$(B))
 
-$(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE)))
+# $(call coupled,NAME,REFERENCE,REFPROJ): the tokens' points, OUT/NAME.points.
+define coupled
+$(call stage,$(OUT)/$(1).points,\
+	$(OUT)/$(1).activations $(firstword $(subst :, ,$(2))) $(axes),\
+	$(3) $(OUT)/$(1).activations)
+endef
+
+$(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE),$(REFERENCE),$(A_REFPROJ)))
 ifneq "$(A)" "$(B)"
-$(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE)))
+$(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE),$(B_REFERENCE),$(B_REFPROJ)))
 endif
-$(eval $(call distances,$(A),$(B)))
+ifneq "$(COUPLE)" ""
+coupling := $(OUT)/$(A)-$(B).coupling
+$(eval $(call coupled,$(A),$(REFERENCE),$(A_REFPROJ)))
+ifneq "$(A)" "$(B)"
+$(eval $(call coupled,$(B),$(B_REFERENCE),$(B_REFPROJ)))
+endif
+$(eval $(call stage,$(coupling),$(OUT)/$(A).points $(OUT)/$(B).points,\
+	$(COUPLE) $(OUT)/$(A).points $(OUT)/$(B).points))
+endif
+$(eval $(call distances,$(A),$(B),$(coupling)))
 $(eval $(call matching,$(A),$(B),matching,$(MATCH)))
 columns := row_layer row_feature col_layer col_feature cost margin
 columns += $(if $(filter --error%,$(DISTANCE)),error certified)

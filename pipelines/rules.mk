@@ -39,14 +39,15 @@ endef
 # $(call layer,PATTERN,NAME): the file that a pattern names, in which % is the layer.
 layer = $(subst %,$(2),$(1))
 
-# $(call projected,NAME,HIDDEN,SAE): the stages from a layer's states to OUT/NAME.projected.
+# $(call projected,NAME,HIDDEN,SAE): the stages from a layer's states to OUT/NAME.projected; of
+# another text than REFERENCE's $(call projected,NAME,HIDDEN,SAE,REFERENCE,REFPROJ).
 define projected
 $(call stage,$(OUT)/$(1).activations,$(firstword $(subst :, ,$(2))) $(or $(wildcard $(3)/*),$(3)),\
 	$(ACT_DUMP) --hidden $(2) --sae $(3) --layer $(1))
 $(call stage,$(OUT)/$(1).distributions,$(OUT)/$(1).activations,$(FEATDIST) $(OUT)/$(1).activations)
 $(call stage,$(OUT)/$(1).projected,\
-	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(REFERENCE))) $(axes),\
-	$(REFPROJ) $(OUT)/$(1).distributions)
+	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(or $(4),$(REFERENCE)))) $(axes),\
+	$(or $(5),$(REFPROJ)) $(OUT)/$(1).distributions)
 endef
 
 # What a distance stage reads: coact activations, all others projected distributions.
@@ -55,10 +56,12 @@ reads = $(if $(filter coact,$(firstword $(DISTANCE))),activations,projected)
 # $(call pair,A,B): the stem of all that is made of the distances of two layers.
 pair = $(OUT)/$(1)-$(2).$(subst $(space),,$(DISTANCE))
 
-# $(call distances,A,B): the stage that makes OUT/A-B.DISTANCE.distances.
+# $(call distances,A,B,COUPLING): the stage that makes OUT/A-B.DISTANCE.distances; without COUPLING
+# A and B are of the same text.
 define distances
-$(call stage,$(call pair,$(1),$(2)).distances,$(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)),\
-	$(DISTANCE) $(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)))
+$(call stage,$(call pair,$(1),$(2)).distances,\
+	$(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)) $(3),\
+	$(DISTANCE) $(3:%=--coupling %) $(1:%=$(OUT)/%.$(reads)) $(2:%=$(OUT)/%.$(reads)))
 endef
 
 # $(call matching,A,B,KIND,COMMAND): the stage that makes OUT/A-B.DISTANCE.KIND of them.

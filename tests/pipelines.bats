@@ -119,6 +119,33 @@ setup() {
 	done
 }
 
+@test "two texts are matched through a coupling, or by transport; the coupling is one word" {
+	"$PY" - "$SAMPLE" <<-'PYTHON'
+	import numpy as np, os, sys
+	for text, rows in ("one", slice(0, 2048)), ("two", slice(2048, None)):
+	    os.mkdir(text)
+	    for l in 2, 4, 6:
+	        np.save(f"{text}/L{l}.npy", np.load(f"{sys.argv[1]}/hidden_L{l}.npy")[rows])
+	PYTHON
+	texts() {
+		match HIDDEN="$PWD/one/L%.npy" REFERENCE="$PWD/one/L6.npy" \
+			B_HIDDEN="$PWD/two/L4.npy" B_REFERENCE="$PWD/two/L6.npy" "$@"
+	}
+	texts DISTANCE=coact COUPLE=couple
+	framecat --check out/2-4.coupling out/2-4.coact.distances
+	framecat --header out/2-4.coact.distances | grep -q '"by":"nearest"'
+	[ "$(wc -l <out/2-4.coact.tsv)" -eq 513 ]
+	texts DISTANCE=coact COUPLE=couple | grep -q "Nothing to be done"
+	texts DISTANCE=coact COUPLE='couple --by cells --cells 500' >log
+	refute grep -q -e act-dump -e refproj log
+	framecat --header out/2-4.coact.distances | grep -q '"by":"cells"'
+	texts DISTANCE=centroid >log
+	refute grep -q act-dump log
+	[ "$(wc -l <out/2-4.centroid.tsv)" -gt 400 ]
+	match -n OUT=none COUPLE=couple DISTANCE=coact >log
+	grep -q "^couple " log
+}
+
 @test "features are followed through layers, and a second run does nothing" {
 	follow() {
 		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" \
