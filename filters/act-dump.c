@@ -12,6 +12,7 @@ static struct list hidden;
 static const char *sae_file, *layer, *model, *vocab;
 static size_t context, skip;
 static struct sae_options encoder_options = SAE_OPTIONS_NONE;
+static int signs;
 static bool no_point;
 
 static const struct opt options[] = {
@@ -25,6 +26,8 @@ static const struct opt options[] = {
 		"multiply the states by A before they are encoded", 1e-30, 1e30},
 	{"residual", OPT_REAL, &encoder_options.residual, "R",
 		"matching pursuit stops when less than this length is left", 0, 1e30},
+	{"signed", OPT_CHOICE, &signs, "split|abs|positive",
+		"features with negative activations: two features each, |a|, or a > 0", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the SAE's folder", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
@@ -61,6 +64,36 @@ static struct tokens open_tokens(const struct sae *sae)
 	return t;
 }
 
+static void write_header(const struct tokens *t, const struct sae *s, struct sm_writer *out)
+{
+	bool split = sae_signed(s->architecture) && signs == SIGNS_SPLIT;
+
+	tokens_write_header(t, &(struct feature_source){
+		.model = model, .layer = layer ? layer : s->name,
+		.features = split ? 2 * s->features : s->features,
+		.is_signed = split ? s->features : 0,
+		.arch = sae_architecture_name(s->architecture), .sae = sae_file,
+		.encoder = s->dialect->name, .centred = s->centred}, out);
+}
+
+static void encode_all(const struct tokens *t, const struct sae *s, struct sm_writer *out)
+{
+	struct encoder encoder = sae_encoder(s);
+	struct chunk *chunk = chunk_new(t);
+	size_t negative = 0;
+
+	progress_begin(t->n, "tokens");
+	for (size_t at = 0; chunk_read(chunk, t, &at); progress_to(at)) {
+		chunk_encode(chunk, &encoder);
+		negative += chunk_signs(chunk, signs, s->features);
+		chunk_write(chunk, t, !no_point, out);
+	}
+	progress_end();
+	if (negative > 0 && signs == SIGNS_POSITIVE)
+		note("%zu negative activations are left out", negative);
+	chunk_free(chunk);
+}
+
 int main(int argc, char **argv)
 {
 	free(opt_parse(argc, argv, options, "act-dump --hidden FILE --sae PATH [OPTION]...",
@@ -71,21 +104,10 @@ int main(int argc, char **argv)
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sae *sae = sae_open(sae_file, SAE_W_ENC | SAE_RULE, &encoder_options);
 	struct tokens tokens = open_tokens(sae);
-	struct encoder encoder = sae_encoder(sae);
-	struct chunk *chunk = chunk_new(&tokens);
-
-	tokens_write_header(&tokens, &(struct feature_source){
-		.model = model, .layer = layer ? layer : sae->name, .features = sae->features,
-		.arch = sae_architecture_name(sae->architecture), .sae = sae_file}, out);
-	progress_begin(tokens.n, "tokens");
-	for (size_t at = 0; chunk_read(chunk, &tokens, &at); progress_to(at)) {
-		chunk_encode(chunk, &encoder);
-		chunk_write(chunk, &tokens, !no_point, out);
-	}
-	progress_end();
+	write_header(&tokens, sae, out);
+	encode_all(&tokens, sae, out);
 	sm_write_end(out);
 	sm_writer_close(out);
-	chunk_free(chunk);
 	sae_close(sae);
 	tokens_close(&tokens);
 	free(hidden.item);

@@ -15,6 +15,7 @@
 
 static bool squared;
 static struct sae_vectors which = {.weights = -1};
+static struct sae_options sae_options = SAE_OPTIONS_NONE;
 static struct stage_options asked;
 
 static const struct opt options[] = {
@@ -25,6 +26,9 @@ static const struct opt options[] = {
 		"write squared differences instead of 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &which.folded, NULL,
 		"write squared differences of the folded weights (SAE Match)", 0, 0},
+	OPT_SAE_ENCODER(&sae_options), OPT_SAE_B_DEC(&sae_options),
+	{"to-layer", OPT_TEXT, &sae_options.to_layer, "L",
+		"of decoders to several layers, the rows to this one", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -32,7 +36,7 @@ static const struct opt options[] = {
 struct side {
 	struct distributions stream;	/* empty when the features are all of an SAE */
 	struct ids ids;
-	size_t d;			/* of the SAEs */
+	size_t d;			/* of the vectors */
 	struct vectors vectors;
 	char *layer;			/* of an SAE */
 	const char *name;
@@ -56,13 +60,25 @@ static void add_vectors(struct side *side, const struct sae *s, const char *path
 	struct vectors *v = &side->vectors;
 	size_t d = sae_vectors_d(&which, s);
 
-	if (v->at && s->d != side->d)
-		die("%s: an SAE of %zu dimensions, where the others have %zu", path, s->d, side->d);
-	side->d = s->d;
+	if (v->at && d != side->d)
+		die("%s: an SAE of %zu dimensions, where the others have %zu", path, d, side->d);
+	side->d = d;
 	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
 	sae_vectors_take(v->at + at * d, &which, s, path, feature, n);
 	for (size_t i = at; i < at + n && !squared; i++)
 		normalise(v->at + i * d, d);
+}
+
+/* Read as it was when the stream was made, unless options say how. */
+static struct sae *sae_of_header(const char *path, const struct sm_frame *header)
+{
+	struct sae_options o = sae_options;
+
+	if (!o.encoder)
+		o.encoder = sm_get_string(header, "encoder", NULL);
+	if (o.b_dec < 0 && sm_find_field(header, "centred"))
+		o.b_dec = sm_get_size(header, "centred") == 0;
+	return sae_open(path, sae_vectors_parts(&which), &o);
 }
 
 /* The features of a stream, from the SAEs that its headers name. */
@@ -82,7 +98,7 @@ static void side_of_stream(struct side *side)
 		if (access(path, F_OK) != 0)
 			die("%s: its header names the SAE '%s', which is not here: run this where "
 				"act-dump ran", in->name, path);
-		struct sae *s = sae_open(path, sae_vectors_parts(&which), NULL);
+		struct sae *s = sae_of_header(path, &in->header[k]);
 		add_vectors(side, s, path, first, in->ids.feature + first, end - first);
 		sae_close(s);
 	}
@@ -91,17 +107,18 @@ static void side_of_stream(struct side *side)
 /* All the features of an SAE. */
 static void side_of_sae(struct side *side, const char *path)
 {
-	struct sae *s = sae_open(path, sae_vectors_parts(&which), NULL);
+	struct sae *s = sae_open(path, sae_vectors_parts(&which), &sae_options);
+	size_t n = sae_stream_features(s);
 
 	side->name = path;
 	side->layer = xasprintf("%s", s->name);
-	side->ids.n = s->features;
-	ids_room(&side->ids, s->features, false);
-	for (size_t i = 0; i < s->features; i++) {
+	side->ids.n = n;
+	ids_room(&side->ids, n, false);
+	for (size_t i = 0; i < n; i++) {
 		side->ids.own.feature[i] = (uint32_t)i;
 		side->ids.own.layer[i] = side->layer;
 	}
-	add_vectors(side, s, path, 0, side->ids.feature, s->features);
+	add_vectors(side, s, path, 0, side->ids.feature, n);
 	sae_close(s);
 }
 

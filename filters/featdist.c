@@ -54,7 +54,7 @@ static void sample(struct sm_reader *in, struct sm_writer *out, struct sm_frame 
 	while (sm_read_frame(in, &frame))
 		progress_to(sampler_add(s, in, &frame));
 	progress_end();
-	describe(in, header, features - sampler_leave_out(s));
+	describe(in, header, features - sampler_leave_out(s, in));
 	sm_write_header(out, header);
 	sampler_write(s, out);
 	sm_write_end(out);

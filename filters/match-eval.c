@@ -79,7 +79,7 @@ static void add_folded(struct measures *m, struct sae *const sae[2])
 
 	for (int k = 0; k < 2; k++) {
 		const uint32_t *feature = m->sides.side[k].ids.feature;
-		size_t n = sae[k]->features, width = sae_vectors_d(&folded, sae[k]);
+		size_t n = m->sides.side[k].ids.n, width = sae_vectors_d(&folded, sae[k]);
 		m->folded[k] = (struct vectors){n, width, xalloc(n * sizeof(float), width)};
 		sae_vectors_take(m->folded[k].at, &folded, sae[k], sae_file[k], feature, n);
 	}

@@ -187,18 +187,25 @@ f["feature"][k + 1] = f["feature"][k]' | grep -q "stands twice on token"
 	refused 'f["point"] = f["point"][:, :5].copy()' | grep -q "dimension 1 of point"
 }
 
-@test "a value that is not positive is no firing" {
+@test "a value of 0 is no firing, and negative ones are refused" {
 	stream activations >a
 	"$PY" - <<-'PYTHON' >b
 	from semot import read, write
 	[(header, frames)] = read('a')
 	f = frames[0]
-	f['value'][:20] *= -1
 	f['value'][20:30] = 0
 	write("-", header, frames)
 	PYTHON
 	mv b a
 	agrees --min-count 1 --support 5
+	"$PY" - <<-'PYTHON' >b
+	from semot import read, write
+	[(header, frames)] = read('a')
+	frames[0]['value'][:20] *= -1
+	write("-", header, frames)
+	PYTHON
+	fails 1 featdist b
+	[[ $line == "featdist: b: 20 activations are negative: "* ]]
 }
 
 @test "activations whose tensors lie: taken or refused, never a crash" {

@@ -18,9 +18,14 @@ unsigned sae_vectors_parts(const struct sae_vectors *p)
 		| (p->bias ? SAE_BIAS : 0);
 }
 
-static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t i,
+/* Of a feature that stands for negative activations all weights are negative. */
+static void assemble(float *y, const struct sae_vectors *p, const struct sae *s, size_t feature,
 	float theta)
 {
+	size_t i = feature % s->features;
+
+	if (feature >= s->features)
+		theta = -theta;
 	for (size_t k = 0; p->weights != SAE_ENCODER && k < s->d_out; k++)
 		*y++ = theta * s->w_dec[i * s->d_out + k];		/* row i of theta W_dec */
 	if (p->weights != SAE_DECODER)
@@ -40,9 +45,9 @@ void sae_vectors_take(float *y, const struct sae_vectors *p, const struct sae *s
 		die("%s: no threshold: only a JumpReLU SAE can be folded", path);
 	for (size_t i = 0; i < n; i++, y += d) {
 		float theta = 1;
-		if (feature[i] >= s->features)
-			die("%s: feature %u of %zu", path, feature[i], s->features);
-		if (p->folded && !((theta = s->threshold[feature[i]]) >= 1e-6f)) {
+		if (feature[i] >= sae_stream_features(s))
+			die("%s: feature %u of %zu", path, feature[i], sae_stream_features(s));
+		if (p->folded && !((theta = s->threshold[feature[i] % s->features]) >= 1e-6f)) {
 			theta = 1e-6f;
 			unfoldable++;
 		}

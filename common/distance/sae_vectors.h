@@ -23,8 +23,9 @@ unsigned sae_vectors_parts(const struct sae_vectors *);
 /* Numbers of a vector. */
 size_t sae_vectors_d(const struct sae_vectors *, const struct sae *);
 
-/* The vectors y (n, d) of n features. Ends the program, with `path` in its line, where the SAE has
- * no such feature, a weight is beyond 1e15, or there is no threshold to fold. */
+/* The vectors y (n, d) of n features, numbered as in streams (sae_stream_features()). Ends the
+ * program, with `path` in its line, where the SAE has no such feature, a weight is beyond 1e15, or
+ * there is no threshold to fold. */
 void sae_vectors_take(float *y, const struct sae_vectors *, const struct sae *, const char *path,
 	const uint32_t *feature, size_t n);
 

@@ -187,6 +187,11 @@ void sae_close(struct sae *s)
 	free(s);
 }
 
+size_t sae_stream_features(const struct sae *s)
+{
+	return sae_signed(s->architecture) ? 2 * s->features : s->features;
+}
+
 struct encoder sae_encoder(const struct sae *s)
 {
 	struct encoder e = s->encoder;

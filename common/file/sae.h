@@ -53,6 +53,10 @@ enum { SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8 };
 struct sae *sae_open(const char *path, unsigned parts, const struct sae_options *);
 void sae_close(struct sae *);
 
+/* The features of a stream of its activations: of one with negative activations two for each, i for
+ * positive ones and i + features for negative ones. */
+size_t sae_stream_features(const struct sae *);
+
 /* What encodes with it; it points into the SAE. */
 struct encoder sae_encoder(const struct sae *);
 

@@ -168,48 +168,67 @@ static bool shape_of(const struct found *f, const char *names, struct array *a)
 	return true;
 }
 
+/* "W_enc|w_enc: ..." without what follows the bar, to free(). */
+static char *about(const char *names, const char *format, size_t a, size_t b, size_t c)
+{
+	char *rest = xasprintf(format, a, b, c);
+	char *text = xasprintf("%.*s: %s", (int)strcspn(names, "|"), names, rest);
+
+	free(rest);
+	return text;
+}
+
+static const char rank_line[] = "%zu dimensions where an SAE has %zu";
+
+/* The shapes of a row's arrays, no rank where there is none. */
+struct shapes {
+	struct array enc, dec, bias;
+};
+
+static struct shapes shapes_of(const struct found *f, const struct dialect *d)
+{
+	struct shapes s = {0};
+	char gate[80];
+
+	shape_of(f, d->key[KEY_W_ENC], &s.enc);
+	if (!shape_of(f, d->key[KEY_W_DEC], &s.dec) && f->n == 0)
+		archive_find(f->file, NULL, &s.dec);
+	snprintf(gate, sizeof gate, "%.*s", d->with ? (int)strcspn(d->with, " ") : 0,
+		d->with ? d->with : "");
+	if (!shape_of(f, d->key[KEY_B_ENC], &s.bias) && d->architecture == SAE_GATED)
+		shape_of(f, gate, &s.bias);
+	return s;
+}
+
 /* Sets d and features by the row's arrays; false where they contradict it, *why says how. */
 static bool measure(const struct found *f, const struct dialect *d, struct sae_layout *l,
 	char **why)
 {
-	struct array enc = {0}, dec = {0}, bias = {0};
-	size_t rank = d->stacked ? 3 : 2;
-	bool has_enc = shape_of(f, d->key[KEY_W_ENC], &enc);
-	bool has_dec = shape_of(f, d->key[KEY_W_DEC], &dec);
-	char name[80];
+	struct shapes s = shapes_of(f, d);
+	const char *enc = d->key[KEY_W_ENC], *dec = d->key[KEY_W_DEC];
+	size_t rank = d->stacked ? 3 : 2, of_enc = d->turned[0] ? 0 : rank - 1;
+	size_t of_dec = d->turned[1];
 
-	if (!has_enc && !has_dec && f->n == 0)
-		has_dec = archive_find(f->file, NULL, &dec);
-	snprintf(name, sizeof name, "%.*s", d->with ? (int)strcspn(d->with, " ") : 0,
-		d->with ? d->with : "");
-	bool has_bias = shape_of(f, d->key[KEY_B_ENC], &bias)
-		|| (d->architecture == SAE_GATED && shape_of(f, name, &bias));
-	if (has_enc && enc.rank != rank) {
-		*why = xasprintf("%s: %zu dimensions where an SAE has %zu", d->key[KEY_W_ENC],
-			enc.rank, rank);
+	if (s.enc.rank > 0 && s.enc.rank != rank)
+		*why = about(enc, rank_line, s.enc.rank, rank, 0);
+	else if (s.dec.rank > 0 && s.dec.rank != 2 && (s.dec.rank != 3 || d->turned[1]))
+		*why = about(dec ? dec : "", rank_line, s.dec.rank, 2, 0);
+	if (*why)
 		return false;
-	}
-	if (has_dec && dec.rank != 2 && (dec.rank != 3 || d->turned[1])) {
-		*why = xasprintf("%s: %zu dimensions where an SAE has 2", d->key[KEY_W_DEC],
-			dec.rank);
-		return false;
-	}
-	size_t last = enc.rank > 0 ? enc.rank - 1 : 0;
-	l->features = has_bias ? array_count(&bias) : has_enc ? enc.shape[d->turned[0] ? 0 : last]
-		: dec.shape[d->turned[1]];
-	size_t decoded = has_dec ? array_count(&dec) / (l->features ? l->features : 1) : 0;
-	l->d = has_enc ? array_count(&enc) / (l->features ? l->features : 1) : decoded;
-	if (l->features == 0 || l->d == 0)
+	l->features = s.bias.rank > 0 ? array_count(&s.bias)
+		: s.enc.rank > 0 ? s.enc.shape[of_enc] : s.dec.shape[of_dec];
+	l->d = l->features == 0 ? 0
+		: array_count(s.enc.rank > 0 ? &s.enc : &s.dec) / l->features;
+	if (s.enc.rank > 0 && s.enc.shape[of_enc] != l->features)
+		*why = about(enc, "dimension %zu is %zu, not %zu", of_enc, s.enc.shape[of_enc],
+			l->features);
+	else if (s.dec.rank == 3 && s.dec.shape[0] != l->features)
+		*why = about(dec, rank_line, s.dec.rank, 2, 0);
+	else if (s.dec.rank > 0 && s.dec.shape[of_dec] != l->features)
+		*why = about(dec ? dec : "", "dimension %zu is %zu, not %zu", of_dec,
+			s.dec.shape[of_dec], l->features);
+	else if (l->features == 0 || l->d == 0)
 		*why = xasprintf("an SAE of %zu features of %zu dimensions", l->features, l->d);
-	else if (has_enc && enc.shape[d->turned[0] ? 0 : last] != l->features)
-		*why = xasprintf("%s: dimension %zu is %zu, not %zu", d->key[KEY_W_ENC],
-			d->turned[0] ? 0 : last, enc.shape[d->turned[0] ? 0 : last], l->features);
-	else if (has_dec && dec.rank == 3 && dec.shape[0] != l->features)
-		*why = xasprintf("%s: %zu dimensions where an SAE has 2", d->key[KEY_W_DEC],
-			dec.rank);
-	else if (has_dec && dec.shape[d->turned[1]] != l->features)
-		*why = xasprintf("%s: dimension %d is %zu, not %zu", d->key[KEY_W_DEC],
-			d->turned[1], dec.shape[d->turned[1]], l->features);
 	return !*why;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +50,16 @@ void tokens_write_header(const struct tokens *t, const struct feature_source *fr
 	if (t->states)
 		sm_set_integer(&header, "d", (int64_t)t->d);
 	sm_set_integer(&header, "features", (int64_t)from->features);
+	if (from->is_signed > 0)
+		sm_set_integer(&header, "signed", (int64_t)from->is_signed);
 	sm_set_integer(&header, "tokens", (int64_t)t->n);
 	sm_set_string(&header, "arch", from->arch);
 	if (from->sae)
 		sm_set_string(&header, "sae", from->sae);
+	if (from->encoder) {
+		sm_set_string(&header, "encoder", from->encoder);
+		sm_set_integer(&header, "centred", from->centred);
+	}
 	sm_write_header(out, &header);
 	sm_frame_free(&header);
 	free(space);
@@ -225,4 +232,52 @@ void chunk_encode(struct chunk *c, const struct encoder *e)
 	c->nnz = 0;
 	for (size_t at = 0; at < c->n; at += most)
 		append_block(c, &c->block[at / most], at, tokens_of_block(c, at, most));
+}
+
+/* -- Signs ------------------------------------------------------------------------------------- */
+
+/* Of n entries of a token, negative ones become what `how` says; those of split follow the others.
+ * How many are left. */
+static size_t make_positive(uint32_t *feature, float *value, size_t n, enum signs how,
+	size_t features, uint32_t *spare_feature, float *spare_value)
+{
+	size_t left = 0, moved = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (value[i] < 0 && how == SIGNS_SPLIT) {
+			spare_feature[moved] = feature[i] + (uint32_t)features;
+			spare_value[moved++] = -value[i];
+		} else if (value[i] > 0 || how == SIGNS_ABS) {
+			feature[left] = feature[i];
+			value[left++] = fabsf(value[i]);
+		}
+	}
+	memcpy(feature + left, spare_feature, moved * sizeof *feature);
+	memcpy(value + left, spare_value, moved * sizeof *value);
+	return left + moved;
+}
+
+size_t chunk_signs(struct chunk *c, enum signs how, size_t features)
+{
+	size_t negative = 0, at = 0, from = 0;
+
+	for (size_t i = 0; i < c->nnz; i++)
+		negative += c->value[i] < 0;
+	if (negative == 0)
+		return 0;
+	uint32_t *spare_feature = xalloc(c->nnz, sizeof *spare_feature);
+	float *spare_value = xalloc(c->nnz, sizeof *spare_value);
+	for (size_t t = 0; t < c->n; t++) {
+		size_t n = c->indptr[t + 1] - from;
+		memmove(c->feature + at, c->feature + from, n * sizeof *c->feature);
+		memmove(c->value + at, c->value + from, n * sizeof *c->value);
+		from += n;
+		at += make_positive(c->feature + at, c->value + at, n, how, features,
+			spare_feature, spare_value);
+		c->indptr[t + 1] = (uint32_t)at;
+	}
+	c->nnz = at;
+	free(spare_feature);
+	free(spare_value);
+	return negative;
 }

@@ -27,8 +27,9 @@ void tokens_close(struct tokens *);
 
 /* What a header says of the features: where they are from. NULL: nothing. */
 struct feature_source {
-	const char *model, *layer, *arch, *sae;
-	size_t features;
+	const char *model, *layer, *arch, *sae, *encoder;	/* encoder: a dialect, ... */
+	bool centred;			/* ... and whether it subtracts b_dec */
+	size_t features, is_signed;	/* is_signed: half of them, two for each of the SAE */
 };
 
 void tokens_write_header(const struct tokens *, const struct feature_source *, struct sm_writer *);
@@ -60,6 +61,12 @@ void chunk_encode(struct chunk *, const struct encoder *);
 /* ... or one activation after the other: features of a token ascending, nnz = 0 and indptr[0] = 0
  * at first. */
 void chunk_append(struct chunk *, uint32_t feature, float value);
+
+/* Makes all activations positive. A feature i of `features` expresses one thing where it is
+ * positive and another where it is negative: split makes it i and i + features, abs takes |a|,
+ * positive drops the negative ones. Returns how many were negative. */
+enum signs { SIGNS_SPLIT, SIGNS_ABS, SIGNS_POSITIVE };
+size_t chunk_signs(struct chunk *, enum signs, size_t features);
 
 /* Writes the frame, its states only with `points`. */
 void chunk_write(const struct chunk *, const struct tokens *, bool points, struct sm_writer *);

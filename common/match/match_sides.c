@@ -45,12 +45,19 @@ struct sae *match_sides_sae(const struct match_sides *s, int side, const char *p
 	unsigned parts)
 {
 	size_t streams = side ? s->all.n - s->first : s->first, features = s->side[side].ids.n;
-	struct sae *sae = sae_open(path, parts, NULL);
+	const struct sm_frame *header = &s->all.header[side ? s->first : 0];
+	struct sae_options options = SAE_OPTIONS_NONE;
+
+	if (strcmp(sm_get_string(header, "sae", ""), path) == 0)
+		options.encoder = sm_get_string(header, "encoder", NULL);
+	struct sae *sae = sae_open(path, parts, &options);
+	size_t of_each = sm_find_field(header, "signed") ? 2 : 1;
 
 	if (streams != 1)
 		die("%s: %zu streams, where --sae-a and --sae-b need one", s->file[side], streams);
-	if (sae->features != features)
-		die("%s: %zu features, %s has %zu", path, sae->features, s->file[side], features);
+	if (of_each * sae->features != features)
+		die("%s: %zu features, %s has %zu", path, of_each * sae->features, s->file[side],
+			features);
 	return sae;
 }
 

@@ -41,6 +41,13 @@ static void take_token(struct sm_reader *in, struct activations *s, struct activ
 			*vocab, list->name, list->vocab[t]);
 }
 
+void want_no_negative(const struct sm_reader *in, size_t negative)
+{
+	if (negative > 0)
+		die("%s: %zu activations are negative: act-dump --signed splits each such feature "
+			"in two, takes |a|, or leaves them out", sm_reader_name(in), negative);
+}
+
 static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct activations *s,
 	struct activation_streams *all)
 {
@@ -67,6 +74,7 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 			if (!isfinite(value[k]))
 				sm_bad(in, "the activation of feature %u on token %u is not finite",
 					feature[k], token[i]);
+			s->negative += value[k] < 0;
 			if (!(value[k] > 0))
 				continue;
 			if (s->seen[feature[k]] == s->tokens)
@@ -119,6 +127,7 @@ static void take_stream(struct sm_reader *in, struct activation_streams *all)
 	while (sm_read_frame(in, &frame))
 		take_frame(in, &frame, s, all);
 	progress_end();
+	want_no_negative(in, s->negative);
 	if (!all->tokens.name)
 		all->tokens = (struct token_list){s->name, s->tokens, all->own, NULL};
 	if (s->tokens != all->tokens.n)

@@ -12,7 +12,8 @@
 struct activations {
 	const char *name;			/* of the input, for error lines */
 	size_t features, tokens, entries, token_room, entry_room;
-	uint32_t *seen;	/* while it is read: the last token of each feature, from 1 */
+	uint32_t *seen;	/* while it is read: the last token of each feature, from 1, ... */
+	size_t negative;			/* ... and how many activations are */
 	struct sparse by_token, by_feature;	/* (tokens, features), (features, tokens) */
 	float *mean_removed;			/* (features): the mean that was subtracted, or 0 */
 	size_t *count;				/* (features): n_i, the tokens on which it fires */
@@ -33,6 +34,9 @@ struct activation_streams {
 	struct token_list tokens;		/* of all of them; given, or of the first */
 	uint32_t *own;				/* the first's */
 };
+
+/* Ends the program when any of a stream's activations were negative. */
+void want_no_negative(const struct sm_reader *, size_t negative);
 
 /* Appends all the streams of an input. They have to be over the tokens that are given; or, where
  * none are, over those of the first stream. */

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/pool.h"
 #include "kernel/bottom_k.h"
+#include "stream/activations.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct sampler {
 	size_t features;
 	uint64_t salt;			/* of the layer */
 	int64_t last;			/* token; -1 before the first */
+	size_t negative;		/* activations */
 	struct feature *feature;	/* (features) */
 	struct support_table table;
 };
@@ -135,6 +137,7 @@ static void take_entry(struct sampler *s, struct sm_reader *in, const struct act
 	if (!isfinite(value))
 		sm_bad(in, "the activation of feature %u on token %u is not finite", feature,
 			token);
+	s->negative += value < 0;
 	if (!(value > 0))
 		return;
 	if (s->feature[feature].count > 0 && s->feature[feature].last == token)
@@ -307,10 +310,11 @@ struct sampler *sampler_open(size_t features, const char *layer, struct sampling
 	return s;
 }
 
-size_t sampler_leave_out(struct sampler *s)
+size_t sampler_leave_out(struct sampler *s, const struct sm_reader *in)
 {
 	size_t n = 0;
 
+	want_no_negative(in, s->negative);
 	for (size_t i = 0; i < s->features; i++) {
 		if (!left_out(s, i))
 			continue;

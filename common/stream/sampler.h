@@ -19,9 +19,9 @@ struct sampler *sampler_open(size_t features, const char *layer, struct sampling
 /* A frame of activations, whose tokens follow those before. Returns the number of the token after
  * them. */
 size_t sampler_add(struct sampler *, struct sm_reader *, const struct sm_frame *);
-/* After the last frame: lets go of features that fire too rarely, and returns how many these
- * are. */
-size_t sampler_leave_out(struct sampler *);
+/* After the last frame: lets go of features that fire too rarely, and returns how many these are.
+ * Negative activations end the program. */
+size_t sampler_leave_out(struct sampler *, const struct sm_reader *);
 /* The support table and the features, in frames. */
 void sampler_write(struct sampler *, struct sm_writer *);
 void sampler_close(struct sampler *);
