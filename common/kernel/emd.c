@@ -10,7 +10,7 @@ LEVELS(emd);
 LEVELS(emd_workspace);
 
 #define NONE UINT32_MAX
-enum { BLOCK = 1024 };		/* pairs, about, that are priced at a time */
+enum { BLOCK = 2048 };		/* pairs, about, that are priced at a time */
 
 /* The basis is a spanning tree of the m columns and n rows, which are its nodes in this order; the
  * last is the root.
@@ -23,8 +23,11 @@ struct basis {
 	const float *cost;
 	int64_t *flow;				/* between a node and its parent */
 	double *potential;			/* u and v: C_ji = u_j + v_i in the tree */
-	float *u, *v;	/* the same for pricing; v (ld) is -infinity beyond n */
-	uint32_t *parent, *depth, *child, *next, *last;	/* first child, next and last sibling */
+	float *u, *v;	/* the same for pricing; v = u + m, and -infinity beyond n */
+	uint32_t *parent;
+	/* The nodes in an order in which each is followed by those below it; where each stands; how
+	 * many they are with it; and room. */
+	uint32_t *order, *place, *size, *room;
 };
 
 static double cost_between(const struct basis *t, uint32_t a, uint32_t b)
@@ -40,121 +43,127 @@ static double reduced_cost(const struct basis *t, uint32_t a, uint32_t b)
 	return cost_between(t, a, b) - t->potential[a] - t->potential[b];
 }
 
-static void hang(struct basis *t, uint32_t node, uint32_t parent, int64_t flow)
-{
-	uint32_t first = t->child[parent];
-
-	t->parent[node] = parent;
-	t->flow[node] = flow;
-	t->next[node] = first;
-	t->last[node] = NONE;
-	if (first != NONE)
-		t->last[first] = node;
-	t->child[parent] = node;
-}
-
-static void unhang(struct basis *t, uint32_t node)
-{
-	uint32_t next = t->next[node], last = t->last[node];
-
-	if (next != NONE)
-		t->last[next] = last;
-	if (last != NONE)
-		t->next[last] = next;
-	else
-		t->child[t->parent[node]] = next;
-}
-
 static void set_potential(struct basis *t, uint32_t node, double x)
 {
 	t->potential[node] = x;
-	*(node < t->m ? t->u + node : t->v + node - t->m) = (float)x;
+	t->u[node] = (float)x;
 }
 
-/* The next node below `top` in the order of depth first, or NONE; *depth is that of the node. */
-static inline uint32_t next_below(const struct basis *t, uint32_t top, uint32_t node,
-	uint32_t *depth)
-{
-	if (t->child[node] != NONE) {
-		++*depth;
-		return t->child[node];
-	}
-	for (; node != top; node = t->parent[node], --*depth)
-		if (t->next[node] != NONE)
-			return t->next[node];
-	return NONE;
-}
-
-/* New depths below and with `top`, and potentials: those of its own side rise by `rise`, the others
- * fall. */
-static void shift(struct basis *t, uint32_t top, double rise)
-{
-	uint32_t depth = t->depth[t->parent[top]] + 1;
-	double of_col = top < t->m ? rise : -rise;
-
-	for (uint32_t node = top; node != NONE; node = next_below(t, top, node, &depth)) {
-		t->depth[node] = depth;
-		set_potential(t, node, t->potential[node] + (node < t->m ? of_col : -of_col));
-	}
-}
-
-/* All depths and potentials from the root's, so that rounding does not add up. */
+/* All potentials from the root's, so that rounding does not add up. */
 static void settle(struct basis *t)
 {
-	uint32_t root = (uint32_t)(t->n + t->m) - 1, depth = 0;
-
-	t->depth[root] = 0;
-	for (uint32_t node = root; (node = next_below(t, root, node, &depth)) != NONE; ) {
-		uint32_t parent = t->parent[node];
-		t->depth[node] = depth;
+	for (size_t k = 1; k < t->n + t->m; k++) {
+		uint32_t node = t->order[k], parent = t->parent[node];
 		set_potential(t, node, cost_between(t, node, parent) - t->potential[parent]);
 	}
 }
 
-/* The part below the pair of `out` and its parent is hung by its node a below b, with this flow
- * between them. */
-static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
+/* Turns the part below `out` round, so that its node a is its top, whose parent is b, with this
+ * flow between them; writes its nodes in the new order to t->room. On the path from a to `out` each
+ * node keeps what was below it, but for the one before, and gets its parent below it. */
+static void turn(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
 {
-	double excess = reduced_cost(t, a, b);
+	const uint32_t *order = t->order, all = t->size[out];
+	uint32_t *to = t->room, begin = 0, end = 0;	/* where the part below the last began, ended */
 
 	for (uint32_t node = a, parent = b, up; ; parent = node, node = up) {
+		uint32_t first = t->place[node], after = first + t->size[node];
 		int64_t below = t->flow[node];
+		size_t n = (node == a ? after : begin) - first, rest = node == a ? 0 : after - end;
+
+		memcpy(to, order + first, n * sizeof *to);
+		memcpy(to + n, order + end, rest * sizeof *to);
+		to += n + rest;
+		t->size[node] = all - (node == a ? 0 : end - begin);
+		begin = first;
+		end = after;
 		up = t->parent[node];
-		unhang(t, node);
-		hang(t, node, parent, flow);
+		t->parent[node] = parent;
+		t->flow[node] = flow;
 		flow = below;
 		if (node == out)
 			break;
 	}
-	shift(t, a, excess);
+}
+
+/* The part below the pair of `out` and its parent is hung by its node a below b, with this flow
+ * between them. Nothing changes for `meet` and what is above it. */
+static void rehang(struct basis *t, uint32_t out, uint32_t a, uint32_t b, uint32_t meet,
+	int64_t flow)
+{
+	double excess = reduced_cost(t, a, b);	/* the potentials of a's side rise by it */
+	double rise[2] = {a < t->m ? excess : -excess, a < t->m ? -excess : excess};
+	uint32_t *order = t->order, all = t->size[out], from = t->place[out], to, first, end;
+
+	for (uint32_t node = t->parent[out]; node != meet; node = t->parent[node])
+		t->size[node] -= all;
+	for (uint32_t node = b; node != meet; node = t->parent[node])
+		t->size[node] += all;
+	turn(t, out, a, b, flow);
+	if (t->place[b] < from) {		/* the part now follows b */
+		first = to = t->place[b] + 1;
+		end = from + all;
+		memmove(order + to + all, order + to, (from - to) * sizeof *order);
+	} else {
+		first = from;
+		end = t->place[b] + 1;
+		to = end - all;
+		memmove(order + from, order + from + all, (to - from) * sizeof *order);
+	}
+	memcpy(order + to, t->room, all * sizeof *order);
+	for (uint32_t k = first; k < end; k++)
+		t->place[order[k]] = k;
+	for (uint32_t k = to; k < to + all; k++)
+		set_potential(t, order[k], t->potential[order[k]] + rise[order[k] >= t->m]);
+}
+
+/* The least flow that falls on the path up from `top` to where it meets that of `other`: those of
+ * the node and of every second one above it. Returns where they meet. */
+static uint32_t least_flow(const struct basis *t, uint32_t top, uint32_t other, int64_t *least,
+	uint32_t *of)
+{
+	const uint32_t place = t->place[other];
+	uint32_t node = top;
+
+	for (bool falls = true; place - t->place[node] >= t->size[node]; falls = !falls) {
+		if (falls && t->flow[node] < *least)
+			*least = t->flow[*of = node];
+		node = t->parent[node];
+	}
+	return node;
+}
+
+/* The flows on the path from the node up to `meet` fall and rise by turns. */
+static void move_flow(const struct basis *t, uint32_t node, uint32_t meet, int64_t mass)
+{
+	for (; node != meet; node = t->parent[node], mass = -mass)
+		t->flow[node] -= mass;
 }
 
 /* The pair of column j and row i joins the tree, and takes mass round the cycle that it closes
  * until a pair has none. */
 static void pivot(struct basis *t, uint32_t j, uint32_t i)
 {
-	int64_t mass = INT64_MAX;
-	uint32_t a = j, b = i, out = NONE;
-	bool out_below_row = false;
+	int64_t mass = INT64_MAX, before;
+	uint32_t out = NONE, meet = least_flow(t, j, i, &mass, &out);
 
-	while (a != b)		/* up to where the paths meet; the least flow that falls leaves */
-		if (t->depth[a] >= t->depth[b]) {
-			if (a < t->m && t->flow[a] < mass)
-				mass = t->flow[out = a], out_below_row = false;
-			a = t->parent[a];
-		} else {
-			if (b >= t->m && t->flow[b] < mass)
-				mass = t->flow[out = b], out_below_row = true;
-			b = t->parent[b];
-		}
-	for (uint32_t k = j; k != a; k = t->parent[k])	/* +mass, -mass by turns round the cycle */
-		t->flow[k] += k < t->m ? -mass : mass;
-	for (uint32_t k = i; k != a; k = t->parent[k])
-		t->flow[k] += k < t->m ? mass : -mass;
-	if (out_below_row)
-		rehang(t, out, i, j, mass);
+	before = mass;
+	least_flow(t, i, j, &mass, &out);
+	move_flow(t, j, meet, mass);
+	move_flow(t, i, meet, mass);
+	if (mass < before)
+		rehang(t, out, i, j, meet, mass);
 	else
-		rehang(t, out, j, i, mass);
+		rehang(t, out, j, i, meet, mass);
+}
+
+static inline bool any_equal(const float *c, const float *v, float best)
+{
+	int equal = 0;
+
+	for (size_t l = 0; l < LANES; l++)
+		equal |= c[l] - v[l] == best;
+	return equal;
 }
 
 /* The least C_ji - v_i of a column and its row, lowest first. */
@@ -163,7 +172,9 @@ static inline float least_of_column(const struct basis *t, size_t j, const float
 	const float *c = t->cost + j * t->ld;
 	float best = least_difference((const vec *)c, (const vec *)v, t->ld / VEC);
 
-	for (*row = 0; !(c[*row] - v[*row] == best); )
+	for (*row = 0; !any_equal(c + *row, v + *row, best); )
+		*row += LANES;
+	while (!(c[*row] - v[*row] == best))
 		++*row;
 	return best;
 }
@@ -289,11 +300,11 @@ static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int
 static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass, uint32_t *degree)
 {
 	uint32_t nodes = (uint32_t)(t->n + t->m), root = nodes - 1;
-	uint32_t *neighbour = t->depth, *which = t->last;
+	uint32_t *neighbour = t->order, *which = t->place, *leaves = t->room, *next = degree;
 
 	for (uint32_t k = 0; k < nodes; k++) {
 		degree[k] = neighbour[k] = which[k] = 0;
-		t->child[k] = NONE;
+		t->size[k] = 1;
 	}
 	for (uint32_t k = 0; k < 2 * (nodes - 1); k++) {
 		degree[pair[k]]++;
@@ -310,9 +321,19 @@ static void hang_all(struct basis *t, const uint32_t *pair, const int64_t *mass,
 			which[up] ^= arc;
 			t->parent[leaf] = up;
 			t->flow[leaf] = mass[arc];
+			t->size[up] += t->size[leaf];
+			*leaves++ = leaf;
 		}
-	for (uint32_t k = 0; k < root; k++)
-		hang(t, k, t->parent[k], t->flow[k]);
+	t->order[0] = root;
+	t->place[root] = 0;
+	next[root] = 1;
+	while (leaves > t->room) {			/* parents before what is below them */
+		uint32_t node = *--leaves, parent = t->parent[node], place = next[parent];
+		next[parent] += t->size[node];
+		next[node] = place + 1;
+		t->order[place] = node;
+		t->place[node] = place;
+	}
 	set_potential(t, root, 0);	/* not the caller's: far from 0 potentials are coarse */
 	settle(t);
 }
@@ -334,14 +355,14 @@ struct emd KERNEL(emd)(const float *cost, const float *a, const float *b, size_t
 	uint32_t col = 0, row = 0;
 
 	t.parent = (uint32_t *)(mass + nodes);
-	t.depth = t.parent + nodes;
-	t.child = t.depth + nodes;
-	t.next = t.child + nodes;
-	t.last = t.next + nodes;
-	uint32_t *degree = t.last + nodes, *pair = degree + nodes;
-	t.v = (float *)(pair + 2 * nodes);
-	t.u = t.v + ld;
-	float *open = t.u + m;
+	t.order = t.parent + nodes;
+	t.place = t.order + nodes;
+	t.size = t.place + nodes;
+	t.room = t.size + nodes;
+	uint32_t *degree = t.room + nodes, *pair = degree + nodes;
+	t.u = (float *)(pair + 2 * nodes);
+	t.v = t.u + m;
+	float *open = t.v + ld;
 
 	whole_masses(left, b, m);
 	whole_masses(room, a, n);
