@@ -115,6 +115,8 @@ bench-certified: install-check
 bench-quality: install-check
 	$(MAKE) all
 	$(BENCH)/quality.py stages settings
+	$(BENCH)/texts.py
+	$(BENCH)/graded.py
 	$(BENCH)/saematch.py
 	$(MAKE) results
 

@@ -12,6 +12,7 @@ to bench/results/quality.tsv; what is costly to make stays in bench/out. The pro
 import argparse
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -47,13 +48,14 @@ def run(command):
     return subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.PIPE).stdout
 
 
-def activations(model, layer, seed):
-    """On the unseen tokens, centred and of length 1: (tokens, features)."""
+def activations(model, layer, seed, skip=0):
+    """On the unseen tokens, but the first few of every story: centred, of length 1, (tokens, features)."""
     header, frames = read(run(f"act-dump --no-point --hidden {model.folder}/unseen_L{layer}.npy "
                               f"--sae {model.sae(layer, seed)}"))
     dense = np.zeros((header["tokens"], header["features"]), "f4")
     for frame in frames:
         dense[np.repeat(frame["token"], np.diff(frame["indptr"].astype(int))), frame["feature"]] = frame["value"]
+    dense = dense[np.arange(len(dense)) % model.context >= skip] if skip else dense
     dense -= dense.mean(0)
     return dense / np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
 
@@ -75,17 +77,21 @@ class LanguageModel:
             np.save(self.folder / f"unseen_L{layer}.npy", states[-UNSEEN:])
             for seed in "01":           # TopK as trained, with thresholds too, so that it can be folded
                 sae = np.load(DATA / "lm" / "bl361" / f"L{layer}_s{seed}" / "params.npz")
-                np.savez(self.sae(layer, seed), **sae, k=np.int64(8))
+                os.makedirs(self.sae(layer, seed), exist_ok=True)
+                np.savez(f"{self.sae(layer, seed)}/params.npz", **sae, k=np.int64(8))
+                with open(f"{self.sae(layer, seed)}/cfg.json", "w") as file:
+                    json.dump({"architecture": "topk", "k": 8, "d_in": 128, "d_sae": 256,
+                               "apply_b_dec_to_input": False}, file)
 
     def states(self, layer):
         return f"{self.folder}/matched_L{layer}.npy"
 
     def sae(self, layer, seed):
-        return f"{self.folder}/L{layer}_s{seed}.npz"
+        return f"{self.folder}/L{layer}_s{seed}"
 
-    def worth(self, a, b):
+    def worth(self, a, b, skip=0):
         """(features, features): what it is worth to match two; all count."""
-        return activations(self, *a.split(".")).T @ activations(self, *b.split("."))
+        return activations(self, *a.split("."), skip).T @ activations(self, *b.split("."), skip)
 
 
 class Sample:

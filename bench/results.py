@@ -141,10 +141,10 @@ def pair(row):
     return f"{a} -> {b}" if s == t else f"{a}, two SAEs"
 
 
-def share(row, name):
+def share(row, name, digits=2):
     """Of the best possible."""
     best = row[f"best_{name}"]
-    return number(str(float(row[name]) / float(best))) if best and row[name] else ""
+    return number(str(float(row[name]) / float(best)), digits) if best and row[name] else ""
 
 
 def both(row, of):
@@ -194,6 +194,77 @@ def matching():
         samples, a lift to the last layer, and whitening (bl361).""",
                table("quality", data="bl361", scores="correlation", stage="sinkhorn"),
                {"setting": setting}, pair, lambda row: share(row, "one_to_one"))
+
+
+# -- The same text and other text -------------------------------------------------------------------
+
+SPACE = dict(skip="0", reference="last", refproj="--whiten")
+
+
+def worth(row):
+    """Of the best possible; of labels, the rate itself."""
+    return both(row, (lambda r, name: share(r, name, 3)) if row["scores"] == "correlation"
+                else (lambda r, name: number(r[name], 3)))
+
+
+def space(row):
+    """What differs from the defaults."""
+    found = [f"lift to {row['reference']}"] * (row["reference"] != "last")
+    found += [row["refproj"] or "no whitening"] * (row["refproj"] != "--whiten")
+    found += [f"without the first {row['skip']}"] * (row["skip"] != "0")
+    return ", ".join(found) or "the defaults"
+
+
+def best_by_correlation(rows):
+    """Of labels: the matching that is best by correlation, as one more way to match."""
+    return [dict(row, text="unseen", tokens="", way="best by correlation",
+                 one_to_one=row["best_one_to_one"], nearest=row["best_nearest"])
+            for row in {(row["a"], row["b"]): row for row in rows if row["tokens"] == "4096"
+                        and row["scores"] != "correlation"}.values()]
+
+
+def texts():
+    rows = sorted(table("texts"), key=lambda row: (row["data"], row["scores"], -int(row["tokens"]),
+                                                   row["text"] != "same"))
+    scored = {"correlation": "the share of the best possible correlation",
+              "label agreement": "the share of same labels, of those that are sure"}
+    by = {"text": column("text"), "tokens": column("tokens"), "distance": column("way")}
+    yield "## The same text, and other text\n"
+    yield textwrap.fill(" ".join("""Both dictionaries are read on one text ("same"), or each on a
+        text of its own, with no token in common ("other"). Tokens are those of a text. `couple`
+        stands for `coact --coupling`, with that coupling; N is the number of tokens of a text.
+        "plan" is the entropic transport plan between the two clouds of tokens (epsilon .05), of
+        which each row and column keeps its four largest, by NumPy. "emd over cells" is `emd`
+        between the features' whole masses, each token moved to the nearest of N/4
+        tokens.""".split()), 100) + "\n"
+    for (data, scores), some in by_key(rows, lambda row: (row["data"], row["scores"])).items():
+        plain = [row for row in some if all(row[k] == v for k, v in SPACE.items())]
+        yield grid(f"{data}: {scored[scores]}; one to one / nearest neighbour.",
+                   best_by_correlation(plain) + plain, by, pair, worth)
+        other = [row for row in some if row not in plain]
+        yield grid(f"""{data}, other settings: {scored[scores]}; one to one / nearest neighbour.
+            Stories and sequences begin alike; "without the first 40" leaves their first 40 tokens out
+            of matching and scoring.""",
+                   other, {"setting": space, **by}, pair, worth)
+
+
+def graded():
+    meaning = {"kind": "same kind", "tokens": "labels of tokens", "numbers": "numbers",
+               "tree": "tree"}
+    ways = by_key(table("graded"), lambda row: tuple(row[key] for key in
+                                                     ("truth", "text", "way", "refproj")))
+    yield grid("""Features that are alike without being the same: pairs that never fire on one
+        token. Means over rows. "Same kind": how often a feature whose label is of the row's kind
+        (digit=3 and digit=4) is nearer than one of another kind, .5 by chance. The others are rank
+        correlations of the distance, 0 by chance: with how unlike the labels of the features'
+        tokens are (classes, roles, slots), with the difference of the numbers that features stand for,
+        and with the way between leaves of a made tree. Of the sample (lift to the last layer, 4,096
+        tokens) the mean of four pairs of layers.""",
+               [mean_of(some, ["score"]) for some in ways.values()],
+               {"text": column("text"), "distance": column("way"),
+                "refproj": lambda row: "(made)" if row["truth"] == "tree"
+                else row["refproj"] or "no whitening"},
+               lambda row: meaning[row["truth"]], column("score", 2))
 
 
 def certified():
@@ -560,7 +631,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?")
     file = parser.parse_args().file
-    parts = [ABOUT, *matching(), *certified(), *saematch(), *groups(), *speed(), *kernels(),
+    parts = [ABOUT, *matching(), *texts(), *graded(), *certified(), *saematch(), *groups(), *speed(), *kernels(),
              *scale()]
     page = "\n".join(part for part in parts if part)
     if file:

@@ -61,13 +61,34 @@ rows() {
 	bench quality --data sample --only centroid
 	mkdir committed
 	cp "$ROOT/bench/results/quality.tsv" committed
-	rows quality -- a b one_to_one nearest >now
+	rows quality data=sample -- a b one_to_one nearest >now
 	[ "$(wc -l <now)" -eq 4 ]
 	(mv results new && mv committed results)
 	rows quality data=sample stage=centroid source=bench -- a b one_to_one nearest | sort >then
 	sort now | paste -d ' ' - then | awk '
 		function far(x, y) { return x - y > .02 || y - x > .02 }
 		$1 != $5 || $2 != $6 || far($3, $7) || far($4, $8) { print; exit 1 }'
+}
+
+@test "on other text a coupling and centroids match as their table says" {
+	[ -z "$SAN" ] || skip "slow under the sanitizers"
+	bench texts tokens --data sample --tokens 1000 --only '^couple$|centroid'
+	rows texts scores="label agreement" text=other -- way a b one_to_one | sort >now
+	[ "$(wc -l <now)" -eq 8 ]
+	(cp "$ROOT/bench/results/texts.tsv" results &&
+		rows texts scores="label agreement" text=other tokens=1000 skip=0 reference=last \
+			refproj=--whiten -- way a b one_to_one) | grep -E '^(couple|centroid) [0-9]' | sort >then
+	paste -d ' ' now then | awk '
+		$1 != $5 || $2 != $6 || $3 != $7 || $4 - $8 > .03 || $8 - $4 > .03 { print; exit 1 }'
+}
+
+@test "distances of features that never fire together follow a made tree" {
+	[ -z "$SAN" ] || skip "slow under the sanitizers"
+	bench graded --only centroid
+	rows graded truth=tree -- text score >tree
+	[ "$(wc -l <tree)" -eq 2 ]
+	awk '$2 < .5 { print; exit 1 }' tree
+	[ "$(rows graded truth=kind -- score | wc -l)" -eq 32 ]
 }
 
 @test "a row that is measured again stands where it stood, and the others stay" {
