@@ -62,9 +62,9 @@ int main(int argc, char **argv)
 	describe(&c.header);
 	struct stage_totals totals = comparison_write(&c, &asked, open_stage);
 	if (totals.unconverged > 0)
-		note("%zu pairs did not converge in %zu iterations; the largest residual is %.2g "
-			"(--tol %g)", totals.unconverged, entropic.max_iters,
-			(double)totals.residual, entropic.tol);
+		note("%zu pair%s did not converge in %zu iterations; the largest residual is %.2g "
+			"(--tol %g)", totals.unconverged, totals.unconverged == 1 ? "" : "s",
+			entropic.max_iters, (double)totals.residual, entropic.tol);
 	if (totals.apart > FAR_APART * totals.upper)
 		note("the bounds of the distances lie %.0f%% apart on average; a smaller epsilon "
 			"brings them closer, and emd is exact",
