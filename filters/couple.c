@@ -1,31 +1,42 @@
 /* Couples the tokens of two texts: which tokens of the one say what each token of the other does.
- * The formulas are in near_tokens.h and token_pairs.h. */
+ * The formulas are in near_tokens.h, token_pairs.h and sparse_plan.h. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/near_report.h"
 #include "distance/near_tokens.h"
 #include "distance/token_pairs.h"
+#include "distance/token_plan.h"
 #include "file/array.h"
 #include "kernel/near.h"
 #include "stream/coupling.h"
 #include "stream/points.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BY_NEAREST, BY_ROWS, BY_CELLS, BY_IDENTITY };
+enum { BY_NEAREST, BY_SINKHORN, BY_CELLS, BY_ROWS, BY_IDENTITY };
+enum { FEW = 1, SOME = 16 };		/* neighbours of nearest, of sinkhorn */
 
 static int by;
-static size_t neighbours = 1, cells, probes = 16, seed;
+static size_t neighbours, cells, probes = 16, seed;
+static double epsilon = 0.05;
+static struct token_plan plan = {.tol = 1e-3, .max_iters = 50};
 static const char *rows_file;
 
 static const struct opt options[] = {
-	{"by", OPT_CHOICE, &by, "nearest|rows|cells|identity", "how tokens find each other", 0, 0},
+	{"by", OPT_CHOICE, &by, "nearest|sinkhorn|cells|rows|identity",
+		"how tokens find each other", 0, 0},
 	{"neighbours", OPT_SIZE, &neighbours, "K",
-		"nearest: couple each token with its K nearest of the other side", 1, 1024},
+		"couple each token with its K nearest; 0: 1, and with sinkhorn 16", 0, 1024},
+	{"epsilon", OPT_REAL, &epsilon, "E",
+		"sinkhorn: regularisation, as a fraction of the mean cost", 1e-6, 1e6},
+	{"tol", OPT_REAL, &plan.tol, "T",
+		"sinkhorn: stop when the rows' sums are off by at most T, L1", 0, 2},
+	{"max-iters", OPT_SIZE, &plan.max_iters, "N", "sinkhorn: stop after N iterations", 1, 1e9},
 	{"cells", OPT_SIZE, &cells, "C",
-		"cells, and nearest to look at some pairs only: how many", 0, 1 << 14},
-	{"probes", OPT_SIZE, &probes, "P", "nearest with --cells: look in the P nearest cells", 1,
+		"cells, or for a search that looks at some pairs only: how many", 0, 1 << 14},
+	{"probes", OPT_SIZE, &probes, "P", "search with --cells: look in the P nearest cells", 1,
 		1 << 14},
 	{"rows", OPT_TEXT, &rows_file, "FILE",
 		"rows: u4 array, the number in B of each token of A's text", 0, 0},
@@ -40,8 +51,10 @@ static void check_command_line(void)
 		misuse("--by rows and --rows FILE belong together");
 	if (by == BY_CELLS && cells == 0)
 		misuse("--by cells needs --cells C");
-	if (cells > 0 && by != BY_CELLS && by != BY_NEAREST)
-		misuse("--cells belongs to --by cells and --by nearest");
+	if (cells > 0 && by > BY_CELLS)
+		misuse("--cells belongs to --by nearest, sinkhorn and cells");
+	if (neighbours == 0)
+		neighbours = by == BY_SINKHORN ? SOME : FEW;
 }
 
 /* -- Ways to couple ------------------------------------------------------------------------- */
@@ -59,9 +72,17 @@ static struct sparse couple_nearest(struct vectors side[2])
 	} else {
 		near_tokens(of, side, neighbours);
 	}
-	near_tokens_tell(of, side, seed);
+	double mean = near_tokens_tell(of, side, seed);
 	struct token_pairs p = pairs_of_nearest(of);
 	near_tokens_free(of);
+	if (by == BY_SINKHORN) {
+		plan.epsilon = fmax(epsilon * mean, 1e-30);
+		weigh_by_plan(&plan, &p.weight, p.dist, side[0].n, side[1].n);
+		if (plan.residual > plan.tol)
+			note("after %zu iterations the plan's rows are off by %.2g (--tol %g): "
+				"more --neighbours leave it more room", plan.iters, plan.residual,
+				plan.tol);
+	}
 	free(p.dist);
 	return p.weight;
 }
@@ -167,17 +188,19 @@ static struct sm_frame header_of(const struct points *a, const struct points *b,
 		if (layer)
 			sm_set_string(&header, said[k][1], layer);
 	}
-	sm_set_string(&header, "by", (const char *[]){"nearest", "rows", "cells",
+	sm_set_string(&header, "by", (const char *[]){"nearest", "sinkhorn", "cells", "rows",
 		"identity"}[by]);
-	if (by == BY_NEAREST)
+	if (by < BY_CELLS)
 		sm_set_integer(&header, "neighbours", (int64_t)neighbours);
+	if (by == BY_SINKHORN)
+		sm_set_real(&header, "epsilon", epsilon);
 	if (cells > 0)
 		sm_set_integer(&header, "cells", (int64_t)cells);
-	if (by == BY_NEAREST && cells > 0)
+	if (by < BY_CELLS && cells > 0)
 		sm_set_integer(&header, "probes", (int64_t)probes);
 	if (by == BY_ROWS)
 		sm_set_integer(&header, "dropped", (int64_t)dropped);
-	if (by == BY_ROWS || by == BY_IDENTITY)
+	if (by > BY_CELLS)
 		sm_drop(&header, "space");
 	return header;
 }
@@ -190,7 +213,7 @@ int main(int argc, char **argv)
 
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct points input[2];
-	size_t inputs = read_points(operand, input, by == BY_NEAREST || by == BY_CELLS);
+	size_t inputs = read_points(operand, input, by <= BY_CELLS);
 	size_t dropped = 0;
 	const struct points *a = &input[0], *b = &input[inputs - 1];
 	struct coupling c = {.rows = a->n, .cols = b->n, .row_token = a->token,

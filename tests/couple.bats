@@ -92,6 +92,25 @@ assert np.array_equal(g[order], h) and np.array_equal(h.T, t)'
 	couple --quiet --cells 5000 --probes 30 a b | framecat --check
 }
 
+@test "--by sinkhorn: numpy's iterations between near tokens, POT's plan between all" {
+	made a 300 5 1 clusters
+	made b 240 5 2 clusters
+	for options in "16 50 0.05" "5 3 0.2" "300 500 0.1" "300 2000 0.05"; do
+		read -r k iters epsilon <<<"$options"
+		couple --quiet --by sinkhorn --neighbours "$k" --max-iters "$iters" \
+			--epsilon "$epsilon" --tol 1e-6 a b >g
+		oracle couple sinkhorn g "$k" "$iters" "$epsilon" a b
+	done
+	couple --by sinkhorn --max-iters 2 a b 2>notes >g
+	framecat --header g | grep -q '"by":"sinkhorn","neighbours":16,"epsilon":0.05'
+	off="the plan's rows are off by 0\.[0-9]* (--tol 0.001)"
+	grep -q "^couple: after 2 iterations $off" notes
+	couple --by sinkhorn --neighbours 300 --max-iters 500 a b 2>&1 >g | refute grep iterations
+	couple --quiet --by sinkhorn --epsilon 1e-6 a b | framecat --check
+	made a 20 3 1 grid
+	couple --quiet --by sinkhorn a a | framecat --check
+}
+
 @test "--by cells couples all tokens of a cell" {
 	made a 900 6 1 clusters
 	made b 800 6 2
@@ -159,7 +178,7 @@ write("some", header, frames)'
 	couple --quiet a - <b | frame2tsv | cmp - expected
 	couple --quiet <a | frame2tsv | cmp - <(couple --quiet a | frame2tsv)
 	made none 0 6 2
-	for options in "" "--cells 3" "--by cells --cells 3"; do
+	for options in "" "--cells 3" "--by cells --cells 3" "--by sinkhorn"; do
 		for sides in "a none" "none a" "none none"; do
 			couple $options $sides >g
 			[ -z "$(frame2tsv g | sed 1d)" ]
@@ -173,7 +192,7 @@ write("some", header, frames)'
 	made c 80 7 2
 	fails 1 couple a b
 	[ "$line" = "couple: b: header: space 'other', a has 'reference': give both through the \
-same refproj, such as refproj --identity --axes FILE" ]
+same refproj, such as refproj --lift STATES --space NAME" ]
 	fails 1 couple --by cells --cells 3 a b
 	fails 1 couple a c
 	[ "$line" = "couple: c: points of 7 dimensions, a has 6" ]
@@ -237,7 +256,7 @@ np.save("square", np.zeros((18, 1), "<u4"))'
 @test "options that do not go together are refused" {
 	made a 5 2 1
 	for options in "--by rows" "--rows a" "--by cells" "--by identity --cells 3" \
-		"--by nearer" "--neighbours 0" "--cells 20000" "--probes 0"; do
+		"--by nearer" "--neighbours 1025" "--cells 20000" "--probes 0"; do
 		fails 2 couple $options a
 	done
 	fails 2 couple a a a
@@ -251,7 +270,8 @@ np.save("square", np.zeros((18, 1), "<u4"))'
 @test "the output is the same for any number of threads" {
 	made a 3000 40 1 clusters
 	made b 2500 40 2 clusters
-	for options in "" "--neighbours 5" "--cells 30 --probes 4" "--by cells --cells 50"; do
+	for options in "" "--neighbours 5" "--by sinkhorn" "--cells 30 --probes 4" \
+		"--by cells --cells 50"; do
 		cmp <(couple --threads 1 $options a b 2>&1) <(couple --threads 3 $options a b 2>&1)
 	done
 }

@@ -46,33 +46,33 @@ static size_t nobodys(const struct near_tokens *of, size_t n)
 	return left;
 }
 
-void near_tokens_tell(const struct near_tokens of[2], const struct vectors side[2], size_t seed)
+double near_tokens_tell(const struct near_tokens of[2], const struct vectors side[2], size_t seed)
 {
 	size_t n = side[0].n, m = side[1].n, d = side[0].d, found = 0;
 	float *near = xalloc(n + m, sizeof *near), *any = xalloc(n, sizeof *any);
+	double sum = 0;
 
-	if (n == 0 || m == 0) {
-		free(near);
-		free(any);
-		return;
-	}
 	for (int k = 0; k < 2; k++)
 		for (size_t i = 0; i < of[k].n; i++)
-			if (of[k].square[i * of[k].k] < INFINITY)
+			if (of[k].k > 0 && of[k].square[i * of[k].k] < INFINITY)
 				near[found++] = of[k].square[i * of[k].k];
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && m > 0; i++) {
 		any[i] = square_distance(side[0].at + i * d, side[1].at + draw(seed, 1, i, m) * d,
 			d);
+		sum += sqrt((double)any[i]);
+	}
 	qsort(near, found, sizeof *near, by_size);
-	qsort(any, n, sizeof *any, by_size);
-	if (found > 0)
+	if (found > 0) {
+		qsort(any, n, sizeof *any, by_size);
 		note("nearest token: median distance %.4g, 90%% quantile %.4g; any token: %.4g, "
 			"%.4g", quantile(near, found, .5), quantile(near, found, .9),
 			quantile(any, n, .5), quantile(any, n, .9));
-	note("among no token's %zu nearest: %zu of %zu tokens of A, %zu of %zu of B", of[0].k,
-		nobodys(&of[1], n), n, nobodys(&of[0], m), m);
+		note("among no token's %zu nearest: %zu of %zu tokens of A, %zu of %zu of B",
+			of[0].k, nobodys(&of[1], n), n, nobodys(&of[0], m), m);
+	}
 	free(near);
 	free(any);
+	return n > 0 ? sum / (double)n : 0;
 }
 
 struct near_sample near_sample_draw(const struct vectors side[2], size_t seed)

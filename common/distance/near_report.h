@@ -5,8 +5,9 @@
 #include "distance/near_tokens.h"
 
 /* How far the nearest tokens are beside tokens drawn by the seed, and how many tokens are among the
- * nearest of none. The points may be in any order. */
-void near_tokens_tell(const struct near_tokens of[2], const struct vectors side[2], size_t seed);
+ * nearest of none. Returns the mean distance from a token to one drawn. The points may be in any
+ * order. */
+double near_tokens_tell(const struct near_tokens of[2], const struct vectors side[2], size_t seed);
 
 /* A few tokens of each side and the exact distances of their nearest, to compare a search with that
  * looked at some pairs only. */

@@ -250,7 +250,7 @@ struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size
 
 	for (size_t i = 0; i < all && c.n > 0; i++)
 		kept = keep_smallest(heap, kept, c.n, (struct kept){
-			-log(token_uniform(seed, 0, (uint32_t)i)), (uint32_t)i, 0, 0}, &tau, &out);
+			token_uniform(seed, 0, (uint32_t)i), (uint32_t)i, 0, 0}, &tau, &out);
 	c.centre = (struct vectors){c.n, d, xalloc(c.n * sizeof(float), d)};
 	for (size_t i = 0; i < c.n; i++) {
 		size_t at = heap[i].token, second = at >= side[0].n;

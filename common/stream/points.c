@@ -89,7 +89,7 @@ static void take_stream(struct sm_reader *in, struct points *p, const struct poi
 		const char *b = sm_get_string(&p->header, "space", "");
 		if (strcmp(a, b) != 0)
 			sm_bad(in, "space '%s', %s has '%s': give both through the same refproj, "
-				"such as refproj --identity --axes FILE", b, other->name, a);
+				"such as refproj --lift STATES --space NAME", b, other->name, a);
 	}
 	progress_begin(sm_get_size(&p->header, "tokens"), "tokens read");
 	while (sm_read_frame(in, &frame))

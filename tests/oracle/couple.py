@@ -4,12 +4,14 @@
             its points are normal, or of SORT grid (small integers, many of them equal), clusters, f2 or bf16
     couple.py nearest COUPLING K A B [CELLS PROBES]     exactly; or only pairs in cells near each other, drawn by seed 0
     couple.py cells COUPLING C A B                      of seed 0
+    couple.py sinkhorn COUPLING K ITERATIONS EPSILON A B
     couple.py columns COUPLING A B COLUMN...            each row's column, or -
     couple.py notes NOTES COUPLING A B                  what couple says on stderr of nearest tokens, K = 1"""
 import re
 import sys
 
 import numpy as np
+from scipy.special import logsumexp
 
 from sampling import uniform
 from semot import bf16, read, write
@@ -68,7 +70,7 @@ def union(square, k):
 def draw(x, y, c):
     """The centres, and the cells of both sides."""
     both = np.concatenate([x, y])
-    rank = [-np.log(uniform(0, 0, i)) for i in range(len(both))]
+    rank = [uniform(0, 0, i) for i in range(len(both))]
     centre = both[np.argsort(rank)[:c]]
     return centre, squares(x, centre).argmin(1), squares(y, centre).argmin(1)
 
@@ -99,6 +101,30 @@ def cells(path, c, a, b):
     wanted = np.where(same, 1 / np.maximum(same.sum(0), 1) + 1 / np.maximum(same.sum(1), 1)[:, None], 0)
     assert header["by"] == "cells" and header["cells"] == int(c), header
     assert np.allclose(g, wanted, rtol=1e-6, atol=0), np.abs(g - wanted).max()
+
+
+def sinkhorn(path, k, iterations, epsilon, a, b):
+    header, tokens, g = dense(path)
+    x, y = points(a), points(b)
+    square = squares(x, y)
+    cost, (n, m) = np.where(union(square, int(k)) > 0, np.sqrt(square), np.inf), square.shape
+    drawn = [int(uniform(0, 1, i) * m) for i in range(n)]
+    epsilon = float(epsilon) * np.sqrt(square[np.arange(n), drawn]).mean()
+    f, u = np.zeros((n, 1)), np.zeros((1, m))
+    f = -epsilon * logsumexp((u - cost) / epsilon + np.log(n), 1, keepdims=True)
+    for _ in range(int(iterations)):
+        u = -epsilon * logsumexp((f - cost) / epsilon + np.log(m), 0, keepdims=True)
+        f, before = -epsilon * logsumexp((u - cost) / epsilon + np.log(n), 1, keepdims=True), f
+        if np.abs(np.exp((before - f) / epsilon) - 1).mean() < 1e-6:
+            break
+    plan = np.exp((f + u - cost) / epsilon)
+    wanted = plan / plan.sum(1, keepdims=True) + plan / plan.sum(0)
+    assert np.abs(g - wanted).max() < 1e-4, np.abs(g - wanted).max()
+    assert np.abs(g.sum() - n - m) < .01 and ((g > 0) <= np.isfinite(cost)).all()
+    if int(k) >= max(n, m):
+        import ot
+        plan = ot.sinkhorn(np.full(n, 1 / n), np.full(m, 1 / m), cost, epsilon, "sinkhorn_log", stopThr=1e-9)
+        assert np.abs(g - (n + m) * plan).max() < .01 * g.max(), np.abs(g - (n + m) * plan).max()
 
 
 def columns(path, a, b, *column):
