@@ -238,6 +238,8 @@ static char *saelens_kind(const struct sae_config *c)
 	const char *function = or(sae_config_text(c, "activation_fn_str"),
 		or(sae_config_text(c, "activation_fn"), "relu"));
 
+	if (!HAS(c, "architecture", "activation_fn_str", "activation_fn", "hook_point"))
+		return xasprintf("unnamed");
 	if (strcmp(function, "relu") == 0 || strcmp(function, kind) == 0)
 		return xasprintf("%s", kind);
 	if (strcmp(kind, "standard") == 0)

@@ -15,9 +15,9 @@
 
 /* Rows that are read without settings stand before those that could be meant as well. */
 const struct dialect sae_dialects[] = {
-	{"saelens", SAELENS("standard", SAELENS), .key = EITHER_CASE,
+	{"saelens", SAELENS("standard|unnamed", SAELENS), .key = EITHER_CASE,
 		.without = "threshold log_threshold topk_threshold b_gate"},
-	{"saelens-jumprelu", SAELENS("jumprelu", SAELENS), .key = EITHER_CASE,
+	{"saelens-jumprelu", SAELENS("jumprelu|unnamed", SAELENS), .key = EITHER_CASE,
 		.architecture = SAE_JUMPRELU, .threshold = "threshold exp:log_threshold"},
 	{"saelens-topk", SAELENS("topk", SAELENS), .key = EITHER_CASE, .architecture = SAE_TOPK,
 		.k = "cfg:k cfg:activation_fn_kwargs.k"},

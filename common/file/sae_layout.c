@@ -306,15 +306,14 @@ static _Noreturn void die_undecided(const struct found *f)
 		while (count_words(f, there, &(const char *){NULL}) > 0
 				&& !has(f, xasprintf("%.*s", (int)strcspn(there, " "), there)))
 			there += strcspn(there, " ") + 1;
-		die("%s: %s is %s%s, and the file holds %.*s, which that does not take: --encoder "
-			"%s leaves it out; others that the file can be: %s", file, f->cfg->path,
-			sae_config_writer(f->cfg->kind), f->cfg->kind_of_sae,
-			(int)strcspn(there, " "), there, d->name, names);
+		die("%s: architecture '%s' in %s, and the file holds %.*s, which that does not "
+			"take: --encoder %s leaves it out; by its keys the file can be %s", file,
+			f->cfg->kind_of_sae, f->cfg->path, (int)strcspn(there, " "), there,
+			d->name, names);
 	}
-	die("%s: architecture '%s' in %s, %s settings, beside %s: of these settings %s are known; "
-		"by its keys the file can be %s: --encoder NAME", file, f->cfg->kind_of_sae,
-		f->cfg->path, sae_config_writer(f->cfg->kind), keys,
-		names_of(f, of_this_writer), names);
+	die("%s: architecture '%s' in %s, %s settings: of these, %s are known; by its keys (%s) "
+		"the file can be %s: --encoder NAME", file, f->cfg->kind_of_sae, f->cfg->path,
+		sae_config_writer(f->cfg->kind), names_of(f, of_this_writer), keys, names);
 }
 
 /* -- The choice -------------------------------------------------------------------------------- */
@@ -375,13 +374,15 @@ struct sae_layout sae_layout_of(struct archive *file, const struct sae_config *c
 	struct found f = {.file = file, .cfg = cfg};
 	struct sae_layout l = {0};
 	char *why = NULL;
-	bool any = false;
+	bool any = false, wanted = false;
 
 	look(&f);
 	const struct dialect *d = encoder ? named(&f, encoder) : chosen(&f, &l);
 	for (const struct dialect *r = sae_dialects; r->name; r++)
 		any |= fits_keys(&f, r);
-	if (!d && any)
+	for (const struct dialect *r = sae_dialects; r->name && !d; r++)
+		wanted |= cfg->kind != CONFIG_NONE && fits_settings(&f, r) && !fits_keys(&f, r);
+	if (!d && any && !wanted)
 		die_undecided(&f);
 	if (!d)
 		die_without_key(&f);

@@ -177,6 +177,8 @@ saelens_example("saelens_log_threshold", v6("jumprelu"), lambda w: above(w.pre(c
                 lambda w: {"log_threshold": np.log(w.threshold)})
 saelens_example("saelens_batchtopk", v6("batchtopk", k=k_of, rescale_acts_by_decoder_norm=True),
                 lambda w: above(w.pre(c=w.b_dec) * w.norms, 2.1), lambda w: {"topk_threshold": np.float64(2.1)})
+saelens_example("saelens_unnamed", lambda w: {"apply_b_dec_to_input": False}, lambda w: above(w.pre(), w.threshold),
+                lambda w: {"threshold": w.threshold})
 saelens_example("saelens_gated", v6("gated"), lambda w: w.gated(w.b_dec),
                 lambda w: {"b_gate": w.gate, "b_mag": w.mag, "r_mag": w.r_mag}, ["b_enc"])
 saelens_example("saelens_topafa", v6("topafa"), lambda w: topafa(w.pre(c=w.b_dec), w.x.astype("f8") - w.b_dec),
