@@ -6,6 +6,7 @@
 #include "file/sae.h"
 #include "file/tokens.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct list hidden;
@@ -13,7 +14,8 @@ static const char *sae_file, *layer, *model, *vocab;
 static size_t context, skip;
 static struct sae_options encoder_options = SAE_OPTIONS_NONE;
 static int signs;
-static bool no_point;
+static const char *features;
+static bool joined, no_point;
 
 static const struct opt options[] = {
 	{"hidden", OPT_LIST, &hidden, "FILE",
@@ -28,6 +30,9 @@ static const struct opt options[] = {
 		"matching pursuit stops when less than this length is left", 0, 1e30},
 	{"signed", OPT_CHOICE, &signs, "split|abs|positive",
 		"features with negative activations: two features each, |a|, or a > 0", 0, 0},
+	{"features", OPT_TEXT, &features, "A:B", "only the features A to B-1", 0, 0},
+	{"concat", OPT_FLAG, &joined, NULL, "of a crosscoder: the files of --hidden are those of "
+		"its models, side by side", 0, 0},
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the SAE's folder", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
@@ -53,7 +58,7 @@ static void check_command_line(void)
 /* States of (heads, numbers) or (models, numbers) are one state when the SAE takes all of them. */
 static struct tokens open_tokens(const struct sae *sae)
 {
-	struct tokens t = {.context = context, .skip = skip};
+	struct tokens t = {.context = context, .skip = skip, .joined = joined};
 
 	tokens_open_states(&t, &hidden, sae->d);
 	if (t.d != sae->d)
@@ -76,15 +81,33 @@ static void write_header(const struct tokens *t, const struct sae *s, struct sm_
 		.encoder = s->dialect->name, .centred = s->centred}, out);
 }
 
+/* --features A:B, all when it is not given. */
+static void range_of_features(size_t range[2], const struct sae *s)
+{
+	int end = 0;
+
+	range[0] = 0;
+	range[1] = s->features;
+	if (features && (sscanf(features, "%zu:%zu%n", &range[0], &range[1], &end) != 2
+			|| features[end] || range[0] >= range[1]))
+		misuse("--features %s: it is A:B, A below B", features);
+	if (range[1] > s->features)
+		die("--features %s: %s has %zu", features, sae_file, s->features);
+}
+
 static void encode_all(const struct tokens *t, const struct sae *s, struct sm_writer *out)
 {
 	struct encoder encoder = sae_encoder(s);
 	struct chunk *chunk = chunk_new(t);
-	size_t negative = 0;
+	size_t negative = 0, range[2];
+
+	range_of_features(range, s);
 
 	progress_begin(t->n, "tokens");
 	for (size_t at = 0; chunk_read(chunk, t, &at); progress_to(at)) {
 		chunk_encode(chunk, &encoder);
+		if (features)
+			chunk_features(chunk, range[0], range[1]);
 		negative += chunk_signs(chunk, signs, s->features);
 		chunk_write(chunk, t, !no_point, out);
 	}

@@ -65,3 +65,62 @@ load helper
 		[[ $line == *"negative: 2 activations are negative: act-dump --signed"* ]]
 	done
 }
+
+@test "--concat: the states of a crosscoder's models from a file each" {
+	oracle dialects crosscoder >read
+	"$PY" -c 'import numpy as np
+x = np.load("crosscoder/states.npy")
+np.save("a.npy", x[:, 0]); np.save("b.npy", x[:, 1]); np.save("short.npy", x[1:, 1])
+np.save("b2.npy", x[:, 1].astype("f2"))'
+	act-dump --quiet --hidden crosscoder/states.npy --sae crosscoder >one
+	act-dump --concat --hidden a.npy --hidden b.npy --sae crosscoder >two
+	oracle same one two
+	act-dump --concat --hidden a.npy --hidden b2.npy --sae crosscoder >mixed
+	[ "$(frame2tsv --columns feature,value mixed | wc -l)" -gt 100 ]
+	fails 1 act-dump --concat --hidden a.npy --hidden short.npy --sae crosscoder
+	[[ $line == *"short.npy: 89 states, a.npy has 90: "* ]]
+}
+
+@test "--features keeps some of them, with their numbers" {
+	oracle dialects saelens_topk >read
+	read=(--hidden saelens_topk/states.npy --sae saelens_topk)
+	act-dump "${read[@]}" >all
+	act-dump "${read[@]}" --features 10:31 >some
+	frame2tsv --columns feature,value all | awk 'NR == 1 || ($1 >= 10 && $1 < 31)' >a
+	frame2tsv --columns feature,value some | diff a -
+	[ "$(wc -l <a)" -gt 20 ]
+	fails 1 act-dump "${read[@]}" --features 0:97
+	fails 2 act-dump "${read[@]}" --features 5:5
+	fails 2 act-dump "${read[@]}" --features 5
+}
+
+@test "--to-layer: the rows of a decoder to one of several layers, in one file or in another" {
+	oracle dialects tracer_clt gemma_scope_2_clt >read
+	"$PY" - <<-'PYTHON'
+	import numpy as np
+	import arrays
+	w = np.random.default_rng(0).standard_normal((96, 3, 24)).astype("f4")
+	arrays.save("tracer_clt/W_dec_7.safetensors", {"W_dec_7": w})
+	file = "gemma_scope_2_clt/params_layer_0.safetensors"
+	clt = dict(arrays.load_all(file))
+	arrays.save(file, {**clt, "w_dec": w})
+	for layer in range(3):
+	    arrays.save(f"layer{layer}.npz", {key: np.ascontiguousarray(x) for key, x in
+	                {**clt, "w_dec": w[:, layer]}.items()})
+	arrays.save("all.safetensors", {**clt, "w_dec": w.reshape(96, -1),
+	                                "b_dec": np.zeros(72, "f4")})
+	PYTHON
+	for layer in 0 1 2; do
+		decoder layer$layer.npz | frame2tsv --columns dist >one
+		decoder --to-layer $layer gemma_scope_2_clt | frame2tsv --columns dist | cmp - one
+		decoder --to-layer $((7 + layer)) tracer_clt/W_enc_7.safetensors |
+			frame2tsv --columns dist | cmp - one
+	done
+	decoder all.safetensors | frame2tsv --columns dist >one
+	decoder gemma_scope_2_clt | frame2tsv --columns dist | cmp - one
+	[ "$(wc -c <one)" -gt 10000 ]
+	fails 1 decoder --to-layer 3 gemma_scope_2_clt
+	[[ $line == *"it decodes to the layers 0 to 2" ]]
+	fails 1 decoder --to-layer 6 tracer_clt/W_enc_7.safetensors
+	fails 1 decoder --to-layer 0 layer0.npz
+}

@@ -22,6 +22,7 @@ struct shard {
 struct states {
 	size_t rows, d, shards;
 	enum sm_dtype dtype;
+	bool joined;			/* side by side: each shard has d / shards of the numbers */
 	struct shard *shard;
 	char *buffer;			/* rows that had to be read or converted */
 	size_t room;
@@ -132,11 +133,23 @@ bool states_flatten(struct states *s, size_t d)
 	return true;
 }
 
+void states_join(struct states *s)
+{
+	for (size_t i = 0; i < s->shards; i++)
+		if (s->shard[i].rows != s->shard[0].rows)
+			die("%s: %zu states, %s has %zu: side by side they have to be of the same "
+				"tokens", s->shard[i].name, s->shard[i].rows, s->shard[0].name,
+				s->shard[0].rows);
+	s->joined = s->shards > 1;
+	s->rows = s->shard[0].rows;
+	s->d *= s->shards;
+}
+
 static const struct shard *shard_of(const struct states *s, size_t *row)
 {
 	const struct shard *h = s->shard;
 
-	while (*row >= h->rows)
+	while (!s->joined && *row >= h->rows)
 		*row -= h++->rows;
 	return h;
 }
@@ -159,12 +172,37 @@ static void *room_for(struct states *s, size_t bytes)
 	return s->buffer;
 }
 
+/* Rows of files that are side by side. */
+static size_t read_joined(struct states *s, size_t at, size_t n, const void **rows)
+{
+	size_t d = s->d / s->shards, given = sm_dtype_size(s->dtype);
+
+	n = n < s->rows - at ? n : s->rows - at;
+	char *to = room_for(s, n * s->d * given);
+	for (size_t i = 0; i < s->shards; i++) {
+		const struct shard *h = &s->shard[i];
+		size_t stored = d * sm_dtype_size(h->dtype);
+		for (size_t k = 0; k < n; k++) {
+			char *part = to + (k * s->d + i * d) * given;
+			const char *from = h->data + (at + k) * stored;
+			if (h->dtype == s->dtype)
+				memcpy(part, from, stored);
+			else
+				sm_to_float((float *)(void *)part, from, h->dtype, d);
+		}
+	}
+	*rows = to;
+	return n;
+}
+
 size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
 {
 	size_t row = at;
 
 	if (at >= s->rows)
 		return 0;
+	if (s->joined)
+		return read_joined(s, at, n, rows);
 	const struct shard *h = shard_of(s, &row);
 	size_t stored = sm_dtype_size(h->dtype), given = sm_dtype_size(s->dtype);
 	n = n < h->rows - row ? n : h->rows - row;
@@ -201,7 +239,12 @@ void states_release(const struct states *s)
 void states_row(const struct states *s, size_t i, float *row)
 {
 	const struct shard *h = shard_of(s, &i);
+	size_t d = s->d / s->shards;
 
+	for (size_t k = 0; s->joined && k < s->shards; k++, h++)
+		sm_to_float(row + k * d, h->data + i * d * sm_dtype_size(h->dtype), h->dtype, d);
+	if (s->joined)
+		return;
 	sm_to_float(row, h->data + i * s->d * sm_dtype_size(h->dtype), h->dtype, s->d);
 }
 

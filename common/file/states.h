@@ -23,6 +23,10 @@ const char *states_name(const struct states *);	/* of the first file */
  * numbers: false when they are not d. Before any row is read. */
 bool states_flatten(struct states *, size_t d);
 
+/* Takes the files side by side: a row is that of each file, one after the other. They have to have
+ * as many rows; before any row is read. */
+void states_join(struct states *);
+
 /* Ends the program unless the numbers x (d) of row i are finite; names the file and its row. */
 void states_check(const struct states *, size_t i, const float *x);
 

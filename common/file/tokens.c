@@ -12,6 +12,8 @@
 void tokens_open_states(struct tokens *t, const struct list *files, size_t d)
 {
 	t->states = states_open(files);
+	if (t->joined)
+		states_join(t->states);
 	if (d != states_d(t->states) && states_flatten(t->states, d))
 		note("%s: its last two dimensions are one, of %zu", states_name(t->states), d);
 	t->n = states_rows(t->states);
@@ -234,7 +236,7 @@ void chunk_encode(struct chunk *c, const struct encoder *e)
 		append_block(c, &c->block[at / most], at, tokens_of_block(c, at, most));
 }
 
-/* -- Signs ------------------------------------------------------------------------------------- */
+/* -- Which features, and their signs ------------------------------------------------------------ */
 
 /* Of n entries of a token, negative ones become what `how` says; those of split follow the others.
  * How many are left. */
@@ -255,6 +257,21 @@ static size_t make_positive(uint32_t *feature, float *value, size_t n, enum sign
 	memcpy(feature + left, spare_feature, moved * sizeof *feature);
 	memcpy(value + left, spare_value, moved * sizeof *value);
 	return left + moved;
+}
+
+void chunk_features(struct chunk *c, size_t from, size_t to)
+{
+	size_t at = 0, k = 0;
+
+	for (size_t t = 0; t < c->n; t++) {
+		for (; k < c->indptr[t + 1]; k++)
+			if (c->feature[k] >= from && c->feature[k] < to) {
+				c->feature[at] = c->feature[k];
+				c->value[at++] = c->value[k];
+			}
+		c->indptr[t + 1] = (uint32_t)at;
+	}
+	c->nnz = at;
 }
 
 size_t chunk_signs(struct chunk *c, enum signs how, size_t features)

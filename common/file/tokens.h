@@ -11,6 +11,7 @@
 /* All tokens. Of each sequence of `context` tokens the first `skip` are left out. */
 struct tokens {
 	size_t n, context, skip;
+	bool joined;			/* the files of states lie side by side: states_join() */
 	struct states *states;		/* of n rows, or NULL */
 	size_t d;			/* of the states */
 	struct array vocab;		/* (n) vocabulary ids, or no data */
@@ -61,6 +62,9 @@ void chunk_encode(struct chunk *, const struct encoder *);
 /* ... or one activation after the other: features of a token ascending, nnz = 0 and indptr[0] = 0
  * at first. */
 void chunk_append(struct chunk *, uint32_t feature, float value);
+
+/* Leaves out the features below `from`, and those from `to` on. */
+void chunk_features(struct chunk *, size_t from, size_t to);
 
 /* Makes all activations positive. A feature i of `features` expresses one thing where it is
  * positive and another where it is negative: split makes it i and i + features, abs takes |a|,
