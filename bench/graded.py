@@ -36,7 +36,8 @@ WAYS = ([("same", way, "--whiten")
         + [(text, way, space) for text in ("same", "other") for space in SPACES
            for way in ("sinkhorn", "centroid")]
         + [("same", "energy", ""), ("same", "emd", ""), ("other", "couple", "--whiten")]
-        + [("other", "couple --neighbours 64", space) for space in ("--whiten", "")])
+        + [("other", "couple --neighbours 64", space) for space in ("--whiten", "", "--unit")]
+        + [("other", f"couple --neighbours {k}", "--unit") for k in (16, 256)])
 TABLE = Table("graded", ("data", "truth", "text", "way", "refproj", "a", "b"),
               {"score": ".3f", "pairs": "d"})
 GENERAL = "(next:class|class|lang|role|slot|number|gender)="

@@ -224,19 +224,21 @@ def best_by_correlation(rows):
 
 
 def texts():
+    order = ["same", "other", "pages", "halved"]
     rows = sorted(table("texts"), key=lambda row: (row["data"], row["scores"], -int(row["tokens"]),
-                                                   row["text"] != "same"))
+                                                   order.index(row["text"])))
     scored = {"correlation": "the share of the best possible correlation",
               "label agreement": "the share of same labels, of those that are sure"}
     by = {"text": column("text"), "tokens": column("tokens"), "distance": column("way")}
     yield "## The same text, and other text\n"
     yield textwrap.fill(" ".join("""Both dictionaries are read on one text ("same"), or each on a
-        text of its own, with no token in common ("other"). Tokens are those of a text. `couple`
-        stands for `coact --coupling`, with that coupling; N is the number of tokens of a text.
-        "plan" is the entropic transport plan between the two clouds of tokens (epsilon .05), of
-        which each row and column keeps its four largest, by NumPy. "emd over cells" is `emd`
-        between the features' whole masses, each token moved to the nearest of N/4
-        tokens.""".split()), 100) + "\n"
+        text of its own, with no token in common ("other"; "pages": stories and manual pages), or
+        the columns' on every second token of one text ("halved"), as if by a tokenizer whose tokens
+        are twice as long: COVERS couples a token with the one that covers it, ENDS only those that
+        end at the same place. Tokens are those of a text. `couple` stands for `coact --coupling`,
+        with that coupling; N is the number of tokens of a text. "emd over cells" is `emd` between
+        the features' whole masses, each token moved to the nearest of N/4 tokens.""".split()),
+                        100) + "\n"
     for (data, scores), some in by_key(rows, lambda row: (row["data"], row["scores"])).items():
         plain = [row for row in some if all(row[k] == v for k, v in SPACE.items())]
         yield grid(f"{data}: {scored[scores]}; one to one / nearest neighbour.",

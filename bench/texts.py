@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What distances are worth on the same text and on other text: `make bench-quality`.
 
-A is read on text 1; B on text 1 too ("same"), or on text 2 ("other"), which has no token in common.
+A is read on text 1; B on text 1 too ("same"), on text 2 ("other"), which has no token in common, or
+on every second token of text 1 ("halved"), as if by a tokenizer whose tokens are twice as long, or
+on text of another kind, manual pages where text 1 is stories ("pages").
 The scores are quality.py's, on text 3: mean correlation, and on the sample the share of same
 labels, beside those of the matching that is best by correlation there.
 
@@ -14,8 +16,10 @@ reference  lift to the first and the middle layer; other ways to scale the space
 The rows go to bench/results/texts.tsv. The programs have to be on PATH. The sample has other text
 and correlations only after `make -C examples/storyworld/make states`."""
 import argparse
+import json
 import os
 import re
+import sys
 import tempfile
 
 import numpy as np
@@ -24,17 +28,21 @@ from scipy.sparse import csr_matrix, vstack
 
 import quality
 from quality import read, run
-from record import DATA, Table
+from record import DATA, ROOT, Table
 import semot
 
 SKIP = 40
 DISTANCES = ["sinkhorn", "emd", "centroid", "decoder"]
 WAYS = {"same": ["coact", *DISTANCES],
         "other": ["couple", "couple --neighbours 2", "couple --neighbours 4",
-                  "couple --neighbours 8", "plan", "couple --by cells --cells N/4",
-                  "couple --cells N/256", "emd over cells", *DISTANCES]}
+                  "couple --neighbours 8", "couple --by sinkhorn",
+                  "couple --by cells --cells N/4", "couple --cells N/256", "emd over cells",
+                  *DISTANCES],
+        "halved": ["couple", "couple --by rows ENDS", "couple --by rows COVERS"],
+        "pages": ["couple", "sinkhorn", "centroid"]}
 SHORT = {"same": ["coact", "sinkhorn", "centroid"], "other": ["couple", "sinkhorn", "centroid"]}
-MOST = {"plan": 4096, "emd over cells": 4096}       # tokens: what takes too long for more
+NONE = 2 ** 32 - 1                                  # a token without a partner
+MOST = {"emd over cells": 4096, "pages": 16000}     # tokens: more take too long, or are not there
 
 TABLE = Table("texts", ("data", "scores", "text", "tokens", "skip", "reference", "refproj", "way",
                         "a", "b"),
@@ -46,8 +54,24 @@ class LanguageModel(quality.LanguageModel):
 
     def text(self, layer, number, tokens):
         """The states of text 1 or 2, so many or more."""
+        if number == "pages":
+            return np.load(self.pages() / f"hidden_L{layer}.npy", mmap_mode="r")
         states = np.load(f"{self.folder}/hidden_L{layer}.npy", mmap_mode="r")
         return states[(number - 1) * quality.MATCHED:number * quality.MATCHED]
+
+
+    def pages(self):
+        """A folder: the states of the manual pages."""
+        folder = self.folder / "pages"
+        if not folder.exists():
+            words = run(f"for f in {ROOT}/man/*.[1-9]; do nroff -mdoc $f; done 2>/dev/null"
+                        " | col -b")
+            words = " ".join(re.sub(r"[^A-Za-z0-9 .,!?'\":;()-]", " ", words.decode()).split())
+            with open(self.folder / "pages.json", "w") as file:
+                json.dump([words[k:k + 255] for k in range(0, len(words) - 254, 255)], file)
+            run(f"{sys.executable} {DATA}/../tools/lm_hidden.py {DATA}/models/babyllama361.bin "
+                f"{DATA}/models/tok105.vocab {self.folder}/pages.json {folder} 64")
+        return folder
 
 
 class Sample(quality.Sample):
@@ -71,7 +95,7 @@ class Case:
     """Activations, distributions and couplings of one choice of text, tokens and reference."""
 
     def __init__(self, model, text, folder, tokens, skip=0, reference="last", refproj="--whiten"):
-        self.model, self.both, self.folder = model, text == "other", folder
+        self.model, self.text, self.both, self.folder = model, text, text != "same", folder
         self.reference = dict(first=model.layers[0], last=model.layers[-1],
                               middle=model.layers[(len(model.layers) - 1) // 2])[reference]
         self.n, self.skip, self.refproj = tokens, skip, refproj
@@ -84,14 +108,16 @@ class Case:
         return path
 
     def states(self, layer, both):
-        """Text 1; or text 1 and text 2, one after the other."""
+        """Text 1; or text 1 and what B reads, one after the other."""
         def make(path):
             context = self.model.context
             rows = self.n * context // (context - self.skip)
-            texts = [self.model.text(layer, k, rows) for k in ((1, 2) if both else (1,))]
+            second = {"other": 2, "pages": "pages"}.get(self.text, 1)
+            texts = [self.model.text(layer, text, rows) for text in (1, second)]
             kept = [text[np.arange(len(text)) % context >= self.skip][:self.n] for text in texts]
-            assert len({len(text) for text in kept}) == 1
-            np.save(path, np.concatenate(kept).astype("f4"))
+            assert len(kept[0]) == len(kept[1]) == self.n
+            kept[1] = kept[1][1::2] if self.text == "halved" else kept[1]
+            np.save(path, np.concatenate(kept[:1 + both]).astype("f4"))
         return self.once(f"{layer}.{both:d}.npy", make)
 
     def lift(self):
@@ -102,11 +128,11 @@ class Case:
         return f"--lift {states} {axes} {'--unit' * ('--unit' in self.refproj)}"
 
     def acts(self, key, second):
-        """Of text 1; or of text 2, whose tokens go on where those of text 1 end."""
+        """Of text 1; or of what B reads, whose tokens go on where those of text 1 end."""
         layer, seed = key.split(".")
         states = self.states(layer, second)
         n = len(np.load(states, mmap_mode="r"))
-        part = f"--context {n} --skip {n // 2}" if second else ""
+        part = f"--context {n} --skip {self.n}" if second else ""
         return self.once(f"{key}.{second:d}.acts", f"act-dump --no-point --hidden {states} {part} "
                          f"--sae {self.model.sae(layer, seed)} --layer {layer}")
 
@@ -120,8 +146,17 @@ class Case:
         return self.once(f"{key}.{second:d}.dist",
                          f"featdist --quiet {acts} | refproj --quiet {self.lift()}")
 
-    def counted(self, way):
-        """The command; N is the number of tokens of a text."""
+    def filled(self, way):
+        """The command. N is the number of tokens of a text. COVERS: each token of A goes with the
+        one of B that covers it; ENDS: with one that ends where it ends, or with none."""
+        def rows(path):
+            token = np.arange(self.n)
+            to = np.minimum(self.n + token // 2, self.n + self.n // 2 - 1)
+            if "ENDS" in way:
+                to[::2] = NONE
+            np.save(path, to.astype("<u4"))
+        if "rows" in way:
+            return "couple --by rows --rows " + self.once(way.split()[-1] + ".npy", rows)
         return re.sub(r"N/(\d+)", lambda found: str(max(1, self.n // int(found[1]))), way)
 
     def coupling(self, way):
@@ -129,8 +164,7 @@ class Case:
         a, b = self.model.pairs[0]
         sides = self.moved(a, False), self.moved(b, self.both)
         return self.once(f"{way.replace('/', '.')}.coupling",
-                         (lambda path: write_plan(path, *sides)) if way == "plan"
-                         else f"{self.counted(way)} --quiet {sides[0]} {sides[1]}")
+                         f"{self.filled(way)} --quiet {sides[0]} {sides[1]}")
 
     def over_cells(self, key, second):
         """Distributions over cells of both texts, whose centres are tokens of text 1."""
@@ -141,7 +175,7 @@ class Case:
     def distances(self, way, a, b):
         """Distances, and the features of rows and columns."""
         command, kind = way, self.dist
-        if way == "coact" or way.startswith(("couple", "plan")):
+        if way.startswith(("coact", "couple")):
             command, kind = "coact", self.acts
             if way != "coact":
                 command += f" --coupling {self.coupling(way)}"
@@ -153,40 +187,20 @@ class Case:
 
 
 def points(path):
-    """The header of activations, their points, activations (tokens, features), and tokens."""
+    """The header of activations, their points, and activations (tokens, features)."""
     header, frames = read(run(f"cat {path}"))
     parts = [csr_matrix((f["value"], f["feature"], f["indptr"].astype(int)),
                         (len(f["token"]), header["features"])) for f in frames]
-    return (header, np.concatenate([f["point"] for f in frames]), vstack(parts).tocsc(),
-            np.concatenate([f["token"] for f in frames]))
+    return header, np.concatenate([f["point"] for f in frames]), vstack(parts).tocsc()
 
 
 def apart(x, y):
     return np.sqrt(np.maximum((x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T, 0))
 
 
-def write_plan(path, one, other, epsilon=.05, kept=4, rounds=200):
-    """The entropic plan between two clouds of tokens: a few entries of each row and column."""
-    (header, x, _, row), (_, y, _, col) = points(one), points(other)
-    kernel = apart(x, y)
-    kernel = np.exp(-kernel / (epsilon * kernel.mean()))
-    u = np.ones(len(x), "f4")
-    for _ in range(rounds):
-        v = 1 / np.maximum(kernel.T @ u, 1e-30)
-        u = len(y) / len(x) / np.maximum(kernel @ v, 1e-30)
-    plan = u[:, None] * kernel * v
-    keep = ((plan >= np.partition(plan, -kept, 1)[:, -kept, None])
-            | (plan >= np.partition(plan, -kept, 0)[-kept]))
-    header = {"kind": "coupling", "rows": len(x), "cols": len(y), "by": "sinkhorn",
-              "space": header["space"], "history": []}
-    semot.write(path, header, [{"row_token": row, "col_token": col}, {
-        "row0": 0, "indptr": np.append(0, keep.sum(1).cumsum()).astype("<u4"),
-        "col": keep.nonzero()[1].astype("<u4"), "weight": plan[keep].astype("<f4")}])
-
-
 def write_cells(path, moved, first, cells):
     """Distributions: the whole mass of each feature, every token moved to the nearest centre."""
-    (header, x, acts, _), (_, y, _, _) = points(moved), points(first)
+    (header, x, acts), (_, y, _) = points(moved), points(first)
     centre = y[np.random.default_rng(0).permutation(len(y))[:cells]]
     cell = np.concatenate([apart(x[k:k + 4096], centre).argmin(1) for k in range(0, len(x), 4096)])
     inside = csr_matrix((np.ones(len(x)), (cell, np.arange(len(x)))), (len(centre), len(x)))
@@ -264,10 +278,13 @@ def main():
             if where["skip"] not in known:
                 known[where["skip"]] = worths(model, where["skip"])
             for text in [args.text] if args.text else ways:
+                if text == "pages" and not hasattr(model, "pages"):
+                    continue
                 with tempfile.TemporaryDirectory() as folder:
                     case = Case(model, text, folder, **where)
                     for way in ways[text]:
-                        if re.search(args.only, way) and case.n <= MOST.get(way, case.n):
+                        most = MOST.get(text, MOST.get(way, case.n))
+                        if re.search(args.only, way) and case.n <= most:
                             measure(model, case, {"text": text, **where}, way, known[case.skip])
 
 
