@@ -60,7 +60,7 @@ static void test_open(struct test *t)
 	match_sides_open(&t->sides, file, NULL);
 	if (t->sides.first != 1)
 		die("%s: %zu streams, where one layer is needed", file[0], t->sides.first);
-	t->sae = match_sides_sae(&t->sides, 1, sae_file, SAE_W_DEC);
+	t->sae = match_sides_sae(&t->sides, 1, sae_file, SAE_W_DEC | SAE_DECODES);
 	t->states = states_of(t);
 	const struct activations *a = &t->sides.all.item[0];
 	t->blocks = reconstruction_blocks(a);

@@ -19,6 +19,13 @@ load helper
 	oracle dialects --d 60 --features 120 --seed 5 >read
 }
 
+@test "of equal values those of the lower features are kept" {
+	for features in 96 1200; do
+		oracle dialects --integers --features $features saelens_topk saelens_abstopk \
+			sparsify_groupmax sparsify_signed tracer_jumprelu plain_npz >read
+	done
+}
+
 @test "--signed: two features each, |a|, or the positive ones; decoder turns the second" {
 	oracle dialects saelens_abstopk >read
 	read=(--hidden saelens_abstopk/states.npy --sae saelens_abstopk --quiet)

@@ -43,9 +43,9 @@ struct sae {
 	struct encoder encoder;	/* what the files say of it; sae_encoder() fills the rest in */
 };
 
-/* The parts of an SAE that are read: its matrices; all that is needed to encode, or to know the
- * biases that the encoder uses. */
-enum { SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8 };
+/* The parts of an SAE that are read: its matrices; what the biases that the encoder uses need; what
+ * encoding needs; and what decoding does, which an SAE of normalised states is refused for. */
+enum { SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8, SAE_DECODES = 16 };
 
 /* Reads an SAE, of these parts, from a file or from the folder that holds it; what is wrong with
  * it, or open for these parts, ends the program. Beside them no more than a megabyte or so is held.

@@ -337,6 +337,22 @@ static void set_input(struct sae_reading *r)
 		e->input_scale = (float)r->options.input_scale;
 }
 
+/* Decoded states are to be compared with the states. */
+static void refuse_normalised(const struct sae_reading *r)
+{
+	const char *how = sae_config_text(&r->config, "norm_activation");
+	const json_t *v = sae_config_get(&r->config, "normalize_activations");
+	const char *text = json_string_value(v);
+	enum sae_input input = r->layout.dialect->input;
+
+	if (input == INPUT_LAYER_NORM || (input == INPUT_OPENMOSS
+			&& !(how && strcmp(how, "inference") == 0))
+		|| (input == INPUT_SAELENS && v && !json_is_false(v)
+			&& !(text && strcmp(text, "none") == 0)))
+		die("%s: it decodes to states that are normalised, which states as they are cannot "
+			"be compared with", r->name);
+}
+
 /* -- Matching pursuit -------------------------------------------------------------------------- */
 
 static void set_pursuit(struct sae_reading *r)
@@ -411,6 +427,8 @@ void sae_read_rule(struct sae_reading *r)
 	s->architecture = r->layout.dialect->architecture;
 	if (r->parts & SAE_RULE)
 		set_input(r);
+	if (r->parts & SAE_DECODES)
+		refuse_normalised(r);
 	s->threshold = find_thresholds(r);
 	if (!s->threshold)		/* of no use for encoding, but for folding */
 		s->threshold = sae_vector(r, "threshold", s->features);

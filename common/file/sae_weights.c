@@ -232,10 +232,17 @@ static float *unit_rows(struct sae_reading *r)
 	return scale;
 }
 
+/* SAELens's factors of finetuned activations, which are decoded with them. */
+static float *finetuned(struct sae_reading *r)
+{
+	return sae_config_true(&r->config, "finetuning_scaling_factor", false)
+		? sae_vector(r, "scaling_factor", r->sae->features) : NULL;
+}
+
 void sae_read_weights(struct sae_reading *r)
 {
 	struct sae *s = r->sae;
-	float *row_scale = s->architecture == SAE_K_PURSUIT ? unit_rows(r) : NULL;
+	float *row_scale = s->architecture == SAE_K_PURSUIT ? unit_rows(r) : finetuned(r);
 
 	if (r->parts & SAE_W_ENC)
 		read_encoder(r, row_scale);

@@ -236,7 +236,7 @@ void chunk_encode(struct chunk *c, const struct encoder *e)
 		append_block(c, &c->block[at / most], at, tokens_of_block(c, at, most));
 }
 
-/* -- Which features, and their signs ------------------------------------------------------------ */
+/* -- Which features, and their signs ---------------------------------------------------------- */
 
 /* Of n entries of a token, negative ones become what `how` says; those of split follow the others.
  * How many are left. */

@@ -80,8 +80,9 @@ def pursuit(u, w, steps, residual=0.0, repeats=False, strength=relu, relative=0.
     for t, r in enumerate(u):
         end, support = relative * np.linalg.norm(r), set()
         for _ in range(steps):
-            i = int(np.argmax(strength(w @ r)))
-            v = w[i] @ r if strength is not relu else max(w[i] @ r, 0)
+            products = (w * r).sum(1)       # the same for equal rows, unlike w @ r
+            i = int(np.argmax(strength(products)))
+            v = max(products[i], 0) if strength is relu else products[i]
             out[t, i] += v
             r = r - v * w[i]
             if v == 0 or np.linalg.norm(r) < residual or np.linalg.norm(r) <= end or (i in support and not repeats):
@@ -93,18 +94,19 @@ def pursuit(u, w, steps, residual=0.0, repeats=False, strength=relu, relative=0.
 class Weights:
     """Numbers to make examples of, in single precision as files have them, and what most rules share."""
 
-    def __init__(self, d, features, seed):
+    def __init__(self, d, features, seed, integers=False):
         rng = np.random.default_rng(seed)
         self.rng, self.d, self.features, self.k = rng, d, features, features // 12
         n = 90
 
         def normal(*shape, by=1.0):
-            return (rng.standard_normal(shape) * by).astype("f4")
+            return rng.integers(-2, 3, shape).astype("f4") if integers else (rng.standard_normal(shape) * by).astype("f4")
         self.x = normal(n, d, by=2) + normal(d, by=1.5)
         self.W_dec = normal(features, d)
+        self.W_dec[1::5] = self.W_dec[::5][:len(self.W_dec[1::5])]      # alike, as pursuits see them
         self.unit_rows = self.W_dec / np.linalg.norm(self.W_dec, axis=1, keepdims=True)
         self.W_dec = self.unit_rows * np.exp(normal(features, 1, by=.6))
-        self.W_enc = self.unit_rows.T + normal(d, features, by=.1)
+        self.W_enc = normal(d, features) if integers else self.unit_rows.T + normal(d, features, by=.1)
         self.b_enc, self.b_dec = normal(features, by=.3), normal(d)
         self.threshold = np.abs(normal(features, by=.8) + 2)
         self.gate, self.mag, self.r_mag = (normal(features, by=.3) for _ in range(3))
@@ -381,7 +383,7 @@ bare("crosscoder", lambda w: {"W_enc": w.W_enc.reshape(2, w.d // 2, -1), "W_dec"
      file="cc_weights.safetensors", states=lambda w: w.x.reshape(-1, 2, w.d // 2))
 bare("mp_sae", lambda w: {"W": w.unit_rows}, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), 4 * w.d, 1.5),
      "--residual R", ["--residual", "1.5"])
-bare("overcomplete", lambda w: {"dictionary._weights": w.W_dec, "dictionary.multiplier": np.float32(0)},
+bare("overcomplete", lambda w: {"dictionary._weights": 3 * w.unit_rows, "dictionary.multiplier": np.float32(0)},
      lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), w.k, 0, True, lambda p: p), "--k K", ["--k", lambda w: str(w.k)])
 bare("itda", lambda w: {"": w.unit_rows}, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), w.k, 0, True, np.abs, 1e-6),
      file="atoms.npy", cfg=lambda w: {"metadata.yaml": f"k: {w.k}\nlayer: 3\n"})
@@ -451,9 +453,10 @@ def main():
     arguments.add_argument("--d", type=int, default=24)
     arguments.add_argument("--features", type=int, default=96)
     arguments.add_argument("--seed", type=int, default=7)
+    arguments.add_argument("--integers", action="store_true", help="small ones: many are equal")
     given = arguments.parse_args()
     for name in given.names or EXAMPLES:
-        encoder = compare(name, Weights(given.d, given.features, given.seed))
+        encoder = compare(name, Weights(given.d, given.features, given.seed, given.integers))
         if encoder:
             print(encoder)
 
