@@ -97,9 +97,10 @@ static void measure_decoder(struct sae_reading *r)
 	if (!dec)
 		return;
 	array_parts_close(dec);
-	if (array_count(&a) % s->features != 0 || array_count(&a) == 0)
+	size_t rows = a.rank < 2 || a.rank > 3 ? 0 : a.shape[r->layout.dialect->turned[1]];
+	if (rows != s->features || array_count(&a) == 0)
 		die("%s:%s: not of %zu features", archive_name(r->decoder),
-			r->layout.key[KEY_W_DEC], s->features);
+			r->layout.key[KEY_W_DEC] ? r->layout.key[KEY_W_DEC] : "", s->features);
 	r->layers = a.rank == 3 && !r->layout.dialect->stacked ? a.shape[1] : 1;
 	r->row = s->d_out = array_count(&a) / s->features;
 	if (!r->options.to_layer)
@@ -137,7 +138,8 @@ static float *read_b_dec(struct sae_reading *r)
 	archive_find(r->file, key, &a);
 	free(key);
 	bool of_one = r->layers > 1 && !r->options.to_layer && array_count(&a) == one;
-	float *b = sae_vector(r, r->layout.dialect->key[KEY_B_DEC], of_one ? one : all);
+	float *b = sae_numbers(r, r->layout.dialect->key[KEY_B_DEC], of_one ? one : all,
+		false);
 	if (!of_one)
 		return b;
 	free(b);			/* not subtracted, and no row of the decoder is so long */
@@ -158,8 +160,8 @@ struct sae *sae_open(const char *path, unsigned parts, const struct sae_options 
 	s->dialect = r.layout.dialect;
 	open_decoder(&r);
 	set_lengths(&r);
-	s->b_enc = r.layout.key[KEY_B_ENC] ? sae_vector(&r, s->dialect->key[KEY_B_ENC], s->features)
-		: xcalloc(s->features, sizeof *s->b_enc);
+	s->b_enc = !r.layout.key[KEY_B_ENC] ? xcalloc(s->features, sizeof *s->b_enc)
+		: sae_numbers(&r, s->dialect->key[KEY_B_ENC], s->features, false);
 	if (r.layout.key[KEY_B_DEC])
 		s->b_dec = read_b_dec(&r);
 	sae_read_rule(&r);

@@ -161,6 +161,8 @@ static bool shape_of(const struct found *f, const char *names, struct array *a)
 	char *name = names ? full_name(f, names) : NULL;
 	struct array_parts *parts = name ? array_parts_open(f->file, name, a) : NULL;
 
+	if (parts && a->rank == 0)
+		die("%s:%s: one number where an SAE has more", archive_name(f->file), name);
 	free(name);
 	if (!parts)
 		return false;
@@ -249,6 +251,18 @@ static char *names_of(const struct found *f,
 	return text;
 }
 
+/* By keys and shapes, whatever the settings are. */
+static bool could_be(const struct found *f, const struct dialect *d)
+{
+	struct sae_layout l = {0};
+	char *why = NULL;
+	bool fits = fits_keys(f, d) && count_words(f, d->without, NULL) == 0 && !d->refused
+		&& measure(f, d, &l, &why);
+
+	free(why);
+	return fits;
+}
+
 static bool of_this_writer(const struct found *f, const struct dialect *d)
 {
 	return d->configs & f->cfg->kind;
@@ -294,7 +308,7 @@ static _Noreturn void die_without_key(const struct found *f)
 static _Noreturn void die_undecided(const struct found *f)
 {
 	const char *file = archive_name(f->file);
-	char *names = names_of(f, fits_keys), *keys = keys_found(f);
+	char *names = names_of(f, could_be), *keys = keys_found(f);
 
 	if (f->cfg->kind == CONFIG_NONE)
 		die("%s: it holds %s, and no settings beside it say which of these it is: %s: "
@@ -332,7 +346,7 @@ static const struct dialect *named(const struct found *f, const char *name)
 			return d;
 		}
 	die("--encoder %s: there is none of that name; by its keys %s can be %s", name,
-		archive_name(f->file), names_of(f, fits_keys));
+		archive_name(f->file), names_of(f, could_be));
 }
 
 /* Of the rows that keys and settings allow, the first with these shapes; where none has them, the

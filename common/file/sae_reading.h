@@ -22,9 +22,9 @@ struct sae_reading {
 /* sae_rule.c: architecture, thresholds, k, centring and input. */
 void sae_read_rule(struct sae_reading *);
 
-/* sae_weights.c: (n) numbers; of one number, n times that. NULL when the file has none of these
- * names, "a|b". */
-float *sae_vector(struct sae_reading *, const char *names, size_t n);
+/* sae_weights.c: (n) numbers, or n times the only one where `one` is taken for all. NULL when the
+ * file has none of these names, "a|b". */
+float *sae_numbers(struct sae_reading *, const char *names, size_t n, bool one);
 /* One number; false when there is none. */
 bool sae_scalar(struct sae_reading *, const char *names, double *x);
 /* The matrices that are asked for, the biases and the scale. */

@@ -58,8 +58,8 @@ static void set_k(struct sae_reading *r)
 	if (k == 0 && !find_k(r, &k))
 		die("%s: architecture %s, and no k in the file or beside it: --k K", r->name,
 			sae_architecture_name(s->architecture));
-	if (!(k >= 1 && (k <= (double)s->features || s->architecture == SAE_ITDA))
-			|| k != floor(k))
+	double most = s->architecture == SAE_ITDA ? UINT32_MAX : (double)s->features;
+	if (!(k >= 1 && k <= most) || k != floor(k))
 		die("%s: k = %g of %zu features", r->name, k, s->features);
 	s->k = (size_t)k;
 	if (s->architecture == SAE_GROUPMAX && s->features % s->k != 0)
@@ -84,8 +84,8 @@ static float *threshold_at(struct sae_reading *r, const char *place)
 		return x;
 	}
 	if (!begins(place, "exp:", &rest))
-		return sae_vector(r, place, n);
-	float *x = sae_vector(r, rest, n);
+		return sae_numbers(r, place, n, true);
+	float *x = sae_numbers(r, rest, n, true);
 	for (size_t i = 0; x && i < n; i++)
 		x[i] = expf(x[i]);
 	return x;
@@ -166,10 +166,10 @@ static void set_architecture(struct sae_reading *r)
 static void set_gate(struct sae_reading *r)
 {
 	struct sae *s = r->sae;
-	float *gate = sae_vector(r, "b_gate|gate_bias", s->features);
+	float *gate = sae_numbers(r, "b_gate|gate_bias", s->features, false);
 
-	s->gain = sae_vector(r, "r_mag", s->features);
-	s->offset = sae_vector(r, "b_mag|mag_bias", s->features);
+	s->gain = sae_numbers(r, "r_mag", s->features, false);
+	s->offset = sae_numbers(r, "b_mag|mag_bias", s->features, false);
 	free(s->threshold);
 	s->threshold = gate;
 	for (size_t i = 0; i < s->features; i++) {
@@ -306,10 +306,10 @@ static void check_embedding(const struct sae_reading *r)
 	const char *path = real ? real : r->name;
 
 	if (strncmp(r->layout.dialect->name, "gemma-scope", 11) == 0
-			&& strstr(path, "/embedding"))
-		ask_for_scale(r, xasprintf("an SAE of embeddings: 1 for rows of the embedding, "
-			"%.6g for states that the model has multiplied by sqrt(d) (hook_embed, "
-			"hidden_states[0])", 1 / sqrt((double)r->sae->d)));
+			&& strstr(path, "/embedding") && r->options.input_scale == 0)
+		die("%s: an SAE of embeddings: 1 for rows of the embedding, %.6g for states that "
+			"the model has multiplied by sqrt(d) (hook_embed, hidden_states[0]): "
+			"--input-scale A", r->name, 1 / sqrt((double)r->sae->d));
 	free(real);
 }
 
@@ -381,7 +381,7 @@ static void set_pursuit(struct sae_reading *r)
 			r->name);
 	p->steps = json_object_get(r->config.json, "max_iterations") ? s->d : 4 * s->d;
 	if (json_is_number(most) && json_number_value(most) >= 1)
-		p->steps = (size_t)json_number_value(most);
+		p->steps = (size_t)fmin(json_number_value(most), UINT32_MAX);
 	if (r->options.k > 0)
 		p->steps = r->options.k;
 }
@@ -431,7 +431,7 @@ void sae_read_rule(struct sae_reading *r)
 		refuse_normalised(r);
 	s->threshold = find_thresholds(r);
 	if (!s->threshold)		/* of no use for encoding, but for folding */
-		s->threshold = sae_vector(r, "threshold", s->features);
+		s->threshold = sae_numbers(r, "threshold", s->features, true);
 	set_architecture(r);
 	if (s->architecture == SAE_GATED && (r->parts & SAE_RULE))
 		set_gate(r);

@@ -43,10 +43,10 @@ static float *numbers(struct archive *f, const char *key, size_t n, bool one)
 	return all;
 }
 
-float *sae_vector(struct sae_reading *r, const char *names, size_t n)
+float *sae_numbers(struct sae_reading *r, const char *names, size_t n, bool one)
 {
 	char *key = sae_layout_key(&r->layout, r->file, names);
-	float *x = key ? numbers(r->file, key, n, true) : NULL;
+	float *x = key ? numbers(r->file, key, n, one) : NULL;
 
 	free(key);
 	return x;
@@ -236,7 +236,7 @@ static float *unit_rows(struct sae_reading *r)
 static float *finetuned(struct sae_reading *r)
 {
 	return sae_config_true(&r->config, "finetuning_scaling_factor", false)
-		? sae_vector(r, "scaling_factor", r->sae->features) : NULL;
+		? sae_numbers(r, "scaling_factor", r->sae->features, false) : NULL;
 }
 
 void sae_read_weights(struct sae_reading *r)
