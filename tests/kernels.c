@@ -536,7 +536,8 @@ static void check_potentials(const float *cost, size_t n, size_t m, double most,
 		dual += (double)b[j] * (double)least;
 	}
 	check(potentials, "largest_potentials", trial);
-	check(fabs(dual_cost(cost, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost", trial);
+	check(fabs(dual_cost(cost, NULL, a, b, f, n, m) - dual) <= 1e-12 * most, "dual_cost",
+		trial);
 }
 
 /* M = mean min(C, 3 M), by iteration from the mean on. */
@@ -573,7 +574,7 @@ static void means_of_costs(void)
 				mean += (double)(float)x / (double)(n * m);
 				largest = fmax(largest, x);
 			}
-		double got = capped_mean(cost, n, m, (struct costs){mean, largest});
+		double got = capped_mean(cost, NULL, n, m, (struct costs){mean, largest});
 		double plain = plain_capped_mean(cost, n, m, mean);
 		check(fabs(got - plain) <= 1e-9 * plain, "capped_mean", trial);
 		double share = outliers / (double)(n * m);	/* the others are below 2 */
@@ -799,8 +800,8 @@ static void stopped_early(const float *cost, const float *a, const float *b, siz
 
 	for (double e = epsilon; e > 1e-6 * most; e /= 10)
 		for (uint32_t limit = 1; limit < 200; limit *= 3) {
-			struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, e, 0, limit, f,
-				workspace);
+			struct sinkhorn s = sinkhorn(cost, NULL, a, b, n, m, most, e, 0, limit,
+				f, workspace);
 			check(s.iters <= limit && s.residual >= 0 && isfinite(s.residual),
 				"sinkhorn: stopped early", trial);
 			check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
@@ -809,6 +810,35 @@ static void stopped_early(const float *cost, const float *a, const float *b, siz
 				check(isfinite(f[i]), "sinkhorn: potentials when stopped early",
 					trial);
 		}
+}
+
+/* A table with rows in another order gives the same bits as the matrix that s and f are of. */
+static void rows_of_a_table(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double most, double epsilon, const struct sinkhorn *s, const float *f, double *workspace,
+	size_t trial)
+{
+	static float table[2 * ROOM * (ROOM + LANES)], other[ROOM + LANES];
+	uint32_t row[ROOM];
+	size_t ld = padded(n);
+	struct costs costs = summarise_costs(cost, n, m);
+
+	for (size_t k = 0; k < 2 * m * ld; k++)
+		table[k] = NAN;
+	for (size_t j = 0; j < m; j++) {
+		row[j] = (uint32_t)(2 * (m - j) - 1);
+		memcpy(table + row[j] * ld, cost + j * ld, ld * sizeof *table);
+	}
+	struct sinkhorn got = sinkhorn(table, row, a, b, n, m, most, epsilon, 1e-6, 100000, other,
+		workspace);
+	check(got.cost == s->cost && got.lower == s->lower && got.upper == s->upper
+		&& got.dual == s->dual && got.iters == s->iters && got.residual == s->residual
+		&& memcmp(other, f, n * sizeof *f) == 0, "sinkhorn: of rows of a table", trial);
+	for (size_t i = 0; i < ld; i++)
+		other[i] = i < n ? f[i] : -INFINITY;
+	check(dual_cost(table, row, a, b, other, n, m) == dual_cost(cost, NULL, a, b, other, n, m),
+		"dual_cost: of rows of a table", trial);
+	check(capped_mean(table, row, n, m, costs) == capped_mean(cost, NULL, n, m, costs),
+		"capped_mean: of rows of a table", trial);
 }
 
 /* The value and the bounds of sinkhorn(); f gives the plan. */
@@ -837,7 +867,7 @@ static void transport(void)
 			continue;
 		double optimum = exact(cost, a, b, n, m, 0, v).cost;
 		double *workspace = malloc(sinkhorn_workspace(n, m) * sizeof *workspace);
-		struct sinkhorn s = sinkhorn(cost, a, b, n, m, most, epsilon, 1e-6, 100000, f,
+		struct sinkhorn s = sinkhorn(cost, NULL, a, b, n, m, most, epsilon, 1e-6, 100000, f,
 			workspace);
 		plain_sinkhorn(&transport_cost, &whole, cost, a, b, n, m, ld, epsilon);
 		check(fabs(s.cost - transport_cost) <= 1e-5 * most, "sinkhorn: transport cost",
@@ -847,6 +877,7 @@ static void transport(void)
 		check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds", trial);
 		check(plan_error(cost, a, b, n, m, epsilon, f) <= 1e-4, "sinkhorn: potentials",
 			trial);
+		rows_of_a_table(cost, a, b, n, m, most, epsilon, &s, f, workspace, trial);
 		stopped_early(cost, a, b, n, m, most, epsilon, optimum, workspace, trial);
 		free(workspace);
 	}
@@ -868,8 +899,8 @@ static void near_the_optimum(void)
 		double optimum = assigned(a, b, square, n, n, n);
 		double most = summarise_costs(cost, n, n).largest;
 		for (double epsilon = 0.1 * most; epsilon > 1e-7 * most; epsilon /= 10) {
-			struct sinkhorn s = sinkhorn(cost, a, b, n, n, most, epsilon, 1e-5, 2000, f,
-				workspace);
+			struct sinkhorn s = sinkhorn(cost, NULL, a, b, n, n, most, epsilon, 1e-5,
+				2000, f, workspace);
 			check(s.cost >= optimum - 1e-5 * most, "sinkhorn: not below the optimum",
 				trial);
 			check(s.cost <= optimum + epsilon * log((double)n)

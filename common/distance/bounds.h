@@ -26,8 +26,8 @@ struct bounds {
  *	tokens(A) points(B)			minima of two bytes, 32 at once
  *	points(A) features(B)			sums
  * of tokens that some feature keeps. Coordinated samples share theirs: 16,384 features of 128
- * points keep 171,000 of 262,144 tokens, and of four times the tokens 15 percent more. Where the
- * sides are one, once will do.
+ * points keep 170,000 to 210,000 of 262,144 tokens, and of four times the tokens 15 to 25 percent
+ * more. Where the sides are one, once will do.
  *
  * Squares of costs are |x|^2 + |y|^2 - 2 x.y, x and y less the mean. They are lowered by all that
  * rounding may have added, about 2e-5 (|x|^2 + |y|^2). Costs are whole units, rounded down, and so

@@ -7,8 +7,10 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { DUALS = 8 };	/* potentials of a row's nearest columns that are tried on the next */
+enum { DUALS = 8 };	/* potentials of a row's nearest columns that are tried on the next, ... */
+enum { TRIALS = 32 };	/* ... until they were of no use for so many columns in turn */
 
 /* What one thread works in. */
 struct scratch {
@@ -106,19 +108,18 @@ static void take_costs(const struct pair_stage *p, struct scratch *w, const uint
 	sum_rows(w->of_token + first, w->table + first * padded(n), n, w->known - first);
 }
 
-/* The problem of the row and column j, in w->cost. */
+/* The problem of the row and column j, in w->table. */
 static struct transport_problem take_pair(const struct pair_stage *p, struct scratch *w, uint32_t j)
 {
 	const struct distributions *a = p->a, *b = p->b;
 	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j,
-		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->cost,
-		.limit = INFINITY};
+		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->table,
+		.row = w->slot, .limit = INFINITY};
 
 	take_costs(p, w, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
 		w->slot[k] = w->place[rows_of(b, j)[k]];
-	struct costs costs = gather_costs(w->cost, w->table, w->of_token, w->slot, pair.n,
-		pair.m);
+	struct costs costs = join_rows(w->of_token, w->slot, pair.n, pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;
@@ -132,12 +133,27 @@ static struct transport_problem transpose_pair(const struct transport_problem *p
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < transposed_ld; k++)
-			w->transposed[i * transposed_ld + k] = k < m ? w->cost[k * ld + i] : 0;
+			w->transposed[i * transposed_ld + k] = k < m
+				? pair->cost[pair->row[k] * ld + i] : 0;
 	struct costs costs = summarise_costs(w->transposed, m, n);
 
 	return (struct transport_problem){.a = pair->b, .b = pair->a, .i = pair->j, .j = pair->i,
 		.n = m, .m = n, .cost = w->transposed, .mean = costs.mean,
 		.largest = costs.largest, .limit = pair->limit};
+}
+
+/* The problem with costs of its own, in w->cost. */
+static struct transport_problem gather_pair(const struct transport_problem *pair,
+	struct scratch *w)
+{
+	struct transport_problem own = *pair;
+	size_t ld = padded(pair->n);
+
+	for (size_t k = 0; k < pair->m; k++)
+		memcpy(w->cost + k * ld, pair->cost + pair->row[k] * ld, ld * sizeof *w->cost);
+	own.cost = w->cost;
+	own.row = NULL;
+	return own;
 }
 
 /* W_p from W_p^p. */
@@ -162,7 +178,8 @@ static struct transport_solution solve_pair(const struct pair_stage *p, struct s
 
 	fill_infinity(dual, pair->n);
 	if (!p->symmetric || pair->j >= pair->i) {
-		s = transport_solve(&p->transport, pair, dual, w->workspace);
+		struct transport_problem own = p->transport.entropic ? *pair : gather_pair(pair, w);
+		s = transport_solve(&p->transport, &own, dual, w->workspace);
 	} else {
 		struct transport_problem transposed = transpose_pair(pair, w);
 		fill_infinity(w->col_dual, pair->m);
@@ -269,8 +286,8 @@ static bool excluded(const struct transport_problem *pair, const float *dual, si
 	const float *a = weights_of(pair->a, pair->i), *b = weights_of(pair->b, pair->j);
 
 	for (size_t q = 0; q < n; q++)
-		if (dual_cost(pair->cost, a, b, dual + q * padded(pair->n), pair->n, pair->m)
-				> limit + 1e-6 * pair->largest)
+		if (dual_cost(pair->cost, pair->row, a, b, dual + q * padded(pair->n), pair->n,
+				pair->m) > limit + 1e-6 * pair->largest)
 			return true;
 	return false;
 }
@@ -294,7 +311,8 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 {
 	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
-	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0, before = w->solved;
+	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0, useless = 0;
+	size_t before = w->solved;
 	size_t ld = padded(points_of(p->a, i)), unasked = cols - (p->most > k ? p->most : k);
 	double limit = INFINITY;		/* what a bound has to exceed */
 
@@ -305,8 +323,13 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 		if ((double)(w->heap[0] >> 32) * p->bounds.unit > limit)
 			break;
 		struct transport_problem pair = take_pair(p, w, j);
-		if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit))
-			continue;
+		if (limit < INFINITY && useless < TRIALS) {
+			if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit)) {
+				useless = 0;
+				continue;
+			}
+			useless++;
+		}
 		pair.limit = limit;
 		struct transport_solution s = solve_pair(p, w, &pair,
 			w->dual + duals++ % DUALS * ld);

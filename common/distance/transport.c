@@ -18,7 +18,7 @@ static struct transport_solution solve_exactly(const struct transport_problem *p
 {
 	const float *a = weights_of(p->a, p->i), *b = weights_of(p->b, p->j);
 
-	struct sinkhorn start = sinkhorn(p->cost, a, b, p->n, p->m, p->largest,
+	struct sinkhorn start = sinkhorn(p->cost, NULL, a, b, p->n, p->m, p->largest,
 		fmax(0.005 * p->mean, 1e-30), 0.1, 60, potential, workspace);
 	if (start.lower > p->limit + 1e-6 * p->largest)
 		return (struct transport_solution){.cost = INFINITY};
@@ -31,7 +31,7 @@ static struct transport_solution solve_exactly(const struct transport_problem *p
 static struct sinkhorn solve_entropic(const struct transport *t, const struct transport_problem *p,
 	double epsilon, float *potential, double *workspace)
 {
-	return sinkhorn(p->cost, weights_of(p->a, p->i), weights_of(p->b, p->j), p->n, p->m,
+	return sinkhorn(p->cost, p->row, weights_of(p->a, p->i), weights_of(p->b, p->j), p->n, p->m,
 		p->largest, epsilon, t->tol, (uint32_t)t->max_iters, potential, workspace);
 }
 
@@ -62,7 +62,7 @@ struct transport_solution transport_solve(const struct transport *t,
 	/* Floats resolve costs to about 1e-7, so epsilon stays above 1e-6 of the largest. */
 	double epsilon = t->epsilon_abs;
 	if (isnan(epsilon))
-		epsilon = t->epsilon * capped_mean(p->cost, p->n, p->m,
+		epsilon = t->epsilon * capped_mean(p->cost, p->row, p->n, p->m,
 			(struct costs){p->mean, p->largest});
 	epsilon = fmax(epsilon, fmax(1e-6 * p->largest, 1e-30));
 	struct sinkhorn s = solve_entropic(t, p, epsilon, potential, workspace);

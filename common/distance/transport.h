@@ -19,7 +19,8 @@ struct transport {
 struct transport_problem {
 	const struct distributions *a, *b;
 	size_t i, j, n, m;
-	const float *cost;		/* (m, padded(n)) */
+	const float *cost;		/* (., padded(n)); for emd (m, padded(n)) */
+	const uint32_t *row;		/* (m): of cost; NULL, as for emd: 0, 1, ... */
 	double mean, largest;		/* of the costs */
 	double limit;			/* emd may stop where its cost is proved to be above it */
 };

@@ -6,7 +6,7 @@
 LEVELS(cost_matrix);
 LEVELS(sum_rows);
 LEVELS(summarise_costs);
-LEVELS(gather_costs);
+LEVELS(join_rows);
 LEVELS(largest_potentials);
 LEVELS(dual_cost);
 LEVELS(lay_points);
@@ -113,7 +113,8 @@ struct costs KERNEL(summarise_costs)(const float *cost, size_t n, size_t m)
 
 /* Newton's method, from the mean down: M - mean min(C, 3 M) is convex in M, and linear while the
  * same costs are above 3 M. */
-double KERNEL(capped_mean)(const float *cost, size_t n, size_t m, struct costs c)
+double KERNEL(capped_mean)(const float *cost, const uint32_t *row, size_t n, size_t m,
+	struct costs c)
 {
 	double mean = c.mean, all = (double)n * (double)m, above = 0, before = -1;
 
@@ -123,7 +124,7 @@ double KERNEL(capped_mean)(const float *cost, size_t n, size_t m, struct costs c
 		above = 0;
 		for (size_t j = 0; j < m; j++)
 			for (size_t i = 0; i < n; i++) {
-				double x = (double)cost[j * padded(n) + i];
+				double x = (double)cost[(row ? row[j] : j) * padded(n) + i];
 				if (x > CAP * mean)
 					above++;
 				else
@@ -135,15 +136,12 @@ double KERNEL(capped_mean)(const float *cost, size_t n, size_t m, struct costs c
 	return mean;
 }
 
-struct costs KERNEL(gather_costs)(float *cost, const float *table, const struct row_costs *of,
-	const uint32_t *row, size_t n, size_t m)
+struct costs KERNEL(join_rows)(const struct row_costs *of, const uint32_t *row, size_t n, size_t m)
 {
 	struct costs all = {0, 0};
 
-	for (size_t j = 0; j < m; j++) {
-		memcpy(cost + j * padded(n), table + row[j] * padded(n), padded(n) * sizeof *cost);
+	for (size_t j = 0; j < m; j++)
 		take_row(&all, of[row[j]]);
-	}
 	all.mean /= (double)n * (double)m;
 	return all;
 }
@@ -156,8 +154,8 @@ void KERNEL(largest_potentials)(float *g, const float *cost, const float *f, siz
 		g[j] = least_difference((const vec *)(cost + j * ld), (const vec *)f, ld / VEC);
 }
 
-double KERNEL(dual_cost)(const float *cost, const float *a, const float *b, const float *f,
-	size_t n, size_t m)
+double KERNEL(dual_cost)(const float *cost, const uint32_t *row, const float *a, const float *b,
+	const float *f, size_t n, size_t m)
 {
 	size_t ld = padded(n);
 	double total = 0;
@@ -165,7 +163,7 @@ double KERNEL(dual_cost)(const float *cost, const float *a, const float *b, cons
 	for (size_t i = 0; i < n; i++)
 		total += (double)a[i] * (double)f[i];		/* <a, f> */
 	for (size_t j = 0; j < m; j++) {			/* + <b, g> */
-		const vec *c = (const vec *)(cost + j * ld);
+		const vec *c = (const vec *)(cost + (row ? row[j] : j) * ld);
 		total += (double)b[j] * (double)least_difference(c, (const vec *)f, ld / VEC);
 	}
 	return total;

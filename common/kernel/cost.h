@@ -20,10 +20,11 @@ struct costs {
 };
 
 struct costs summarise_costs(const float *cost, size_t n, size_t m);
+/* Below, row j of the costs is row[j] of cost (., padded(n)), or its row j when row is NULL. */
 /* M = mean min(C, 3 M), the largest such number: the mean cost, in which one above three times the
  * result counts as three times it; the plain mean where no cost is. A few far points, whose costs
  * are less than a third of all, change it little. */
-double capped_mean(const float *cost, size_t n, size_t m, struct costs);
+double capped_mean(const float *cost, const uint32_t *row, size_t n, size_t m, struct costs);
 
 /* Of each of m rows the sum and the largest. */
 struct row_costs {
@@ -31,16 +32,14 @@ struct row_costs {
 };
 
 void sum_rows(struct row_costs *of, const float *cost, size_t n, size_t m);
-/* Rows row[0 .. m) of a table (., padded(n)), of which sum_rows() said `of`, as a matrix of its
- * own, and what summarise_costs() says of it. */
-struct costs gather_costs(float *cost, const float *table, const struct row_costs *of,
-	const uint32_t *row, size_t n, size_t m);
+/* What summarise_costs() says of rows row[0 .. m) of what sum_rows() said `of` of. */
+struct costs join_rows(const struct row_costs *of, const uint32_t *row, size_t n, size_t m);
 
 /* g_j = min_i C_ij - f_i, the largest g that potentials f of the row points allow (f_i + g_j <=
  * C_ij; the C-transform, Peyre and Cuturi 2019, sec. 5.1); f (padded(n)) is -infinity beyond n. */
 void largest_potentials(float *g, const float *cost, const float *f, size_t n, size_t m);
 /* <a, f> + <b, g> for this g: below the transport cost by duality, but for rounding. */
-double dual_cost(const float *cost, const float *a, const float *b, const float *f, size_t n,
-	size_t m);
+double dual_cost(const float *cost, const uint32_t *row, const float *a, const float *b,
+	const float *f, size_t n, size_t m);
 
 #endif

@@ -11,6 +11,7 @@ LEVELS(sinkhorn_workspace);
 
 enum { ROWS = VEC };	/* columns of a problem, rows of K, that are taken at a time */
 enum { GROUP = VEC / 2 };	/* of these, whose sums stay in registers */
+enum { AHEAD = 8 };	/* columns whose costs are on their way from memory meanwhile */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
 enum { PATIENCE = 12 };	/* windows without a new least residual */
 enum { WINDOW = 4 };	/* iterations over which the rate of convergence is measured */
@@ -21,12 +22,19 @@ static const float low = 1e-12f, high = 1e12f;	/* scalings with which floats are
 struct problem {
 	size_t n, m, ld;
 	const float *cost;
+	const uint32_t *row;		/* of cost, or NULL */
 	float *kernel;			/* (m, ld), and up to a multiple of ROWS rows */
 	float *a, *u, *t, *x, *y;	/* (ld): weights, scalings, K v, and room */
 	float *b, *v, *s;		/* (padded(m)): weights, scalings, K'u */
 	double *f, *g;			/* potentials, relative to a and b */
 	double epsilon;
 };
+
+/* The costs to column point j. */
+static inline const vec *costs_of(const struct problem *p, size_t j)
+{
+	return (const vec *)(p->cost + (p->row ? p->row[j] : j) * p->ld);
+}
 
 /* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a
  * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
@@ -58,10 +66,12 @@ static bool kernel(struct problem *p)
 		p->u[i] = p->a[i];
 	}
 	for (size_t j = 0; j < p->m; j++) {
-		const vec *c = (const vec *)(p->cost + j * p->ld);
+		const vec *c = costs_of(p, j);
+		const vec *ahead = costs_of(p, j + AHEAD < p->m ? j + AHEAD : j);
 		vec *restrict k = (vec *)(p->kernel + j * p->ld);
 		float g = (float)(p->g[j] * (double)scale), b = p->v[j] = p->b[j];
 		for (size_t i = 0; i < p->ld / VEC; i++) {
+			__builtin_prefetch(ahead + i);
 			vec y = power_of_two(vec_fma(c[i], vec_of(-scale), f[i] + g));
 			k[i] = y;				/* K_ij */
 			t[i] = vec_fma(y, vec_of(b), t[i]);	/* t_i = sum_j K_ij v_j */
@@ -89,7 +99,7 @@ static void log_step_g(struct problem *p)
 	for (size_t i = 0; i < p->ld; i++)
 		p->x[i] = i < p->n ? (float)(p->f[i] / unit) : -1e30f;
 	for (size_t j = 0; j < p->m; j++) {
-		const vec *c = (const vec *)(p->cost + j * p->ld);
+		const vec *c = costs_of(p, j);
 		vec least[PARTS], total[PARTS] = {0};
 		for (size_t q = 0; q < PARTS; q++)
 			least[q] = vec_of(INFINITY);
@@ -120,19 +130,21 @@ static void log_step_f(struct problem *p)
 		x[i] = vec_of(INFINITY);
 		sum[i] = zero;
 	}
-	for (size_t j = 0; j < p->m; j++)
+	for (size_t j = 0; j < p->m; j++) {
+		const vec *c = costs_of(p, j);
 		for (size_t i = 0; i < width; i++) {
-			vec y = ((const vec *)(p->cost + j * p->ld))[i] * scale
-				- (float)(p->g[j] / unit);
+			vec y = c[i] * scale - (float)(p->g[j] / unit);
 			x[i] = vec_min(y, x[i]);	/* min_j (C_ij - g_j) / unit */
 		}
-	for (size_t j = 0; j < p->m; j++)
+	}
+	for (size_t j = 0; j < p->m; j++) {
+		const vec *c = costs_of(p, j);
 		for (size_t i = 0; i < width; i++) {
-			vec c = ((const vec *)(p->cost + j * p->ld))[i];
-			vec y = power_of_two(x[i] + (float)(p->g[j] / unit) - c * scale);
+			vec y = power_of_two(x[i] + (float)(p->g[j] / unit) - c[i] * scale);
 			/* sum_j b_j 2^((g_j - C_ij) / unit + x_i) */
 			sum[i] = vec_fma(y, vec_of(p->b[j]), sum[i]);
 		}
+	}
 	for (size_t i = 0; i < p->n; i++)
 		p->f[i] = unit * ((double)p->x[i] - log2((double)p->t[i]));
 }
@@ -176,22 +188,22 @@ static inline vec sum_columns(const vec *restrict k, const vec *restrict u, size
 	return lane_sums(sum);
 }
 
-/* t_i += sum_j K_ij v_j over ROWS columns j; after `last`, v is 0, and the last stands for those
- * that K does not have. The next are fetched. */
-static inline void add_columns(vec *restrict t, const vec *restrict k, const float *restrict v,
-	size_t width, size_t last)
+/* t_i += sum_j x_ji v_j over ROWS columns j; the `next` ones are fetched. */
+static inline void add_columns(vec *restrict t, const vec *const *x, const vec *const *next,
+	const float *restrict v, size_t width)
 {
 	for (size_t r0 = 0; r0 < ROWS; r0 += GROUP) {
 		vec of[GROUP];
-		const vec *at[GROUP];
+		const vec *at[GROUP], *ahead[GROUP];
 		for (size_t r = 0; r < GROUP; r++) {
 			of[r] = vec_of(v[r0 + r]);
-			at[r] = k + (r0 + r < last ? r0 + r : last) * width;
+			at[r] = x[r0 + r];
+			ahead[r] = next[r0 + r];
 		}
 		for (size_t i = 0; i < width; i++) {
 			vec sum = t[i];
 			for (size_t r = 0; r < GROUP; r++) {
-				__builtin_prefetch(at[r] + ROWS * width + i);
+				__builtin_prefetch(ahead[r] + i);
 				sum = vec_fma(at[r][i], of[r], sum);
 			}
 			t[i] = sum;
@@ -218,10 +230,14 @@ static bool scale(struct problem *p, float omega, float *residual)
 		t[i] = zero;
 	}
 	for (size_t j = 0; j * ROWS < p->m; j++) {
-		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld);
+		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld), *at[ROWS], *next[ROWS];
+		for (size_t r = 0; r < ROWS; r++) {
+			at[r] = k + r * width;
+			next[r] = at[r] + ROWS * width;
+		}
 		s[j] = sum_columns(k, u, width);
 		v[j] = over_relaxed(v[j], s[j], b[j], omega);
-		add_columns(t, k, p->v + j * ROWS, width, ROWS);
+		add_columns(t, at, next, p->v + j * ROWS, width);
 	}
 	for (size_t j = 0; j < padded(p->m) / VEC; j += PARTS)
 		for (size_t q = j; q < j + PARTS; q++)
@@ -309,8 +325,8 @@ static inline struct column_sums column_sums(const struct problem *p, size_t j, 
 	vec mass[ROWS][PARTS], work[ROWS][PARTS], least[ROWS][PARTS];
 
 	for (size_t r = 0; r < ROWS; r++) {
-		size_t at = (j + (r < last ? r : last)) * p->ld;
-		const vec *k = (const vec *)(p->kernel + at), *c = (const vec *)(p->cost + at);
+		size_t at = j + (r < last ? r : last);
+		const vec *k = (const vec *)(p->kernel + at * p->ld), *c = costs_of(p, at);
 		vec m[PARTS] = {0}, w[PARTS] = {0}, l[PARTS];
 		for (size_t q = 0; q < PARTS; q++)
 			l[q] = vec_of(INFINITY);
@@ -349,7 +365,8 @@ static double feasible_cost(struct problem *p, double *lower)
 		*lower += (double)p->a[i] * (double)p->x[i];	/* <a, f> */
 	for (size_t j = 0; j < p->m; j += ROWS) {
 		size_t last = (p->m - j < ROWS ? p->m - j : ROWS) - 1;
-		const vec b = *(const vec *)(p->b + j);
+		const vec b = *(const vec *)(p->b + j), *k[ROWS], *c[ROWS], *next_k[ROWS],
+			*next_c[ROWS];
 		struct column_sums sum = column_sums(p, j, last);
 		vec v = vec_min(*(const vec *)(p->v + j), b / sum.mass);
 		vec rest = vec_max(b - v * sum.mass, zero);	/* missing in these columns */
@@ -357,8 +374,15 @@ static double feasible_cost(struct problem *p, double *lower)
 			*lower += (double)b[r] * (double)sum.least[r];	/* + <b, g> */
 			total += (double)v[r] * (double)sum.work[r];	/* <P, C> */
 		}
-		add_columns(t, (const vec *)(p->kernel + j * p->ld), (float *)&v, width, last);
-		add_columns(y, (const vec *)(p->cost + j * p->ld), (float *)&rest, width, last);
+		for (size_t r = 0; r < ROWS; r++) {	/* after the last, v and rest are 0 */
+			size_t at = j + (r < last ? r : last);
+			k[r] = (const vec *)(p->kernel + at * p->ld);
+			c[r] = costs_of(p, at);
+			next_k[r] = k[r] + ROWS * width;
+			next_c[r] = costs_of(p, at + ROWS < p->m ? at + ROWS : at);
+		}
+		add_columns(t, k, next_k, (float *)&v, width);
+		add_columns(y, c, next_c, (float *)&rest, width);
 	}
 	for (size_t i = 0; i < p->n; i++) {			/* a - P 1 */
 		float rest = fmaxf(p->a[i] - p->u[i] * p->t[i], 0);
@@ -375,13 +399,14 @@ size_t KERNEL(sinkhorn_workspace)(size_t n, size_t m)
 	return n + m + ((m + ROWS) * padded(n) + 5 * padded(n) + 3 * padded(m)) / 2 + 8;
 }
 
-struct sinkhorn KERNEL(sinkhorn)(const float *cost, const float *a, const float *b, size_t n,
-	size_t m, double largest, double epsilon, double tol, uint32_t max_iters, float *f,
-	double *workspace)
+struct sinkhorn KERNEL(sinkhorn)(const float *cost, const uint32_t *row, const float *a,
+	const float *b, size_t n, size_t m, double largest, double epsilon, double tol,
+	uint32_t max_iters, float *f, double *workspace)
 {
 	struct sinkhorn result = {0};
 	size_t ld = padded(n), rows = (m + ROWS - 1) / ROWS * ROWS;
-	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .epsilon = epsilon};
+	struct problem p = {.n = n, .m = m, .ld = ld, .cost = cost, .row = row,
+		.epsilon = epsilon};
 	double slack = 4e-7 * largest, mass = 0;
 
 	p.f = workspace;

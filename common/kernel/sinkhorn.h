@@ -14,8 +14,8 @@ struct sinkhorn {
 };
 
 /* Entropic optimal transport (Cuturi 2013) between weights a (n) and b (m), positive and of sum 1,
- * under cost (m, padded(n)), whose largest entry is `largest`: row j is column point j. Stops when
- * the residual is at most tol, or after max_iters.
+ * under costs whose largest is `largest`: to column point j they are row[j] of cost (., padded(n)),
+ * or its row j when row is NULL. Stops when the residual is at most tol, or after max_iters.
  *
  * Scaling iterations on P = u_i K_ij v_j, K = exp((f_i + g_j - C_ij) / epsilon), over-relaxed
  * (Thibault et al. 2021); f and g take in u and v, exactly, whenever these leave the range of
@@ -24,9 +24,9 @@ struct sinkhorn {
  *
  * f (n): the row points' potentials, so that P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon) for
  * some g. workspace: sinkhorn_workspace(n, m) doubles. */
-struct sinkhorn sinkhorn(const float *cost, const float *a, const float *b, size_t n, size_t m,
-	double largest, double epsilon, double tol, uint32_t max_iters, float *f,
-	double *workspace);
+struct sinkhorn sinkhorn(const float *cost, const uint32_t *row, const float *a, const float *b,
+	size_t n, size_t m, double largest, double epsilon, double tol, uint32_t max_iters,
+	float *f, double *workspace);
 size_t sinkhorn_workspace(size_t n, size_t m);
 
 #endif
