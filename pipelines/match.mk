@@ -33,11 +33,11 @@ COUPLE      =
 
 to := $(call pair,$(A),$(B))
 
-# $(call coupled,NAME,REFERENCE,REFPROJ): the tokens' points, OUT/NAME.points.
+# $(call coupled,NAME,REFERENCE,REFPROJ): the tokens' points, of length 1, OUT/NAME.points.
 define coupled
 $(call stage,$(OUT)/$(1).points,\
 	$(OUT)/$(1).activations $(firstword $(subst :, ,$(2))) $(axes),\
-	$(3) $(OUT)/$(1).activations)
+	$(3) --unit $(OUT)/$(1).activations)
 endef
 
 $(eval $(call projected,$(A),$(A_HIDDEN),$(A_SAE),$(REFERENCE),$(A_REFPROJ)))
