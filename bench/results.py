@@ -219,7 +219,7 @@ def best_by_correlation(rows):
     """Of labels: the matching that is best by correlation, as one more way to match."""
     return [dict(row, text="unseen", tokens="", way="best by correlation",
                  one_to_one=row["best_one_to_one"], nearest=row["best_nearest"])
-            for row in {(row["a"], row["b"]): row for row in rows if row["tokens"] == "4096"
+            for row in {(row["a"], row["b"]): row for row in rows if row["tokens"] == "4096" and row["text"] == "other"
                         and row["scores"] != "correlation"}.values()]
 
 
