@@ -36,7 +36,7 @@ def main():
         anchor = state[anchors] - state.mean(0)
         anchor /= np.linalg.norm(anchor, axis=1, keepdims=True)
         np.savez(f"{args.folder}/{name}.npz", W_enc=anchor.T.astype("f4"), W_dec=anchor.astype("f4"),
-                 b_enc=-(anchor @ state.mean(0)).astype("f4"), b_dec=state.mean(0), k=np.int64(args.k))
+                 b_enc=-(anchor @ state.mean(0)).astype("f4"), b_dec=np.zeros(args.dims, "f4"), k=np.int64(args.k))
 
 
 if __name__ == "__main__":

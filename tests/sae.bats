@@ -26,6 +26,19 @@ load helper
 	done
 }
 
+@test "the activations of a token are the same bits, whatever threads and tokens are beside it" {
+	for name in saelens_pursuit itda saelens_topafa sparsify_groupmax saelens_layer_norm; do
+		oracle dialects $name >read
+		"$PY" -c "import numpy as np; np.save('few.npy', np.load('$name/states.npy')[61:])"
+		act-dump --quiet --hidden $name/states.npy --sae $name --threads 1 >one
+		act-dump --quiet --hidden $name/states.npy --sae $name --threads 5 | cmp - one
+		act-dump --quiet --hidden few.npy --sae $name >few
+		"$PY" -c 'from dialects import dense
+whole, few = (dense(open(name, "rb").read())[1] for name in ("one", "few"))
+assert (whole[61:] == few).all() and few.any()'
+	done
+}
+
 @test "--signed: two features each, |a|, or the positive ones; decoder turns the second" {
 	oracle dialects saelens_abstopk >read
 	read=(--hidden saelens_abstopk/states.npy --sae saelens_abstopk --quiet)
