@@ -64,7 +64,8 @@ static void settle(struct basis *t)
 static void turn(struct basis *t, uint32_t out, uint32_t a, uint32_t b, int64_t flow)
 {
 	const uint32_t *order = t->order, all = t->size[out];
-	uint32_t *to = t->room, begin = 0, end = 0;	/* where the part below the last began, ended */
+	uint32_t *to = t->room;
+	uint32_t begin = 0, end = 0;		/* of what was below the node before */
 
 	for (uint32_t node = a, parent = b, up; ; parent = node, node = up) {
 		uint32_t first = t->place[node], after = first + t->size[node];
