@@ -65,8 +65,8 @@ static struct sparse couple_nearest(struct vectors side[2])
 
 	if (cells > 0) {
 		struct near_sample sample = near_sample_draw(side, seed);
-		struct token_cells c = token_cells_draw(side, cells, seed);
-		near_tokens_in_cells(of, side, neighbours, &c, probes);
+		struct token_cells c = token_cells_draw(side, cells, probes, seed);
+		near_tokens_in_cells(of, side, neighbours, &c);
 		near_sample_tell(&sample, of);
 		token_cells_free(&c);
 	} else {
@@ -89,7 +89,7 @@ static struct sparse couple_nearest(struct vectors side[2])
 
 static struct sparse couple_cells(const struct vectors side[2])
 {
-	struct token_cells c = token_cells_draw(side, cells, seed);
+	struct token_cells c = token_cells_draw(side, cells, 1, seed);
 	struct sparse g = pairs_of_cells(&c, side[0].n, side[1].n);
 
 	token_cells_free(&c);

@@ -23,16 +23,19 @@ struct rows {
 /* A thread's. */
 struct room {
 	float *product;			/* (PRODUCT_ROWS, TILE) */
-	float *packed;			/* rows of a task */
+	float *packed;			/* rows of a task, ... */
+	float *row;			/* ... and these themselves, if they are of a list */
 	double *heap;			/* (k) */
 	float less[TILE];		/* limits of the tile's columns, perhaps some time ago */
 	uint32_t col[TILE];
 };
 
-/* Rows are side 0, columns side 1; what is said of a token is at its place among the points. */
+/* Rows are side 0, columns side 1; what is said of a token is at its place among the points. Where
+ * only the rows look for columns, the columns keep none and have no limit. */
 struct search {
 	const struct vectors *side;	/* [2] */
 	const uint32_t *order[2];	/* (places): the token of each; NULL: its own number */
+	const uint32_t *list;		/* places of the rows of tasks; NULL: the tasks' own */
 	struct near_tokens *of;		/* [2]: heaps, while it lasts */
 	double *square[2];		/* |x|^2 */
 	float *half[2], *less[2];	/* struct near_limit */
@@ -82,6 +85,8 @@ static void search_row(struct search *s, struct room *r, size_t row, const float
 		size_t col = col0 + r->col[e];
 		float square = square_distance(at, s->side[1].at + col * s->d, s->d);
 		offer(s, 0, row, square, token_at(s, 1, col));
+		if (s->of[1].k == 0)
+			continue;
 		omp_set_lock(lock);
 		offer(s, 1, col, square, token_at(s, 0, row));
 		r->less[r->col[e]] = s->less[1][col];
@@ -93,8 +98,12 @@ static void search_row(struct search *s, struct room *r, size_t row, const float
 static void search_rows(struct search *s, struct rows rows, size_t col0, size_t n)
 {
 	struct room *r = &s->room[omp_get_thread_num()];
+	const uint32_t *list = s->list ? s->list + rows.first : NULL;
+	const float *x = list ? r->row : s->side[0].at + rows.first * s->d;
 
-	product_pack_rows(r->packed, s->side[0].at + rows.first * s->d, rows.n, s->d);
+	for (size_t i = 0; list && i < rows.n; i++)
+		memcpy(r->row + i * s->d, s->side[0].at + list[i] * s->d, s->d * sizeof *x);
+	product_pack_rows(r->packed, x, rows.n, s->d);
 	for (size_t c = 0; c < n; c += TILE) {
 		size_t m = n - c < TILE ? n - c : TILE;
 		omp_lock_t *lock = &s->lock[c / TILE];
@@ -104,7 +113,8 @@ static void search_rows(struct search *s, struct rows rows, size_t col0, size_t 
 		memcpy(r->less, s->less[1] + col0 + c, m * sizeof *r->less);
 		omp_unset_lock(lock);
 		for (size_t i = 0; i < rows.n; i++)
-			search_row(s, r, rows.first + i, r->product + i * TILE, col0 + c, m, lock);
+			search_row(s, r, list ? list[i] : rows.first + i, r->product + i * TILE,
+				col0 + c, m, lock);
 	}
 }
 
@@ -145,11 +155,13 @@ static void open_side(struct search *s, int side, size_t k)
 	#pragma omp parallel for
 	for (size_t i = 0; i < x->n; i++) {
 		s->square[side][i] = square_length(x->at + i * x->d, x->d);
-		limit_at(s, side, i, INFINITY);
+		limit_at(s, side, i, k > 0 ? INFINITY : -INFINITY);
 	}
 }
 
-static struct search search_open(struct near_tokens of[2], const struct vectors side[2], size_t k)
+/* The k nearest of each row, and where `both` of each column. */
+static struct search search_open(struct near_tokens of[2], const struct vectors side[2], size_t k,
+	bool both)
 {
 	size_t threads = (size_t)omp_get_max_threads(), d = side[0].d > 0 ? side[0].d : side[1].d;
 	size_t width = STRIPE / (d ? d : 1) / TILE * TILE, n = side[0].n, m = side[1].n;
@@ -163,11 +175,12 @@ static struct search search_open(struct near_tokens of[2], const struct vectors 
 	for (size_t t = 0; t < s.width / TILE; t++)
 		omp_init_lock(&s.lock[t]);
 	open_side(&s, 0, k < m ? k : m);
-	open_side(&s, 1, k < n ? k : n);
+	open_side(&s, 1, !both ? 0 : k < n ? k : n);
 	s.room = xalloc(threads, sizeof *s.room);
 	for (size_t t = 0; t < threads; t++) {
 		s.room[t].product = xalloc(PRODUCT_ROWS * TILE, sizeof(float));
 		s.room[t].packed = xalloc(product_rows_size(d), sizeof(float));
+		s.room[t].row = xalloc(both ? 0 : PRODUCT_ROWS * d, sizeof(float));
 		s.room[t].heap = xalloc(of[0].k, sizeof(double));
 	}
 	return s;
@@ -189,6 +202,7 @@ static void search_close(struct search *s)
 	for (size_t t = 0; t < threads; t++) {
 		free(s->room[t].product);
 		free(s->room[t].packed);
+		free(s->room[t].row);
 		free(s->room[t].heap);
 	}
 	for (size_t t = 0; t < s->width / TILE; t++)
@@ -219,7 +233,7 @@ static size_t rows_of_task(size_t rows)
 void near_tokens(struct near_tokens of[2], const struct vectors side[2], size_t k)
 {
 	size_t n = side[0].n, most = rows_of_task(n);
-	struct search s = search_open(of, side, k);
+	struct search s = search_open(of, side, k, true);
 	struct rows *task = xalloc(n / most + 1, sizeof *task);
 
 	progress_begin(n * side[1].n, "pairs of tokens");
@@ -240,7 +254,8 @@ void near_tokens_free(struct near_tokens of[2])
 /* -- Cells ------------------------------------------------------------------------------------- */
 
 /* The tokens of both sides that rank lowest by numbers of their own, one side after the other. */
-struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size_t seed)
+struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size_t probes,
+	size_t seed)
 {
 	size_t d = side[0].d > 0 ? side[0].d : side[1].d, all = side[0].n + side[1].n, kept = 0;
 	struct token_cells c = {.n = n < all ? n : all};
@@ -259,8 +274,9 @@ struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size
 	}
 	free(heap);
 	for (int k = 0; k < 2; k++) {
-		near_tokens(of, (struct vectors[]){side[k], c.centre}, 1);
+		near_tokens(of, (struct vectors[]){side[k], c.centre}, probes);
 		c.of[k] = of[0].index;
+		c.probes = of[0].k;
 		of[0].index = NULL;
 		near_tokens_free(of);
 	}
@@ -274,18 +290,21 @@ void token_cells_free(struct token_cells *c)
 	free(c->centre.at);
 }
 
-/* The order of a side's tokens by cells: those of cell c are at first[c] .. first[c + 1] - 1. */
-static uint32_t *order_by_cell(size_t *first, const uint32_t *cell, size_t tokens, size_t cells)
+/* The tokens by their cells, ascending: those of cell c are at first[c] .. first[c + 1] - 1. */
+static uint32_t *by_cell(size_t *first, const uint32_t *cell, size_t step, size_t tokens,
+	size_t probes, size_t cells)
 {
-	uint32_t *order = xalloc(tokens, sizeof *order);
+	uint32_t *order = xalloc(tokens * probes, sizeof *order);
 
 	memset(first, 0, (cells + 2) * sizeof *first);
 	for (size_t i = 0; i < tokens; i++)
-		first[cell[i] + 2]++;
+		for (size_t e = 0; e < probes; e++)
+			first[cell[i * step + e] + 2]++;
 	for (size_t c = 2; c <= cells; c++)
 		first[c] += first[c - 1];
 	for (size_t i = 0; i < tokens; i++)
-		order[first[cell[i] + 1]++] = (uint32_t)i;
+		for (size_t e = 0; e < probes; e++)
+			order[first[cell[i * step + e] + 1]++] = (uint32_t)i;
 	return order;
 }
 
@@ -310,58 +329,67 @@ static void reorder(struct vectors *x, const uint32_t *order)
 	free(done);
 }
 
-/* near (cells, cells): is either cell among the nearest of the other? */
-static bool *near_cells(const struct token_cells *c, size_t probes)
-{
-	bool *near = xcalloc(c->n * sizeof *near, c->n);
-	struct near_tokens of[2];
+/* A side whose points are in the order of their cells. */
+struct ordered {
+	struct vectors points;
+	uint32_t *order;		/* (places): tokens */
+	size_t *first;			/* (cells + 1): places where cells begin */
+};
 
-	near_tokens(of, (struct vectors[]){c->centre, c->centre}, probes);
-	for (size_t i = 0; i < c->n; i++) {
-		near[i * c->n + i] = true;
-		for (size_t e = 0; e < of[0].k; e++) {
-			size_t j = of[0].index[i * of[0].k + e];
-			near[i * c->n + j] = near[j * c->n + i] = true;
-		}
-	}
-	near_tokens_free(of);
-	return near;
+/* Of the rows those that look into a cell, and the columns in it, cell by cell. */
+static struct near_tokens search_cells(const struct ordered *row, const struct ordered *col,
+	const uint32_t *cell, const struct token_cells *cells, size_t k)
+{
+	size_t n = row->points.n, *first = xalloc(cells->n + 2, sizeof *first), total = 0;
+	uint32_t *place = xalloc(n, sizeof *place);
+	uint32_t *list = by_cell(first, cell, cells->probes, n, cells->probes, cells->n);
+	struct vectors side[2] = {row->points, col->points};
+	struct near_tokens of[2];
+	struct search s = search_open(of, side, k, false);
+	size_t most = rows_of_task(n);
+	struct rows *task = xalloc(n / most + 1, sizeof *task);
+
+	for (size_t i = 0; i < n; i++)
+		place[row->order[i]] = (uint32_t)i;
+	for (size_t e = 0; e < n * cells->probes; e++)
+		list[e] = place[list[e]];
+	for (size_t c = 0; c < cells->n; c++)
+		total += (first[c + 1] - first[c]) * (col->first[c + 1] - col->first[c]);
+	s.order[0] = row->order;
+	s.order[1] = col->order;
+	s.list = list;
+	progress_begin(total, "pairs of tokens");
+	for (size_t c = 0; c < cells->n; c++)
+		search_columns(&s, task, add_tasks(task, 0, first[c], first[c + 1], most),
+			col->first[c], col->first[c + 1]);
+	progress_end();
+	search_close(&s);
+	free(of[1].index);
+	free(of[1].square);
+	free(task);
+	free(list);
+	free(place);
+	free(first);
+	return of[0];
 }
 
 void near_tokens_in_cells(struct near_tokens of[2], struct vectors side[2], size_t k,
-	const struct token_cells *cells, size_t probes)
+	const struct token_cells *cells)
 {
-	bool *near = near_cells(cells, probes), same = side[0].at == side[1].at;
-	size_t most = rows_of_task(side[0].n), n = cells->n, *first[2], total = 0;
-	uint32_t *order[2];
+	bool same = side[0].at == side[1].at;
+	struct ordered x[2];
 
 	for (int i = 0; i < 2; i++) {
-		first[i] = xalloc(n + 2, sizeof *first[i]);
-		order[i] = order_by_cell(first[i], cells->of[i], side[i].n, n);
+		x[i] = (struct ordered){side[i], NULL, xalloc(cells->n + 2, sizeof *x[i].first)};
+		x[i].order = by_cell(x[i].first, cells->of[i], cells->probes, side[i].n, 1,
+			cells->n);
 		if (i == 0 || !same)
-			reorder(&side[i], order[i]);
+			reorder(&side[i], x[i].order);
 	}
-	for (size_t i = 0; i < n * n; i++)
-		total += near[i] * (first[0][i / n + 1] - first[0][i / n])
-			* (first[1][i % n + 1] - first[1][i % n]);
-	struct search s = search_open(of, side, k);
-	struct rows *task = xalloc(side[0].n / most + n + 1, sizeof *task);
-	s.order[0] = order[0];
-	s.order[1] = order[1];
-	progress_begin(total, "pairs of tokens");
-	for (size_t c = 0; c < n; c++) {
-		size_t tasks = 0;
-		for (size_t r = 0; r < n; r++)
-			if (near[r * n + c])
-				tasks = add_tasks(task, tasks, first[0][r], first[0][r + 1], most);
-		search_columns(&s, task, tasks, first[1][c], first[1][c + 1]);
-	}
-	progress_end();
-	search_close(&s);
+	for (int i = 0; i < 2; i++)
+		of[i] = search_cells(&x[i], &x[1 - i], cells->of[i], cells, k);
 	for (int i = 0; i < 2; i++) {
-		free(first[i]);
-		free(order[i]);
+		free(x[i].order);
+		free(x[i].first);
 	}
-	free(task);
-	free(near);
 }

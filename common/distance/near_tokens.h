@@ -22,19 +22,20 @@ void near_tokens_free(struct near_tokens of[2]);
 
 /* Tokens near each other: those whose nearest of n centres, tokens of either side, is the same. */
 struct token_cells {
-	size_t n;
-	uint32_t *of[2];		/* (tokens of a side): cells */
+	size_t n, probes;
+	uint32_t *of[2];	/* (tokens of a side, probes): cells, the nearest centre's first */
 	struct vectors centre;		/* (n, d) */
 };
 
-/* The centres are drawn by the seed; no more than there are tokens. */
-struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size_t seed);
+/* The centres are drawn by the seed; no more than there are tokens, and no more probes than
+ * centres. */
+struct token_cells token_cells_draw(const struct vectors side[2], size_t n, size_t probes,
+	size_t seed);
 void token_cells_free(struct token_cells *);
 
-/* The same as near_tokens(), but pairs of tokens are looked at only where one's cell is among the
- * `probes` cells whose centres are nearest to the centre of the other's. It brings the points of
- * each side into the order of their cells. */
+/* The same as near_tokens(), but a token looks only at those of the other side that are in one of
+ * its own `probes` cells. It brings the points of each side into the order of their cells. */
 void near_tokens_in_cells(struct near_tokens of[2], struct vectors side[2], size_t k,
-	const struct token_cells *, size_t probes);
+	const struct token_cells *);
 
 #endif

@@ -58,13 +58,15 @@ def squares(x, y):
     return np.array([((row - y) ** 2).sum(1) for row in x]).reshape(len(x), len(y))
 
 
-def union(square, k):
-    """k nearest both ways; of equal ones the lower token."""
+def named(square, k):
+    """Of each row the k nearest; of equal ones the lower token."""
     g = np.zeros(square.shape)
     np.put_along_axis(g, np.argsort(square, 1, kind="stable")[:, :k], 1, 1)
-    other = np.zeros(square.T.shape)
-    np.put_along_axis(other, np.argsort(square.T, 1, kind="stable")[:, :k], 1, 1)
-    return (g + other.T) * np.isfinite(square)
+    return g * np.isfinite(square)
+
+
+def union(square, k):
+    return named(square, k) + named(square.T, k).T
 
 
 def draw(x, y, c):
@@ -75,21 +77,24 @@ def draw(x, y, c):
     return centre, squares(x, centre).argmin(1), squares(y, centre).argmin(1)
 
 
-def near_cells(centre, probes):
-    nearest = np.argsort(squares(centre, centre), 1, kind="stable")[:, :probes]
-    near = np.eye(len(centre), dtype=bool)
-    np.put_along_axis(near, nearest, True, 1)
-    return near | near.T
+def seen(x, centre, cell, probes):
+    """(tokens of x, tokens of the other side, which are in these cells): where do they look?"""
+    nearest = np.argsort(squares(x, centre), 1, kind="stable")[:, :probes]
+    looks = np.zeros((len(x), len(centre)), dtype=bool)
+    np.put_along_axis(looks, nearest, True, 1)
+    return looks[:, cell]
 
 
 def nearest(path, k, a, b, *cells):
     header, tokens, g = dense(path)
     x, y = points(a), points(b)
     square = squares(x, y)
+    wanted = union(square, int(k))
     if cells:
         centre, row, col = draw(x, y, int(cells[0]))
-        square[~near_cells(centre, int(cells[1]))[row][:, col]] = np.inf
-    wanted = union(square, int(k))
+        here = np.where(seen(x, centre, col, int(cells[1])), square, np.inf)
+        there = np.where(seen(y, centre, row, int(cells[1])), square.T, np.inf)
+        wanted = named(here, int(k)) + named(there, int(k)).T
     assert header["by"] == "nearest" and header["neighbours"] == int(k) and header["space"] == "reference", header
     assert np.array_equal(g, wanted), np.argwhere(g != wanted)[:9]
 
@@ -149,11 +154,11 @@ def notes(path, coupling, a, b):
     for value, of, q in zip(map(float, said), (near, near, some, some), (.5, .9) * 2):
         expected = of[int(q * (len(of) - 1))]
         assert abs(value - expected) < (.001 if of is near else .05) * expected, (value, expected)
-    named = np.argwhere(g > 0)
+    some = np.argwhere(g > 0)
     rows, cols = (len(np.unique(square.argmin(axis))) for axis in (0, 1))
     line = f"among no token's 1 nearest: {len(x) - rows} of {len(x)} tokens of A, {len(y) - cols} of {len(y)} of B"
     assert line in text, (line, text)
-    assert len(np.unique(named[:, 0])) == len(x) and len(np.unique(named[:, 1])) == len(y)
+    assert len(np.unique(some[:, 0])) == len(x) and len(np.unique(some[:, 1])) == len(y)
 
 
 if __name__ == "__main__":
