@@ -14,6 +14,17 @@ load helper
 		END { for (name in all) print name }' | sort | diff - read
 }
 
+@test "an .npz with thresholds and another name than Gemma Scope's is said to be taken as that" {
+	oracle dialects gemma_scope >read
+	mv gemma_scope/params.npz other.npz
+	read=(act-dump --no-point --hidden gemma_scope/states.npy --sae other.npz)
+	"${read[@]}" 2>&1 >kept | grep -q "taken as Gemma Scope's params.npz: b_dec is not sub"
+	"${read[@]}" --b-dec ignore >told 2>notes
+	[ ! -s notes ] && oracle same kept told
+	"${read[@]}" --b-dec subtract >other
+	refute oracle same kept other >/dev/null
+}
+
 @test "dialects of other sizes" {
 	oracle dialects --d 38 --features 228 --seed 3 >read
 	oracle dialects --d 60 --features 120 --seed 5 >read
@@ -143,4 +154,25 @@ np.save("b2.npy", x[:, 1].astype("f2"))'
 	[[ $line == *"it decodes to the layers 0 to 2" ]]
 	fails 1 decoder --to-layer 6 tracer_clt/W_enc_7.safetensors
 	fails 1 decoder --to-layer 0 layer0.npz
+}
+
+@test "signed activations decode to what their library decodes them to" {
+	oracle dialects saelens_abstopk >read
+	x=saelens_abstopk/states.npy
+	act-dump --quiet --no-point --hidden $x --sae saelens_abstopk >a
+	decoder --squared saelens_abstopk | hungarian --quiet >m
+	match-subst --quiet --bootstrap 1 m --a a --b a --sae-b saelens_abstopk --hidden-b $x >s
+	frame2tsv --columns value s | tail -n 1 >value
+	"$PY" - <<-'PYTHON'
+	import numpy as np
+	import arrays
+	from dialects import dense
+	header, a = dense(open("a", "rb").read())
+	n = header["signed"]
+	sae = arrays.load_all("saelens_abstopk/sae_weights.safetensors")
+	x = np.load("saelens_abstopk/states.npy").astype("f8")
+	error = x - sae["b_dec"] - (a[:, :n] - a[:, n:]) @ sae["W_dec"].astype("f8")
+	wanted = 1 - (error ** 2).sum() / ((x - x.mean(0)) ** 2).sum()
+	assert abs(wanted - float(open("value").read())) < 1e-5, (wanted, open("value").read())
+	PYTHON
 }

@@ -214,6 +214,19 @@ static int said_of_b_dec(struct sae_reading *r)
 	return -1;
 }
 
+/* Gemma Scope's files have a name; another .npz with thresholds may be anybody's. */
+static void say_gemma_scope(const struct sae_reading *r)
+{
+	char *base = array_base_name(r->name);
+
+	if (strcmp(r->layout.dialect->name, "gemma-scope") == 0 && !r->options.encoder
+			&& r->options.b_dec < 0 && strcmp(base, "params.npz") != 0
+			&& !all_zero(r->sae->b_dec, r->sae->d_out))
+		note("%s: taken as Gemma Scope's params.npz: b_dec is not subtracted; else "
+			"--b-dec subtract", r->name);
+	free(base);
+}
+
 static void set_centring(struct sae_reading *r)
 {
 	struct sae *s = r->sae;
@@ -226,6 +239,8 @@ static void set_centring(struct sae_reading *r)
 			"(saelens, sparsify) or not (gemma-scope, transcoders): "
 			"--b-dec subtract|ignore, or --encoder NAME", r->name);
 	s->centred = said > 0 && s->b_dec;
+	if (r->parts & SAE_RULE)
+		say_gemma_scope(r);
 	if (s->centred && s->d_out != s->d)
 		die("%s: b_dec of %zu dimensions cannot be subtracted from states of %zu: "
 			"--b-dec ignore", r->name, s->d_out, s->d);
