@@ -79,6 +79,45 @@ refuses() {
 	done
 }
 
+@test "a layer's lorsa and transcoder are two dictionaries, with the index of the node_id" {
+	"$PY" - >crm.json <<-'E'
+	import json
+	cantor = lambda a, b: (a + b) * (a + b + 1) // 2 + b
+	ids = "0_lor_7_2", "0_cro_7_2", "1_lor_7_3", "1_cro_11_4", "1_tra_12_4", "2_7_4"
+	types = {"lor": "lorsa", "cro": "cross layer transcoder", "tra": "transcoder"}
+	nodes = []
+	for id in ids:
+	    layer, word, index, at = id.split("_") if id.count("_") == 3 else \
+	        (lambda a, b, c: (a, "cro", b, c))(*id.split("_"))
+	    nodes.append(dict(node_id=id, layer=int(layer), ctx_idx=int(at), clerp="x", feature_type=types[word],
+	        feature=cantor(int(layer), int(index))))
+	for id, type in (("0_error_attn_4", "lorsa error"), ("1_-1_4", "mlp reconstruction error"),
+	        ("1_bias_attn_bO_4", "bias")):
+	    nodes.append(dict(node_id=id, layer=int(id[0]), ctx_idx=4, feature_type=type, feature=-1))
+	print(json.dumps(dict(metadata=dict(slug="s", scan="m"), qParams={}, nodes=nodes,
+	    links=[dict(source=ids[0], target=ids[3], weight=1), dict(source=ids[1], target=ids[3], weight=1)])))
+	E
+	graph2frame crm.json >g
+	frame2graph g >back.json && oracle attribution same crm.json back.json
+	frame2tsv --columns node_id,layer,feature g | sed 1d | tr '\t' ' ' >found
+	printf '%s\n' '0_lor_7_2 0_lor 7' '0_cro_7_2 0 7' '1_lor_7_3 1_lor 7' '1_cro_11_4 1 11' \
+		'1_tra_12_4 1 12' '2_7_4 2 7' >expected
+	head -n 6 found | diff expected -
+	[ "$(tail -n 3 found | cut -d' ' -f3 | sort -u)" = 18446744073709551615 ]
+	# distances of transcoder and lorsa features reach each their own
+	cat >d.jsonl <<-'E'
+	{"semot":1,"kind":"distances","metric":"x","rows":3,"cols":3}
+	{"row_layer":["0","0_lor","1"],"row_feature":["<u4",[3],[7,7,11]],"col_layer":["0","0_lor","1"],"col_feature":["<u4",[3],[7,7,11]]}
+	{"row0":0,"dist":["<f4",[3,3],[0,9,1, 9,0,9, 1,9,0]]}
+	{"end":2}
+	E
+	json2frame d.jsonl | supernode --quiet --graph g --across-positions --at 2 - >s
+	frame2json s | head -n 1 | grep -q '"without_distance":3'
+	frame2graph s | "$PY" -c 'import json, sys
+groups = [each[1:] for each in json.load(sys.stdin)["qParams"]["supernodes"]]
+assert groups == [["0_cro_7_2", "1_cro_11_4"]], groups'
+}
+
 @test "an error whose node_id is that of a feature keeps its own links" {
 	[ -n "$DATA" ] || skip "no real data"
 	graph2frame "$DATA/graphs/gemma/dollar.json" >stream

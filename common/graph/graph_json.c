@@ -111,24 +111,51 @@ static enum node_type type_of(const struct item *x, char *room)
 	return OTHER_NODE;
 }
 
-/* The index in the layer's dictionary is the middle of "layer_index_position" in every dialect,
- * while `feature` is also Cantor(layer, index) or 100000 layer + index. An error's node_id has
- * another sense: 0_{layer}_{position}. */
-static uint64_t feature_of(const struct item *x, enum node_type type, const char *id,
-	const char *layer, int32_t ctx)
+/* Where the index stands in a node_id of this layer and position: "layer_index_position", or
+ * "layer_lor_index_position" where the word tells which of a layer's dictionaries it is of. NULL:
+ * in no such place. word: this word, or none. */
+static const char *index_in(const char *id, const char *layer, int32_t ctx, struct span *word)
 {
 	size_t n = strlen(layer), digits;
 	char *end;
 
+	*word = (struct span){0};
+	if (strncmp(id, layer, n) != 0 || id[n] != '_')
+		return NULL;
+	id += n + 1;
+	n = strspn(id, "abcdefghijklmnopqrstuvwxyz");
+	if (n > 0 && id[n] == '_') {
+		*word = (struct span){id, n};
+		id += n + 1;
+	}
+	digits = strspn(id, "0123456789");
+	return digits > 0 && digits < 20 && id[digits] == '_'
+		&& strtol(id + digits + 1, &end, 10) == ctx && *end == '\0' ? id : NULL;
+}
+
+/* The word is the beginning of its feature_type: "cross layer transcoder", "transcoder". */
+static bool is_transcoder(struct span word)
+{
+	return word.n == 3 && (strncmp(word.text, "cro", 3) == 0
+		|| strncmp(word.text, "tra", 3) == 0);
+}
+
+/* The index in the layer's dictionary is in the node_id in every dialect, while `feature` is also
+ * Cantor(layer, index) or 100000 layer + index. An error's node_id has another sense:
+ * 0_{layer}_{position}. A layer with two dictionaries is two layers: that of the transcoder keeps
+ * its name, and any other's has the word of its node_id behind it. */
+static uint64_t feature_of(struct graph *g, const struct item *x, enum node_type type,
+	const char *id, const char **layer, int32_t ctx)
+{
+	struct span word;
+	const char *index = index_in(id, *layer, ctx, &word);
+
 	if (!is_null(x->value[FEATURE]) && !is_number(x->value[FEATURE]))
 		json_wrong(&x->j, "feature is no number");
-	if (type != ERROR_NODE && strncmp(id, layer, n) == 0 && id[n] == '_') {
-		id += n + 1;
-		digits = strspn(id, "0123456789");
-		if (digits > 0 && digits < 20 && id[digits] == '_'
-				&& strtol(id + digits + 1, &end, 10) == ctx && *end == '\0')
-			return strtoull(id, NULL, 10);
-	}
+	if (index && type == FEATURE_NODE && word.n > 0 && !is_transcoder(word))
+		*layer = pool_keep(&g->pool, xasprintf("%s_%.*s", *layer, (int)word.n, word.text));
+	if (index && type != ERROR_NODE)
+		return strtoull(index, NULL, 10);
 	int64_t feature = is_null(x->value[FEATURE]) ? -1 : take_integer(x, FEATURE);
 	return feature < 0 ? NO_FEATURE : (uint64_t)feature;
 }
@@ -176,7 +203,7 @@ static void read_nodes(struct graph *g, char *text, struct json j, size_t room)
 			json_wrong(&x.j, "ctx_idx is beyond 32 bits");
 		ctx_idx[i] = (int32_t)position;
 		type[i] = (uint8_t)type_of(&x, to);
-		feature[i] = feature_of(&x, type[i], id[i], layer[i], ctx_idx[i]);
+		feature[i] = feature_of(g, &x, type[i], id[i], &layer[i], ctx_idx[i]);
 		influence[i] = (float)take_real(&x, INFLUENCE);
 		activation[i] = (float)take_real(&x, ACTIVATION);
 		more = json_more(&x.j, ']');
