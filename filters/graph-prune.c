@@ -155,7 +155,8 @@ static void prune_by_influence(const char *name, struct graph *g)
 	keep_connected(&p, g);
 	if (!p.settled)
 		note("%s: influence goes round a cycle of links and does not settle", name);
-	set_influence(g, &p);
+	if (graph_has_shares(g))
+		set_influence(g, &p);
 	graph_keep_only(g, p.node, p.link);
 	pruning_close(&p);
 }
