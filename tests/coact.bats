@@ -359,6 +359,9 @@ assert np.abs(one - other).max() < 1e-6 and np.ptp(one) > .5'
 	[[ $line == "coact: a: header: a stream of activations, where coupling are read" ]]
 	fails 1 coact --coupling <(cat g g) a c
 	[[ $line == *"stream 2"*": a second stream, where one coupling is read" ]]
+	fails 1 coact --coupling g - - <a
+	again="its streams were read as another input, which is stdin, too"
+	[ "$line" = "coact: stdin: empty: $again" ]
 	fails 2 coact --coupling g a
 	fails 2 coact --coupling g
 	"$PY" -c '
