@@ -3,9 +3,9 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "file/mapping.h"
+#include "file/npy.h"
 #include "file/npz.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <zip.h>
 
-enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header; .npy's is far below */
+enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header */
 
 struct archive {
 	struct mapping file;
@@ -50,6 +50,12 @@ float *array_floats(const struct array *a)
 	return x;
 }
 
+static void refuse_boolean(const char *name, const struct array *a)
+{
+	if (a->boolean)
+		die("%s: numbers of type bool cannot be read, but as a mask", name);
+}
+
 void array_refuse_fortran(const char *name, const struct array *a)
 {
 	if (a->fortran)
@@ -68,8 +74,7 @@ char *array_base_name(const char *path)
 	return xasprintf("%.*s", (int)(n - begin), path + begin);
 }
 
-/* Bytes of the array, checked. */
-static size_t array_bytes(const char *name, const struct array *a)
+size_t array_bytes(const char *name, const struct array *a)
 {
 	size_t bytes = sm_dtype_size(a->dtype);
 
@@ -80,67 +85,6 @@ static size_t array_bytes(const char *name, const struct array *a)
 }
 
 /* -- .npy -------------------------------------------------------------------------------------- */
-
-/* The text after 'key': in the header's dictionary. */
-static const char *entry(const char *name, const char *header, const char *key)
-{
-	const char *p = strstr(header, key);
-
-	if (!p || !(p = strchr(p + strlen(key), ':')))
-		die("%s: the .npy header has no %s", name, key);
-	while (*++p == ' ')
-		;
-	return p;
-}
-
-size_t array_npy_header(const char *name, const void *bytes, size_t n, struct array *a)
-{
-	const unsigned char *b = bytes;
-
-	if (n >= 6 && memcmp(b, "\x93NUMPY", 6) != 0)
-		die("%s: not a .npy array", name);
-	if (n < 12)
-		return 0;
-	size_t fixed = b[6] == 1 ? 10 : 12;
-	size_t length = b[8] | (size_t)b[9] << 8;
-	if (b[6] > 1)
-		length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
-	if (b[6] < 1 || b[6] > 3 || length > HEADER_MOST)
-		die("%s: .npy version %d.%d with a header of %zu bytes", name, b[6], b[7], length);
-	if (n < fixed + length)
-		return 0;
-
-	char *header = xasprintf("%.*s", (int)length, (const char *)bytes + fixed);
-	const char *descr = entry(name, header, "'descr'"), *p = entry(name, header, "'shape'");
-	char dtype[8] = "";
-	if (*descr != '\'')
-		die("%s: a structured array: plain numbers are needed", name);
-	for (size_t i = 0; i + 1 < sizeof dtype && descr[1 + i] && descr[1 + i] != '\''; i++)
-		dtype[i] = descr[1 + i];
-	if (strncmp(dtype, "|O", 2) == 0)
-		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
-	a->dtype = sm_dtype_named(dtype);
-	if (a->dtype == SM_DTYPES)
-		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 u1 u2 u4 u8 i2 i4 i8, "
-			"little-endian, can)", name, dtype);
-	if (*p++ != '(')
-		die("%s: the .npy header has no shape", name);
-	for (a->rank = 0; *p != ')'; a->rank++) {
-		char *end;
-		if (a->rank == ARRAY_RANK || !isdigit((unsigned char)*p))
-			die("%s: a shape that cannot be read: %.40s", name, p);
-		a->shape[a->rank] = strtoull(p, &end, 10);
-		for (p = end; *p == ',' || *p == ' '; p++)
-			;
-	}
-	a->fortran = a->rank > 1
-		&& strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
-	if (a->rank > 2)
-		array_refuse_fortran(name, a);
-	free(header);
-	array_bytes(name, a);
-	return fixed + length;
-}
 
 /* The header is of `at` bytes, 0: cut short, in a file of n. */
 static void check_length(const char *name, size_t at, size_t n, const struct array *a)
@@ -153,7 +97,7 @@ static void check_length(const char *name, size_t at, size_t n, const struct arr
 
 static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 {
-	size_t at = array_npy_header(name, bytes, n, a);
+	size_t at = npy_header(name, bytes, n, a);
 
 	check_length(name, at, n, a);
 	a->data = bytes + at;
@@ -183,7 +127,7 @@ static enum sm_dtype safetensors_dtype(const char *name)
 {
 	static const struct { const char *name; enum sm_dtype dtype; } table[] = {
 		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8},
-		{"U8", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
+		{"U8", SM_U1}, {"BOOL", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
 		{"U64", SM_U8}, {"I16", SM_I2}, {"I32", SM_I4}, {"I64", SM_I8},
 	};
 
@@ -230,6 +174,9 @@ static void read_safetensors_header(struct archive *f)
 			(unsigned long long)length, f->file.n);
 	f->data = 8 + length;
 	f->header = json_loadb(f->file.bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
+	if (!f->header && memchr(f->file.bytes + 8, '\0', length))
+		die("%s: safetensors header: zero bytes in it, where it is padded with spaces",
+			f->file.name);
 	if (!f->header)
 		die("%s: safetensors header: %s", f->file.name, error.text);
 	size_t n = 0, room = json_object_size(f->header);
@@ -261,6 +208,7 @@ static bool find_tensor(struct archive *f, const char *key, struct array *a)
 	if (!tensor || strcmp(key, "__metadata__") == 0)
 		return false;
 	a->fortran = false;
+	a->boolean = dtype && strcmp(dtype, "BOOL") == 0;
 	a->dtype = safetensors_dtype(dtype);
 	if (a->dtype == SM_DTYPES)
 		die("%s:%s: numbers of type %s cannot be read", f->file.name, key,
@@ -363,14 +311,15 @@ static char *only_key(struct archive *f)
 	if (n == 0)
 		die("%s: holds no array", f->file.name);
 	if (n > 1)
-		die("%s: several arrays: say which, as %s:KEY, such as %s:%s", f->file.name,
-			f->file.name, f->file.name, name[0]);
+		die("%s: several arrays: say which, as %s:KEY; there are %s, %s%s%s%s",
+			f->file.name, f->file.name, name[0], name[1], n > 2 ? ", " : "",
+			n > 2 ? name[2] : "", n > 3 ? ", ..." : "");
 	char *only = name[0];
 	free(name);
 	return only;
 }
 
-bool archive_find(struct archive *f, const char *key, struct array *a)
+static bool find_any(struct archive *f, const char *key, struct array *a)
 {
 	if (!f->zip && !f->header) {
 		if (!key)
@@ -381,6 +330,15 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 	const char *name = key ? key : only;
 	bool found = f->zip ? find_member(f, name, a) : find_tensor(f, name, a);
 	free(only);
+	return found;
+}
+
+bool archive_find(struct archive *f, const char *key, struct array *a)
+{
+	bool found = find_any(f, key, a);
+
+	if (found)
+		refuse_boolean(f->file.name, a);
 	return found;
 }
 
@@ -410,7 +368,7 @@ static void read_npy_header(struct npz_member *m, struct array *a)
 		bytes = xrealloc(bytes, n + 1, 1);
 		npz_read(m, bytes + n++, 1);
 		if (n >= 10)
-			at = array_npy_header(m->name, bytes, n, a);
+			at = npy_header(m->name, bytes, n, a);
 	}
 	check_length(m->name, at, m->n, a);
 	free(bytes);
@@ -424,6 +382,7 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 		if (!(p.member = npz_open(f->zip, f->file.name, key)))
 			return NULL;
 		read_npy_header(p.member, a);
+		refuse_boolean(p.member->name, a);
 	} else {
 		if (!archive_find(f, key, a))
 			return NULL;
@@ -465,19 +424,38 @@ void array_parts_close(struct array_parts *p)
 
 /* -- One array --------------------------------------------------------------------------------- */
 
-struct archive *array_open(const char *spec, struct array *a)
+/* Of "FILE" or "FILE:KEY" the length of FILE: the longest that there is. */
+static size_t path_length(const char *spec)
 {
-	const char *colon = strrchr(spec, ':');
-	char *path = xasprintf("%s", spec);
+	char *path = xasprintf("%s", spec), *colon = strrchr(path, ':');
+	size_t length = colon ? (size_t)(colon - path) : strlen(path);
 
-	if (colon && access(spec, F_OK) != 0)
-		path[colon - spec] = '\0';
-	else
-		colon = NULL;
+	while (access(path, F_OK) != 0 && (colon = strrchr(path, ':')))
+		*colon = '\0';
+	if (access(path, F_OK) == 0)
+		length = strlen(path);
+	free(path);
+	return length;
+}
+
+struct archive *array_open_mask(const char *spec, struct array *a)
+{
+	size_t length = path_length(spec);
+	char *path = xasprintf("%.*s", (int)length, spec);
+	const char *key = spec[length] ? spec + length + 1 : NULL;
 	struct archive *f = archive_open(path);
-	if (!archive_find(f, colon ? colon + 1 : NULL, a))
-		die("%s: no array %s", path, colon ? colon + 1 : "");
+
+	if (!find_any(f, key, a))
+		die("%s: no array %s", path, key ? key : "");
 	array_refuse_fortran(spec, a);
 	free(path);
+	return f;
+}
+
+struct archive *array_open(const char *spec, struct array *a)
+{
+	struct archive *f = array_open_mask(spec, a);
+
+	refuse_boolean(spec, a);
 	return f;
 }
