@@ -226,6 +226,24 @@ json.dump(d, sys.stdout)' >a.json
 	[[ $line == *"duplicate key qParams" ]]
 }
 
+@test "UTF-16, gzip and two features of one node_id are named" {
+	oracle attribution make >g.json
+	iconv -t UTF-16 g.json >changed.json
+	fails 1 graph2frame changed.json
+	[[ $line == "graph2frame: changed.json: UTF-16: "* ]]
+	for order in LE BE; do
+		iconv -t UTF-16$order g.json >changed.json
+		fails 1 graph2frame changed.json
+		[[ $line == "graph2frame: changed.json: UTF-16: "* ]]
+	done
+	gzip -c g.json >changed.json
+	fails 1 graph2frame changed.json
+	[ "$line" = "graph2frame: changed.json: compressed by gzip: give it to gunzip first" ]
+	refuses "node 4: node_id 1_0_0 is that of node 2, too" \
+		'd["nodes"][4]["node_id"] = d["nodes"][2]["node_id"] = "1_0_0"; d["links"] = []'
+	refuses "no qParams, an object" 'd["qParams"] = 1'
+}
+
 @test "a field that is missing or of a wrong type is named with its node or link" {
 	for key in node_id layer ctx_idx feature_type; do
 		refuses "node 17: no $key" "del d['nodes'][17]['$key']"
