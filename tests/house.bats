@@ -2,21 +2,21 @@ load helper
 
 @test "make install puts programs, pages, pipelines and semot.py in place, uninstall removes them" {
 	[ "$BUILD" = "$ROOT/build" ] || skip "what is installed is the plain build"
-	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
+	make -s -C "$ROOT" install DESTDIR="$PWD/dest" PREFIX=/usr >/dev/null
 	for source in "$ROOT"/filters/*.c; do
 		name=$(basename "$source" .c)
-		"root/usr/bin/$name" --version | grep -q "^$name "
-		[ -f "root/usr/share/man/man1/$name.1" ]
+		"dest/usr/bin/$name" --version | grep -q "^$name "
+		[ -f "dest/usr/share/man/man1/$name.1" ]
 	done
-	[ -f root/usr/share/man/man5/frame.5 ] && [ -f root/usr/share/man/man7/semot.7 ]
-	PATH=$PWD/root/usr/bin:/usr/bin:/bin make -C "$SAMPLE" -n OUT="$PWD/out" \
-		-f "$PWD/root/usr/share/semot/pipelines/match.mk" | grep -q '^hungarian'
-	PYTHONPATH=$PWD/root/usr/share/semot "$PY" -c 'import semot
-assert semot.__file__.endswith("/root/usr/share/semot/semot.py")
+	[ -f dest/usr/share/man/man5/frame.5 ] && [ -f dest/usr/share/man/man7/semot.7 ]
+	PATH=$PWD/dest/usr/bin:/usr/bin:/bin make -C "$SAMPLE" -n OUT="$PWD/out" \
+		-f "$PWD/dest/usr/share/semot/pipelines/match.mk" | grep -q '^hungarian'
+	PYTHONPATH=$PWD/dest/usr/share/semot "$PY" -c 'import semot
+assert semot.__file__.endswith("/dest/usr/share/semot/semot.py")
 semot.write("s", {"kind": "x"}, [])'
-	root/usr/bin/framecat --check s
-	make -s -C "$ROOT" uninstall DESTDIR="$PWD/root" PREFIX=/usr
-	[ -z "$(find root -type f)" ]
+	dest/usr/bin/framecat --check s
+	make -s -C "$ROOT" uninstall DESTDIR="$PWD/dest" PREFIX=/usr
+	[ -z "$(find dest -type f)" ]
 }
 
 @test "every program's page leads to semot(7), and semot(7) to every program" {

@@ -73,7 +73,7 @@ static inline int simd_level(void)
 #else
 #define VEC_LANES 4
 #endif
-enum {LANES = 16, VEC = VEC_LANES, PARTS = LANES / VEC};
+enum { LANES = 16, VEC = VEC_LANES, PARTS = LANES / VEC };
 
 /* Wherever they lie. */
 #define VECTOR(n) __attribute__((vector_size((n) * 4), aligned(4), may_alias))
@@ -240,16 +240,22 @@ static inline float lane_min(const vec *x)
 	return c < d ? c : d;
 }
 
-/* min_i x_i - y_i, of width vectors, a multiple of PARTS. */
-static inline float least_difference(const vec *x, const vec *y, size_t width)
+/* min_i x_i - y_i in each lane, of width vectors, a multiple of PARTS. */
+static inline void least_differences(vec least[PARTS], const vec *x, const vec *y, size_t width)
 {
-	vec least[PARTS];
-
 	for (size_t q = 0; q < PARTS; q++)
 		least[q] = x[q] - y[q];
 	for (size_t i = PARTS; i < width; i += PARTS)
 		for (size_t q = 0; q < PARTS; q++)
 			least[q] = vec_min(x[i + q] - y[i + q], least[q]);
+}
+
+/* The same of all lanes. */
+static inline float least_difference(const vec *x, const vec *y, size_t width)
+{
+	vec least[PARTS];
+
+	least_differences(least, x, y, width);
 	return lane_min(least);
 }
 

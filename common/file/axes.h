@@ -15,7 +15,7 @@
 struct axes {
 	bool whiten;
 	size_t dims;			/* at most so many directions; 0: all */
-	struct kept kept;		/* of which states; read: words and --skip alone */
+	struct kept_tokens kept;		/* of which states; read: words and --skip alone */
 
 	size_t d, r;
 	float *mean, *map;		/* (d) and (d, r), packed: kernel/product.h */

@@ -17,7 +17,7 @@ void kept_check(const struct kept_options *o)
 		misuse("--skip-ids needs --tokens: the vocabulary ids of the tokens");
 }
 
-static void leave_out(struct kept *k, size_t row, size_t *count)
+static void leave_out(struct kept_tokens *k, size_t row, size_t *count)
 {
 	*count += kept(k, row);
 	if (!k->gone)
@@ -31,7 +31,7 @@ static void want_rows(const char *file, const struct array *a, size_t rows)
 		die("%s: of %zu tokens, where there are %zu", file, array_count(a), rows);
 }
 
-static void apply_mask(struct kept *k, const char *file)
+static void apply_mask(struct kept_tokens *k, const char *file)
 {
 	struct array a;
 	struct archive *f = array_open_mask(file, &a);
@@ -67,7 +67,8 @@ static double *read_ids(const char *text, size_t *n)
 	}
 }
 
-static void apply_ids(struct kept *k, const struct kept_options *o, const struct array *vocab)
+static void apply_ids(struct kept_tokens *k, const struct kept_options *o,
+	const struct array *vocab)
 {
 	struct array own;
 	struct archive *f = vocab ? NULL : array_open(o->tokens, &own);
@@ -90,12 +91,12 @@ static void apply_ids(struct kept *k, const struct kept_options *o, const struct
 	note("%zu tokens are left out by --skip-ids", count);
 }
 
-void kept_open(struct kept *k, const struct kept_options *o, const char *name, size_t rows,
+void kept_open(struct kept_tokens *k, const struct kept_options *o, const char *name, size_t rows,
 	const struct array *vocab)
 {
 	size_t count = 0;
 
-	*k = (struct kept){.rows = rows, .context = o->context, .skip = o->skip,
+	*k = (struct kept_tokens){.rows = rows, .context = o->context, .skip = o->skip,
 		.finite = o->finite};
 	if (k->context > 0 && rows % k->context > 0)
 		die("%s: %zu tokens are not whole sequences of %zu (--context)", name, rows,
@@ -111,7 +112,7 @@ void kept_open(struct kept *k, const struct kept_options *o, const char *name, s
 			(unsigned long long)XXH64(k->gone, rows, 0));
 }
 
-size_t kept_finite(struct kept *k, struct states *s)
+size_t kept_finite(struct kept_tokens *k, const struct states *s)
 {
 	size_t count = 0, d = states_d(s);
 
@@ -131,9 +132,9 @@ size_t kept_finite(struct kept *k, struct states *s)
 	return count;
 }
 
-struct kept kept_copy(const struct kept *k)
+struct kept_tokens kept_copy(const struct kept_tokens *k)
 {
-	struct kept copy = *k;
+	struct kept_tokens copy = *k;
 
 	if (k->gone)
 		copy.gone = memcpy(xalloc(k->rows, 1), k->gone, k->rows);
@@ -141,9 +142,9 @@ struct kept kept_copy(const struct kept *k)
 	return copy;
 }
 
-void kept_free(struct kept *k)
+void kept_free(struct kept_tokens *k)
 {
 	free(k->gone);
 	free(k->words);
-	*k = (struct kept){0};
+	*k = (struct kept_tokens){0};
 }

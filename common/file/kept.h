@@ -34,7 +34,7 @@ struct kept_options {
 void kept_check(const struct kept_options *);
 
 /* {0} keeps all. */
-struct kept {
+struct kept_tokens {
 	size_t rows, context, skip;
 	uint8_t *gone;			/* (rows), 1: left out by all but --skip; NULL: none is */
 	char *words;			/* how many a mask and ids leave out, a digest; or NULL */
@@ -43,14 +43,14 @@ struct kept {
 
 /* Which of `rows` tokens; `name` is for the error line. The ids are those of vocab, NULL: those of
  * --tokens. Notes how many are left out. */
-void kept_open(struct kept *, const struct kept_options *, const char *name, size_t rows,
+void kept_open(struct kept_tokens *, const struct kept_options *, const char *name, size_t rows,
 	const struct array *vocab);
 /* With --drop-nonfinite, leaves out the tokens whose state is not finite: how many. One pass. */
-size_t kept_finite(struct kept *, struct states *);
-struct kept kept_copy(const struct kept *);
-void kept_free(struct kept *);
+size_t kept_finite(struct kept_tokens *, const struct states *);
+struct kept_tokens kept_copy(const struct kept_tokens *);
+void kept_free(struct kept_tokens *);
 
-static inline bool kept(const struct kept *k, size_t row)
+static inline bool kept(const struct kept_tokens *k, size_t row)
 {
 	return !(k->skip > 0 && row % k->context < k->skip) && !(k->gone && k->gone[row]);
 }

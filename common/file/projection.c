@@ -84,7 +84,7 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	double *xx = xcalloc(d * d, 8), *xy = xcalloc(d * e, 8);
 	double *work = xalloc(PROJECT_ROWS * 2 * (d > e ? d : e), sizeof *work);
 
-	struct kept kept = kept_copy(&p->axes.kept);
+	struct kept_tokens kept = kept_copy(&p->axes.kept);
 	size_t gone = kept_finite(&kept, src) + kept_finite(&kept, dst);
 	if (gone > 0)
 		note("%zu pairs of states that are not finite are left out", gone);

@@ -169,16 +169,10 @@ bool states_finite(const float *x, size_t d)
 /* How many rows of mapped files are not finite. */
 static size_t not_finite(const struct states *s)
 {
-	float *x = xalloc(s->d, sizeof *x);
-	size_t n = 0;
+	struct kept_tokens all = {.rows = s->rows, .finite = true};
+	size_t n = kept_finite(&all, s);
 
-	for (size_t i = 0; i < s->rows; i++) {
-		states_row(s, i, x);
-		n += !states_finite(x, s->d);
-		if (i % 4096 == 0)
-			states_release(s);
-	}
-	free(x);
+	kept_free(&all);
 	return n;
 }
 

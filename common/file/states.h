@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct states;
-struct kept;
+struct kept_tokens;
 
 struct states *states_open(const struct list *files);
 void states_close(struct states *);
@@ -40,7 +40,7 @@ size_t states_read(struct states *, size_t at, size_t n, const void **rows);
 /* All rows in order, as floats, but those that do not count. Its pages are let go. */
 struct states_pass {
 	struct states *states;
-	const struct kept *kept;	/* NULL: all count */
+	const struct kept_tokens *kept;	/* NULL: all count */
 	size_t at;
 	struct XXH64_state_s *hash;
 };

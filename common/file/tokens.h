@@ -12,7 +12,7 @@
 /* All tokens, and which of them count. */
 struct tokens {
 	size_t n;
-	struct kept kept;
+	struct kept_tokens kept;
 	bool joined;			/* the files of states lie side by side: states_join() */
 	struct states *states;		/* of n rows, or NULL */
 	size_t d;			/* of the states */

@@ -194,13 +194,8 @@ static bool price(const struct basis *t, size_t *from, float tol, uint32_t *col,
 		for (size_t q = 0; q < PARTS; q++)
 			least[q] = vec_of(-tol);
 		for (size_t j = *from; j < end; j++) {
-			const vec *c = (const vec *)t->cost + j * width;
 			vec best[PARTS];
-			for (size_t q = 0; q < PARTS; q++)
-				best[q] = c[q] - v[q];
-			for (size_t i = PARTS; i < width; i += PARTS)
-				for (size_t q = 0; q < PARTS; q++)
-					best[q] = vec_min(c[i + q] - v[i + q], best[q]);
+			least_differences(best, (const vec *)t->cost + j * width, v, width);
 			for (size_t q = 0; q < PARTS; q++) {
 				best[q] -= t->u[j];	/* min_i C_ji - u_j - v_i, in each lane */
 				mask less = best[q] < least[q];

@@ -160,12 +160,25 @@ static void swap(struct best *b, size_t i, size_t j)
 	b->value[j] = v, b->feature[j] = f;
 }
 
+/* Restores the heap, least first, from i on. */
+static void sink(struct best *b, size_t i)
+{
+	for (;;) {
+		size_t least = i;
+		for (size_t c = 2 * i + 1; c <= 2 * i + 2 && c < b->n; c++)
+			if (worse(b, c, least))
+				least = c;
+		if (least == i)
+			return;
+		swap(b, i, least);
+		i = least;
+	}
+}
+
 static void offer(struct best *b, size_t k, float value, uint32_t feature)
 {
-	size_t i = 0;
-
 	if (b->n < k) {
-		i = b->n++;
+		size_t i = b->n++;
 		b->value[i] = value, b->feature[i] = feature;
 		for (; i > 0 && worse(b, i, (i - 1) / 2); i = (i - 1) / 2)
 			swap(b, i, (i - 1) / 2);
@@ -174,16 +187,7 @@ static void offer(struct best *b, size_t k, float value, uint32_t feature)
 	if (!(value > b->value[0]))	/* an equal one is of a higher feature, as they ascend */
 		return;
 	b->value[0] = value, b->feature[0] = feature;
-	for (;;) {
-		size_t least = i;
-		for (size_t c = 2 * i + 1; c <= 2 * i + 2 && c < k; c++)
-			if (worse(b, c, least))
-				least = c;
-		if (least == i)
-			return;
-		swap(b, i, least);
-		i = least;
-	}
+	sink(b, 0);
 }
 
 static void offer_tile(struct best *b, size_t k, const struct feature_tile *t)
@@ -299,21 +303,6 @@ void encode_sort_hits(struct encoded *out, size_t hits, size_t n)
 }
 
 /* -- top-AFA: as many as make up the length of the input --------------------------------------- */
-
-/* Restores the heap, least first, from i on. */
-static void sink(struct best *b, size_t i)
-{
-	for (;;) {
-		size_t least = i;
-		for (size_t c = 2 * i + 1; c <= 2 * i + 2 && c < b->n; c++)
-			if (worse(b, c, least))
-				least = c;
-		if (least == i)
-			return;
-		swap(b, i, least);
-		i = least;
-	}
-}
 
 /* How many of a token's activations, sorted from the largest on, are kept: |sum a^2 - target| is
  * least. A sum over all features would be infinite. */

@@ -90,22 +90,21 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct ac
 		progress_to((size_t)token[n - 1] + 1);
 }
 
-static void take_moments(struct activations *s)
+static void remove_means(struct activations *s)
 {
+	size_t *count = xalloc(s->features, sizeof *count);
+	double *sum = xalloc(s->features, sizeof *sum);
+	double *square = xalloc(s->features, sizeof *square);
+
 	s->mean_removed = xalloc(s->features, sizeof *s->mean_removed);
-	s->count = xalloc(s->features, sizeof *s->count);
-	s->sum = xalloc(s->features, sizeof *s->sum);
-	s->variance = xalloc(s->features, sizeof *s->variance);
-	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features,
-		NULL);
+	sparse_column_moments(count, sum, square, &s->by_token, s->tokens, s->features, NULL);
 	for (size_t i = 0; i < s->features; i++)
-		s->mean_removed[i] = s->count[i] == s->tokens && s->tokens > 0
-			? (float)(s->sum[i] / (double)s->tokens) : 0;
+		s->mean_removed[i] = count[i] == s->tokens && s->tokens > 0
+			? (float)(sum[i] / (double)s->tokens) : 0;
 	sparse_subtract_columns(&s->by_token, s->mean_removed, s->tokens);
-	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features,
-		NULL);
-	for (size_t i = 0; i < s->features; i++)
-		s->variance[i] = sparse_variance(s->variance[i], s->sum[i], s->tokens);
+	free(count);
+	free(sum);
+	free(square);
 }
 
 /* The last of the streams. */
@@ -136,7 +135,7 @@ static void take_stream(struct sm_reader *in, struct activation_streams *all)
 	s->seen = NULL;
 	sm_frame_free(&frame);
 	s->entries = s->by_token.indptr[s->tokens];
-	take_moments(s);
+	remove_means(s);
 }
 
 void read_activations(const char *path, struct activation_streams *all)
@@ -215,9 +214,6 @@ void activation_streams_free(struct activation_streams *all)
 		sparse_free(&s->by_token);
 		sparse_free(&s->by_feature);
 		free(s->mean_removed);
-		free(s->count);
-		free(s->sum);
-		free(s->variance);
 		sm_frame_free(&all->header[k]);
 	}
 	free(all->item);

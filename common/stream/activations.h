@@ -16,8 +16,6 @@ struct activations {
 	size_t negative;			/* ... and how many activations are */
 	struct sparse by_token, by_feature;	/* (tokens, features), (features, tokens) */
 	float *mean_removed;			/* (features): the mean that was subtracted, or 0 */
-	size_t *count;				/* (features): n_i, the tokens on which it fires */
-	double *sum, *variance;	/* (features): sum a, sum a^2 - (sum a)^2 / tokens */
 };
 
 /* The tokens of a text. */
