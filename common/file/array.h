@@ -1,11 +1,13 @@
-/* Arrays in files: .npy, .npz (stored or deflated) and .safetensors. Files are mapped, so that one
- * larger than memory can be read; pipes are read, and the members of an .npz unpacked, into memory.
+/* Arrays in files: .npy, .npz (stored or deflated), .safetensors and .pt. Files are mapped, so that
+ * one larger than memory can be read; pipes are read, and the members of an .npz unpacked, into
+ * memory; so are views of a .pt whose numbers are not in order.
  * What is wrong with a file is one line on stderr and exit 1. */
 #ifndef FILE_ARRAY_H
 #define FILE_ARRAY_H
 
 #include "stream/dtype.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,12 +28,16 @@ struct archive *archive_open(const char *path);
 void archive_close(struct archive *);
 const char *archive_name(const struct archive *);
 bool archive_zipped(const struct archive *);		/* an .npz? */
+bool archive_pickled(const struct archive *);		/* a .pt? */
+
+/* What the file says beside its arrays, an object to json_decref(); NULL: nothing. */
+json_t *archive_settings(const struct archive *);
 
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
 
 /* The names of all arrays in the order of the file, each to free(), and the list; none of a
- * .npy. */
+ * .npy, and of a .pt that is one tensor. */
 char **archive_keys(struct archive *, size_t *n);
 
 /* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL
@@ -48,6 +54,7 @@ void archive_release(const struct archive *);
 struct archive *array_open(const char *spec, struct array *a);
 
 size_t array_count(const struct array *);
+size_t array_bytes(const char *name, const struct array *);	/* what overflows ends the program */
 /* All of it as floats, row-major, to free(). */
 float *array_floats(const struct array *);
 
