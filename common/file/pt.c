@@ -75,7 +75,7 @@ static void add_name(struct pt *p, json_t *names, const char *name, uint32_t v)
 	if (json_object_size(p->tensors) + json_object_size(p->numbers) == NAMES_MOST)
 		die("%s: more than %d arrays", p->name, NAMES_MOST);
 	if (json_object_set_new(names, name, json_integer(v)) != 0)
-		die("%s: the name of an array that is no UTF-8: %s", p->name, name);
+		die("%s: the name of an array is no UTF-8", p->name);
 }
 
 static void collect(struct pt *p, uint32_t v, const char *name, size_t depth);
@@ -338,6 +338,7 @@ static json_t *tree(struct pt *p, uint32_t v, size_t depth)
 	const struct pickle_value *x = value(p, v);
 
 	switch (x->kind) {
+	case PICKLE_NONE: return json_null();
 	case PICKLE_BOOL: return json_boolean(x->integer);
 	case PICKLE_INT: return json_integer(x->integer);
 	case PICKLE_FLOAT: return json_real(x->real);
