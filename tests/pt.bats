@@ -17,7 +17,7 @@ load helper
 	PATH=$BUILD/tests:$PATH oracle mutate x.pt pt {}
 }
 
-@test "states in a .pt: one tensor, one of several by its name, views; the same bits as from a .npy" {
+@test "states in a .pt: one tensor, one of several by its name, views; the same bits as .npy" {
 	oracle dialects dl_gated >read
 	"$PY" -c 'import numpy as np, pt
 x = np.load("dl_gated/states.npy")

@@ -54,7 +54,8 @@ void archive_release(const struct archive *);
 struct archive *array_open(const char *spec, struct array *a);
 
 size_t array_count(const struct array *);
-size_t array_bytes(const char *name, const struct array *);	/* what overflows ends the program */
+/* What overflows ends the program, with `name` in its line. */
+size_t array_bytes(const char *name, const struct array *);
 /* All of it as floats, row-major, to free(). */
 float *array_floats(const struct array *);
 

@@ -1,6 +1,7 @@
 /* Values of Python's pickle, as torch.save writes it, protocols 2 to 5. Nothing is looked up and
  * nothing is called: a name is two texts, a call an object of what would be called and with what.
- * An opcode that torch.save does not use, and more than a file of weights needs, end the program. */
+ * An opcode that torch.save does not use ends the program, and so does more than a file of weights
+ * needs. */
 #ifndef FILE_PICKLE_H
 #define FILE_PICKLE_H
 

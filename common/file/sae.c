@@ -37,8 +37,8 @@ static char *folder_name(const char *file)
 	return name;
 }
 
-/* The settings in the file, if they are an SAE's; else those beside it, unless they are those of another there; the same k says that they
- * are those of both. */
+/* The settings in the file, if they are an SAE's; else those beside it, unless they are those of
+ * another there; the same k says that they are those of both. */
 static struct sae_config settings_of(struct archive *f)
 {
 	json_t *own = archive_settings(f);
