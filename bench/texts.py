@@ -130,9 +130,11 @@ class Case:
     def acts(self, key, second):
         """Of text 1; or of what B reads, whose tokens go on where those of text 1 end."""
         layer, seed = key.split(".")
-        states = self.states(layer, second)
+        states = self.states(layer, self.both)
         n = len(np.load(states, mmap_mode="r"))
-        part = f"--context {n} --skip {self.n}" if second else ""
+        mask = self.once(f"mask.{second:d}.npy",
+                         lambda path: np.save(path, (np.arange(n) < self.n) != second))
+        part = f"--quiet --mask {mask}" if self.both else ""
         return self.once(f"{key}.{second:d}.acts", f"act-dump --no-point --hidden {states} {part} "
                          f"--sae {self.model.sae(layer, seed)} --layer {layer}")
 

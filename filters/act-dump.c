@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 static struct list hidden;
-static const char *sae_file, *layer, *model, *vocab;
-static size_t context, skip;
+static const char *sae_file, *layer, *model;
+static struct kept_options which;
 static struct sae_options encoder_options = SAE_OPTIONS_NONE;
 static int signs;
 static const char *features;
@@ -36,11 +36,7 @@ static const struct opt options[] = {
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the SAE's folder", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
-	{"tokens", OPT_TEXT, &vocab, "FILE", "carry the tokens' vocabulary ids along", 0, 0},
-	{"context", OPT_SIZE, &context, "N",
-		"length of a sequence in tokens, for --skip", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &skip, "K", "leave out the first K tokens of every sequence", 0,
-		UINT32_MAX},
+	OPT_KEPT(&which),
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
@@ -49,23 +45,21 @@ static void check_command_line(void)
 {
 	if (!sae_file || hidden.n == 0)
 		misuse("--hidden and --sae are needed: the states, and what encodes them");
-	if (skip > 0 && context == 0)
-		misuse("--skip needs --context: the length of a sequence");
-	if (skip > 0 && skip >= context)
-		misuse("--skip %zu leaves out whole sequences of %zu", skip, context);
+	kept_check(&which);
 }
 
 /* States of (heads, numbers) or (models, numbers) are one state when the SAE takes all of them. */
 static struct tokens open_tokens(const struct sae *sae)
 {
-	struct tokens t = {.context = context, .skip = skip, .joined = joined};
+	struct tokens t = {.joined = joined};
 
 	tokens_open_states(&t, &hidden, sae->d);
 	if (t.d != sae->d)
 		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
 			states_name(t.states), t.d);
-	if (vocab)
-		tokens_open_vocab(&t, vocab);
+	if (which.tokens)
+		tokens_open_vocab(&t, which.tokens);
+	tokens_keep(&t, &which, states_name(t.states));
 	return t;
 }
 
@@ -112,6 +106,7 @@ static void encode_all(const struct tokens *t, const struct sae *s, struct sm_wr
 		chunk_write(chunk, t, !no_point, out);
 	}
 	progress_end();
+	chunk_tell(chunk);
 	if (negative > 0 && signs == SIGNS_POSITIVE)
 		note("%zu negative activations are left out", negative);
 	chunk_free(chunk);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 static struct list hidden;
-static const char *layer, *model, *vocab;
-static size_t context, skip;
+static const char *layer, *model;
+static struct kept_options which;
 static bool no_point;
 
 static const struct opt options[] = {
@@ -19,12 +19,7 @@ static const struct opt options[] = {
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the folder", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
-	{"tokens", OPT_TEXT, &vocab, "FILE",
-		"vocabulary ids of the tokens; by default those of the cache", 0, 0},
-	{"context", OPT_SIZE, &context, "N",
-		"length of a sequence in tokens, for --skip; 0: as in the cache", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &skip, "K",
-		"leave out the first K tokens of every sequence", 0, UINT32_MAX},
+	OPT_KEPT(&which),
 	{"no-point", OPT_FLAG, &no_point, NULL, "do not carry the hidden states", 0, 0},
 	OPT_PROGRESS, OPT_END
 };
@@ -32,20 +27,22 @@ static const struct opt options[] = {
 static struct tokens open_tokens(const char *folder, const struct delphi *cache)
 {
 	struct tokens t = {
-		.n = delphi_tokens(cache), .skip = skip,
+		.n = delphi_tokens(cache),
 		.vocab = *delphi_vocab(cache), .vocab_name = folder,
 	};
 
-	t.context = context ? context : delphi_context(cache);
-	if (skip > 0 && skip >= t.context)
-		die("%s: --skip %zu leaves out whole sequences of %zu", folder, skip, t.context);
+	which.context = which.context ? which.context : delphi_context(cache);
+	if (which.skip > 0 && which.skip >= which.context)
+		die("%s: --skip %zu leaves out whole sequences of %zu", folder, which.skip,
+			which.context);
 	if (hidden.n > 0)
 		tokens_open_states(&t, &hidden, 0);
 	if (t.n != delphi_tokens(cache))
 		die("%s: a cache of %zu tokens, %s has %zu", folder, delphi_tokens(cache),
 			states_name(t.states), t.n);
-	if (vocab)
-		tokens_open_vocab(&t, vocab);
+	if (which.tokens)
+		tokens_open_vocab(&t, which.tokens);
+	tokens_keep(&t, &which, folder);
 	return t;
 }
 
@@ -72,8 +69,8 @@ int main(int argc, char **argv)
 		"Writes the activations of a delphi cache in the folder DIR as a stream.", 1);
 	if (!operand[0])
 		misuse("the folder of a cache is needed");
-	if (skip > 0 && context > 0 && skip >= context)
-		misuse("--skip %zu leaves out whole sequences of %zu", skip, context);
+	if (which.skip > 0 && which.context > 0 && which.skip >= which.context)
+		misuse("--skip %zu leaves out whole sequences of %zu", which.skip, which.context);
 
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct delphi *cache = delphi_open(operand[0]);
@@ -90,6 +87,7 @@ int main(int argc, char **argv)
 		chunk_write(chunk, &tokens, !no_point, out);
 	}
 	progress_end();
+	chunk_tell(chunk);
 	sm_write_end(out);
 	sm_writer_close(out);
 	free(folder);

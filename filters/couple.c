@@ -1,13 +1,13 @@
 /* Couples the tokens of two texts: which tokens of the one say what each token of the other does.
  * The formulas are in near_tokens.h, token_pairs.h and sparse_plan.h. */
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/opt.h"
 #include "distance/near_report.h"
 #include "distance/near_tokens.h"
 #include "distance/token_pairs.h"
 #include "distance/token_plan.h"
 #include "file/array.h"
-#include "kernel/near.h"
 #include "stream/coupling.h"
 #include "stream/points.h"
 
@@ -57,12 +57,29 @@ static void check_command_line(void)
 		neighbours = by == BY_SINKHORN ? SOME : FEW;
 }
 
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of nearest tokens: found, as pairs both ways, and as a matrix; and of probes. */
+static void check_memory(const struct vectors side[2])
+{
+	size_t n = side[0].n, m = side[1].n;
+	double near = (double)(n * least(neighbours, m) + m * least(neighbours, n));
+	double probed = (double)(n + m) * (double)least(probes, cells);
+
+	memory_need(32 * near + 12 * probed, cells > 0 ? "fewer --neighbours or --probes"
+		: "fewer --neighbours", "%zu nearest of %zu and %zu tokens", neighbours, n, m);
+}
+
 /* -- Ways to couple ------------------------------------------------------------------------- */
 
 static struct sparse couple_nearest(struct vectors side[2])
 {
 	struct near_tokens of[2];
 
+	check_memory(side);
 	if (cells > 0) {
 		struct near_sample sample = near_sample_draw(side, seed);
 		struct token_cells c = token_cells_draw(side, cells, probes, seed);
@@ -76,7 +93,7 @@ static struct sparse couple_nearest(struct vectors side[2])
 	struct token_pairs p = pairs_of_nearest(of);
 	near_tokens_free(of);
 	if (by == BY_SINKHORN) {
-		plan.epsilon = fmax(epsilon * mean, 1e-30);
+		plan.epsilon = epsilon * mean;
 		weigh_by_plan(&plan, &p.weight, p.dist, side[0].n, side[1].n);
 		if (plan.residual > plan.tol)
 			note("after %zu iterations the plan's rows are off by %.2g (--tol %g): "
@@ -129,13 +146,13 @@ static struct sparse couple_rows(const struct points *a, const struct points *b,
 	struct array map;
 	struct archive *file = array_open(rows_file, &map);
 	uint32_t *column = xalloc(a->n, sizeof *column);
-	size_t last = b->n > 0 ? b->token[b->n - 1] : 0;
+	size_t last = b->n > 0 ? b->token[b->n - 1] : UINT32_MAX;
 
 	if (map.rank != 1 || map.dtype != SM_U4)
 		die("%s: %zu dimensions of %s, where one of <u4 is read", rows_file, map.rank,
 			sm_dtype_name(map.dtype));
 	for (size_t i = 0; i < a->n; i++) {
-		uint32_t to, *found;
+		uint32_t to, *found = NULL;
 		if (a->token[i] >= map.shape[0])
 			die("%s: %zu rows, where %s has token %u", rows_file, map.shape[0],
 				a->name, a->token[i]);
@@ -143,8 +160,9 @@ static struct sparse couple_rows(const struct points *a, const struct points *b,
 		if (to != UINT32_MAX && to > last)
 			die("%s: row %u is %u, beyond the last token of %s, %zu", rows_file,
 				a->token[i], to, b->name, last);
-		found = bsearch(&to, b->token, b->n, sizeof to, by_number);
-		column[i] = found && to != UINT32_MAX ? (uint32_t)(found - b->token) : UINT32_MAX;
+		if (b->n > 0 && to != UINT32_MAX)
+			found = bsearch(&to, b->token, b->n, sizeof to, by_number);
+		column[i] = found ? (uint32_t)(found - b->token) : UINT32_MAX;
 		*dropped += column[i] == UINT32_MAX;
 	}
 	archive_close(file);
@@ -159,8 +177,6 @@ static struct sparse couple(const struct points *a, const struct points *b, size
 {
 	struct vectors side[] = {{a->n, a->d, a->at}, {b->n, b->d, b->at}};
 
-	if (a->d > NEAR_MOST || b->d > NEAR_MOST)
-		die("points of %zu dimensions: the limit is %d", a->d, NEAR_MOST);
 	if (by == BY_IDENTITY)
 		return couple_identity(a, b);
 	if (by == BY_ROWS)

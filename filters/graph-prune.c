@@ -76,7 +76,8 @@ static void keep_links(struct pruning *p, struct graph *g)
 	double *flow = link_influence(&x), *work = xalloc(g->links, sizeof *work);
 	double least = least_kept_score(flow, link_threshold, work, g->links);
 	for (size_t i = 0; i < g->links; i++)
-		p->link[i] = p->node[g->source[i]] && p->node[g->target[i]] && flow[i] >= least;
+		p->link[i] = p->node[g->source[i]] && p->node[g->target[i]]
+			&& g->source[i] != g->target[i] && flow[i] >= least;
 	free(work);
 	free(flow);
 	influence_close(&x);
@@ -145,23 +146,35 @@ static void set_influence(struct graph *g, const struct pruning *p)
 	graph_update_frames(g);
 }
 
-static void prune(const char *name, struct graph *g, struct sm_frame *header)
+static void prune_by_influence(const char *name, struct graph *g)
 {
 	struct pruning p = pruning_open(g);
-	size_t nodes = g->nodes, links = g->links;
 
 	keep_nodes(&p, g);
 	keep_links(&p, g);
 	keep_connected(&p, g);
 	if (!p.settled)
 		note("%s: influence goes round a cycle of links and does not settle", name);
-	set_influence(g, &p);
+	if (graph_has_shares(g))
+		set_influence(g, &p);
 	graph_keep_only(g, p.node, p.link);
+	pruning_close(&p);
+}
+
+static void prune(const char *name, struct graph *g, struct sm_frame *header)
+{
+	size_t nodes = g->nodes, links = g->links, logit = 0;
+
+	while (logit < nodes && g->type[logit] != LOGIT_NODE)
+		logit++;
+	if (logit < nodes)
+		prune_by_influence(name, g);
+	else if (nodes > 0)
+		note("%s: no logits to have influence on: nothing is dropped", name);
 	sm_set_integer(header, "pruned_nodes", (int64_t)(nodes - g->nodes));
 	sm_set_integer(header, "pruned_links", (int64_t)(links - g->links));
 	note("%s: %zu of %zu nodes and %zu of %zu links are kept", name, g->nodes, nodes,
 		g->links, links);
-	pruning_close(&p);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* graph2frame: an attribution graph from JSON to a stream. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "graph/graph_influence.h"
 #include "graph/graph_json.h"
 
 #include <errno.h>
@@ -45,6 +46,9 @@ int main(int argc, char **argv)
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	char *text = read_text(name, fd, &n);
 	graph_from_json(&g, &header, name, text, n);
+	if (!graph_has_shares(&g))
+		note("%s: influence is no cumulative share: links decide which nodes come first",
+			name);
 	sm_write_header(out, &header);
 	write_graph(out, &g);
 	sm_writer_close(out);

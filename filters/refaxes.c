@@ -9,16 +9,14 @@
 #include <string.h>
 
 static struct axes axes;
+static struct kept_options which;
 
 static const struct opt options[] = {
 	{"whiten", OPT_FLAG, &axes.whiten, NULL,
 		"scale so that the reference states have variance 1", 0, 0},
 	{"dim", OPT_SIZE, &axes.dims, "R",
 		"keep the R directions of largest variance; 0 keeps all", 0, 1 << 20},
-	{"context", OPT_SIZE, &axes.context, "N",
-		"length of a sequence in tokens, for --skip", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &axes.skip, "K",
-		"estimate without the first K tokens of every sequence", 0, UINT32_MAX},
+	OPT_KEPT(&which),
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -28,8 +26,7 @@ static void check_command_line(const struct list *files)
 		misuse("no FILE: the reference states");
 	if (!axes.whiten && axes.dims == 0)
 		misuse("--whiten or --dim is needed: without, points stay as they are");
-	if (axes.skip > 0 && axes.skip >= axes.context)
-		misuse("--skip %zu needs a longer --context", axes.skip);
+	kept_check(&which);
 }
 
 int main(int argc, char **argv)
@@ -46,6 +43,7 @@ int main(int argc, char **argv)
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct states *states = states_open(&files);
 
+	kept_open(&axes.kept, &which, states_name(states), states_rows(states), NULL);
 	axes_estimate(&axes, states);
 	axes_write(&axes, out);
 	sm_writer_close(out);

@@ -33,10 +33,7 @@ static const struct opt options[] = {
 		"reference states for --map and --identity", 0, 0},
 	{"space", OPT_TEXT, &how.space, "NAME",
 		"name of the space that --lift or --map leads to", 0, 0},
-	{"context", OPT_SIZE, &how.context, "N",
-		"length of a sequence in tokens, for --skip", 0, UINT32_MAX},
-	{"skip", OPT_SIZE, &how.skip, "K",
-		"estimate without the first K tokens of every sequence", 0, UINT32_MAX},
+	OPT_KEPT(&how.kept),
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -58,13 +55,13 @@ static void check_command_line(void)
 		misuse("--space belongs to --lift and --map");
 	if (how.reference.n > 0 && !how.map && !identity)
 		misuse("--reference belongs to --map and --identity");
-	if (how.axes && (how.whiten || how.dims > 0 || how.context > 0 || how.skip > 0
-			|| how.reference.n > 0))
-		misuse("--axes has its own --whiten, --dim, --context, --skip and --reference");
+	if (how.axes && (how.whiten || how.dims > 0 || how.reference.n > 0 || how.kept.context > 0
+			|| how.kept.skip > 0 || how.kept.mask || how.kept.skip_ids))
+		misuse("--axes has its own --whiten, --dim, --reference, --context, --skip, --mask "
+			"and --skip-ids");
 	if ((how.whiten || how.dims > 0) && (how.map || identity) && how.reference.n == 0)
 		misuse("--whiten and --dim need --reference: states of the space to estimate from");
-	if (how.skip > 0 && how.skip >= how.context)
-		misuse("--skip %zu needs a longer --context", how.skip);
+	kept_check(&how.kept);
 	refuse_stdin("--lift", how.lift.n, how.lift.item);
 	refuse_stdin("--axes", 1, &how.axes);
 	refuse_stdin("--fit", 2, how.fit);
@@ -100,6 +97,7 @@ int main(int argc, char **argv)
 
 	while (sm_read_header(in, &header)) {
 		sm_want_kind(in, &header, "distributions", "activations");
+		projection_want(p, in, &header);
 		write_header(out, &header, p);
 		progress_begin(sm_get_size(&header, "tokens"), "tokens");
 		while (sm_read_frame(in, &frame)) {

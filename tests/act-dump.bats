@@ -198,7 +198,7 @@ arrays.save("sae/sae_weights.safetensors", sae)'
 @test "a token's activations are the same to the bit, whatever tokens are beside it" {
 	local states=$SAMPLE/hidden_L2.npy sae=$SAMPLE/sae_L2_s0
 	act-dump --hidden "$states" --sae "$sae" >whole
-	act-dump --hidden "$states" --sae "$sae" --context 5 --skip 2 >part
+	act-dump --hidden "$states" --sae "$sae" --context 8 --skip 3 >part
 	oracle arrays part "$states" 4089 4096 few.npy
 	act-dump --hidden few.npy --sae "$sae" >few
 	"$PY" - <<-'PYTHON'
@@ -252,10 +252,10 @@ arrays.save("sae/sae_weights.safetensors", sae)'
 @test "--skip leaves out the first positions of every sequence, and the numbering stays" {
 	states x.npy --rows 5000
 	sae
-	agrees sae x.npy --context 64 --skip 1
-	agrees sae x.npy --context 7 --skip 6
-	agrees sae x.npy --context 5001 --skip 4999
-	agrees sae x.npy --context 64 --skip 0
+	agrees sae x.npy --context 50 --skip 1
+	agrees sae x.npy --context 8 --skip 6
+	agrees sae x.npy --context 5000 --skip 4999
+	agrees sae x.npy --context 50 --skip 0
 }
 
 @test "a skipped state may be anything" {
@@ -264,6 +264,85 @@ arrays.save("sae/sae_weights.safetensors", sae)'
 x = np.ones((30, 6), "f4"); x[::10] = np.inf; np.save("x.npy", x)'
 	act-dump --hidden x.npy --sae sae --context 10 --skip 1 >out
 	fails 1 act-dump --hidden x.npy --sae sae --context 10
+}
+
+# left_out N: the line on stderr of the last program that says so
+left_out() {
+	grep -q ": $1 tokens .*left out" notes || { cat notes; return 1; }
+}
+
+@test "--context has to divide the tokens" {
+	sae
+	states x.npy --rows 30
+	refuses "x.npy: 30 tokens are not whole sequences of 8" act-dump --hidden x.npy --sae sae \
+		--context 8 --skip 1
+}
+
+@test "--skip-ids and --mask leave out the same tokens as numpy does, and count them" {
+	sae
+	states x.npy --rows 5000
+	numpy 'r = np.random.default_rng(3)
+ids = r.integers(0, 9, 5000); stays = ~np.isin(ids, (0, 2)); at = np.arange(5000)
+np.save("ids.npy", ids); np.save("bool.npy", stays); np.save("u1.npy", stays.astype("u1"))
+np.save("count.npy", [(~stays).sum(), (~stays & (at % 50 > 0)).sum()])
+stays &= at % 50 > 0; np.save("kept.npy", x[stays]); np.save("at.npy", at[stays])'
+	act-dump --hidden kept.npy --sae sae >alone
+	for which in "--skip-ids 2,0" "--mask bool.npy" "--mask u1.npy" \
+		"--mask bool.npy --skip-ids 2" "--mask u1.npy --skip-ids 0,2,77"; do
+		act-dump --hidden x.npy --sae sae --tokens ids.npy --context 50 --skip 1 $which \
+			>out 2>notes
+		left_out "$("$PY" -c 'import numpy as np; print(np.load("count.npy")[1])')"
+		"$PY" - <<-'E'
+		import numpy as np
+		from semot import read
+		(header, frames), = read("out")
+		(_, alone), = read("alone")
+		def all_of(name, frames):
+		    return np.concatenate([frame[name] for frame in frames])
+		assert header["tokens"] == 5000
+		assert (all_of("token", frames) == np.load("at.npy")).all()
+		assert (all_of("vocab", frames) == np.load("ids.npy")[np.load("at.npy")]).all()
+		for name in "point", "feature", "value":
+		    assert (all_of(name, frames) == all_of(name, alone)).all()
+		E
+	done
+	numpy 'np.save("no.npy", np.zeros(5000, bool)); np.save("two.npy", np.full(5000, 2, "u1"))
+np.save("few.npy", np.ones(10, bool)); np.save("f4.npy", np.ones(5000, "f4"))
+np.save("b.npy", x > 0)'
+	act-dump --hidden x.npy --sae sae --mask no.npy 2>notes >out
+	grep -q "no token is left" notes
+	[ "$(frame2json out | wc -l)" -eq 2 ]
+	refuses "two.npy: number 0 is 2" act-dump --hidden x.npy --sae sae --mask two.npy
+	refuses "few.npy: of 10 tokens, where there are 5000" act-dump --hidden x.npy --sae sae \
+		--mask few.npy
+	refuses "f4.npy: a mask is of type bool or u1" act-dump --hidden x.npy --sae sae \
+		--mask f4.npy
+	refuses "b.npy: numbers of type bool" act-dump --hidden b.npy --sae sae
+	refuses "bool.npy: numbers of type bool" act-dump --hidden x.npy --sae sae --tokens bool.npy
+	fails 1 act-dump --hidden - --sae sae <b.npy
+	[[ $line == *"stdin: numbers of type bool"* ]]
+	for ids in "" , 1, -1 x "1 2" 4294967296; do
+		fails 2 act-dump --hidden x.npy --sae sae --tokens ids.npy --skip-ids "$ids"
+	done
+	fails 2 act-dump --hidden x.npy --sae sae --skip-ids 1
+}
+
+@test "--drop-nonfinite leaves out and counts; without it the line says how many, why and how" {
+	sae
+	states x.npy --rows 5000
+	numpy 'x = x.astype("f2"); x[[0, 7, 4999], 2] = np.inf; x[2048:4100, 1] = np.nan
+np.save("y.npy", x); np.save("mask.npy", np.isfinite(x).all(1)); np.save("z.npy", x[2048:2060])'
+	refuses "y.npy: row 0 holds a number that is not finite, as do 2055 of 5000 rows: f2 \
+overflows at 65504, save bf16 or f4 (--drop-nonfinite of " act-dump --hidden y.npy --sae sae
+	act-dump --hidden y.npy --sae sae --mask mask.npy --quiet >masked
+	act-dump --hidden y.npy --sae sae --drop-nonfinite >out 2>notes
+	left_out 2055
+	cmp <(frame2tsv out) <(frame2tsv masked)
+	act-dump --hidden - --sae sae --drop-nonfinite <y.npy | frame2tsv |
+		cmp - <(frame2tsv masked)
+	act-dump --hidden z.npy --sae sae --drop-nonfinite >out 2>notes
+	left_out 12
+	grep -q "no token is left" notes
 }
 
 @test "arrays of more dimensions are read as (everything before the last, d)" {

@@ -256,6 +256,31 @@ write("twice", header, frames)'
 	coact --quiet --coupling g a c 2>&1 >/dev/null | cmp - /dev/null
 }
 
+@test "coupled: a feature that is the same on all tokens with a partner is like no other" {
+	for tokens in 7 50 300; do
+		for more in 0 1; do
+			"$PY" -c '
+import sys
+import coact, numpy as np
+n, more = map(int, sys.argv[1:])
+rng = np.random.default_rng(n)
+x, y, g = np.zeros((n + 9, 30)), np.zeros((n + 5, 30)), np.zeros((n + 9, n + 5))
+x[:n], y[:n] = rng.exponential(1, (2, 30))
+x[:, 25:], y[:, 25:] = rng.random((n + 9, 5)), rng.random((n + 5, 5))
+x[:, 24] = 0					# silent: its errors are infinite
+g[:n, :n] = np.diag(rng.random(n) + .1) + more * np.eye(n, k=1)
+token = np.arange(n + 9, dtype="<u4")
+coact.write_dense("x", x, token)
+coact.write_dense("y", y, token[:n + 5])
+coact.write_coupling("g", token, token[:n + 5], g)' $tokens $more
+			coact --quiet --coupling g x y >d
+			oracle coact lifted pearson d g x y
+			coact --quiet --error 3 --coupling g x y >e
+			oracle coact errors pearson d e x y g
+		done
+	done
+}
+
 @test "coupled with themselves, tokens give the bits of the same tokens" {
 	"$PY" -c '
 import coact, numpy as np
@@ -334,6 +359,9 @@ assert np.abs(one - other).max() < 1e-6 and np.ptp(one) > .5'
 	[[ $line == "coact: a: header: a stream of activations, where coupling are read" ]]
 	fails 1 coact --coupling <(cat g g) a c
 	[[ $line == *"stream 2"*": a second stream, where one coupling is read" ]]
+	fails 1 coact --coupling g - - <a
+	again="its streams were read as another input, which is stdin, too"
+	[ "$line" = "coact: stdin: empty: $again" ]
 	fails 2 coact --coupling g a
 	fails 2 coact --coupling g
 	"$PY" -c '

@@ -111,6 +111,37 @@ assert np.array_equal(g[order], h) and np.array_equal(h.T, t)'
 	couple --quiet --by sinkhorn a a | framecat --check
 }
 
+@test "--by sinkhorn spreads 1 over each token's partners, however unequal the distances" {
+	"$PY" -c '
+import subprocess
+import numpy as np
+from couple import dense
+from semot import write
+rng = np.random.default_rng(4)
+def text(name, x):
+    n = np.arange(len(x), dtype="<u4")
+    write(name, {"kind": "activations", "layer": "3", "features": 1, "history": []}, [
+        {"token": n, "point": x.astype("<f4"), "indptr": np.zeros(len(x) + 1, "<u4"),
+         "feature": n[:0], "value": np.zeros(0, "<f4")}])
+near = rng.standard_normal((5, 3))
+near[0] = 0					# the one that is drawn, by some seeds
+spread = rng.standard_normal((60, 3)) * 10.0 ** rng.integers(-10, 14, (60, 1))
+far = rng.standard_normal((60, 3))
+far[7] = 1e15
+for x, y in (near[:1], near), (spread[:33], spread[33:]), (far, far[:50] + 1):
+    text("a", x)
+    text("b", y)
+    for seed in range(9):
+        for epsilon in "1e-6", "1e6":
+            with open("g", "wb") as g:
+                subprocess.run(["couple", "--quiet", "--by", "sinkhorn", "--neighbours", "60",
+                    "--seed", str(seed), "--epsilon", epsilon, "a", "b"], stdout=g, check=True)
+            g = dense("g")[2]
+            off = g.sum() / sum(g.shape) - 1
+            assert np.isfinite(g).all() and g.any(0).all() and g.any(1).all()
+            assert abs(off) < 1e-5, (seed, epsilon, off)'
+}
+
 @test "--by cells couples all tokens of a cell" {
 	made a 900 6 1 clusters
 	made b 800 6 2
@@ -184,6 +215,34 @@ write("some", header, frames)'
 			[ -z "$(frame2tsv g | sed 1d)" ]
 		done
 	done
+	couple --cells 3 a none 2>&1 >/dev/null | cmp - /dev/null
+	"$PY" -c '
+import numpy as np
+np.save("map", np.arange(1000, dtype="<u4"))'
+	couple --by rows --rows map.npy a none >g 2>notes
+	[ "$(<notes)" = "couple: 90 of 90 tokens of a have none in none" ]
+	couple --by rows --rows map.npy none a 2>&1 | frame2tsv | sed 1d | cmp - /dev/null
+}
+
+@test "frames of no tokens change nothing" {
+	made a 90 6 1
+	made b 80 6 2
+	"$PY" -c '
+from semot import read, write
+(header, (f,)), = read("a")
+no = {name: x[:name == "indptr"] for name, x in f.items()}
+write("more", header, [no, f, no])
+write("none", header, [no])
+write("wide", header, [{**no, "point": no["point"].reshape(-1)[:0].reshape(0, 2**22 + 1)}])'
+	for options in "" "--cells 3" "--by cells --cells 3" "--by sinkhorn"; do
+		couple --quiet $options a b | frame2tsv >g
+		couple --quiet $options more b | frame2tsv | cmp - g
+		couple $options none b >g 2>notes
+		[ -z "$(frame2tsv g | sed 1d)" ] && [ ! -s notes ]
+		couple $options b none 2>&1 | frame2tsv | sed 1d | cmp - /dev/null
+	done
+	fails 1 couple b wide
+	[ "$line" = "couple: wide: frame 1: points of 4194305 dimensions: the limit is 4194304" ]
 }
 
 @test "texts that cannot be coupled are refused" {

@@ -19,6 +19,7 @@ import numpy as np
 for layer in 12, 20, 25:
     np.save(f"other/L{layer}", np.load(f"L{layer}.npy")[2048:])'
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
+	"$PY" -c 'import numpy as np; np.save("cache/L25", np.load("L25.npy")[:6])'
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
 	cp "$SAMPLE/truth_supernodes.json" .
 	graph2frame g.json >g.frames

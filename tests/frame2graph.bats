@@ -50,6 +50,48 @@ grouped() {
 	frame2graph --quiet stream | grep -q '"supernodes": *\[\["[^"]*", "[0-9]*_[0-9]*_[0-9]*"'
 }
 
+@test "influence that is a score does not make the weakest nodes the most influential" {
+	# one group, in which 1_8_2 carries most and 1_0_2 least
+	for kind in share large small negative; do
+		"$PY" - $kind >$kind.json <<-'E'
+		import json, sys
+		strength = [9 - i * .1 if i > 7 else i + 1 for i in range(10)]
+		rank = sorted(range(10), key=lambda i: -strength[i])
+		def share(i):
+		    return sum(strength[j] for j in rank[:rank.index(i) + 1]) / sum(strength)
+		score = {"share": share, "large": lambda i: strength[i] * 5,
+		         "small": lambda i: strength[i] / 100,
+		         "negative": lambda i: strength[i] / 100 - .05}[sys.argv[1]]
+		def node(l, i, t, **k):
+		    return dict(node_id=f"{l}_{i}_2", layer=l, ctx_idx=2, feature_type=t,
+		                feature=i, clerp=f"label{i}", **k)
+		nodes = [node("1", i, "transcoder", influence=score(i)) for i in range(10)]
+		nodes += [node("5", 1, "logit", token_prob=.9), node("E", 0, "embedding")]
+		links = [link for i in range(10) for link in (
+		    dict(source=f"1_{i}_2", target="5_1_2", weight=-strength[i]),
+		    dict(source="E_0_2", target=f"1_{i}_2", weight=1))]
+		print(json.dumps(dict(metadata=dict(slug="s", scan="m"),
+		    qParams=dict(pinnedIds=[], supernodes=[]), nodes=nodes, links=links)))
+		E
+		graph2frame $kind.json >plain 2>notes
+		why="influence is no cumulative share: links decide which nodes come first"
+		[ "$(<notes)" = "$([ $kind = share ] || echo "graph2frame: $kind.json: $why")" ]
+		oracle attribution distances $kind.json |
+			supernode --quiet --graph plain --groups 1 >stream
+		frame2graph stream | "$PY" -c 'import json, sys
+q = json.load(sys.stdin)["qParams"]
+assert q["supernodes"][0][0] == "label8 ...", q
+assert q["pinnedIds"][0] == "1_8_2" and q["pinnedIds"][-1] == "1_0_2", q'
+		frame2graph --collapse stream | grep -q '"node_id": *"1_8_2"'
+		"$PY" -c 'import json; d = json.load(open("'$kind'.json"))
+d["nodes"][3]["influence"] = None; json.dump(d, open("part.json", "w"))'
+		graph2frame --quiet part.json | graph-prune --quiet --nodes 1 --links 1 |
+			frame2graph | "$PY" -c 'import json, sys
+found = json.load(sys.stdin)["nodes"][3]["influence"]
+assert (found is None) == (sys.argv[1] != "share"), found' $kind
+	done
+}
+
 @test "a pin that an error and a feature bear is the feature" {
 	oracle attribution make >g.json
 	"$PY" - <<-'E'

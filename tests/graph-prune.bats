@@ -90,6 +90,42 @@ prunes() {
 	cmp nodes nodes--shuffle
 }
 
+@test "a graph without logits stays as it is, and a note says so" {
+	oracle attribution make | "$PY" -c 'import json, sys
+d = json.load(sys.stdin)
+gone = {n["node_id"] for n in d["nodes"] if n["feature_type"] == "logit"}
+d["nodes"] = [n for n in d["nodes"] if n["node_id"] not in gone]
+d["links"] = [l for l in d["links"] if l["target"] not in gone]
+json.dump(d, sys.stdout)' >g.json
+	graph2frame g.json >g
+	graph-prune g 2>notes >pruned
+	grep -qx "graph-prune: g: no logits to have influence on: nothing is dropped" notes
+	cmp <(frame2graph g) <(frame2graph pruned)
+	framecat --header pruned | grep -q '"pruned_nodes":0,"pruned_links":0'
+}
+
+@test "links from a node to itself count for nothing" {
+	oracle attribution make >g.json
+	"$PY" -c 'import json
+d = json.load(open("g.json"))
+ids = [n["node_id"] for n in d["nodes"][1::3]]
+d["links"][:0] = [dict(source=i, target=i, weight=-9) for i in ids]
+d["links"].append(d["links"][0])
+json.dump(d, open("self.json", "w"))'
+	graph2frame g.json >g
+	graph2frame self.json >self
+	for p in .4 .8 1; do
+		graph-prune --quiet --nodes $p --links $p g | frame2graph >plain
+		graph-prune --quiet --nodes $p --links $p self | frame2graph | cmp plain -
+	done
+	for f in g self; do
+		graph-score $f | frame2tsv | grep -v '^links' >$f.scores
+		edgeprofile $f | frame2tsv --columns dist >$f.dist
+	done
+	cmp g.scores self.scores
+	cmp g.dist self.dist
+}
+
 @test "influence that goes round a cycle for good is noted" {
 	oracle graph_prune random >graph
 	"$PY" - <<-'E'

@@ -89,13 +89,14 @@ refuses() {
 	for id in ids:
 	    layer, word, index, at = id.split("_") if id.count("_") == 3 else \
 	        (lambda a, b, c: (a, "cro", b, c))(*id.split("_"))
-	    nodes.append(dict(node_id=id, layer=int(layer), ctx_idx=int(at), clerp="x", feature_type=types[word],
-	        feature=cantor(int(layer), int(index))))
+	    nodes.append(dict(node_id=id, layer=int(layer), ctx_idx=int(at), clerp="x",
+	        feature_type=types[word], feature=cantor(int(layer), int(index))))
 	for id, type in (("0_error_attn_4", "lorsa error"), ("1_-1_4", "mlp reconstruction error"),
 	        ("1_bias_attn_bO_4", "bias")):
-	    nodes.append(dict(node_id=id, layer=int(id[0]), ctx_idx=4, feature_type=type, feature=-1))
+	    nodes.append(dict(node_id=id, layer=int(id[0]), ctx_idx=4, feature_type=type,
+	        feature=-1))
 	print(json.dumps(dict(metadata=dict(slug="s", scan="m"), qParams={}, nodes=nodes,
-	    links=[dict(source=ids[0], target=ids[3], weight=1), dict(source=ids[1], target=ids[3], weight=1)])))
+	    links=[dict(source=source, target=ids[3], weight=1) for source in ids[:2]])))
 	E
 	graph2frame crm.json >g
 	frame2graph g >back.json && oracle attribution same crm.json back.json
@@ -105,9 +106,10 @@ refuses() {
 	head -n 6 found | diff expected -
 	[ "$(tail -n 3 found | cut -d' ' -f3 | sort -u)" = 18446744073709551615 ]
 	# distances of transcoder and lorsa features reach each their own
-	cat >d.jsonl <<-'E'
+	layers='["0","0_lor","1"]' features='["<u4",[3],[7,7,11]]'
+	cat >d.jsonl <<-E
 	{"semot":1,"kind":"distances","metric":"x","rows":3,"cols":3}
-	{"row_layer":["0","0_lor","1"],"row_feature":["<u4",[3],[7,7,11]],"col_layer":["0","0_lor","1"],"col_feature":["<u4",[3],[7,7,11]]}
+	{"row_layer":$layers,"row_feature":$features,"col_layer":$layers,"col_feature":$features}
 	{"row0":0,"dist":["<f4",[3,3],[0,9,1, 9,0,9, 1,9,0]]}
 	{"end":2}
 	E
@@ -222,6 +224,24 @@ json.dump(d, sys.stdout)' >a.json
 	sed 's/"metadata"/"qParams": {}, &/' whole.json >twice.json
 	fails 1 graph2frame twice.json
 	[[ $line == *"duplicate key qParams" ]]
+}
+
+@test "UTF-16, gzip and two features of one node_id are named" {
+	oracle attribution make >g.json
+	iconv -t UTF-16 g.json >changed.json
+	fails 1 graph2frame changed.json
+	[[ $line == "graph2frame: changed.json: UTF-16: "* ]]
+	for order in LE BE; do
+		iconv -t UTF-16$order g.json >changed.json
+		fails 1 graph2frame changed.json
+		[[ $line == "graph2frame: changed.json: UTF-16: "* ]]
+	done
+	gzip -c g.json >changed.json
+	fails 1 graph2frame changed.json
+	[ "$line" = "graph2frame: changed.json: compressed by gzip: give it to gunzip first" ]
+	refuses "node 4: node_id 1_0_0 is that of node 2, too" \
+		'd["nodes"][4]["node_id"] = d["nodes"][2]["node_id"] = "1_0_0"; d["links"] = []'
+	refuses "no qParams, an object" 'd["qParams"] = 1'
 }
 
 @test "a field that is missing or of a wrong type is named with its node or link" {

@@ -21,7 +21,9 @@ carried() {
 		import json, sys
 		import numpy as np
 		from attribution import load, one, units
+		from graph_prune import logit_weights
 		(page,), (nodes, link, _, found) = load("carried.json"), one("stream")[1]
+		assert np.allclose(page["output"], logit_weights(nodes), rtol=1e-5)
 		assert page["unit"] == [int(unit) for unit in units(found)]
 		assert page["group_name"] == found["group_name"]
 		for name in "node_id", "layer", "clerp":

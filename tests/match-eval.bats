@@ -243,6 +243,11 @@ coact.write_coupling("g", token, token, np.eye(600))'
 	[[ $line == *"a stream of activations, where matching are read" ]]
 	fails 1 match-eval m --a m --b b
 	fails 1 match-eval missing --a a --b b
+	fails 1 match-eval --a a --b - <b
+	again="its streams were read as another input, which is stdin, too"
+	[ "$line" = "match-eval: stdin: empty: $again" ]
+	fails 1 match-eval m --a a --b - </dev/null
+	[[ $line == "match-eval: stdin: empty: not even a header "* ]]
 }
 
 @test "SAEs that are not of these activations are refused" {
@@ -295,6 +300,9 @@ np.savez("huge.npz", **s)'
 import sys, make_stream
 sys.stdout.buffer.write(make_stream.make("activations", layer="4"))' >4
 	oracle mutate --stream matching match-eval --quiet --threads 1 --a "$PWD/3" --b "$PWD/4"
+	stream matching >m
+	oracle mutate --stream coupling match-eval --quiet --threads 1 --bootstrap 9 \
+		--a "$PWD/3" --b "$PWD/4" --coupling - "$PWD/m"
 }
 
 @test "a wrong command line is refused" {

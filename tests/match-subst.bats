@@ -128,7 +128,7 @@ h = np.load("h.npy")
 h[31, 2] = np.nan
 np.save("nan.npy", h)'
 	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b nan.npy
-	[[ $line == *"nan.npy: row 31 holds a number that is not finite" ]]
+	[[ $line == *"nan.npy: row 31 holds a number that is not finite, as do 1 of "*" rows"* ]]
 	cat a a >two
 	fails 1 match-subst m --a two --b b --sae-b sb --hidden-b h.npy
 	[ "$line" = "match-subst: two: 2 streams, where one layer is needed" ]

@@ -115,3 +115,16 @@ write('-', header, [names, block])" "$1" "$2" "${3-0}"
 	limited 700000 centroid <a >out
 	limited 700000 centroid < <(cat a) >out
 }
+
+@test "tokens that are coupled: --neighbours and --probes take memory" {
+	oracle couple make a 30000 1 1
+	for by in nearest sinkhorn; do
+		too_much 700000 couple --by $by --neighbours 1000 a a
+		[ "${line% of memory*}" = "1000 nearest of 30000 and 30000 tokens: 1.92 GB" ]
+		[[ $line == *": fewer --neighbours takes less" ]]
+	done
+	too_much 700000 couple --cells 9000 --probes 2000 a a
+	[ "${line% of memory*}" = "1 nearest of 30000 and 30000 tokens: 1.44 GB" ]
+	[[ $line == *": fewer --neighbours or --probes takes less" ]]
+	limited 700000 couple --quiet --cells 200 --probes 4 a a >out
+}

@@ -72,6 +72,32 @@ json.dump(graph, sys.stdout)' >g.json
 	oracle page clicks sizes.html sizes.stream
 }
 
+@test "without probabilities all logits weigh the same, and what leads nowhere has no influence" {
+	for chance in 0 .9; do
+		"$PY" - $chance >logits.json <<-'E'
+		import json, sys
+		def node(l, i, p, t, **k):
+		    return dict(node_id=f"{l}_{i}_{p}", layer=l, ctx_idx=p, feature_type=t,
+		                feature=i, clerp=f"{l}/{i}", **k)
+		nodes = [node("E", 0, 0, "embedding"), node("0", 1, 0, "transcoder"),
+		         node("0", 2, 0, "transcoder"), node("1", 3, 0, "transcoder"),
+		         node("5", 1, 0, "logit", token_prob=float(sys.argv[1]))]
+		pairs = ("E_0_0", "0_1_0", 1), ("E_0_0", "0_2_0", 1), ("0_1_0", "1_3_0", 1), \
+		    ("E_0_0", "1_3_0", 1), ("1_3_0", "5_1_0", 2), ("E_0_0", "5_1_0", 1)
+		print(json.dumps(dict(metadata=dict(slug="s", scan="m", prompt_tokens=["a"]),
+		    qParams={}, nodes=nodes, links=[
+		        dict(source=s, target=t, weight=w) for s, t, w in pairs])))
+		E
+		graph2frame logits.json | graph2html >logits.html
+		oracle page says logits.html "67%
+1/3"
+		oracle page says logits.html "33%
+0/1"
+		refute oracle page says logits.html "%
+0/2"
+	done
+}
+
 @test "keys do what clicks do, and the slider shows more links" {
 	page add-three-four
 	oracle page keys add-three-four.html add-three-four.stream

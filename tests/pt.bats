@@ -24,18 +24,23 @@ x = np.load("dl_gated/states.npy")
 pt.save("one.pt", x)
 pt.save("named.pt", {"layer": 3, "hidden": pt.Parameter(x)}, 4)
 pt.save("more.pt", {"a": [x, np.zeros((3, 2))], "b": {"turned": np.ascontiguousarray(x.T).T}})
-pt.save("half.pt", x.astype("f2")); np.save("half.npy", x.astype("f2"))'
+pt.save("half.pt", x.astype("f2")); np.save("half.npy", x.astype("f2"))
+mask = np.arange(len(x)) % 3 > 0
+pt.save("mask.pt", mask); np.save("mask.npy", mask)'
 	acts() { act-dump --quiet --sae dl_gated --hidden "$@"; }
 	acts dl_gated/states.npy >wanted
 	acts half.npy >half
 	acts half.pt >found
+	oracle same half found
+	acts half.npy --mask mask.npy >half
+	acts half.pt --mask mask.pt >found
 	oracle same half found
 	for states in one.pt named.pt named.pt:hidden more.pt:a.0 more.pt:b.turned; do
 		acts $states >found
 		oracle same wanted found
 	done
 	fails 1 act-dump --sae dl_gated --hidden more.pt
-	[[ $line == *"several arrays: say which, as more.pt:KEY, such as more.pt:a.0" ]]
+	[[ $line == *"several arrays: say which, as more.pt:KEY; there are a.0, a.1, b.turned" ]]
 	fails 1 act-dump --sae dl_gated --hidden more.pt:c
 	[[ $line == *"no array c" ]]
 	fails 1 act-dump --sae dl_gated --hidden named.pt:layer

@@ -133,8 +133,11 @@ python() {
 	takes x.npz:arr_0
 	python 'np.savez_compressed("x.npz", a=x, b=x + 1)'
 	takes x.npz:b
-	refuses "several arrays: say which, as x.npz:KEY" x.npz
+	refuses "several arrays: say which, as x.npz:KEY; there are a, b" x.npz
 	refuses "no array c" x.npz:c
+	python 'np.savez("x.npz", **{"a:b:c": x, "d": x + 1, "e": x, "f": x})'
+	takes x.npz:a:b:c
+	refuses "several arrays: say which, as x.npz:KEY; there are a:b:c, d, e, ..." x.npz
 	python 'zipfile.ZipFile("x.npz", "w").close()'
 	refuses "" x.npz
 	python 'z = zipfile.ZipFile("x.npz", "w")
@@ -173,6 +176,8 @@ python() {
 	python 'safe({"__metadata__": {"a": "b"}}, b"")'
 	refuses "holds no array" x.safetensors
 	refuses "no array __metadata__" x.safetensors:__metadata__
+	python 'safe(json.dumps({"x": entry()}).encode() + bytes(7))'
+	refuses "safetensors header: zero bytes" x.safetensors
 }
 
 @test ".safetensors: a header that lies is refused" {

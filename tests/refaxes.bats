@@ -27,6 +27,10 @@ alike() {
 		alike "$how" "--lift $ref"
 	done
 	alike "--whiten --dim 20" "--lift $ref --unit"
+	"$PY" -c 'import numpy as np; np.save("mask.npy", np.arange(4096) % 7 > 1)'
+	alike "--whiten --mask mask.npy --context 64 --skip 3" "--lift $ref"
+	fails 1 refproj --fit "$SAMPLE/hidden_L2.npy" "$ref" --axes axes d
+	[[ $line == *"axes without "*" tokens #"*"--whiten"* ]]
 	alike "--whiten --context 64 --skip 3" "--fit $SAMPLE/hidden_L2.npy $ref"
 	alike "--whiten --dim 20" --identity "--reference $ref"
 }

@@ -99,6 +99,83 @@ for l in "26":
 	oracle projection fit fitted d few2.npy few6.npy 1
 }
 
+@test "states of another number of rows than the stream has tokens are refused" {
+	"$PY" -c 'import numpy as np, sys
+x = np.load(sys.argv[1]).reshape(64, 64, 128)
+np.save("all.npy", x); np.save("nobos.npy", x[:, 1:])' "$SAMPLE/hidden_L2.npy"
+	for file in all nobos; do
+		act-dump --hidden $file.npy --sae "$SAMPLE/sae_L2_s0" --context 32 --skip 1 |
+			featdist --quiet >$file.d
+		refproj --lift $file.npy $file.d >out
+	done
+	fails 1 refproj --lift all.npy nobos.d
+	[[ $line == *"4032 tokens"*"all.npy has 4096 rows"* ]]
+	fails 1 refproj --lift nobos.npy all.d
+	[[ $line == *"4096 tokens"*"nobos.npy has 4032 rows"* ]]
+	fails 1 refproj --lift nobos.npy --whiten --context 60 --skip 1 nobos.d
+	[[ $line == *"nobos.npy: 4032 tokens are not whole sequences of 60"* ]]
+}
+
+@test "--mask and --skip-ids leave the same states out of what is estimated" {
+	dist 2 >d
+	"$PY" -c 'import numpy as np, sys
+ids = np.load(sys.argv[1] + "/tokens.npy").ravel()
+stays = ids % 5 != 3
+np.save("mask.npy", stays)
+print(*np.unique(ids[~stays]), sep=",", file=open("ids", "w"))
+for l in "26":
+    np.save(f"few{l}.npy", np.load(f"{sys.argv[1]}/hidden_L{l}.npy").reshape(-1, 128)[stays])' \
+		"$SAMPLE"
+	refproj --lift "$SAMPLE/hidden_L6.npy" d >lifted
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --mask mask.npy d >white
+	oracle projection whiten white lifted few6.npy
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --tokens "$SAMPLE/tokens.npy" \
+		--skip-ids "$(<ids)" d >same
+	cmp <(frame2json white | sed 1d) <(frame2json same | sed 1d)
+	[ "$(space white)" = "$(space same)" ]
+	[[ $(space white) == *"whitened without "*" tokens #"* ]]
+	refproj --lift "$SAMPLE/hidden_L6.npy" --whiten d >all
+	[ "$(space white)" != "$(space all)" ]
+	refproj --fit "$SAMPLE"/hidden_L{2,6}.npy --mask mask.npy d >fitted
+	oracle projection fit fitted d few2.npy few6.npy 1
+	fails 2 refproj --lift "$SAMPLE/hidden_L6.npy" --whiten --skip-ids 3 d
+}
+
+@test "--drop-nonfinite: of the reference, of a pair, and of activations, each counted" {
+	"$PY" -c 'import numpy as np, sys
+for l in "26":
+    x = np.load(f"{sys.argv[1]}/hidden_L{l}.npy").astype("f2").reshape(-1, 128)
+    bad = np.zeros(4096, bool); bad[[5, 2100] if l == "6" else [7, 8, 4095]] = True
+    x[bad, 3] = np.inf; np.save(f"bad{l}.npy", x); np.save(f"stays{l}.npy", ~bad)
+    if l == "2": also = ~bad
+both = also & ~bad
+for l in "26":
+    np.save(f"few{l}.npy", np.load(f"bad{l}.npy")[both])
+np.save("rest6.npy", np.load("bad6.npy")[~bad]); np.save("both.npy", both)
+x[bad] = 0; np.save("zero6.npy", x)' "$SAMPLE"
+	encode="act-dump --hidden bad2.npy --sae $SAMPLE/sae_L2_s0 --quiet"
+	$encode --drop-nonfinite >a
+	fails 1 refproj --lift bad6.npy --whiten a
+	[[ $line == *"bad6.npy: row 5 "*"2 of 4096 rows: f2 overflows"*"--drop-nonfinite of "* ]]
+	refproj --lift bad6.npy --drop-nonfinite a >moved 2>notes
+	grep -q "2 tokens whose reference state is not finite are left out" notes
+	$encode --mask both.npy | refproj --lift zero6.npy >masked
+	cmp <(featdist --quiet moved | frame2json | sed '1d;$d') \
+		<(featdist --quiet masked | frame2json | sed '1d;$d')
+	refproj --lift bad6.npy --drop-nonfinite --whiten a >white 2>notes
+	grep -q "bad6.npy: 2 states that are not finite" notes
+	oracle projection whiten white moved rest6.npy
+	refaxes --drop-nonfinite --whiten bad6.npy >axes
+	refproj --lift bad6.npy --drop-nonfinite --axes axes a | cmp <(frame2json white | sed 1d) \
+		<(frame2json | sed 1d)
+	refproj --fit bad2.npy bad6.npy --drop-nonfinite a >fitted 2>notes
+	grep -q "5 pairs of states" notes
+	oracle projection fit fitted a few2.npy few6.npy 1
+	featdist --quiet --support 4096 a >d
+	fails 1 refproj --lift bad6.npy --drop-nonfinite d
+	[[ $line == *"refproj has to come before featdist"* ]]
+}
+
 @test "a relation that is linear is found by --fit" {
 	dist 2 >d
 	"$PY" -c 'import numpy as np, sys
@@ -121,7 +198,7 @@ np.save("dst.npy", x @ map.astype("f4") + bias.astype("f4"))' "$SAMPLE/hidden_L2
 @test "reference states may come through a pipe" {
 	stream distributions >d
 	"$PY" -c 'import numpy as np
-np.save("x.npy", np.random.default_rng(0).standard_normal((500, 9)).astype("f4"))'
+np.save("x.npy", np.random.default_rng(0).standard_normal((120, 9)).astype("f4"))'
 	cmp <(refproj --lift x.npy --whiten d | frame2json | sed "1d;\$d") \
 		<(refproj --lift <(cat x.npy) --whiten d | frame2json | sed "1d;\$d")
 }
@@ -129,7 +206,7 @@ np.save("x.npy", np.random.default_rng(0).standard_normal((500, 9)).astype("f4")
 @test "directions without variance are dropped, and counted" {
 	"$PY" -c 'import numpy as np
 r = np.random.default_rng(0)
-x = r.standard_normal((500, 3)) @ r.standard_normal((3, 6)); np.save("flat.npy", x.astype("f4"))'
+x = r.standard_normal((120, 3)) @ r.standard_normal((3, 6)); np.save("flat.npy", x.astype("f4"))'
 	stream distributions >d
 	refproj --lift flat.npy --whiten d >white 2>notes
 	framecat --header white | grep -q '"d":3'
@@ -158,7 +235,7 @@ x = r.standard_normal((500, 3)) @ r.standard_normal((3, 6)); np.save("flat.npy",
 	stream distributions >d
 	mkdir there
 	"$PY" -c 'import numpy as np
-x = np.random.default_rng(0).standard_normal((500, 6)).astype("f4")
+x = np.random.default_rng(0).standard_normal((120, 6)).astype("f4")
 for name, y in (("x", x), ("there/x", x), ("y", x + 1), ("map", x[:6]), ("map2", x[6:12]),
                 ("there/bias", x[0]), ("there/map", x[:6])):
     np.save(name + ".npy", y)'
@@ -178,7 +255,7 @@ for name, y in (("x", x), ("there/x", x), ("y", x + 1), ("map", x[:6]), ("map2",
 		--lift x.npy --whiten --unit
 		--lift x.npy --whiten --context 10 --skip 1
 		--lift x.npy --whiten --context 10 --skip 2
-		--lift x.npy --whiten --context 9 --skip 1
+		--lift x.npy --whiten --context 12 --skip 1
 		--map map.npy
 		--map map2.npy
 		--map map.npy --space common
@@ -245,7 +322,7 @@ for name, y in (("x", x), ("there/x", x), ("y", x + 1), ("map", x[:6]), ("map2",
 	"$PY" -c 'import numpy as np
 np.save("few.npy", np.zeros((10, 6), "f4"))
 np.save("wide.npy", np.random.default_rng(0).standard_normal((9, 4)))
-x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save("nan.npy", x)'
+x = np.ones((120, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save("nan.npy", x)'
 	fails 1 refproj --lift few.npy d
 	[[ $line == *"has 10 rows"* ]]
 	fails 1 refproj --map wide.npy d
@@ -267,9 +344,9 @@ x = np.ones((500, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 	fails 1 refproj --map nan.npy d
 	[[ $line == *"nan.npy: number 464 is not finite"* ]]
 	fails 1 refproj --map flat.npy --bias flat.npy d
-	[[ $line == *"flat.npy: 3000 numbers, where the map leads to 6"* ]]
+	[[ $line == *"flat.npy: 720 numbers, where the map leads to 6"* ]]
 	fails 1 refproj --fit flat.npy few.npy d
-	[[ $line == *"500 rows, few.npy has 10"* ]]
+	[[ $line == *"120 rows, few.npy has 10"* ]]
 	fails 1 refproj --fit flat.npy flat.npy --ridge 0 d
 	[[ $line == *"raise --ridge"* ]]
 	fails 1 refproj --identity --reference wide.npy --whiten d

@@ -137,7 +137,7 @@ static void multiply_lifted(const struct firing *f, struct firing_row *r, const 
 		if (f->among[1][t] || u[0] < 0 || u[0] > 0)	/* all, but of halves */
 			r->list[kept++] = t;
 	}
-	m.q = fmax(0, m.q - m.s * m.s / (double)f->of_col[1].tokens);
+	m.q = sparse_variance(m.q, m.s, f->of_col[1].tokens);
 	r->moment[1] = m;
 	for (size_t s = 0, first = 0; s < f->col->streams; first += f->col->stream[s++].features) {
 		struct sparse b = entries_of(f, s);
@@ -271,8 +271,7 @@ static void moments_free(struct moments *m)
 static void subtract_means(struct moments *m, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		m->variance[i] = fmax(0, m->variance[i] - m->sum[i] * m->sum[i]
-			/ (double)m->tokens);
+		m->variance[i] = sparse_variance(m->variance[i], m->sum[i], m->tokens);
 }
 
 /* On the text of the dictionary's streams, of which there is by_feature or by_token. */

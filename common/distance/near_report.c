@@ -108,7 +108,7 @@ void near_sample_tell(struct near_sample *s, const struct near_tokens of[2])
 		free(s->token[k]);
 		free(s->square[k]);
 	}
-	if (s->n[0] + s->n[1] > 0)
+	if (s->n[0] > 0 && s->n[1] > 0)
 		note("of %zu tokens, %.1f%% have their nearest: --probes looks in more cells",
 			s->n[0] + s->n[1], 100 * (double)found / (double)(s->n[0] + s->n[1]));
 }

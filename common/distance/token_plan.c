@@ -4,10 +4,12 @@
 #include "base/progress.h"
 #include "kernel/sparse_plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 1024 };		/* of a task: their sums are added in order */
+#define LEAST_EPSILON 1e-9	/* of the largest cost: f + g - C is off by about 1e-15 of it */
 #define ALMOST_NOTHING 1e-9f	/* where each token spreads 1 */
 
 struct potentials {
@@ -69,8 +71,12 @@ void weigh_by_plan(struct token_plan *plan, struct sparse *pairs, const float *d
 		xalloc(entries, sizeof(float))};
 	double *f = xcalloc(rows, sizeof *f), *g = xcalloc(cols, sizeof *g);
 	double *g_after = xalloc(cols, sizeof *g), *off = xalloc(rows + cols, sizeof *off);
+	double most = 0;
 	struct potentials row = {f, off, &cost, g, rows}, col = {g, off, &turned, f, cols};
 
+	for (size_t k = 0; k < entries; k++)
+		most = fmax(most, (double)dist[k]);
+	plan->epsilon = fmax(plan->epsilon, most > 0 ? LEAST_EPSILON * most : 1);
 	memcpy(cost.value, dist, entries * sizeof *dist);
 	sparse_transpose(&turned, &cost, rows, cols);
 	iterate(plan, &row, &col);

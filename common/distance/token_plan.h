@@ -5,7 +5,7 @@
 #include "kernel/sparse.h"
 
 struct token_plan {
-	double epsilon;			/* of the cost, a distance */
+	double epsilon;			/* a distance; 1e-9 of the largest cost at least */
 	double tol;			/* on the rows' sums, L1 */
 	size_t max_iters;
 	size_t iters;			/* done ... */

@@ -3,19 +3,17 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "file/mapping.h"
+#include "file/npy.h"
 #include "file/npz.h"
 #include "file/pt.h"
 #include "file/safetensors.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zip.h>
-
-enum { HEADER_MOST = 100000000 };	/* of a .npy */
 
 struct archive {
 	struct mapping file;
@@ -53,6 +51,12 @@ float *array_floats(const struct array *a)
 	return x;
 }
 
+static void refuse_boolean(const char *name, const struct array *a)
+{
+	if (a->boolean)
+		die("%s: numbers of type bool cannot be read, but as a mask", name);
+}
+
 void array_refuse_fortran(const char *name, const struct array *a)
 {
 	if (a->fortran)
@@ -83,67 +87,6 @@ size_t array_bytes(const char *name, const struct array *a)
 
 /* -- .npy -------------------------------------------------------------------------------------- */
 
-/* The text after 'key': in the header's dictionary. */
-static const char *entry(const char *name, const char *header, const char *key)
-{
-	const char *p = strstr(header, key);
-
-	if (!p || !(p = strchr(p + strlen(key), ':')))
-		die("%s: the .npy header has no %s", name, key);
-	while (*++p == ' ')
-		;
-	return p;
-}
-
-size_t array_npy_header(const char *name, const void *bytes, size_t n, struct array *a)
-{
-	const unsigned char *b = bytes;
-
-	if (n >= 6 && memcmp(b, "\x93NUMPY", 6) != 0)
-		die("%s: not a .npy array", name);
-	if (n < 12)
-		return 0;
-	size_t fixed = b[6] == 1 ? 10 : 12;
-	size_t length = b[8] | (size_t)b[9] << 8;
-	if (b[6] > 1)
-		length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
-	if (b[6] < 1 || b[6] > 3 || length > HEADER_MOST)
-		die("%s: .npy version %d.%d with a header of %zu bytes", name, b[6], b[7], length);
-	if (n < fixed + length)
-		return 0;
-
-	char *header = xasprintf("%.*s", (int)length, (const char *)bytes + fixed);
-	const char *descr = entry(name, header, "'descr'"), *p = entry(name, header, "'shape'");
-	char dtype[8] = "";
-	if (*descr != '\'')
-		die("%s: a structured array: plain numbers are needed", name);
-	for (size_t i = 0; i + 1 < sizeof dtype && descr[1 + i] && descr[1 + i] != '\''; i++)
-		dtype[i] = descr[1 + i];
-	if (strncmp(dtype, "|O", 2) == 0)
-		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
-	a->dtype = sm_dtype_named(dtype);
-	if (a->dtype == SM_DTYPES)
-		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 u1 u2 u4 u8 i2 i4 i8, "
-			"little-endian, can)", name, dtype);
-	if (*p++ != '(')
-		die("%s: the .npy header has no shape", name);
-	for (a->rank = 0; *p != ')'; a->rank++) {
-		char *end;
-		if (a->rank == ARRAY_RANK || !isdigit((unsigned char)*p))
-			die("%s: a shape that cannot be read: %.40s", name, p);
-		a->shape[a->rank] = strtoull(p, &end, 10);
-		for (p = end; *p == ',' || *p == ' '; p++)
-			;
-	}
-	a->fortran = a->rank > 1
-		&& strncmp(entry(name, header, "'fortran_order'"), "False", 5) != 0;
-	if (a->rank > 2)
-		array_refuse_fortran(name, a);
-	free(header);
-	array_bytes(name, a);
-	return fixed + length;
-}
-
 /* The header is of `at` bytes, 0: cut short, in a file of n. */
 static void check_length(const char *name, size_t at, size_t n, const struct array *a)
 {
@@ -155,7 +98,7 @@ static void check_length(const char *name, size_t at, size_t n, const struct arr
 
 static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 {
-	size_t at = array_npy_header(name, bytes, n, a);
+	size_t at = npy_header(name, bytes, n, a);
 
 	check_length(name, at, n, a);
 	a->data = bytes + at;
@@ -289,22 +232,24 @@ char **archive_keys(struct archive *f, size_t *n)
 /* The name of the only array, which no number of Python's own is. */
 static char *only_key(struct archive *f)
 {
-	size_t n;
-	char **name = archive_keys(f, &n);
+	size_t all, n;
+	char **name = archive_keys(f, &all);
 
-	if (f->pt)
-		n = json_object_size(pt_tensors(f->pt));
+	n = f->pt ? json_object_size(pt_tensors(f->pt)) : all;
 	if (n == 0)
 		die("%s: holds no array", f->file.name);
 	if (n > 1)
-		die("%s: several arrays: say which, as %s:KEY, such as %s:%s", f->file.name,
-			f->file.name, f->file.name, name[0]);
+		die("%s: several arrays: say which, as %s:KEY; there are %s, %s%s%s%s",
+			f->file.name, f->file.name, name[0], name[1], n > 2 ? ", " : "",
+			n > 2 ? name[2] : "", n > 3 ? ", ..." : "");
 	char *only = name[0];
+	for (size_t i = 1; i < all; i++)
+		free(name[i]);
 	free(name);
 	return only;
 }
 
-bool archive_find(struct archive *f, const char *key, struct array *a)
+static bool find_any(struct archive *f, const char *key, struct array *a)
 {
 	if (f->pt && !key && pt_find(f->pt, NULL, false, a))
 		return true;
@@ -318,6 +263,15 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 	bool found = f->zip ? find_member(f, name, a) : f->pt ? pt_find(f->pt, name, false, a)
 		: safetensors_find(f->header, f->file.name, name, f->file.bytes + f->data, a);
 	free(only);
+	return found;
+}
+
+bool archive_find(struct archive *f, const char *key, struct array *a)
+{
+	bool found = find_any(f, key, a);
+
+	if (found)
+		refuse_boolean(f->file.name, a);
 	return found;
 }
 
@@ -347,7 +301,7 @@ static void read_npy_header(struct npz_member *m, struct array *a)
 		bytes = xrealloc(bytes, n + 1, 1);
 		npz_read(m, bytes + n++, 1);
 		if (n >= 10)
-			at = array_npy_header(m->name, bytes, n, a);
+			at = npy_header(m->name, bytes, n, a);
 	}
 	check_length(m->name, at, m->n, a);
 	free(bytes);
@@ -361,9 +315,11 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 		if (!(p.member = npz_open(f->zip, f->file.name, key)))
 			return NULL;
 		read_npy_header(p.member, a);
+		refuse_boolean(p.member->name, a);
 	} else {
 		if (!(f->pt ? pt_find(f->pt, key, true, a) : archive_find(f, key, a)))
 			return NULL;
+		refuse_boolean(f->file.name, a);
 		p.data = a->data;
 	}
 	a->data = NULL;
@@ -402,19 +358,38 @@ void array_parts_close(struct array_parts *p)
 
 /* -- One array --------------------------------------------------------------------------------- */
 
-struct archive *array_open(const char *spec, struct array *a)
+/* Of "FILE" or "FILE:KEY" the length of FILE: the longest that there is. */
+static size_t path_length(const char *spec)
 {
-	const char *colon = strrchr(spec, ':');
-	char *path = xasprintf("%s", spec);
+	char *path = xasprintf("%s", spec), *colon = strrchr(path, ':');
+	size_t length = colon ? (size_t)(colon - path) : strlen(path);
 
-	if (colon && access(spec, F_OK) != 0)
-		path[colon - spec] = '\0';
-	else
-		colon = NULL;
+	while (access(path, F_OK) != 0 && (colon = strrchr(path, ':')))
+		*colon = '\0';
+	if (access(path, F_OK) == 0)
+		length = strlen(path);
+	free(path);
+	return length;
+}
+
+struct archive *array_open_mask(const char *spec, struct array *a)
+{
+	size_t length = path_length(spec);
+	char *path = xasprintf("%.*s", (int)length, spec);
+	const char *key = spec[length] ? spec + length + 1 : NULL;
 	struct archive *f = archive_open(path);
-	if (!archive_find(f, colon ? colon + 1 : NULL, a))
-		die("%s: no array %s", path, colon ? colon + 1 : "");
+
+	if (!find_any(f, key, a))
+		die("%s: no array %s", path, key ? key : "");
 	array_refuse_fortran(spec, a);
 	free(path);
+	return f;
+}
+
+struct archive *array_open(const char *spec, struct array *a)
+{
+	struct archive *f = array_open_mask(spec, a);
+
+	refuse_boolean(spec, a);
 	return f;
 }

@@ -16,6 +16,7 @@ enum { ARRAY_RANK = 6 };
 struct array {
 	enum sm_dtype dtype;
 	size_t rank, shape[ARRAY_RANK];
+	bool boolean;		/* read as u1, for masks alone */
 	bool fortran;		/* column-major: only SAE weights are read so, by array_floats() */
 	const void *data;	/* perhaps misaligned; until archive_close() */
 };
@@ -52,9 +53,11 @@ void archive_release(const struct archive *);
 
 /* Opens "FILE" or "FILE:KEY"; *a is that array, row-major: Fortran order is refused. */
 struct archive *array_open(const char *spec, struct array *a);
+/* The same, but booleans may be in it. */
+struct archive *array_open_mask(const char *spec, struct array *a);
 
 size_t array_count(const struct array *);
-/* What overflows ends the program, with `name` in its line. */
+/* Of all numbers; a shape that overflows ends the program, with `name` in its line. */
 size_t array_bytes(const char *name, const struct array *);
 /* All of it as floats, row-major, to free(). */
 float *array_floats(const struct array *);
@@ -64,9 +67,5 @@ void array_refuse_fortran(const char *name, const struct array *);
 
 /* The last part of a path, without slashes at its end, to free(). */
 char *array_base_name(const char *path);
-
-/* A .npy's header at the beginning of n bytes: sets *a but its data, and returns where they begin;
- * 0 when more bytes are needed. `name` is for the error line. */
-size_t array_npy_header(const char *name, const void *bytes, size_t n, struct array *a);
 
 #endif

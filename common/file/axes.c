@@ -55,11 +55,13 @@ static void find(struct axes *a, struct states *s, const double *sum, double *ou
 void axes_estimate(struct axes *a, struct states *s)
 {
 	size_t threads = (size_t)omp_get_max_threads(), d = states_d(s), n, total = 0;
-	struct states_pass pass = {.states = s, .context = a->context, .skip = a->skip};
+	struct states_pass pass = {.states = s, .kept = &a->kept};
 	size_t moments = 2 * PROJECT_ROWS * d, last = project_axes_workspace(d);
 
 	if (d > AXES_MOST)
 		die("%s: axes of %zu dimensions: the limit is %d", states_name(s), d, AXES_MOST);
+	if ((n = kept_finite(&a->kept, s)) > 0)
+		note("%s: %zu states that are not finite are left out", states_name(s), n);
 	float *x = xalloc(PROJECT_ROWS * d, sizeof *x);
 	double *sum = xcalloc(d, sizeof *sum), *outer = xcalloc(d * d, sizeof *outer);
 	double *work = xalloc(moments > last ? moments : last, sizeof *work);
@@ -102,8 +104,10 @@ void axes_write(const struct axes *a, struct sm_writer *out)
 	sm_set_integer(&header, "d", (int64_t)a->d);
 	sm_set_integer(&header, "dims", (int64_t)a->r);
 	sm_set_integer(&header, "whitened", a->whiten);
-	sm_set_integer(&header, "context", (int64_t)a->context);
-	sm_set_integer(&header, "skip", (int64_t)a->skip);
+	sm_set_integer(&header, "context", (int64_t)a->kept.context);
+	sm_set_integer(&header, "skip", (int64_t)a->kept.skip);
+	if (a->kept.words)
+		sm_set_string(&header, "without", a->kept.words);
 	sm_write_header(out, &header);
 	sm_set_tensor(&frame, "mean", SM_F4, a->mean, a->d);
 	sm_set_tensor(&frame, "axis", SM_F4, axis, a->r, a->d);
@@ -135,11 +139,14 @@ static void read_header(struct axes *a, struct sm_reader *in)
 	a->d = sm_want_size(in, &header, "d");
 	a->r = sm_want_size(in, &header, "dims");
 	a->whiten = sm_want_size(in, &header, "whitened") != 0;
-	a->context = sm_want_size(in, &header, "context");
-	a->skip = sm_want_size(in, &header, "skip");
-	if (a->r == 0 || a->r > a->d || (a->skip > 0 && a->skip >= a->context))
+	a->kept.context = sm_want_size(in, &header, "context");
+	a->kept.skip = sm_want_size(in, &header, "skip");
+	const char *without = sm_get_string(&header, "without", NULL);
+	if (without)
+		a->kept.words = xasprintf("%s", without);
+	if (a->r == 0 || a->r > a->d || (a->kept.skip > 0 && a->kept.skip >= a->kept.context))
 		sm_bad(in, "%zu axes of %zu dimensions, without the first %zu of %zu", a->r, a->d,
-			a->skip, a->context);
+			a->kept.skip, a->kept.context);
 	sm_frame_free(&header);
 }
 
@@ -181,5 +188,6 @@ void axes_free(struct axes *a)
 	free(a->mean);
 	free(a->map);
 	free(a->reference);
+	kept_free(&a->kept);
 	*a = (struct axes){0};
 }

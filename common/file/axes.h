@@ -3,6 +3,7 @@
 #ifndef FILE_AXES_H
 #define FILE_AXES_H
 
+#include "file/kept.h"
 #include "file/states.h"
 #include "stream/stream.h"
 
@@ -14,7 +15,7 @@
 struct axes {
 	bool whiten;
 	size_t dims;			/* at most so many directions; 0: all */
-	size_t context, skip;		/* the first `skip` of every `context` are left out */
+	struct kept kept;		/* of which states; read: words and --skip alone */
 
 	size_t d, r;
 	float *mean, *map;		/* (d) and (d, r), packed: kernel/product.h */

@@ -23,6 +23,8 @@ struct projection {
 	struct axes axes;		/* of (mapped); r = 0: none */
 	char *space;			/* that --map leads to, or NULL */
 	char *reference;		/* the name of the reference states, or NULL */
+	size_t dropped;			/* tokens without a finite state in the lift */
+	void *left[5];			/* what is left of a frame without them */
 };
 
 /* -- Reading ----------------------------------------------------------------------------------- */
@@ -82,11 +84,12 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	double *xx = xcalloc(d * d, 8), *xy = xcalloc(d * e, 8);
 	double *work = xalloc(PROJECT_ROWS * 2 * (d > e ? d : e), sizeof *work);
 
-	if (states_rows(src) != states_rows(dst))
-		die("%s: %zu rows, %s has %zu", file[0], states_rows(src), file[1],
-			states_rows(dst));
+	struct kept kept = kept_copy(&p->axes.kept);
+	size_t gone = kept_finite(&kept, src) + kept_finite(&kept, dst);
+	if (gone > 0)
+		note("%zu pairs of states that are not finite are left out", gone);
 	progress_begin(states_rows(src), "states to fit");
-	struct states_pass from = {src, p->axes.context, p->axes.skip, 0, NULL}, to = from;
+	struct states_pass from = {.states = src, .kept = &kept}, to = from;
 	to.states = dst;
 	for (; (n = states_next(&from, x, PROJECT_ROWS)) > 0; total += n) {
 		states_next(&to, y, PROJECT_ROWS);
@@ -105,6 +108,7 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	if (!project_ridge(p->map, p->bias, xx, xy, sum_x, sum_y, total, d, e, p->how->ridge))
 		die("%s: the states span fewer than %zu dimensions: raise --ridge", file[0], d);
 	p->map = packed_matrix(p->map, d, e);
+	kept_free(&kept);
 	free(work);
 	free(xy);
 	free(xx);
@@ -136,30 +140,50 @@ static void open_axes(struct projection *p, struct states *reference)
 		p->mapped = p->axes.d;
 }
 
+/* Which of the reference states count, unless the axes are read. */
+static void choose(struct projection *p, const struct states *reference)
+{
+	if (p->how->axes)
+		p->axes.kept.rows = states_rows(reference);
+	else
+		kept_open(&p->axes.kept, &p->how->kept, states_name(reference),
+			states_rows(reference), NULL);
+}
+
 struct projection *projection_open(const struct projection_options *how)
 {
 	struct projection *p = xcalloc(1, sizeof *p);
 	struct states *reference = NULL;
 
 	p->how = how;
-	p->axes = (struct axes){.whiten = how->whiten, .dims = how->dims, .context = how->context,
-		.skip = how->skip};
+	p->axes = (struct axes){.whiten = how->whiten, .dims = how->dims};
 	if (how->axes)
 		axes_read(&p->axes, how->axes);
 	if (how->lift.n > 0) {
 		reference = p->states = states_open(&how->lift);
 		p->mapped = states_d(reference);
 		p->space = how->space ? xasprintf("%s", how->space) : NULL;
+		choose(p, reference);
 	} else if (how->fit[0]) {
 		struct states *src = open_one(how->fit[0]);
 		reference = open_one(how->fit[1]);
+		if (states_rows(src) != states_rows(reference))
+			die("%s: %zu rows, %s has %zu", how->fit[0], states_rows(src), how->fit[1],
+				states_rows(reference));
+		if (p->axes.kept.words)
+			die("%s: axes without %s: to fit without them, give --whiten and the "
+				"options of refaxes in place of --axes", how->axes,
+				p->axes.kept.words);
+		choose(p, reference);
 		fit_map(p, src, reference);
 		states_close(src);
 	} else if (how->map) {
 		read_map(p);
 	}
-	if (how->reference.n > 0)
+	if (how->reference.n > 0) {
 		reference = states_open(&how->reference);
+		choose(p, reference);
+	}
 	open_axes(p, reference);
 	p->reference = p->axes.reference ? xasprintf("%s", p->axes.reference)
 		: reference ? states_digest(reference) : NULL;
@@ -173,6 +197,11 @@ void projection_close(struct projection *p)
 	if (p->states)
 		states_close(p->states);
 	axes_free(&p->axes);
+	if (p->dropped > 0)
+		note("%zu tokens whose reference state is not finite are left out of the stream",
+			p->dropped);
+	for (size_t i = 0; i < sizeof p->left / sizeof *p->left; i++)
+		free(p->left[i]);
 	free(p->map);
 	free(p->bias);
 	free(p->space);
@@ -186,6 +215,7 @@ char *projection_space(const struct projection *p, const char *own)
 {
 	char size[40] = "", less[80] = "";
 	const struct axes *a = &p->axes;
+	const char *without = a->kept.words;
 	bool there = !p->space && (p->states || p->how->fit[0]);	/* it is the reference's */
 	const char *base = there ? p->reference : p->space ? p->space : own;
 	const char *by = there ? NULL : p->reference, *length = p->how->unit ? ", unit" : "";
@@ -194,10 +224,12 @@ char *projection_space(const struct projection *p, const char *own)
 		return xasprintf("%s%s", base, length);
 	if (!a->whiten || a->r < a->d)
 		snprintf(size, sizeof size, ", %zu dims", a->r);
-	if (a->skip > 0)
-		snprintf(less, sizeof less, " without the first %zu of %zu", a->skip, a->context);
-	return xasprintf("%s%s%s%s%s%s%s", base, a->whiten ? ", whitened" : "", size,
-		by ? " by " : "", by ? by : "", less, length);
+	if (a->kept.skip > 0)
+		snprintf(less, sizeof less, " without the first %zu of %zu", a->kept.skip,
+			a->kept.context);
+	return xasprintf("%s%s%s%s%s%s%s%s%s", base, a->whiten ? ", whitened" : "", size,
+		by ? " by " : "", by ? by : "", less, without ? " without " : "",
+		without ? without : "", length);
 }
 
 size_t projection_d(const struct projection *p)
@@ -232,7 +264,97 @@ static void project_rows(const struct projection *p, float *y, const uint32_t *t
 		project_unit_rows(y, n, r);
 }
 
-void projection_move(const struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
+/* The entries of n tokens of activations, checked. */
+static const uint32_t *want_entries(const struct sm_reader *in, const struct sm_frame *frame,
+	size_t n, const uint32_t **feature, const float **value)
+{
+	size_t nnz = SM_ANY, ends = n + 1;
+	const uint32_t *indptr = sm_want(in, frame, "indptr", SM_U4, &ends);
+
+	*feature = sm_want(in, frame, "feature", SM_U4, &nnz);
+	*value = sm_want(in, frame, "value", SM_F4, &nnz);
+	for (size_t i = 0; i < n; i++)
+		if (indptr[i] > indptr[i + 1])
+			sm_bad(in, "indptr: entry %zu is above the next", i);
+	if (indptr[0] != 0 || indptr[n] != nnz)
+		sm_bad(in, "indptr: from %u to %u, where there are %zu entries", indptr[0],
+			indptr[n], nnz);
+	return indptr;
+}
+
+/* Takes the tokens without `stays` out of a frame of activations of n. */
+static void take_out(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
+	const uint32_t *token, size_t n, const uint8_t *stays)
+{
+	const uint32_t *feature, *indptr, *vocab = NULL;
+	const float *value;
+	size_t left = 0, at = 0;
+
+	indptr = want_entries(in, frame, n, &feature, &value);
+	if (sm_find_field(frame, "vocab"))
+		vocab = sm_want(in, frame, "vocab", SM_U4, &n);
+	for (size_t i = 0; i < 5; i++)
+		p->left[i] = xrealloc(p->left[i], i < 3 ? n + 1 : indptr[n] + 1, 4);
+	uint32_t *token_left = p->left[0], *vocab_left = p->left[1], *indptr_left = p->left[2];
+	uint32_t *feature_left = p->left[3];
+	float *value_left = p->left[4];
+	indptr_left[0] = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!stays[i])
+			continue;
+		for (uint32_t k = indptr[i]; k < indptr[i + 1]; k++) {
+			feature_left[at] = feature[k];
+			value_left[at++] = value[k];
+		}
+		token_left[left] = token[i];
+		vocab_left[left] = vocab ? vocab[i] : 0;
+		indptr_left[++left] = (uint32_t)at;
+	}
+	p->dropped += n - left;
+	sm_set_tensor(frame, "token", SM_U4, token_left, left);
+	if (vocab)
+		sm_set_tensor(frame, "vocab", SM_U4, vocab_left, left);
+	sm_set_tensor(frame, "indptr", SM_U4, indptr_left, left + 1);
+	sm_set_tensor(frame, "feature", SM_U4, feature_left, at);
+	sm_set_tensor(frame, "value", SM_F4, value_left, at);
+}
+
+/* Takes out the tokens that have no finite state in the lift: how many are left of n. */
+static size_t drop_tokens(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
+	size_t n)
+{
+	const uint32_t *token = sm_want(in, frame, "token", SM_U4, &n);
+	uint8_t *stays = xalloc(n + 1, 1);
+	float *x = xalloc(states_d(p->states), sizeof *x);
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		states_row(p->states, token[i], x);
+		left += stays[i] = states_finite(x, states_d(p->states));
+		if (!stays[i] && !sm_find_field(frame, "indptr"))
+			sm_bad(in, "the state of token %u in %s is not finite: for "
+				"--drop-nonfinite to leave it out refproj has to come before "
+				"featdist", token[i], states_name(p->states));
+	}
+	if (left < n)
+		take_out(p, in, frame, token, n, stays);
+	free(x);
+	free(stays);
+	return left;
+}
+
+void projection_want(const struct projection *p, const struct sm_reader *in,
+	const struct sm_frame *header)
+{
+	size_t tokens = sm_get_size(header, "tokens");
+
+	if (p->states && tokens > 0 && tokens != states_rows(p->states))
+		sm_bad(in, "the states of %zu tokens were read, left out or not, where %s has %zu "
+			"rows: a row has to be the same token in both", tokens,
+			states_name(p->states), states_rows(p->states));
+}
+
+void projection_move(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
 	float **y, size_t *room)
 {
 	size_t n = SM_ANY, d = p->states ? p->mapped : p->d ? p->d : SM_ANY;
@@ -246,6 +368,10 @@ void projection_move(const struct projection *p, const struct sm_reader *in, str
 		if (token[i] >= states_rows(p->states))
 			sm_bad(in, "token %u, where %s has %zu rows", token[i],
 				states_name(p->states), states_rows(p->states));
+	if (p->states && p->how->kept.finite) {
+		n = drop_tokens(p, in, frame, n);
+		token = sm_want(in, frame, "token", SM_U4, &n);
+	}
 	size_t r = projection_d(p) ? projection_d(p) : d;
 	size_t widest = d > p->mapped ? d : p->mapped, rows = PROJECT_ROWS * widest;
 	if (*room < n * r) {

@@ -5,6 +5,7 @@
 #define FILE_PROJECTION_H
 
 #include "base/opt.h"
+#include "file/kept.h"
 #include "stream/stream.h"
 
 #include <stdbool.h>
@@ -20,7 +21,8 @@ struct projection_options {
 	const char *space;	/* what lift and map lead to; NULL: it is named after their files */
 	const char *axes;		/* file of axes; NULL: they are estimated, ... */
 	bool whiten, unit;
-	size_t dims, context, skip;	/* ... as struct axes says, of which the file has its own */
+	size_t dims;			/* ... as struct axes says, of which the file has its own */
+	struct kept_options kept;	/* of the reference states: what is estimated from */
 };
 
 struct projection;
@@ -28,6 +30,7 @@ struct projection;
 /* Reads and estimates what is needed. The options have to stay until the projection is closed. What
  * is wrong with a file ends the program. */
 struct projection *projection_open(const struct projection_options *);
+/* Notes how many tokens were left out of the stream. */
 void projection_close(struct projection *);
 
 /* The name of the space that points of the space `own` are in afterwards, to free(): equal names,
@@ -35,9 +38,15 @@ void projection_close(struct projection *);
 char *projection_space(const struct projection *, const char *own);
 size_t projection_d(const struct projection *);
 
-/* Replaces the frame's points. They are in *y until its next use, which grows as needed: NULL and
- * *room 0 at first, to free(). */
-void projection_move(const struct projection *, const struct sm_reader *, struct sm_frame *,
+/* Ends the program when the stream of this header is of another number of tokens than the states of
+ * the lift, so that row n would be another token; a stream that does not say passes. */
+void projection_want(const struct projection *, const struct sm_reader *,
+	const struct sm_frame *header);
+
+/* Replaces the frame's points. With --drop-nonfinite, tokens of activations whose state in the lift
+ * is not finite are taken out of the frame; in distributions they end the program. The points are
+ * in *y until its next use, which grows as needed: NULL and *room 0 at first, to free(). */
+void projection_move(struct projection *, const struct sm_reader *, struct sm_frame *,
 	float **y, size_t *room);
 
 #endif

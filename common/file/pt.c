@@ -178,6 +178,7 @@ static void read_storage(const struct pt *p, const char *who, uint32_t v, struct
 			|| !pickle_is_text(&p->pickle, x->item[0], "storage"))
 		die("%s: a tensor without a storage", who);
 	t->a.dtype = storage_dtype(p, who, x->item[1]);
+	t->a.boolean = pickle_is_global(&p->pickle, x->item[1], "torch", "BoolStorage");
 	t->numbers = size_at(p, who, x->item[4]);
 	key = value(p, x->item[2]);
 	if (key->kind != PICKLE_TEXT || key->text.n > NAME_MOST)

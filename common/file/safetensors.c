@@ -12,7 +12,7 @@ static enum sm_dtype safetensors_dtype(const char *name)
 {
 	static const struct { const char *name; enum sm_dtype dtype; } table[] = {
 		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8},
-		{"U8", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
+		{"U8", SM_U1}, {"BOOL", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
 		{"U64", SM_U8}, {"I16", SM_I2}, {"I32", SM_I4}, {"I64", SM_I8},
 	};
 
@@ -57,6 +57,9 @@ json_t *safetensors_header(const char *name, const char *bytes, size_t n_bytes, 
 			(unsigned long long)length, n_bytes);
 	*data = 8 + length;
 	json_t *header = json_loadb(bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
+	if (!header && memchr(bytes + 8, '\0', length))
+		die("%s: safetensors header: zero bytes in it, where it is padded with spaces",
+			name);
 	if (!header)
 		die("%s: safetensors header: %s", name, error.text);
 	size_t n = 0, room = json_object_size(header);
@@ -90,6 +93,7 @@ bool safetensors_find(json_t *header, const char *name, const char *key, const c
 	if (!tensor || strcmp(key, "__metadata__") == 0)
 		return false;
 	a->fortran = false;
+	a->boolean = dtype && strcmp(dtype, "BOOL") == 0;
 	a->dtype = safetensors_dtype(dtype);
 	if (a->dtype == SM_DTYPES)
 		die("%s:%s: numbers of type %s cannot be read", name, key,

@@ -1,6 +1,8 @@
 #include "file/states.h"
 
 #include "base/die.h"
+#include "file/kept.h"
+#include "file/npy.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -38,9 +40,11 @@ static void npy_on_stdin(struct array *a)
 		if (fread(bytes + n++, 1, 1, stdin) != 1)
 			die("stdin: not a .npy array: %zu bytes", n - 1);
 		if (n >= 10)
-			at = array_npy_header("stdin", bytes, n, a);
+			at = npy_header("stdin", bytes, n, a);
 	}
 	free(bytes);
+	if (a->boolean)
+		die("stdin: numbers of type bool cannot be read, but as a mask");
 }
 
 static size_t flat_rows(const char *name, const struct array *a, size_t *d)
@@ -154,13 +158,42 @@ static const struct shard *shard_of(const struct states *s, size_t *row)
 	return h;
 }
 
+bool states_finite(const float *x, size_t d)
+{
+	for (size_t k = 0; k < d; k++)
+		if (!isfinite(x[k]))
+			return false;
+	return true;
+}
+
+/* How many rows of mapped files are not finite. */
+static size_t not_finite(const struct states *s)
+{
+	float *x = xalloc(s->d, sizeof *x);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->rows; i++) {
+		states_row(s, i, x);
+		n += !states_finite(x, s->d);
+		if (i % 4096 == 0)
+			states_release(s);
+	}
+	free(x);
+	return n;
+}
+
 void states_check(const struct states *s, size_t i, const float *x)
 {
 	const struct shard *h = shard_of(s, &i);
+	char *all = NULL;
 
-	for (size_t k = 0; k < s->d; k++)
-		if (!isfinite(x[k]))
-			die("%s: row %zu holds a number that is not finite", h->name, i);
+	if (states_finite(x, s->d))
+		return;
+	if (h->file)
+		all = xasprintf(", as do %zu of %zu rows", not_finite(s), s->rows);
+	die("%s: row %zu holds a number that is not finite%s%s (--drop-nonfinite of act-dump, "
+		"refproj and refaxes leaves such rows out)", h->name, i, all ? all : "",
+		h->dtype == SM_F2 ? ": f2 overflows at 65504, save bf16 or f4" : "");
 }
 
 static void *room_for(struct states *s, size_t bytes)
@@ -253,24 +286,24 @@ void states_row(const struct states *s, size_t i, float *row)
 size_t states_next(struct states_pass *p, float *x, size_t n)
 {
 	struct states *s = p->states;
-	size_t d = s->d, kept = 0, got;
+	size_t d = s->d, taken = 0, got;
 	const void *rows;
 
-	while (kept < n && (got = states_read(s, p->at, n - kept, &rows)) > 0) {
-		float *read = x + kept * d;
+	while (taken < n && (got = states_read(s, p->at, n - taken, &rows)) > 0) {
+		float *read = x + taken * d;
 		if (p->hash)
 			XXH64_update(p->hash, rows, got * d * sm_dtype_size(s->dtype));
 		sm_to_float(read, rows, s->dtype, got * d);
 		for (size_t i = 0; i < got; i++, read += d) {
-			if (p->skip > 0 && (p->at + i) % p->context < p->skip)
+			if (p->kept && !kept(p->kept, p->at + i))
 				continue;
 			states_check(s, p->at + i, read);
-			memmove(x + kept++ * d, read, d * sizeof *x);
+			memmove(x + taken++ * d, read, d * sizeof *x);
 		}
 		p->at += got;
 	}
 	states_release(s);
-	return kept;
+	return taken;
 }
 
 void states_hash(struct states_pass *p)

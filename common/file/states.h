@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct states;
+struct kept;
 
 struct states *states_open(const struct list *files);
 void states_close(struct states *);
@@ -27,17 +28,20 @@ bool states_flatten(struct states *, size_t d);
  * as many rows; before any row is read. */
 void states_join(struct states *);
 
-/* Ends the program unless the numbers x (d) of row i are finite; names the file and its row. */
+bool states_finite(const float *x, size_t d);
+/* Ends the program unless the numbers x (d) of row i are finite; names the file, its row and how
+ * many are like it. */
 void states_check(const struct states *, size_t i, const float *x);
 
 /* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows
  * until the next call. From stdin, `at` has to be where the last call ended. */
 size_t states_read(struct states *, size_t at, size_t n, const void **rows);
 
-/* All rows in order, as floats, but the first `skip` of every `context`. Its pages are let go. */
+/* All rows in order, as floats, but those that do not count. Its pages are let go. */
 struct states_pass {
 	struct states *states;
-	size_t context, skip, at;
+	const struct kept *kept;	/* NULL: all count */
+	size_t at;
 	struct XXH64_state_s *hash;
 };
 

@@ -29,8 +29,14 @@ void tokens_open_vocab(struct tokens *t, const char *file)
 			array_count(&t->vocab), t->n);
 }
 
+void tokens_keep(struct tokens *t, const struct kept_options *o, const char *name)
+{
+	kept_open(&t->kept, o, name, t->n, t->vocab.data ? &t->vocab : NULL);
+}
+
 void tokens_close(struct tokens *t)
 {
+	kept_free(&t->kept);
 	if (t->vocab_file)
 		archive_close(t->vocab_file);
 	if (t->states)
@@ -123,7 +129,8 @@ static uint32_t vocab_id(const struct tokens *t, size_t token)
 	return (uint32_t)id;
 }
 
-bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
+/* Takes the tokens up to *at, without a look at their numbers. */
+static void gather(struct chunk *c, const struct tokens *t, size_t *at)
 {
 	size_t size = t->states ? t->d * sm_dtype_size(states_dtype(t->states)) : 0;
 	const void *rows = NULL;
@@ -134,7 +141,7 @@ bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
 			n = states_read(t->states, *at, n, &rows);
 		for (size_t i = 0; i < n; i++) {
 			size_t token = *at + i;
-			if (t->skip > 0 && token % t->context < t->skip)
+			if (!kept(&t->kept, token))
 				continue;
 			if (t->vocab.data)
 				c->vocab[c->n] = vocab_id(t, token);
@@ -146,11 +153,46 @@ bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
 	}
 	if (t->states)
 		states_release(t->states);
-	if (t->states)
-		sm_to_float(c->x, c->point, states_dtype(t->states), c->n * t->d);
-	for (size_t i = 0; t->states && i < c->n; i++)
-		states_check(t->states, c->token[i], c->x + i * t->d);
+}
+
+/* Leaves out the tokens whose state is not finite. */
+static void drop_nonfinite(struct chunk *c, const struct tokens *t)
+{
+	size_t size = t->d * sm_dtype_size(states_dtype(t->states)), n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!states_finite(c->x + i * t->d, t->d))
+			continue;
+		c->token[n] = c->token[i];
+		c->vocab[n] = c->vocab[i];
+		memmove(c->point + n * size, c->point + i * size, size);
+		memmove(c->x + n++ * t->d, c->x + i * t->d, t->d * sizeof *c->x);
+	}
+	c->dropped += c->n - n;
+	c->n = n;
+}
+
+bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
+{
+	do {
+		gather(c, t, at);
+		if (t->states)
+			sm_to_float(c->x, c->point, states_dtype(t->states), c->n * t->d);
+		if (t->states && t->kept.finite)
+			drop_nonfinite(c, t);
+		for (size_t i = 0; t->states && i < c->n; i++)
+			states_check(t->states, c->token[i], c->x + i * t->d);
+	} while (c->n == 0 && *at < t->n);
+	c->all += c->n;
 	return c->n > 0;
+}
+
+void chunk_tell(const struct chunk *c)
+{
+	if (c->dropped > 0)
+		note("%zu tokens whose state is not finite are left out", c->dropped);
+	if (c->all == 0)
+		note("no token is left: the stream is empty");
 }
 
 void chunk_write(const struct chunk *c, const struct tokens *t, bool points, struct sm_writer *out)

@@ -4,13 +4,15 @@
 #define FILE_TOKENS_H
 
 #include "file/array.h"
+#include "file/kept.h"
 #include "file/states.h"
 #include "kernel/encode.h"
 #include "stream/stream.h"
 
-/* All tokens. Of each sequence of `context` tokens the first `skip` are left out. */
+/* All tokens, and which of them count. */
 struct tokens {
-	size_t n, context, skip;
+	size_t n;
+	struct kept kept;
 	bool joined;			/* the files of states lie side by side: states_join() */
 	struct states *states;		/* of n rows, or NULL */
 	size_t d;			/* of the states */
@@ -24,6 +26,8 @@ struct tokens {
 void tokens_open_states(struct tokens *, const struct list *files, size_t d);
 /* Takes the ids of this file, which has to hold n. */
 void tokens_open_vocab(struct tokens *, const char *file);
+/* After these two, sets which count: kept_open(). */
+void tokens_keep(struct tokens *, const struct kept_options *, const char *name);
 void tokens_close(struct tokens *);
 
 /* What a header says of the features: where they are from. NULL: nothing. */
@@ -39,7 +43,7 @@ enum { CHUNK_TOKENS = 2048, CHUNK_BLOCKS = 64 };
 
 /* One frame's worth of tokens, and what fires on them in CSR. */
 struct chunk {
-	size_t n;
+	size_t n, all, dropped;		/* all: so far; dropped: by --drop-nonfinite */
 	uint32_t token[CHUNK_TOKENS], vocab[CHUNK_TOKENS], indptr[CHUNK_TOKENS + 1];
 	char *point;			/* (n, d) as stored ... */
 	float *x;			/* ... and as floats */
@@ -53,9 +57,11 @@ struct chunk {
 struct chunk *chunk_new(const struct tokens *);
 void chunk_free(struct chunk *);
 
-/* The next tokens from *at on, which moves on; false at the end. A state that is not finite ends
- * the program. */
+/* The next tokens from *at on, which moves on; false at the end. A state that is not finite is
+ * left out with --drop-nonfinite, and ends the program without. */
 bool chunk_read(struct chunk *, const struct tokens *, size_t *at);
+/* After the end: notes how many were left out so, and when no token is left. */
+void chunk_tell(const struct chunk *);
 
 /* What an SAE makes of the states ... */
 void chunk_encode(struct chunk *, const struct encoder *);

@@ -336,40 +336,9 @@ void graph_keep_only(struct graph *g, const bool *node, const bool *link)
 	free(number);
 }
 
-/* -- Ranks and weights ------------------------------------------------------------------------- */
+/* -- Weights ----------------------------------------------------------------------------------- */
 
 double graph_weight(const struct graph *g, size_t link)
 {
 	return g->weight_exact ? g->weight_exact[link] : (double)g->weight[link];
-}
-
-struct place {
-	double influence, strength;
-	uint32_t node;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	if (x->influence != y->influence)
-		return x->influence < y->influence ? -1 : 1;
-	if (x->strength != y->strength)
-		return x->strength > y->strength ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
-}
-
-void graph_rank(uint32_t *ranked, const struct graph *g)
-{
-	struct place *place = xalloc(g->nodes, sizeof *place);
-
-	for (size_t i = 0; i < g->nodes; i++)
-		place[i] = (struct place){isnan(g->influence[i]) ? HUGE_VAL
-			: (double)g->influence[i], 0, (uint32_t)i};
-	for (size_t i = 0; i < g->links; i++)
-		place[g->source[i]].strength += fabs((double)g->weight[i]);
-	qsort(place, g->nodes, sizeof *place, compare_places);
-	for (size_t i = 0; i < g->nodes; i++)
-		ranked[i] = place[i].node;
-	free(place);
 }

@@ -31,7 +31,7 @@ struct graph {
 	const uint64_t *feature;	/* index in the layer's dictionary, or NO_FEATURE */
 	const int32_t *ctx_idx;		/* token position */
 	const uint8_t *type;		/* enum node_type */
-	const float *influence;		/* cumulative share: small is influential; or NaN */
+	const float *influence;		/* or NaN; see graph_influence.h */
 	const float *activation;	/* or NaN */
 
 	/* (links) */
@@ -84,9 +84,5 @@ void graph_keep_only(struct graph *, const bool *node, const bool *link);
 
 /* A link's weight, as exactly as it is known. */
 double graph_weight(const struct graph *, size_t link);
-
-/* ranked (nodes): the node numbers, most influential first. Where the file gives no influence, the
- * sum of a node's absolute outgoing weights decides. */
-void graph_rank(uint32_t *ranked, const struct graph *);
 
 #endif

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond this it is no probability, however it was rounded, and influence need not fit f4. */
+/* Beyond this it is no probability and no share, however it was rounded, and influence need not fit
+ * f4. */
 static const double most_probable = 1.01;
 
 double *graph_absolute_weights(const struct graph *g)
@@ -108,4 +109,119 @@ double *link_influence(const struct influence *x)
 	for (size_t i = 0; i < x->graph.links; i++)
 		flow[i] = x->share[i] * x->total[x->graph.target[i]];
 	return flow;
+}
+
+/* -- Influence as the file gives it ------------------------------------------------------------ */
+
+/* (nodes), to free(): sums of absolute outgoing weights. */
+static double *strengths(const struct graph *g)
+{
+	double *strength = xcalloc(g->nodes, sizeof *strength);
+
+	for (size_t i = 0; i < g->links; i++)
+		strength[g->source[i]] += fabs((double)g->weight[i]);
+	return strength;
+}
+
+struct value {
+	double at;
+	size_t number;
+};
+
+static int compare_values(const void *a, const void *b)
+{
+	const struct value *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* rank (n): of values with numbers below n, from -(n - 1) / 2 to (n - 1) / 2; equal ones share the
+ * mean of their ranks. Returns the sum of their squares. */
+static double centred_ranks(double *rank, struct value *value, size_t n)
+{
+	double squares = 0;
+
+	qsort(value, n, sizeof *value, compare_values);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && value[end].at == value[i].at; end++)
+			;
+		double mean = ((double)(i + end) - (double)n) / 2;
+		for (size_t k = i; k < end; k++)
+			rank[value[k].number] = mean;
+		squares += mean * mean * (double)(end - i);
+	}
+	return squares;
+}
+
+/* Spearman's rank correlation of both over features that have an influence, in standard errors,
+ * 1 / sqrt(n - 1). */
+static double agreement(const struct graph *g, const double *strength)
+{
+	struct value *a = xalloc(g->nodes, sizeof *a), *b = xalloc(g->nodes, sizeof *b);
+	double *x = xalloc(g->nodes, sizeof *x), *y = xalloc(g->nodes, sizeof *y), sum = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->nodes; i++)
+		if (g->type[i] == FEATURE_NODE && !isnan(g->influence[i])) {
+			a[n] = (struct value){(double)g->influence[i], n};
+			b[n] = (struct value){strength[i], n};
+			n++;
+		}
+	double squares = centred_ranks(x, a, n) * centred_ranks(y, b, n);
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * y[i];
+	free(a);
+	free(b);
+	free(x);
+	free(y);
+	return squares > 0 ? sum / sqrt(squares) * sqrt((double)n - 1) : 0;
+}
+
+static bool has_shares(const struct graph *g, const double *strength)
+{
+	for (size_t i = 0; i < g->nodes; i++)
+		if (g->influence[i] < 0 || (double)g->influence[i] > most_probable)
+			return false;
+	return agreement(g, strength) <= 2;
+}
+
+bool graph_has_shares(const struct graph *g)
+{
+	double *strength = strengths(g);
+	bool shares = has_shares(g, strength);
+
+	free(strength);
+	return shares;
+}
+
+struct place {
+	double influence, strength;
+	uint32_t node;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->influence != y->influence)
+		return x->influence < y->influence ? -1 : 1;
+	if (x->strength != y->strength)
+		return x->strength > y->strength ? -1 : 1;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+void graph_rank(uint32_t *ranked, const struct graph *g)
+{
+	struct place *place = xalloc(g->nodes, sizeof *place);
+	double *strength = strengths(g);
+	bool shares = has_shares(g, strength);
+
+	for (size_t i = 0; i < g->nodes; i++)
+		place[i] = (struct place){shares && !isnan(g->influence[i])
+			? (double)g->influence[i] : HUGE_VAL, strength[i], (uint32_t)i};
+	qsort(place, g->nodes, sizeof *place, compare_places);
+	for (size_t i = 0; i < g->nodes; i++)
+		ranked[i] = place[i].node;
+	free(strength);
+	free(place);
 }

@@ -46,4 +46,15 @@ void influence_close(struct influence *);
 /* (links), to free(): the influence of each link, its share of that of its target. */
 double *link_influence(const struct influence *);
 
+/* -- Influence as the file gives it ------------------------------------------------------------ */
+
+/* Is it a cumulative share, which is small for nodes of much influence? Not when a value is below 0
+ * or above 1, nor when features of more influence have more strength, the sum of absolute outgoing
+ * weights: when Spearman's rank correlation of both is above 0 by more than two standard errors. */
+bool graph_has_shares(const struct graph *);
+
+/* ranked (nodes): the node numbers, most influential first: by the file's cumulative shares, and
+ * where it gives none, by their strength. */
+void graph_rank(uint32_t *ranked, const struct graph *);
+
 #endif

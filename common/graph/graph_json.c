@@ -296,6 +296,20 @@ static void settle_sources(const struct graph *g, const char *name, const struct
 	free(shared);
 }
 
+/* A feature is listed by its node_id, so that two with one cannot be told apart. */
+static void refuse_twins(const struct graph *g, struct json j, const struct name_index *ids)
+{
+	j.kind = "node";
+	for (size_t d = 0; d < ids->distinct; d++)
+		for (size_t i = ids->begin[d], first = g->nodes; i < ids->begin[d + 1]; i++) {
+			size_t node = j.number = ids->number[i];
+			if (g->type[node] == FEATURE_NODE && first < g->nodes)
+				json_wrong(&j, "node_id %s is that of node %zu, too",
+					g->node_id[node], first);
+			first = g->type[node] == FEATURE_NODE ? node : first;
+		}
+}
+
 /* Can the link be written again from its source, target and weight? */
 static bool is_plain(const struct span *v, size_t members, double weight)
 {
@@ -322,6 +336,7 @@ static void read_links(struct graph *g, char *text, struct json j)
 	const char **json = pool_alloc(&g->pool, n, sizeof *json);
 	char *room = NULL;
 
+	refuse_twins(g, j, &ids.index);
 	x.j.kind = "link";
 	for (bool more = json_open(&x.j, '['); more; i++) {
 		const char *begin = x.j.at;
@@ -406,7 +421,8 @@ static void read_parts(struct json j, struct span *part, struct span *metadata)
 	}
 	for (size_t k = METADATA; k <= QUERY; k++)
 		if (part[k].n == 0 || *part[k].text != '{')
-			json_wrong(&j, "no %s", part_key[k]);
+			json_wrong(&j, "no %s, an object, as in Neuronpedia's graphs",
+				part_key[k]);
 	struct json inner = at(j, part[METADATA]);
 	json_members(&inner, metadata, metadata_key, METADATA_KEYS);
 	if (!is_string(metadata[SLUG]) || !is_string(metadata[SCAN]))
@@ -450,6 +466,11 @@ void graph_from_json(struct graph *g, struct sm_frame *header, const char *name,
 	*g = (struct graph){0};
 	if (sm_begins_stream(text[0]))
 		json_wrong(&j, "a stream, where JSON is read");
+	if (strncmp(text, "\x1f\x8b", 2) == 0)
+		json_wrong(&j, "compressed by gzip: give it to gunzip first");
+	if (n > 1 && (!text[0] != !text[1] || strncmp(text, "\xff\xfe", 2) == 0
+			|| strncmp(text, "\xfe\xff", 2) == 0))
+		json_wrong(&j, "UTF-16: iconv -f UTF-16 -t UTF-8 makes UTF-8 of it");
 	if (nul)
 		json_wrong(&j, "byte %zu: a NUL in JSON", (size_t)(nul - text));
 	read_parts(j, part, metadata);

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/json.h"
 #include "graph/graph_groups.h"
+#include "graph/graph_influence.h"
 #include "graph/graph_json.h"
 #include "graph/node_names.h"
 #include "kernel/topological_order.h"

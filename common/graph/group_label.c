@@ -1,6 +1,7 @@
 #include "graph/group_label.h"
 
 #include "base/die.h"
+#include "graph/graph_influence.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/json.h"
 #include "graph/graph_groups.h"
+#include "graph/graph_influence.h"
 #include "graph/node_names.h"
 
 #include <math.h>
@@ -43,10 +44,12 @@ static json_t *texts(const char *name, const char *field, const char *const *tex
 	return list;
 }
 
-/* The position, the type and the token's probability of every node. */
+/* The position, the type, the token's probability and the weight as a logit of every node. */
 static void set_places(json_t *page, const struct graph *g)
 {
 	json_t *position = json_array(), *type = json_array(), *probability = json_array();
+	json_t *output = json_array();
+	double *logit = graph_logit_weights(g);
 
 	for (size_t i = 0; i < g->nodes; i++) {
 		struct span p = json_find(g->node_json[i], "token_prob");
@@ -55,10 +58,13 @@ static void set_places(json_t *page, const struct graph *g)
 		json_array_append_new(type, json_integer(g->type[i]));
 		json_array_append_new(probability, p.n > 0 && strchr("-0123456789", *p.text)
 			? json_tree(&j) : json_null());
+		json_array_append_new(output, logit[i] > 0 ? json_real(logit[i]) : json_integer(0));
 	}
 	json_object_set_new(page, "ctx_idx", position);
 	json_object_set_new(page, "type", type);
 	json_object_set_new(page, "token_prob", probability);
+	json_object_set_new(page, "output", output);
+	free(logit);
 }
 
 static json_t *pinned_nodes(const struct graph *g, const json_t *pins)

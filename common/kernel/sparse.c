@@ -1,5 +1,7 @@
 #include "kernel/sparse.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 void sparse_column_moments(size_t *count, double *sum, double *square, const struct sparse *x,
@@ -35,6 +37,14 @@ void sparse_row_moments(size_t *count, double *sum, double *square, const struct
 			square[i] += v * v;
 		}
 	}
+}
+
+/* Errors of n additions add up like a random walk (Higham 2002, sec. 2.8). */
+double sparse_variance(double square, double sum, size_t n)
+{
+	double left = square - sum * sum / (double)n;
+
+	return left > 16 * sqrt((double)n) * DBL_EPSILON * square ? left : 0;
 }
 
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows)

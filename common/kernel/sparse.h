@@ -23,6 +23,11 @@ void sparse_column_moments(size_t *count, double *sum, double *square, const str
 void sparse_row_moments(size_t *count, double *sum, double *square, const struct sparse *x,
 	size_t rows, const uint8_t *among);
 
+/* Of the moments of a column over n rows the sum of squares less that of its mean, n times the
+ * variance; 0 where that is no more than what rounding leaves of a column that is the same in all
+ * rows, or n is 0. */
+double sparse_variance(double square, double sum, size_t n);
+
 /* Takes from[j] from the entries of column j. */
 void sparse_subtract_columns(struct sparse *x, const float *from, size_t rows);
 

@@ -24,7 +24,7 @@ static uint32_t node_of_cycle(const uint32_t *source, const uint32_t *target, co
 	uint32_t node = 0;
 
 	for (size_t i = 0; i < links; i++)
-		if (into[source[i]] > 0)
+		if (into[source[i]] > 0 && source[i] != target[i])
 			before[target[i]] = source[i];
 	while (into[node] == 0)
 		node++;
@@ -40,16 +40,16 @@ size_t topological_order(uint32_t *order, size_t *link, const uint32_t *source,
 
 	memset(into, 0, nodes * sizeof *into);
 	for (size_t i = 0; i < links; i++)
-		into[target[i]]++;
+		into[target[i]] += source[i] != target[i];
 	links_by_node(out, begin, source, nodes, links);
 	for (uint32_t i = 0; i < nodes; i++)
 		if (into[i] == 0)
 			order[n++] = i;
 	for (size_t i = 0; i < n; i++)		/* taken nodes, whose links now lead on */
 		for (size_t k = begin[order[i]]; k < begin[order[i] + 1]; k++) {
-			link[m++] = out[k];
-			if (--into[target[out[k]]] == 0)
-				order[n++] = target[out[k]];
+			uint32_t next = target[link[m++] = out[k]];
+			if (next != order[i] && --into[next] == 0)
+				order[n++] = next;
 		}
 	if (n < nodes)
 		order[n] = node_of_cycle(source, target, into, begin, nodes, links);

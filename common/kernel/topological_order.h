@@ -9,7 +9,8 @@
  * the links of each node begin in out. node (links): the end that counts. */
 void links_by_node(size_t *out, size_t *begin, const uint32_t *node, size_t nodes, size_t links);
 
-/* Kahn's algorithm (1962). Link i leads from node source[i] to target[i].
+/* Kahn's algorithm (1962). Link i leads from node source[i] to target[i]. A link from
+ * a node to itself is no cycle.
  *
  * order (nodes): the nodes, each before all that its links lead to. Returns how many these are: all
  * of them, or, where links make a cycle, those that no cycle leads to; then order holds one more

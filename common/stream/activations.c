@@ -105,8 +105,7 @@ static void take_moments(struct activations *s)
 	sparse_column_moments(s->count, s->sum, s->variance, &s->by_token, s->tokens, s->features,
 		NULL);
 	for (size_t i = 0; i < s->features; i++)
-		s->variance[i] = fmax(0,
-			s->variance[i] - s->sum[i] * s->sum[i] / (double)s->tokens);
+		s->variance[i] = sparse_variance(s->variance[i], s->sum[i], s->tokens);
 }
 
 /* The last of the streams. */

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "kernel/near.h"
 #include "stream/internal.h"
 
 #include <math.h>
@@ -53,6 +54,8 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct po
 		point = sm_want_floats(in, f, "point", &n, &d);
 	if (d == 0)
 		sm_bad(in, "points of 0 dimensions");
+	if (point && d > NEAR_MOST)
+		sm_bad(in, "points of %zu dimensions: the limit is %d", d, NEAR_MOST);
 	if (sm_find_field(f, "vocab"))
 		id = sm_want(in, f, "vocab", SM_U4, &n);
 	if (p->n > 0 && !id != !*vocab)
@@ -69,7 +72,7 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct po
 		p->token[p->n + i] = token[i];
 		p->vocab[p->n + i] = id ? id[i] : 0;
 	}
-	if (point)
+	if (point && n > 0)
 		take_points(in, p, point, n);
 	p->n += n;
 	progress_to(p->n);

@@ -8,7 +8,7 @@
 struct points {
 	const char *name;		/* of the input, for error lines */
 	struct sm_frame header;
-	size_t n, d;
+	size_t n, d;			/* d: NEAR_MOST at most; 0: not read */
 	uint32_t *token, *vocab;	/* (n): numbers, ascending; vocabulary ids, or NULL */
 	float *at;			/* (n, d), in [-1e15, 1e15]; NULL: not read */
 };

@@ -20,6 +20,7 @@ enum { FIRST_BYTES = 1 << 20 };			/* believed of a length before any byte has co
 struct sm_reader {
 	const char *name;
 	int fd;
+	bool again;			/* stdin, which another reader had before */
 	char buffer[1 << 16];		/* short reads; long payloads go where they belong */
 	size_t at, filled;
 	XXH64_state_t *hash;
@@ -30,6 +31,7 @@ struct sm_reader {
 
 struct sm_reader *sm_reader_open(const char *path)
 {
+	static bool stdin_had;
 	bool standard = !path || strcmp(path, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY);
 
@@ -38,6 +40,8 @@ struct sm_reader *sm_reader_open(const char *path)
 	struct sm_reader *r = xcalloc(1, sizeof *r);
 	r->name = standard ? "stdin" : path;
 	r->fd = fd;
+	r->again = standard && stdin_had;
+	stdin_had |= standard;
 	r->hash = XXH64_createState();
 	if (!r->hash || LZ4F_isError(LZ4F_createDecompressionContext(&r->lz4, LZ4F_VERSION)))
 		die("out of memory");
@@ -280,8 +284,9 @@ bool sm_read_header(struct sm_reader *r, struct sm_frame *header)
 	XXH64_reset(r->hash, 0);
 	if (!read_object(r, header)) {
 		if (r->stream == 1)
-			die("%s: empty: not even a header (did the program before this one fail?)",
-				r->name);
+			die("%s: empty: %s", r->name, r->again
+				? "its streams were read as another input, which is stdin, too"
+				: "not even a header (did the program before this one fail?)");
 		return false;
 	}
 	struct sm_field *version = sm_find_field(header, "semot");

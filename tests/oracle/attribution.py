@@ -163,9 +163,17 @@ def by_id(path):
 
 
 def ranked(nodes, link):
-    """Nodes by cumulative influence, where there is one, or else by the sum of absolute outgoing weights."""
+    """Nodes by cumulative influence, where there is one that can be it, or else by the sum of absolute outgoing
+    weights."""
     strength = np.bincount(link["source"], np.abs(link["weight"]).astype(float), len(nodes["type"]))
     influence = np.nan_to_num(nodes["influence"], nan=np.inf)
+    given = np.isfinite(influence)
+    both, rho = given & (np.asarray(nodes["type"]) == FEATURE), 0
+    if both.sum() > 2 and np.ptp(influence[both]) and np.ptp(strength[both]):
+        from scipy.stats import spearmanr
+        rho = spearmanr(influence[both], strength[both])[0] * np.sqrt(both.sum() - 1)
+    if rho > 2 or (influence[given] > 1.01).any() or (influence[given] < 0).any():
+        influence = np.full(len(strength), np.inf)
     return sorted(range(len(strength)), key=lambda i: (influence[i], -strength[i]))
 
 
