@@ -237,6 +237,8 @@ void sae_dialects_print(FILE *out)
 				sae_config_writer(d->configs & -d->configs),
 				d->kinds ? ", which name " : "", d->kinds ? d->kinds : "",
 				d->bare ? ", or none" : "");
+		else if (d->bare == BARE_PT)
+			fprintf(out, "Found in a .pt; in other files it is asked for.\n");
 		if (d->refused) {
 			fprintf(out, "Not encoded: it %s.\n", d->refused);
 			continue;
