@@ -77,9 +77,10 @@ rows() {
 	[ "$(wc -l <now)" -eq 8 ]
 	(cp "$ROOT/bench/results/texts.tsv" results &&
 		rows texts scores="label agreement" text=other tokens=1000 skip=0 reference=last \
-			refproj=--whiten -- way a b one_to_one) | grep -E '^(couple|centroid) [0-9]' | sort >then
-	paste -d ' ' now then | awk '
-		$1 != $5 || $2 != $6 || $3 != $7 || $4 - $8 > .03 || $8 - $4 > .03 { print; exit 1 }'
+			refproj=--whiten -- way a b one_to_one) |
+		grep -E '^(couple|centroid) [0-9]' | sort >then
+	paste -d ' ' now then | awk '$1 != $5 || $2 != $6 || $3 != $7 ||
+		$4 - $8 > .03 || $8 - $4 > .03 { print; exit 1 }'
 }
 
 @test "distances of features that never fire together follow a made tree" {
