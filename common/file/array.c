@@ -5,6 +5,8 @@
 #include "file/mapping.h"
 #include "file/npy.h"
 #include "file/npz.h"
+#include "file/pt.h"
+#include "file/safetensors.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -13,11 +15,10 @@
 #include <unistd.h>
 #include <zip.h>
 
-enum { HEADER_MOST = 100000000 };	/* safetensors' limit of its header */
-
 struct archive {
 	struct mapping file;
 	zip_t *zip;			/* an .npz ... */
+	struct pt *pt;			/* ... or a .pt ... */
 	json_t *header;			/* ... or a .safetensors, whose data begin at `data` ... */
 	size_t data;
 	char **member;			/* unpacked members of the .npz */
@@ -121,119 +122,13 @@ static bool find_member(struct archive *f, const char *key, struct array *a)
 	return true;
 }
 
-/* -- .safetensors ------------------------------------------------------------------------------ */
-
-static enum sm_dtype safetensors_dtype(const char *name)
-{
-	static const struct { const char *name; enum sm_dtype dtype; } table[] = {
-		{"F16", SM_F2}, {"BF16", SM_BF16}, {"F32", SM_F4}, {"F64", SM_F8},
-		{"U8", SM_U1}, {"BOOL", SM_U1}, {"U16", SM_U2}, {"U32", SM_U4},
-		{"U64", SM_U8}, {"I16", SM_I2}, {"I32", SM_I4}, {"I64", SM_I8},
-	};
-
-	for (size_t i = 0; name && i < sizeof table / sizeof *table; i++)
-		if (strcmp(table[i].name, name) == 0)
-			return table[i].dtype;
-	return SM_DTYPES;
-}
-
-struct extent {
-	json_int_t begin, end;
-};
-
-static bool extent_of(const json_t *tensor, struct extent *x)
-{
-	const json_t *offsets = json_object_get(tensor, "data_offsets");
-
-	if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0))
-			|| !json_is_integer(json_array_get(offsets, 1)))
-		return false;
-	x->begin = json_integer_value(json_array_get(offsets, 0));
-	x->end = json_integer_value(json_array_get(offsets, 1));
-	return x->begin >= 0 && x->begin <= x->end;
-}
-
-static int by_begin(const void *a, const void *b)
-{
-	const struct extent *x = a, *y = b;
-
-	return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
-		: (x->end > y->end) - (x->end < y->end);
-}
-
-/* The format's own rules: a header of at most 100 MB, no name twice, tensors that fill the file
- * without holes or overlaps. */
-static void read_safetensors_header(struct archive *f)
-{
-	uint64_t length;
-	json_error_t error;
-
-	memcpy(&length, f->file.bytes, 8);
-	if (length > HEADER_MOST || length > f->file.n - 8)
-		die("%s: a safetensors header of %llu bytes in a file of %zu", f->file.name,
-			(unsigned long long)length, f->file.n);
-	f->data = 8 + length;
-	f->header = json_loadb(f->file.bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
-	if (!f->header && memchr(f->file.bytes + 8, '\0', length))
-		die("%s: safetensors header: zero bytes in it, where it is padded with spaces",
-			f->file.name);
-	if (!f->header)
-		die("%s: safetensors header: %s", f->file.name, error.text);
-	size_t n = 0, room = json_object_size(f->header);
-	struct extent *x = xalloc(room, sizeof *x);
-	const char *key;
-	json_t *tensor;
-	json_object_foreach(f->header, key, tensor)
-		if (strcmp(key, "__metadata__") != 0 && !extent_of(tensor, &x[n++]))
-			die("%s:%s: data_offsets are not a pair of offsets", f->file.name, key);
-	qsort(x, n, sizeof *x, by_begin);
-	json_int_t at = 0;
-	for (size_t i = 0; i < n; at = x[i++].end)
-		if (x[i].begin != at)
-			die("%s: tensors leave a hole or overlap at byte %lld", f->file.name,
-				(long long)at);
-	if ((uint64_t)at != f->file.n - f->data)
-		die("%s: the tensors end at byte %lld of %zu", f->file.name, (long long)at,
-			f->file.n - f->data);
-	free(x);
-}
-
-static bool find_tensor(struct archive *f, const char *key, struct array *a)
-{
-	const json_t *tensor = json_object_get(f->header, key);
-	const json_t *shape = json_object_get(tensor, "shape");
-	const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
-	struct extent x;
-
-	if (!tensor || strcmp(key, "__metadata__") == 0)
-		return false;
-	a->fortran = false;
-	a->boolean = dtype && strcmp(dtype, "BOOL") == 0;
-	a->dtype = safetensors_dtype(dtype);
-	if (a->dtype == SM_DTYPES)
-		die("%s:%s: numbers of type %s cannot be read", f->file.name, key,
-			dtype ? dtype : "?");
-	a->rank = json_array_size(shape);
-	if (!json_is_array(shape) || a->rank > ARRAY_RANK)
-		die("%s:%s: a shape that cannot be read", f->file.name, key);
-	for (size_t i = 0; i < a->rank; i++) {
-		json_int_t d = json_integer_value(json_array_get(shape, i));
-		if (d < 0 || !json_is_integer(json_array_get(shape, i)))
-			die("%s:%s: a shape that cannot be read", f->file.name, key);
-		a->shape[i] = (size_t)d;
-	}
-	extent_of(tensor, &x);
-	if (array_bytes(f->file.name, a) != (size_t)(x.end - x.begin))
-		die("%s:%s: %lld bytes where the shape needs %zu", f->file.name, key,
-			(long long)(x.end - x.begin), array_bytes(f->file.name, a));
-	a->data = f->file.bytes + f->data + x.begin;
-	return true;
-}
-
 /* -- All of them ------------------------------------------------------------------------------- */
 
 static void open_zip(struct archive *f)
 {
+	f->pt = pt_open(f->file.name, f->file.bytes, f->file.n);
+	if (f->pt)
+		return;
 	zip_source_t *source = zip_source_buffer_create(f->file.bytes, f->file.n, 0, NULL);
 
 	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
@@ -242,6 +137,9 @@ static void open_zip(struct archive *f)
 		die("%s: a zip archive that cannot be read (cut short?)", f->file.name);
 	}
 }
+
+/* torch.save's before 1.6: the number that begins it. */
+static const char old_pt[] = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19";
 
 struct archive *archive_open(const char *path)
 {
@@ -253,10 +151,15 @@ struct archive *archive_open(const char *path)
 		die("%s: cut short: %zu bytes", path, f->file.n);
 	if (memcmp(bytes, "PK", 2) == 0)
 		open_zip(f);
+	else if (*bytes == '{' && (f->pt = pt_open(path, bytes, f->file.n)))
+		;
+	else if (f->file.n >= sizeof old_pt && memcmp(bytes, old_pt, sizeof old_pt - 1) == 0)
+		die("%s: written by torch before 1.6: load it, and save it with torch.save of "
+			"today", path);
 	else if (memcmp(bytes, "\x93NUMPY", 6) != 0 && bytes[8] == '{')
-		read_safetensors_header(f);
+		f->header = safetensors_header(path, bytes, f->file.n, &f->data);
 	else if (memcmp(bytes, "\x93NUMPY", 6) != 0)
-		die("%s: neither .npy, .npz nor .safetensors", path);
+		die("%s: neither .npy, .npz, .safetensors nor .pt", path);
 	return f;
 }
 
@@ -267,6 +170,8 @@ void archive_close(struct archive *f)
 	free(f->member);
 	if (f->zip)
 		zip_discard(f->zip);
+	if (f->pt)
+		pt_close(f->pt);
 	json_decref(f->header);
 	mapping_close(&f->file);
 	free(f);
@@ -282,12 +187,35 @@ bool archive_zipped(const struct archive *f)
 	return f->zip;
 }
 
+bool archive_pickled(const struct archive *f)
+{
+	return f->pt;
+}
+
+json_t *archive_settings(const struct archive *f)
+{
+	return f->pt ? pt_settings(f->pt) : NULL;
+}
+
+/* The keys of an object, appended to names. */
+static size_t add_keys(char **name, size_t n, json_t *object)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(object, key, v)
+		if (strcmp(key, "__metadata__") != 0)
+			name[n++] = xasprintf("%s", key);
+	return n;
+}
+
 char **archive_keys(struct archive *f, size_t *n)
 {
 	size_t zipped = f->zip ? (size_t)zip_get_num_entries(f->zip, 0) : 0;
-	char **name = xalloc(zipped + json_object_size(f->header) + 1, sizeof *name);
-	const char *key;
-	json_t *tensor;
+	json_t *named = f->pt ? pt_tensors(f->pt) : f->header;
+	json_t *more = f->pt ? pt_numbers(f->pt) : NULL;
+	char **name = xalloc(zipped + json_object_size(named) + json_object_size(more) + 1,
+		sizeof *name);
 
 	for (*n = 0; *n < zipped; ++*n) {
 		const char *member = zip_get_name(f->zip, *n, 0);
@@ -296,18 +224,18 @@ char **archive_keys(struct archive *f, size_t *n)
 			length -= 4;
 		name[*n] = xasprintf("%.*s", (int)length, member ? member : "");
 	}
-	json_object_foreach(f->header, key, tensor)
-		if (strcmp(key, "__metadata__") != 0)
-			name[(*n)++] = xasprintf("%s", key);
+	*n = add_keys(name, *n, named);
+	*n = add_keys(name, *n, more);
 	return name;
 }
 
-/* The name of the only array. */
+/* The name of the only array, which no number of Python's own is. */
 static char *only_key(struct archive *f)
 {
-	size_t n;
-	char **name = archive_keys(f, &n);
+	size_t all, n;
+	char **name = archive_keys(f, &all);
 
+	n = f->pt ? json_object_size(pt_tensors(f->pt)) : all;
 	if (n == 0)
 		die("%s: holds no array", f->file.name);
 	if (n > 1)
@@ -315,20 +243,25 @@ static char *only_key(struct archive *f)
 			f->file.name, f->file.name, name[0], name[1], n > 2 ? ", " : "",
 			n > 2 ? name[2] : "", n > 3 ? ", ..." : "");
 	char *only = name[0];
+	for (size_t i = 1; i < all; i++)
+		free(name[i]);
 	free(name);
 	return only;
 }
 
 static bool find_any(struct archive *f, const char *key, struct array *a)
 {
-	if (!f->zip && !f->header) {
+	if (f->pt && !key && pt_find(f->pt, NULL, false, a))
+		return true;
+	if (!f->zip && !f->header && !f->pt) {
 		if (!key)
 			npy(f->file.name, f->file.bytes, f->file.n, a);
 		return !key;
 	}
 	char *only = key ? NULL : only_key(f);
 	const char *name = key ? key : only;
-	bool found = f->zip ? find_member(f, name, a) : find_tensor(f, name, a);
+	bool found = f->zip ? find_member(f, name, a) : f->pt ? pt_find(f->pt, name, false, a)
+		: safetensors_find(f->header, f->file.name, name, f->file.bytes + f->data, a);
 	free(only);
 	return found;
 }
@@ -384,8 +317,9 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 		read_npy_header(p.member, a);
 		refuse_boolean(p.member->name, a);
 	} else {
-		if (!archive_find(f, key, a))
+		if (!(f->pt ? pt_find(f->pt, key, true, a) : archive_find(f, key, a)))
 			return NULL;
+		refuse_boolean(f->file.name, a);
 		p.data = a->data;
 	}
 	a->data = NULL;

@@ -1,11 +1,13 @@
-/* Arrays in files: .npy, .npz (stored or deflated) and .safetensors. Files are mapped, so that one
- * larger than memory can be read; pipes are read, and the members of an .npz unpacked, into memory.
+/* Arrays in files: .npy, .npz (stored or deflated), .safetensors and .pt. Files are mapped, so that
+ * one larger than memory can be read; pipes are read, and the members of an .npz unpacked, into
+ * memory; so are views of a .pt whose numbers are not in order.
  * What is wrong with a file is one line on stderr and exit 1. */
 #ifndef FILE_ARRAY_H
 #define FILE_ARRAY_H
 
 #include "stream/dtype.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,7 +16,7 @@ enum { ARRAY_RANK = 6 };
 struct array {
 	enum sm_dtype dtype;
 	size_t rank, shape[ARRAY_RANK];
-	bool boolean;		/* of a .npy: read as u1, for masks alone */
+	bool boolean;		/* read as u1, for masks alone */
 	bool fortran;		/* column-major: only SAE weights are read so, by array_floats() */
 	const void *data;	/* perhaps misaligned; until archive_close() */
 };
@@ -27,12 +29,16 @@ struct archive *archive_open(const char *path);
 void archive_close(struct archive *);
 const char *archive_name(const struct archive *);
 bool archive_zipped(const struct archive *);		/* an .npz? */
+bool archive_pickled(const struct archive *);		/* a .pt? */
+
+/* What the file says beside its arrays, an object to json_decref(); NULL: nothing. */
+json_t *archive_settings(const struct archive *);
 
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
 
 /* The names of all arrays in the order of the file, each to free(), and the list; none of a
- * .npy. */
+ * .npy, and of a .pt that is one tensor. */
 char **archive_keys(struct archive *, size_t *n);
 
 /* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL

@@ -22,7 +22,8 @@ bool sae_path(const char *path)
 	if (is_folder(path))
 		return true;
 	return dot && (strcmp(dot, ".npz") == 0 || strcmp(dot, ".safetensors") == 0
-		|| strcmp(dot, ".npy") == 0);
+		|| strcmp(dot, ".npy") == 0 || strcmp(dot, ".pt") == 0
+		|| strcmp(dot, ".pth") == 0);
 }
 
 /* The name of the folder that holds the file. */
@@ -36,14 +37,19 @@ static char *folder_name(const char *file)
 	return name;
 }
 
-/* The settings beside the file, unless they are those of another there; the same k says that they
- * are those of both. */
+/* The settings in the file, if they are an SAE's; else those beside it, unless they are those of
+ * another there; the same k says that they are those of both. */
 static struct sae_config settings_of(struct archive *f)
 {
-	struct sae_config c = sae_config_open(archive_name(f));
-	const json_t *k = sae_config_get(&c, "k");
+	json_t *own = archive_settings(f);
+	struct sae_config c = own ? sae_config_of(archive_name(f), own) : sae_config_none();
 	struct array a;
 
+	if (c.kind != CONFIG_NONE)
+		return c;
+	sae_config_close(&c);
+	c = sae_config_open(archive_name(f));
+	const json_t *k = sae_config_get(&c, "k");
 	if (!c.of_another || (json_is_number(k) && archive_find(f, "k", &a) && array_count(&a) == 1
 			&& sm_to_double(a.data, a.dtype, 0) == json_number_value(k)))
 		return c;

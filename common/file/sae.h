@@ -60,7 +60,7 @@ size_t sae_stream_features(const struct sae *);
 /* What encodes with it; it points into the SAE. */
 struct encoder sae_encoder(const struct sae *);
 
-/* Does this path hold an SAE (a folder, .npz or .safetensors), rather than a stream? */
+/* Does this path hold an SAE (a folder, .npz, .safetensors, .npy or .pt), rather than a stream? */
 bool sae_path(const char *path);
 
 #endif

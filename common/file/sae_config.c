@@ -11,7 +11,8 @@
 const char *sae_config_writer(enum sae_config_kind kind)
 {
 	static const char *const name[] = {"no", "SAELens's", "sparsify's", "dictionary_learning's",
-		"Llama Scope's", "Gemma Scope's", "circuit-tracer's", "ITDA's"};
+		"Llama Scope's", "Gemma Scope's", "circuit-tracer's", "ITDA's",
+		"saev's"};
 
 	return name[__builtin_ctz(kind)];
 }
@@ -21,7 +22,8 @@ const char *sae_config_writer(enum sae_config_kind kind)
 static char *known_file(const char *folder)
 {
 	static const char *const known[] = {"sae_weights.safetensors", "sae.safetensors",
-		"params.npz", "params.safetensors", "checkpoints/final.safetensors", "atoms.npy"};
+		"params.npz", "params.safetensors", "checkpoints/final.safetensors", "atoms.npy",
+		"atoms.pt", "ae.pt"};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		char *file = xasprintf("%s/%s", folder, known[i]);
@@ -48,7 +50,8 @@ char *sae_weights_file(const char *folder)
 	if (file)
 		return file;
 	for (struct dirent *e; dir && (e = readdir(dir)); )
-		if (ends(e->d_name, ".safetensors") || ends(e->d_name, ".npz")) {
+		if (ends(e->d_name, ".safetensors") || ends(e->d_name, ".npz")
+				|| ends(e->d_name, ".pt") || ends(e->d_name, ".pth")) {
 			n++;
 			if (!first || strcmp(e->d_name, first) < 0) {
 				free(first);
@@ -62,7 +65,7 @@ char *sae_weights_file(const char *folder)
 			first);
 	if (n == 0)
 		die("%s: holds neither sae_weights.safetensors nor params.npz, nor another "
-			".safetensors or .npz", folder);
+			".safetensors, .npz or .pt", folder);
 	file = xasprintf("%s/%s", folder, first);
 	free(first);
 	return file;
@@ -265,6 +268,10 @@ static char *set_kind(struct sae_config *c)
 		c->kind = CONFIG_OPENMOSS;
 		return xasprintf("%s", or(sae_config_text(c, "act_fn"), ""));
 	}
+	if (HAS(c, "activation.cls")) {
+		c->kind = CONFIG_SAEV;
+		return xasprintf("%s", or(sae_config_text(c, "activation.cls"), ""));
+	}
 	if (ends(c->path, "metadata.yaml")) {
 		c->kind = CONFIG_ITDA;
 		return xasprintf("%s", "");
@@ -292,6 +299,15 @@ struct sae_config sae_config_open(const char *weights)
 		return sae_config_none();
 	c.of_another = of_another(weights);
 	c.json = ends(c.path, ".json") ? read_json(c.path) : read_yaml(c.path);
+	c.kind_of_sae = set_kind(&c);
+	return c;
+}
+
+struct sae_config sae_config_of(const char *weights, json_t *settings)
+{
+	struct sae_config c = {.kind = CONFIG_NONE, .path = xasprintf("%s", weights),
+		.json = settings};
+
 	c.kind_of_sae = set_kind(&c);
 	return c;
 }

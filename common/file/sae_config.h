@@ -1,5 +1,5 @@
 /* The settings beside an SAE's weights: SAELens's cfg.json, config.json, hyperparams.json, and flat
- * YAML. */
+ * YAML; or in their file. */
 #ifndef FILE_SAE_CONFIG_H
 #define FILE_SAE_CONFIG_H
 
@@ -10,7 +10,7 @@
 enum sae_config_kind {
 	CONFIG_NONE = 1, CONFIG_SAELENS = 2, CONFIG_SPARSIFY = 4, CONFIG_DICTIONARY_LEARNING = 8,
 	CONFIG_OPENMOSS = 16, CONFIG_GEMMA_SCOPE = 32, CONFIG_CIRCUIT_TRACER = 64,
-	CONFIG_ITDA = 128
+	CONFIG_ITDA = 128, CONFIG_SAEV = 256
 };
 
 struct sae_config {
@@ -26,6 +26,8 @@ const char *sae_config_writer(enum sae_config_kind);
 /* Those of a file of weights: in its folder, or above a folder `checkpoints`. What cannot be read
  * ends the program. */
 struct sae_config sae_config_open(const char *weights);
+/* Those that the file of weights holds, of which it takes hold. */
+struct sae_config sae_config_of(const char *weights, json_t *settings);
 /* No settings. */
 struct sae_config sae_config_none(void);
 void sae_config_close(struct sae_config *);

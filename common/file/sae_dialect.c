@@ -55,8 +55,8 @@ const struct dialect sae_dialects[] = {
 		.turned = {true, true},
 		.architecture = SAE_STANDARD, .b_dec = B_DEC_SUBTRACTED},
 	{"dl-autoencoder-new", LEARNING("AutoEncoderNew"), .key = LINEAR("decoder.bias"),
-		.without = "log_jumprelu_threshold threshold k", .bare = BARE_NPZ,
-		.turned = {true, true},
+		.without = "log_jumprelu_threshold threshold k",
+		.bare = BARE_NPZ | BARE_PT, .turned = {true, true},
 		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY},
 	{"dl-gated", LEARNING("GatedAutoEncoder"),
 		.key = {"encoder.weight", "decoder.weight", NULL, "decoder_bias"},
@@ -94,13 +94,15 @@ const struct dialect sae_dialects[] = {
 		.configs = CONFIG_SPARSIFY, .kinds = "signed", .turned = {true, false},
 		.architecture = SAE_ABSTOPK, .b_dec = B_DEC_SPARSIFY, .k = "cfg:k"},
 
-	{"openai-v5", .from = "OpenAI's sparse_autoencoder",
-		.key = {"encoder.weight", "decoder.weight", "latent_bias", "pre_bias"},
-		.turned = {true, true}, .architecture = SAE_TOPK, .b_dec = B_DEC_SUBTRACTED,
-		.input = INPUT_LAYER_NORM},
 	{"openai-v1", .from = "OpenAI's sparse_autoencoder",
 		.key = {"encoder.weight", "decoder.weight", "latent_bias", "pre_bias"},
+		.without = "activation_state_dict.k", .bare = BARE_PT,
 		.turned = {true, true}, .architecture = SAE_STANDARD, .b_dec = B_DEC_SUBTRACTED},
+	{"openai-v5", .from = "OpenAI's sparse_autoencoder",
+		.key = {"encoder.weight", "decoder.weight", "latent_bias", "pre_bias"},
+		.bare = BARE_PT, .turned = {true, true}, .architecture = SAE_TOPK,
+		.b_dec = B_DEC_SUBTRACTED, .input = INPUT_LAYER_NORM,
+		.k = "activation_state_dict.k"},
 	{"goodfire", .from = "Goodfire",
 		.key = {"encoder_linear.weight", "decoder_linear.weight", "encoder_linear.bias",
 			"decoder_linear.bias"},
@@ -128,6 +130,11 @@ const struct dialect sae_dialects[] = {
 	{"crosscoder", .from = "crosscoders of m models or layers", .key = STANDARD,
 		.without = "threshold k", .bare = BARE, .stacked = true,
 		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY},
+	{"saev", .from = "saev", .key = STANDARD, .configs = CONFIG_SAEV, .kinds = "Relu",
+		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY},
+	{"saev-topk", .from = "saev", .key = STANDARD, .configs = CONFIG_SAEV, .kinds = "TopK",
+		.architecture = SAE_TOPK, .b_dec = B_DEC_ADDED_ONLY,
+		.k = "cfg:activation.params.top_k"},
 	{"circuit-tracer", .from = "circuit-tracer's transcoders and CLTs",
 		.key = STANDARD, .configs = CONFIG_CIRCUIT_TRACER, .bare = BARE_SAFETENSORS,
 		.turned = {true, false}, .architecture = SAE_BY_KEYS,
@@ -230,6 +237,8 @@ void sae_dialects_print(FILE *out)
 				sae_config_writer(d->configs & -d->configs),
 				d->kinds ? ", which name " : "", d->kinds ? d->kinds : "",
 				d->bare ? ", or none" : "");
+		else if (d->bare == BARE_PT)
+			fprintf(out, "Found in a .pt; in other files it is asked for.\n");
 		if (d->refused) {
 			fprintf(out, "Not encoded: it %s.\n", d->refused);
 			continue;

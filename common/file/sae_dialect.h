@@ -33,7 +33,7 @@ enum sae_input {
 };
 
 /* Files that are read without settings. */
-enum { BARE_NPZ = 1, BARE_SAFETENSORS = 2, BARE_NPY = 4, BARE = 7 };
+enum { BARE_NPZ = 1, BARE_SAFETENSORS = 2, BARE_NPY = 4, BARE_PT = 8, BARE = 15 };
 
 struct dialect {
 	const char *name;		/* of --encoder */

@@ -136,11 +136,19 @@ static const char *lacks(const struct found *f, const struct dialect *d, size_t 
 	return absent;
 }
 
+static unsigned bare_format(const struct found *f)
+{
+	if (f->n == 0)
+		return BARE_NPY;
+	if (archive_pickled(f->file))
+		return BARE_PT;
+	return archive_zipped(f->file) ? BARE_NPZ : BARE_SAFETENSORS;
+}
+
 static bool fits_settings(const struct found *f, const struct dialect *d)
 {
 	if (f->cfg->kind == CONFIG_NONE)
-		return d->bare & (f->n == 0 ? BARE_NPY
-			: archive_zipped(f->file) ? BARE_NPZ : BARE_SAFETENSORS);
+		return d->bare & bare_format(f);
 	return (d->configs & f->cfg->kind)
 		&& (!d->kinds || is_word(d->kinds, '|', f->cfg->kind_of_sae));
 }
@@ -363,6 +371,8 @@ static const struct dialect *chosen(const struct found *f, struct sae_layout *l)
 			continue;
 		free(why);
 		why = NULL;
+		if (d->refused && !first)
+			return d;
 		if (!measure(f, d, &tried, &why))
 			continue;
 		if (first && d->turned[0] != first->turned[0])

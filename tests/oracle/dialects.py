@@ -12,6 +12,7 @@ import subprocess
 import numpy as np
 
 import arrays
+import pt
 from semot import read
 
 EXAMPLES = {}
@@ -394,6 +395,56 @@ bare("vl_sae", lambda w: {"encoder": w.W_enc.T, "vision_decoder.weight": w.W_dec
 bare("writesae", lambda w: {"V_enc": w.W_enc, "V_dec": w.W_dec, "W_enc": w.W_enc, "W_dec": w.W_dec}, lambda w: None, "act-import")
 
 
+# -- Files of torch.save: the same dialects, and those that are written so only ---------------------
+
+def pt_openai(w):
+    return {**openai(w), "stats_last_nonzero": np.zeros(w.features, "i8"), "activation": "TopK",
+            "activation_state_dict": {"k": w.k, "postact_fn": "ReLU"}}
+
+
+def prisma(w, **more):
+    cfg = pt.Settings()
+    vars(cfg).update(d_in=w.d, d_sae=w.features, activation_fn_str="relu", normalize_activations="layer_norm", layers=[1, 2], **more)
+    return {"cfg": cfg, "state_dict": pt.OrderedDict(w.standard)}
+
+
+def saev(kind, **params):
+    def make(w):
+        params_of = {key: getattr(w, at) for key, at in params.items()}
+        cfg = {"d_model": w.d, "d_sae": w.features, "activation": {"cls": kind, "params": params_of}}
+        return {"schema": 5, "cfg": cfg}, pt.OrderedDict(w.standard)
+    return make
+
+
+def views(w):
+    """W_enc turned, W_dec every second column of a wider one, b_enc within another's numbers."""
+    wide, long = np.zeros((w.features, 2 * w.d), "f4"), np.zeros(w.features + 9, "f4")
+    wide[:, ::2], long[5:-4] = w.W_dec, w.b_enc
+    return {"W_enc": pt.Parameter(np.ascontiguousarray(w.W_enc.T).T), "W_dec": wide[:, ::2], "b_enc": long[5:-4], "b_dec": w.b_dec}
+
+
+bare("pt_autoencoder_new", lambda w: w.linear(decoder_dot_bias=w.b_dec), lambda w: relu(w.pre()), file="l19.pth")
+bare("pt_topk", batchtopk, lambda w: topk(w.pre(c=w.b_dec), w.k), cfg=learning("AutoEncoderTopK"), file="ae.pt")
+bare("pt_topk_alone", batchtopk, lambda w: topk(w.pre(c=w.b_dec), w.k), "--encoder NAME", ["--encoder", "dl-topk"], "ae.pt")
+bare("pt_openai_v5", pt_openai, lambda w: topk(w.pre(layer_norm(w.x.astype("f8")), w.b_dec), w.k), file="3.pt")
+bare("pt_openai_v1", openai, lambda w: relu(w.pre(c=w.b_dec)), file="3.pt")
+bare("pt_openai_relu", lambda w: {**openai(w), "activation": "ReLU", "activation_state_dict": {}}, lambda w: relu(w.pre(c=w.b_dec)),
+     file="3.pt")
+bare("pt_prisma", prisma, lambda w: relu(w.pre(layer_norm(w.x.astype("f8")), w.b_dec)), file="n_images_13.pt")
+bare("pt_prisma_other_d", lambda w: prisma(w, d_model=7), lambda w: None, "d_model is 7", file="n_images_13.pt")
+bare("pt_saev", saev("Relu"), lambda w: relu(w.pre()), file="sae.pt")
+bare("pt_saev_topk", saev("TopK", top_k="k"), lambda w: topk(w.pre(), w.k), file="sae.pt")
+bare("pt_saev_other", saev("BatchTopK", top_k="k"), lambda w: None, "architecture 'BatchTopK'", file="sae.pt")
+bare("pt_views", views, lambda w: relu(w.pre(c=w.b_dec)), B_DEC, ["--b-dec", "subtract"], "x.pt")
+bare("pt_plain_k", lambda w: {**w.standard, "k": w.k}, lambda w: topk(w.pre(), w.k), B_DEC, ["--b-dec", "ignore"], "x.pt")
+bare("pt_qwen", lambda w: {**tracer(w), "W_dec": w.W_dec.T}, lambda w: topk(w.pre(), w.k), "--k K", ["--k", lambda w: str(w.k)],
+     "layer3.sae.pt")
+bare("pt_itda", lambda w: w.unit_rows, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), w.k, 0, True, np.abs, 1e-6),
+     file="atoms.pt", cfg=lambda w: {"metadata.yaml": f"k: {w.k}\n", "atom_indices.pt": np.zeros((w.features, 2), "i8")})
+bare("pt_writesae", lambda w: {"model_state_dict": {"V_enc": w.W_enc[None], "V_dec": w.W_enc[None], "b_enc": w.b_enc}, "config": {"k": 3}},
+     lambda w: None, "act-import", file="best.pt")
+
+
 def write(name, files, states):
     for path, content in files.items():
         path = f"{name}/{path}"
@@ -402,6 +453,9 @@ def write(name, files, states):
             open(path, "w").write(content)
         elif path.endswith(".json"):
             json.dump(content, open(path, "w"))
+        elif path.endswith((".pt", ".pth")):
+            line, thing = content if isinstance(content, tuple) else (None, content)
+            pt.save(path, thing, before=b"" if line is None else json.dumps(line).encode() + b"\n")
         else:
             arrays.save(path, {key: np.asarray(x, x.dtype) for key, x in content.items()})
     np.save(f"{name}/states.npy", states)
