@@ -458,9 +458,10 @@ def speed():
                    "90%": column("high"), "left for 1": column("left_1"),
                    "for 5": column("left_5"), "for 10": column("left_10")})
     yield listing("""`hungarian`, with margins and duals, against scipy's `linear_sum_assignment`,
-        on one thread. Memory is that of the program as a multiple of the matrix.""",
+        which has one thread. Memory is that of the program as a multiple of the matrix.""",
                   table("speed-assignment"),
-                  {"costs": column("costs"), "rows": column("rows"), "ratio": ratio,
+                  {"costs": column("costs"), "rows": column("rows"),
+                   "threads": column("threads"), "ratio": ratio,
                    "seconds": column("seconds"), "scipy's": column("scipy_seconds"),
                    "memory": column("memory_to_matrix"), **where})
     yield listing("""`hungarian --complete`: the optimal assignment of all pairs from each row's ten
