@@ -6,7 +6,6 @@
 #include "file/sae.h"
 #include "file/tokens.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct list hidden;
@@ -75,28 +74,13 @@ static void write_header(const struct tokens *t, const struct sae *s, struct sm_
 		.encoder = s->dialect->name, .centred = s->centred}, out);
 }
 
-/* --features A:B, all when it is not given. */
-static void range_of_features(size_t range[2], const struct sae *s)
-{
-	int end = 0;
-
-	range[0] = 0;
-	range[1] = s->features;
-	if (features && (sscanf(features, "%zu:%zu%n", &range[0], &range[1], &end) != 2
-			|| features[end] || range[0] >= range[1]))
-		misuse("--features %s: it is A:B, A below B", features);
-	if (range[1] > s->features)
-		die("--features %s: %s has %zu", features, sae_file, s->features);
-}
-
 static void encode_all(const struct tokens *t, const struct sae *s, struct sm_writer *out)
 {
 	struct encoder encoder = sae_encoder(s);
 	struct chunk *chunk = chunk_new(t);
 	size_t negative = 0, range[2];
 
-	range_of_features(range, s);
-
+	feature_range(range, features, sae_file, s->features);
 	progress_begin(t->n, "tokens");
 	for (size_t at = 0; chunk_read(chunk, t, &at); progress_to(at)) {
 		chunk_encode(chunk, &encoder);

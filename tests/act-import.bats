@@ -68,7 +68,8 @@ cache() {
 	refuses "cache of 6 tokens, x.npy has 5" act-import cache --hidden x.npy
 	refuses "--skip 3" act-import cache --skip 3
 	cache 'f["activations"][:] = 1e-8, -1, 1'
-	act-import cache | frame2json | grep -q '"value": *\["<f4", *\[4\],'
+	act-import --signed positive cache | frame2json | grep -q '"value": *\["<f4", *\[4\],'
+	act-import cache | frame2json | grep -q '"value": *\["<f4", *\[5\],'
 	for change in 'f["locations"][1] = 0' 'f["locations"] = f["locations"][::-1].copy()' \
 		'f["locations"][2, 0] = 2' \
 		'f["locations"][0, 1] = 3' 'f["locations"][0, 2] = 2' 'f["locations"][0, 0] = -1' \
@@ -93,7 +94,24 @@ cache() {
 	fails 2 act-import
 	fails 2 act-import --skip 3 --context 3 cache
 	fails 2 act-import --sae sae cache
+	cache ''
 	fails 2 act-import cache cache
+}
+
+@test "dense arrays, sparse matrices of scipy, pairs: in all files, types and shapes, with signs" {
+	oracle act_import layouts
+}
+
+@test "delphi caches without tokens, in one file, with signs, of several layers" {
+	oracle act_import caches
+}
+
+@test "arrays that lie are refused in one line" {
+	oracle act_import hostile
+}
+
+@test "what act-dump refuses to encode is read with act-import" {
+	oracle act_import encoders
 }
 
 @test "the layer is named after the folder, or as told; so is the space" {
@@ -141,4 +159,27 @@ cache() {
 	             "tokens": np.zeros((n // 256, 256), "u4")})
 	E
 	oracle memory 20 act-import cache
+	rm -r cache
+	"$PY" - <<-'E'
+	import numpy as np
+	import scipy.sparse as sparse
+	n = 1 << 21
+	matrix = sparse.csr_matrix((np.ones(2 * n, "f4"), np.arange(2 * n, dtype="i4") % 64,
+	                            np.arange(0, 2 * n + 1, 2)), (n, 64))
+	sparse.save_npz("packed.npz", matrix)
+	dense = np.zeros((n // 8, 64), "f4")
+	dense[:, 3] = 1
+	np.savez_compressed("dense.npz", dense)
+	np.save("dense.npy", dense)
+	np.savez("pairs.npz", indices=np.zeros((n, 4), "i8"),
+	         values=np.eye(4, dtype="f2")[np.arange(n) % 4])
+	E
+	oracle memory 20 act-import packed.npz
+	oracle memory 20 act-import pairs.npz --width 9
+	oracle memory 20 act-import dense.npz
+	oracle memory 20 act-import dense.npy
+}
+
+@test "the lines of act-dump(1) for Arrow, parquet, zarr and saev write what act-dump reads" {
+	oracle other_files "$ROOT/man/act-dump.1"
 }

@@ -141,10 +141,30 @@ static void open_zip(struct archive *f)
 /* torch.save's before 1.6: the number that begins it. */
 static const char old_pt[] = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19";
 
+/* Formats that are not read, by how they begin. */
+static _Noreturn void die_unread(const char *path, const char *bytes)
+{
+	static const struct {
+		const char *begin, *name;
+	} format[] = {
+		{"PAR1", "parquet"}, {"ARROW1", "Arrow"}, {"\xff\xff\xff\xff", "Arrow"},
+		{"\x89HDF", "HDF5"}, {"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"},
+	};
+	const char *name = is_folder(path) ? "a folder" : NULL;
+
+	for (size_t i = 0; bytes && i < sizeof format / sizeof *format; i++)
+		if (strncmp(bytes, format[i].begin, strlen(format[i].begin)) == 0)
+			name = format[i].name;
+	die("%s: %s%sneither .npy, .npz, .safetensors nor .pt: act-dump(1), OTHER FILES, reads "
+		"Arrow, parquet, zarr and saev", path, name ? name : "", name ? ", " : "");
+}
+
 struct archive *archive_open(const char *path)
 {
 	struct archive *f = xcalloc(1, sizeof *f);
 
+	if (is_folder(path))
+		die_unread(path, NULL);
 	mapping_open(&f->file, path);
 	const char *bytes = f->file.bytes;
 	if (f->file.n < 10)
@@ -159,7 +179,7 @@ struct archive *archive_open(const char *path)
 	else if (memcmp(bytes, "\x93NUMPY", 6) != 0 && bytes[8] == '{')
 		f->header = safetensors_header(path, bytes, f->file.n, &f->data);
 	else if (memcmp(bytes, "\x93NUMPY", 6) != 0)
-		die("%s: neither .npy, .npz, .safetensors nor .pt", path);
+		die_unread(path, bytes);
 	return f;
 }
 
@@ -180,6 +200,11 @@ void archive_close(struct archive *f)
 const char *archive_name(const struct archive *f)
 {
 	return f->file.name;
+}
+
+char *archive_text(const struct archive *f, const char *key)
+{
+	return f->zip ? npz_text(f->zip, f->file.name, key) : NULL;
 }
 
 bool archive_zipped(const struct archive *f)
@@ -312,12 +337,15 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 	struct array_parts p = {.file = f};
 
 	if (f->zip) {
-		if (!(p.member = npz_open(f->zip, f->file.name, key)))
+		char *only = key ? NULL : only_key(f);
+		p.member = npz_open(f->zip, f->file.name, key ? key : only);
+		free(only);
+		if (!p.member)
 			return NULL;
 		read_npy_header(p.member, a);
 		refuse_boolean(p.member->name, a);
 	} else {
-		if (!(f->pt ? pt_find(f->pt, key, true, a) : archive_find(f, key, a)))
+		if (!(f->pt && key ? pt_find(f->pt, key, true, a) : find_any(f, key, a)))
 			return NULL;
 		refuse_boolean(f->file.name, a);
 		p.data = a->data;
@@ -330,22 +358,27 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 	return parts;
 }
 
-void array_parts_read(struct array_parts *p, float *x, size_t n)
+const void *array_parts_next(struct array_parts *p, size_t n)
 {
 	size_t size = n * sm_dtype_size(p->dtype);
+	const char *data = p->data;
 
 	if (p->member) {
-		p->bytes = xrealloc(p->bytes, size, 1);
+		data = p->bytes = xrealloc(p->bytes, size, 1);
 		npz_read(p->member, p->bytes, size);
-		sm_to_float(x, p->bytes, p->dtype, n);
 	} else {
-		sm_to_float(x, p->data, p->dtype, n);
 		p->data += size;
 	}
 	archive_release(p->file);
 	p->left -= n;
 	if (p->member && p->left == 0)
 		npz_end(p->member);
+	return data;
+}
+
+void array_parts_read(struct array_parts *p, float *x, size_t n)
+{
+	sm_to_float(x, array_parts_next(p, n), p->dtype, n);
 }
 
 void array_parts_close(struct array_parts *p)
@@ -358,8 +391,7 @@ void array_parts_close(struct array_parts *p)
 
 /* -- One array --------------------------------------------------------------------------------- */
 
-/* Of "FILE" or "FILE:KEY" the length of FILE: the longest that there is. */
-static size_t path_length(const char *spec)
+char *array_path(const char *spec, const char **key)
 {
 	char *path = xasprintf("%s", spec), *colon = strrchr(path, ':');
 	size_t length = colon ? (size_t)(colon - path) : strlen(path);
@@ -369,14 +401,14 @@ static size_t path_length(const char *spec)
 	if (access(path, F_OK) == 0)
 		length = strlen(path);
 	free(path);
-	return length;
+	*key = spec[length] ? spec + length + 1 : NULL;
+	return xasprintf("%.*s", (int)length, spec);
 }
 
 struct archive *array_open_mask(const char *spec, struct array *a)
 {
-	size_t length = path_length(spec);
-	char *path = xasprintf("%.*s", (int)length, spec);
-	const char *key = spec[length] ? spec + length + 1 : NULL;
+	const char *key;
+	char *path = array_path(spec, &key);
 	struct archive *f = archive_open(path);
 
 	if (!find_any(f, key, a))

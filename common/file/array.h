@@ -34,6 +34,10 @@ bool archive_pickled(const struct archive *);		/* a .pt? */
 /* What the file says beside its arrays, an object to json_decref(); NULL: nothing. */
 json_t *archive_settings(const struct archive *);
 
+/* The text of that name in an .npz, of bytes or characters below 128, to free(); NULL: there is
+ * none. */
+char *archive_text(const struct archive *, const char *key);
+
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
 
@@ -42,15 +46,19 @@ bool archive_find(struct archive *, const char *key, struct array *);
 char **archive_keys(struct archive *, size_t *n);
 
 /* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL
- * when there is none of that name; a->data stays NULL. */
+ * when there is none of that name, and a NULL key is the only array; a->data stays NULL. */
 struct array_parts;
 struct array_parts *array_parts_open(struct archive *, const char *key, struct array *a);
-void array_parts_read(struct array_parts *, float *x, size_t n);	/* the next n */
+/* The next n, as floats or as stored, perhaps misaligned, until the next call. */
+void array_parts_read(struct array_parts *, float *x, size_t n);
+const void *array_parts_next(struct array_parts *, size_t n);
 void array_parts_close(struct array_parts *);
 
 /* Lets go of the pages that were read: file/mapping.h. */
 void archive_release(const struct archive *);
 
+/* Of "FILE" or "FILE:KEY" the path, the longest that there is, to free(), and the key, or NULL. */
+char *array_path(const char *spec, const char **key);
 /* Opens "FILE" or "FILE:KEY"; *a is that array, row-major: Fortran order is refused. */
 struct archive *array_open(const char *spec, struct array *a);
 /* The same, but booleans may be in it. */

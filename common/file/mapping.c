@@ -108,3 +108,10 @@ void mapping_close(struct mapping *m)
 		free(m->bytes);
 	free(m->name);
 }
+
+bool is_folder(const char *path)
+{
+	struct stat s;
+
+	return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}

@@ -23,4 +23,6 @@ void mapping_close(struct mapping *);
  * when they are touched. */
 void mapping_release(const struct mapping *);
 
+bool is_folder(const char *path);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/die.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct npz_member *npz_open(zip_t *zip, const char *file, const char *key)
 {
@@ -45,4 +46,27 @@ void npz_close(struct npz_member *m)
 	zip_fclose(m->zip);
 	free(m->name);
 	free(m);
+}
+
+char *npz_text(zip_t *zip, const char *file, const char *key)
+{
+	enum { HEADER = 10, MOST = 1024 };
+	struct npz_member *m = npz_open(zip, file, key);
+	unsigned char b[MOST];
+	size_t at, n = 0;
+
+	if (!m)
+		return NULL;
+	if (m->n < HEADER || m->n > MOST)
+		die("%s: %zu bytes, where a short text is expected", m->name, m->n);
+	npz_read(m, b, m->n);
+	npz_end(m);
+	at = HEADER + b[8] + ((size_t)b[9] << 8);
+	if (memcmp(b, "\x93NUMPY\1", 7) != 0 || at > m->n)
+		die("%s: not a .npy array", m->name);
+	for (; at < m->n; at++)
+		if (b[at])		/* a character is of four bytes, of which one is not 0 */
+			b[n++] = b[at];
+	npz_close(m);
+	return xasprintf("%.*s", (int)n, (const char *)b);
 }

@@ -17,4 +17,7 @@ void npz_read(struct npz_member *, void *bytes, size_t n);	/* the next n */
 void npz_end(struct npz_member *);	/* after all of them: compares the checksum */
 void npz_close(struct npz_member *);
 
+/* A member that is a text, such as "csr", to free(); NULL when there is none of that name. */
+char *npz_text(zip_t *, const char *file, const char *key);
+
 #endif

@@ -1,19 +1,12 @@
 #include "file/sae.h"
 
 #include "base/die.h"
+#include "file/mapping.h"
 #include "file/sae_reading.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static bool is_folder(const char *path)
-{
-	struct stat s;
-
-	return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
 
 bool sae_path(const char *path)
 {

@@ -307,9 +307,9 @@ static _Noreturn void die_without_key(const struct found *f)
 		key = d->without ? d->without : "W_enc";
 	if (d->refused)
 		die("%s: %s (%s) %s", archive_name(f->file), d->name, d->from, d->refused);
-	die("%s: no %.*s: not an SAE of a known layout: it holds %s; the nearest is %s (%s)",
-		archive_name(f->file), (int)strcspn(key, "| "), key, keys_found(f), d->name,
-		d->from);
+	die("%s: no %.*s: not an SAE of a known layout: it holds %s; the nearest is %s (%s); "
+		"act-import reads the activations of any encoder", archive_name(f->file),
+		(int)strcspn(key, "| "), key, keys_found(f), d->name, d->from);
 }
 
 /* Rows have all of their keys here, and nothing chooses among them. */

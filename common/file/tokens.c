@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -299,6 +300,19 @@ static size_t make_positive(uint32_t *feature, float *value, size_t n, enum sign
 	memcpy(feature + left, spare_feature, moved * sizeof *feature);
 	memcpy(value + left, spare_value, moved * sizeof *value);
 	return left + moved;
+}
+
+void feature_range(size_t range[2], const char *text, const char *name, size_t n)
+{
+	int end = 0;
+
+	range[0] = 0;
+	range[1] = n;
+	if (text && (sscanf(text, "%zu:%zu%n", &range[0], &range[1], &end) != 2 || text[end]
+			|| range[0] >= range[1]))
+		misuse("--features %s: it is A:B, A below B", text);
+	if (range[1] > n)
+		die("--features %s: %s has %zu", text, name, n);
 }
 
 void chunk_features(struct chunk *c, size_t from, size_t to)

@@ -69,6 +69,8 @@ void chunk_encode(struct chunk *, const struct encoder *);
  * at first. */
 void chunk_append(struct chunk *, uint32_t feature, float value);
 
+/* Of --features A:B the features A to B - 1 of n, which `name` has; NULL: all. */
+void feature_range(size_t range[2], const char *text, const char *name, size_t n);
 /* Leaves out the features below `from`, and those from `to` on. */
 void chunk_features(struct chunk *, size_t from, size_t to);
 
