@@ -8,6 +8,7 @@
 #include "file/pt.h"
 #include "file/safetensors.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -150,7 +151,7 @@ static _Noreturn void die_unread(const char *path, const char *bytes)
 		{"PAR1", "parquet"}, {"ARROW1", "Arrow"}, {"\xff\xff\xff\xff", "Arrow"},
 		{"\x89HDF", "HDF5"}, {"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"},
 	};
-	const char *name = is_folder(path) ? "a folder" : NULL;
+	const char *name = bytes ? NULL : strerror(EISDIR);
 
 	for (size_t i = 0; bytes && i < sizeof format / sizeof *format; i++)
 		if (strncmp(bytes, format[i].begin, strlen(format[i].begin)) == 0)
