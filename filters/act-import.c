@@ -183,7 +183,8 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "act-import [OPTION]... PATH...",
 		"Writes ready-made activations as a stream: a delphi cache, an array (tokens, "
-		"features),\na sparse matrix of scipy, or (tokens, k) indices and values.", 1 << 16);
+		"features),\na sparse matrix of scipy, or (tokens, k) indices and values.",
+		1 << 16);
 	struct ready_options from = {.values.item = (const char **)operand, .indices = indices,
 		.context = which.context, .features = width};
 

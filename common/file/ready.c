@@ -29,7 +29,8 @@ struct ready {
 	struct numbers *shard;
 	size_t shards, current, first, n;
 	float *x;
-	/* ... or entries, k of each token or as indptr says, those of the token before `next` held. */
+	/* ... or entries, k of each token or as indptr says; those of the token before `next` are
+	 * held. */
 	struct numbers index, value, indptr;
 	size_t k, passed, next;		/* passed: entries before token `next` */
 	struct entry *entry;

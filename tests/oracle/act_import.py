@@ -19,15 +19,15 @@ T, F, K, CONTEXT = 90, 70, 7, 15
 BF16 = np.array([1, 1.5, -2, .125, 3], "f4")
 
 
-def run(*command, stdin=None, quiet=True):
+def run(*command, stdin=None, quiet=True, leaks=False):
     command = ["act-import", *(["--quiet"] if quiet else []), *map(str, command)]
     return subprocess.run(command, capture_output=True, stdin=stdin and open(stdin, "rb"),
-                          env={**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=0")})
+                          env={**os.environ, "ASAN_OPTIONS": "" if leaks else "detect_leaks=0"})     # what fails ends at once
 
 
 def imported(*command, stdin=None, notes=None):
     """Header, tokens, activations (tokens, features)."""
-    done = run(*command, stdin=stdin, quiet=notes is None)
+    done = run(*command, stdin=stdin, quiet=notes is None, leaks=True)
     assert done.returncode == 0, (command, done.stderr.decode())
     assert (notes or "") in done.stderr.decode() and bool(notes) == bool(done.stderr), (command, done.stderr.decode())
     open("out", "wb").write(done.stdout)
