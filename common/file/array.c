@@ -156,8 +156,9 @@ static _Noreturn void die_unread(const char *path, const char *bytes)
 	for (size_t i = 0; bytes && i < sizeof format / sizeof *format; i++)
 		if (strncmp(bytes, format[i].begin, strlen(format[i].begin)) == 0)
 			name = format[i].name;
-	die("%s: %s%sneither .npy, .npz, .safetensors nor .pt: act-dump(1), OTHER FILES, reads "
-		"Arrow, parquet, zarr and saev", path, name ? name : "", name ? ", " : "");
+	die("%s: %s%sneither .npy, .npz, .safetensors nor .pt: act-dump(1), OTHER FILES, says how "
+		"Arrow, parquet, zarr and saev are read", path, name ? name : "",
+		name ? ", " : "");
 }
 
 struct archive *archive_open(const char *path)
