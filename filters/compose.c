@@ -67,6 +67,8 @@ static void write_composed(struct sm_writer *out, struct sm_frame *header,
 	sm_set_integer(header, "cols", (int64_t)col->ids.n);
 	sm_set_integer(header, "matched", (int64_t)pairs.n);
 	sm_set_real(header, "total", pairs.total);
+	set_origin(header, &row->ids, 0);
+	set_origin(header, &col->ids, 1);
 	sm_write_header(out, header);
 	pair_list_write(out, &pairs, &row->ids, &col->ids, &rest);
 	sm_write_end(out);

@@ -113,6 +113,7 @@ static void side_of_sae(struct side *side, const char *path)
 	side->name = path;
 	side->layer = xasprintf("%s", s->name);
 	side->ids.n = n;
+	side->ids.origin[OF_SAE] = path;
 	ids_room(&side->ids, n, false);
 	for (size_t i = 0; i < n; i++) {
 		side->ids.own.feature[i] = (uint32_t)i;

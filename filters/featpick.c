@@ -1,7 +1,7 @@
 /* Keeps the features that are named, in a list or in a graph, and drops the others. */
 #include "base/die.h"
 #include "base/opt.h"
-#include "stream/stream.h"
+#include "stream/distances.h"
 #include "file/feature_list.h"
 #include "graph/graph.h"
 
@@ -19,7 +19,8 @@ static const struct opt options[] = {
 	OPT_END
 };
 
-/* The features that a graph has nodes for. An index beyond 32 bits is in no stream. */
+/* The features that a graph has nodes for. An index beyond 32 bits is in no stream, and neither is
+ * the largest of 32 bits. */
 static void add_graph(struct feature_list *l)
 {
 	struct sm_reader *in = sm_reader_open(graph_file);
@@ -29,8 +30,9 @@ static void add_graph(struct feature_list *l)
 		struct graph g;
 		read_graph(in, &header, &g);
 		for (size_t i = 0; i < g.nodes; i++)
-			if (g.type[i] == FEATURE_NODE && g.feature[i] <= UINT32_MAX)
-				feature_list_add(l, g.layer[i], (uint32_t)g.feature[i]);
+			if (g.type[i] == FEATURE_NODE)
+				feature_list_add(l, g.layer[i], g.feature[i] < UINT32_MAX
+					? (uint32_t)g.feature[i] : UINT32_MAX);
 		graph_free(&g);
 	}
 	sm_frame_free(&header);
@@ -134,14 +136,13 @@ static void pick_stream(struct sm_reader *in, struct sm_frame *header,
 	struct feature_list *all, bool named, struct room *room, struct sm_writer *out)
 {
 	bool activations = sm_want_kind(in, header, "distributions", "activations") == 1;
-	const char *layer = sm_get_string(header, "layer", "");
-	struct feature_list its = feature_list_layer(all, layer);
+	struct feature_list its = feature_list_layer(all, sm_get_string(header, "layer", ""));
+	size_t picked = its.n;
 	struct sm_frame frame = {0};
 
-	if (its.n == 0 && !named)
-		note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
-			sm_reader_name(in), layer, graph_file ? graph_file : list_file);
-	sm_set_integer(header, "picked", (int64_t)its.n);
+	if (activations && !named)
+		picked = feature_list_find_below(&its, sm_want_size(in, header, "features"));
+	sm_set_integer(header, "picked", (int64_t)picked);
 	sm_write_header(out, header);
 	while (sm_read_frame(in, &frame)) {
 		if (activations)
@@ -151,6 +152,50 @@ static void pick_stream(struct sm_reader *in, struct sm_frame *header,
 		sm_write_frame(out, &frame);
 	}
 	sm_frame_free(&frame);
+}
+
+struct streams {
+	size_t n;
+	struct sm_frame *header;
+};
+
+/* The header of the next stream, which joins those before. */
+static bool next_stream(struct sm_reader *in, struct streams *s)
+{
+	struct sm_frame header = {0};
+
+	if (!sm_read_header(in, &header)) {
+		sm_frame_free(&header);
+		return false;
+	}
+	s->header = xrealloc(s->header, s->n + 1, sizeof *s->header);
+	s->header[s->n++] = header;
+	want_layer_apart(s->header, s->n, sm_reader_name(in));
+	return true;
+}
+
+static void streams_free(struct streams *s)
+{
+	for (size_t k = 0; k < s->n; k++)
+		sm_frame_free(&s->header[k]);
+	free(s->header);
+}
+
+/* Of a list: what no stream has, and which stream has nothing. */
+static void tell_absent(struct feature_list *picks, const struct streams *s, const char *input)
+{
+	const char *list = graph_file ? graph_file : list_file;
+	char *where = xasprintf("%s (layer '%s'%s)", input,
+		sm_get_string(&s->header[0], "layer", ""), s->n > 1 ? " ..." : "");
+
+	feature_list_tell_absent(picks, list, where);
+	free(where);
+	for (size_t k = 0; k < s->n; k++) {
+		const char *layer = sm_get_string(&s->header[k], "layer", "");
+		if (feature_list_layer(picks, layer).n == 0)
+			note("%s: layer '%s' has no features in %s (act-dump --layer names it)",
+				input, layer, list);
+	}
 }
 
 /* The operand that names features, NULL where --graph or --list does; *file becomes the next. */
@@ -180,19 +225,21 @@ int main(int argc, char **argv)
 
 	struct sm_reader *in = sm_reader_open(file);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
-	struct sm_frame header = {0};
+	struct streams all = {0};
 	struct room room = {0};
 
-	for (bool more = sm_read_header(in, &header); more; ) {
-		pick_stream(in, &header, &picks, words, &room, out);
-		more = sm_read_header(in, &header);
-		if (!more && words)	/* before the last end mark: who reads it fails as well */
+	for (bool more = next_stream(in, &all); more; sm_write_end(out)) {
+		pick_stream(in, &all.header[all.n - 1], &picks, words, &room, out);
+		/* What is wrong ends before the last end mark: who reads it fails as well. */
+		more = next_stream(in, &all);
+		if (!more && words)
 			feature_list_check_found(&picks, sm_reader_name(in));
-		sm_write_end(out);
+		else if (!more)
+			tell_absent(&picks, &all, sm_reader_name(in));
 	}
 	sm_writer_close(out);
 	sm_reader_close(in);
-	sm_frame_free(&header);
+	streams_free(&all);
 	room_free(&room);
 	feature_list_free(&picks);
 	free(operand);

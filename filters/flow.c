@@ -4,7 +4,6 @@
  * feature to feature. */
 #include "base/die.h"
 #include "base/opt.h"
-#include "base/pool.h"
 #include "match/layer_path.h"
 #include "match/pair_list.h"
 
@@ -25,12 +24,10 @@ static void write_layers(struct sm_writer *out, const struct layer_path *p)
 	static const char *const names[] = {"features", "births", "deaths", "through"};
 	size_t n = p->layers;
 	struct pool memory = {0};
-	const char **layer = pool_alloc(&memory, n, sizeof *layer);
 	uint32_t *count = pool_calloc(&memory, n * 4, sizeof *count);
 	struct sm_frame frame = {0};
 
 	for (size_t l = 0; l < n; l++) {
-		layer[l] = p->layer[l].name;
 		count[l] = (uint32_t)p->layer[l].ids.n;
 		for (size_t i = 0; i < p->layer[l].ids.n; i++) {
 			bool before = layer_path_before(p, l, i), after = layer_path_after(p, l, i);
@@ -39,7 +36,7 @@ static void write_layers(struct sm_writer *out, const struct layer_path *p)
 			count[3 * n + l] += before && after;
 		}
 	}
-	sm_set_strings(&frame, "layer", n, layer);
+	layer_path_names(&frame, p, &memory);
 	set_counts(&frame, names, 4, count, n);
 	sm_write_frame(out, &frame);
 	sm_frame_free(&frame);

@@ -118,13 +118,17 @@ static void choose_pinned(bool *chosen, const char *name, const struct graph *g,
 	const json_t *pins = json_object_get(query, "pinnedIds"), *pin;
 	struct node_names names = node_names_open(pins, g);
 	bool *among = xcalloc(g->nodes, sizeof *among), any = false;
-	size_t i;
+	size_t i, missing = 0;
 
 	json_array_foreach(pins, i, pin) {
 		uint32_t node = node_named(&names, json_string_value(pin));
+		missing += node == NO_NODE;
 		if (node != NO_NODE)
 			among[node] = true;
 	}
+	if (missing > 0)
+		note("%s: %zu of %zu pins are not nodes of the graph", name, missing,
+			json_array_size(pins));
 	for (i = 0; i < g->nodes; i++)
 		any |= chosen[i] &= among[i];
 	if (!any)

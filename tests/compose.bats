@@ -130,3 +130,34 @@ assert len(frames[0]['row']) == 0"
 	fails 2 compose --from
 	fails 2 compose --between A C
 }
+
+# models OPTIONS-FOR-THE-HEADERS: ./in, matchings A -> B -> C whose headers hold these fields
+models() {
+	given "" | frame2json | awk -v ab="$1" -v bc="$2" '
+		/"semot"/ { sub(/"kind"/, (n++ ? bc : ab) ",&") } { print }' | json2frame >in
+}
+
+@test "ends keep their models; a layer of two models is refused, of two SAEs noted" {
+	models '"row_model":"M","col_model":"N","row_sae":"a"' '"row_model":"N","col_model":"O"'
+	compose in >out
+	values "
+assert (header['row_model'], header['col_model'], header['row_sae']) == ('M', 'O', 'a'), header
+assert 'col_sae' not in header"
+	flow in >out
+	values "
+assert frames[0]['model'] == ['M', 'N', 'O'] and 'row_model' not in header, header"
+	models '"row_model":"M"' '"col_model":"O"'
+	compose in >out
+	values "assert (header['row_model'], header['col_model']) == ('M', 'O'), header"
+	flow in >out
+	values "assert 'model' not in frames[0]"
+	models '"col_model":"M"' '"row_model":"N"'
+	for program in compose flow; do
+		fails 1 $program in
+		why="layer B is of model N, where another matching's is of model M"
+		[ "$line" = "$program: in: $why: layers of two models need two names (act-dump --layer)" ]
+	done
+	models '"col_sae":"x"' '"row_sae":"y"'
+	why="layer B is of the SAE y, where another matching's is of x"
+	[ "$(compose in 2>&1 >out)" = "compose: in: $why" ]
+}

@@ -36,9 +36,69 @@ features() {
 }
 
 @test "a layer of another name has none of the listed features" {
-	printf '4\t1\n' >list
-	stream activations | featpick --list list | features >left
-	[ ! -s left ]
+	printf '4\t1\n4\t3\n' >list
+	for kind in activations distributions; do
+		stream $kind >all
+		fails 1 featpick --list list all
+		why="none of its 2 features is in all (layer '3'): it has feature 1 of layer '4'"
+		[ "$line" = "featpick: list: $why (act-dump --layer names layers)" ]
+		frame2tsv --columns feature stdout >left 2>cut || true
+		[ "$(wc -l <left)" -le 1 ]
+		grep -q "no end mark" cut
+		cat all all >two
+		fails 1 featpick --list list two
+		[[ $line == *" is in two (layer '3' ...): "* ]]
+	done
+}
+
+@test "listed features that no stream has are counted" {
+	printf '3\t%d\n' 0 1 2 12 4000000000 >list
+	printf '%d\t1\n' 9 8 >>list
+	for kind in activations distributions; do
+		stream $kind >all
+		featpick --list list all 2>notes >some
+		why="4 of 7 features are not in all (layer '3'), such as feature 12 of layer '3'"
+		[ "$(<notes)" = "featpick: list: $why" ]
+		[ -z "$(featpick --quiet --list list all 2>&1 >some)" ]
+		named $kind layer=8 >other
+		cat all other | featpick --list list 2>notes >some
+		why="3 of 7 features are not in stdin (layer '3' ...), such as feature 12 of layer '3'"
+		[ "$(<notes)" = "featpick: list: $why" ]
+		named $kind layer=5 >other
+		cat all other | featpick --list list 2>notes >some
+		[ "$(sed 1d notes)" = "featpick: stdin: layer '5' has no features in list (act-dump --layer names it)" ]
+	done
+	# a feature of the dictionary that no token fires is there
+	stream activations | frame2json | sed '1s/"features":12/"features":14/' | json2frame >all
+	printf '3\t13\n' >list
+	[ -z "$(featpick --list list all 2>&1 >some)" ]
+	framecat --header some | grep -q '"picked":1'
+	fails 1 featpick 3:13 all
+}
+
+@test "features of a graph that no stream has are counted, also those beyond 32 bits" {
+	stream graph >g
+	"$PY" -c '
+import numpy as np
+from semot import read, write
+(header, frames), = read("g")
+nodes = frames[0]
+features = nodes["type"] == 0
+names = sorted({(l, int(i)) for l, i, f in zip(nodes["layer"], nodes["feature"], features) if f})
+nodes["feature"] = nodes["feature"].copy()
+nodes["feature"][np.flatnonzero(features)[0]] = 2**40
+write("large", header, frames)
+print(len(names), sum(l == "3" for l, i in names), sep="\n")' >counts
+	{ read -r all; read -r here; } <counts
+	stream activations >acts
+	featpick --graph g acts 2>notes >some
+	why="$((all - here)) of $all features are not in acts (layer '3'), such as feature 0 of layer '4'"
+	[ "$(<notes)" = "featpick: g: $why" ]
+	featpick --graph large acts 2>notes >some
+	grep -q "^featpick: large: $((all - here + 1)) of $all features are not in acts" notes
+	named activations layer=12 >other
+	fails 1 featpick --graph g other
+	[[ $line == "featpick: g: none of its $all features is in other (layer '12'): "* ]]
 }
 
 @test "the features of a graph are those of its feature nodes" {

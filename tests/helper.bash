@@ -36,6 +36,17 @@ stream() {
 	oracle make_stream "$@"
 }
 
+# named KIND NAME=VALUE...: a small stream with these texts in its header; none where a VALUE is empty
+named() {
+	"$PY" -c '
+import sys, make_stream, semot
+fields = dict(word.split("=", 1) for word in sys.argv[2:])
+open("named.frames", "wb").write(make_stream.make(sys.argv[1], **fields))
+[(header, frames)] = semot.read("named.frames")
+semot.write("-", {k: v for k, v in header.items() if v != ""}, frames)' "$@"
+	rm named.frames
+}
+
 # fails STATUS COMMAND...: the command has to end with this status and say why in one line on stderr
 # that begins with its name. The line is left in $line, what it wrote in ./stdout. (What fails ends
 # at once and need not free its memory.)

@@ -292,3 +292,78 @@ for b in blocks: b['error'] = np.zeros_like(b['dist'])" | hungarian >out
 	fails 2 hungarian --max-cost
 	fails 2 hungarian one two
 }
+
+# says FILE WORDS...: these stand in the header
+says() {
+	for word in "${@:2}"; do
+		framecat --header "$1" | grep -qF "$word" || { echo "$1: no $word"; return 1; }
+	done
+}
+
+@test "features of two models, or of two SAEs, are not the same under one layer name" {
+	named distributions model=A sae=x >a
+	named distributions model=B sae=x >b
+	named distributions model=A sae=y >y
+	named distributions model= >none
+	emd --quiet a a >aa
+	says aa '"row_model":"A"' '"col_model":"A"' '"row_sae":"x"' '"col_sae":"x"'
+	emd --quiet a b >ab
+	says ab '"row_model":"A"' '"col_model":"B"'
+	refute says ab '"model":'
+	emd --quiet none none >nn
+	refute says nn model
+	refute says nn sae
+	emd --quiet a none >an
+	says an '"row_model":"A"'
+	refute says an col_model
+	for program in hungarian nearest; do
+		for same in aa nn an; do
+			$program $same 2>notes >m
+			grep -q "rows and columns are the same features" notes
+		done
+		for two in ab <(emd --quiet a y); do
+			[ -z "$($program "$two" 2>&1 >m)" ]
+		done
+	done
+	hungarian ab >m
+	says m '"row_model":"A"' '"col_model":"B"'
+}
+
+@test "the rows of co-activation and of weights are told apart as well" {
+	named activations model=A >a
+	named activations model=B >b
+	coact a b >ab
+	says ab '"row_model":"A"' '"col_model":"B"'
+	[ -z "$(hungarian ab 2>&1 >m)" ]
+	mkdir here there
+	oracle act_dump sae here/sae --threshold
+	oracle act_dump sae there/sae --threshold --seed 1
+	decoder here/sae there/sae >d
+	says d '"row_sae":"here/sae"' '"col_sae":"there/sae"'
+	[ -z "$(hungarian d 2>&1 >m)" ]
+	decoder here/sae here/sae | hungarian 2>&1 >m | grep -q "the same features"
+}
+
+@test "one set that holds two models under one layer name is refused, at every reader" {
+	for kind in activations distributions; do
+		for given in "model=B" "sae=other"; do
+			named $kind model=A sae=x >a
+			named $kind sae=x model=A $given >b
+			named $kind layer=4 $given >c
+			cat a b c >all
+			which=$([ "$given" = model=B ] && echo "models, A and B" || echo "SAEs, x and other")
+			why="all: layer 3 is of two $which: these need two names (act-dump --layer)"
+			for stage in $([ $kind = activations ] && echo coact || echo emd centroid); do
+				fails 1 $stage --quiet all
+				[ "$line" = "$stage: $why" ]
+				fails 1 $stage --quiet c all
+			done
+			printf '3\t1\n' >list
+			fails 1 featpick --list list all
+			[ "$line" = "featpick: $why" ]
+			fails 1 frame2json stdout
+			cat a c >two
+			featpick --quiet --list list two >out
+		done
+	done
+}

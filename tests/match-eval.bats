@@ -95,9 +95,45 @@ score() {
 	sed 's/$/\r/' both >dos
 	cmp <(match-eval m --a a --b b --labels both | frame2json | tail -n +2) \
 		<(match-eval m --a a --b b --labels dos | frame2json | tail -n +2)
-	labels x >other
+	labels x a >other
 	agrees m --labels other
 	[ -z "$(score same_label)" ]
+	match-eval m --a a --b b --bootstrap 3 --labels other 2>notes >scores
+	why="25 of 50 features are not in the activations, such as feature 1 of layer 'x'"
+	grep -qx "match-eval: other: $why" notes
+	labels x >other
+	fails 1 match-eval m --a a --b b --labels other
+	why="none of its 25 features is in the activations: it has feature 1 of layer 'x'"
+	[ "$line" = "match-eval: other: $why (act-dump --layer names layers)" ]
+	fails 1 match-eval m --a a --b b --labels rows --labels rows
+	[[ $line == "match-eval: rows: none of its 25 features"* ]]
+	printf 'layer\tfeature\tlabel\na\t1\t\n' >other
+	agrees m --labels other
+}
+
+@test "a matching of other models, and a table that serves two models, are refused" {
+	named matching row_model=A col_model=B >m
+	named activations model=A >a
+	named activations layer=4 model=B >b
+	match-eval --quiet --bootstrap 3 m --a a --b b >scores
+	named activations layer=4 >c
+	fails 1 match-eval m --a a --b c
+	[[ $line == "match-eval: m: its columns are of model B, where c is of model toy: "* ]]
+	fails 1 match-eval m --a b --b a
+	[[ $line == "match-eval: m: its rows are of model A, where b is of model B: "* ]]
+	named activations layer=4 model= >c
+	match-eval --quiet --bootstrap 3 m --a a --b c >scores
+	named matching row_sae=x >n
+	named activations sae=y >c
+	why="match-eval: n: its rows are of the SAE x, where c is of y"
+	[ "$(match-eval --bootstrap 3 n --a c --b b 2>&1 >scores)" = "$why" ]
+	emd <(named distributions model=A) <(named distributions model=B) | hungarian >m
+	named activations model=B >b
+	printf 'layer\tfeature\tlabel\n3\t1\tx\n' >table
+	fails 1 match-eval m --a a --b b --labels table
+	why="layer 3 is of two dictionaries: give --labels twice, for rows and for columns"
+	[ "$line" = "match-eval: table: $why" ]
+	match-eval --bootstrap 3 m --a a --b b --labels table --labels table >scores
 }
 
 @test "folded parameters differ as in numpy, and as decoder --folded says" {

@@ -333,7 +333,7 @@ void stage_join_headers(struct sm_frame *to, const struct sm_frame *header, size
 {
 	for (size_t k = 0; k < n; k++)
 		sm_join_header(to, &header[k]);
-	sm_drop(to, "layer", "features", "tokens", "left_out", "sae", "d");
+	sm_drop(to, "model", "layer", "features", "tokens", "left_out", "sae", "d");
 }
 
 /* -- Stages between distributions -------------------------------------------------------------- */

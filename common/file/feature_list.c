@@ -112,3 +112,42 @@ void feature_list_check_found(const struct feature_list *l, const char *input)
 			die("%s: layer '%s' holds no feature %u", input, f->layer, f->feature);
 	}
 }
+
+size_t feature_list_find_below(struct feature_list *l, size_t features)
+{
+	size_t n = 0;
+
+	while (n < l->n && l->item[n].feature < features)
+		l->item[n++].found = true;
+	return n;
+}
+
+void feature_list_tell_absent(const struct feature_list *l, const char *list, const char *where)
+{
+	struct absent absent = {0};
+
+	for (size_t i = 0; i < l->n; i++)
+		absent_count(&absent, l->item[i].layer, l->item[i].feature, l->item[i].found);
+	absent_tell(&absent, list, where);
+}
+
+/* -- Features that no stream has --------------------------------------------------------------- */
+
+void absent_count(struct absent *a, const char *layer, uint32_t feature, bool found)
+{
+	a->named++;
+	if (!found && a->n++ == 0) {
+		a->layer = layer;
+		a->feature = feature;
+	}
+}
+
+void absent_tell(const struct absent *a, const char *file, const char *where)
+{
+	if (a->n > 0 && a->n == a->named)
+		die("%s: none of its %zu features is in %s: it has feature %u of layer '%s' "
+			"(act-dump --layer names layers)", file, a->n, where, a->feature, a->layer);
+	if (a->n > 0)
+		note("%s: %zu of %zu features are not in %s, such as feature %u of layer '%s'",
+			file, a->n, a->named, where, a->feature, a->layer);
+}

@@ -31,7 +31,22 @@ void feature_list_free(struct feature_list *);
 struct feature_list feature_list_layer(struct feature_list *, const char *layer);
 /* Is this feature of the layer in its list? */
 bool feature_list_find(struct feature_list *, uint32_t feature);
+/* Finds those below `features`, all of its layer's dictionary; returns how many they are. */
+size_t feature_list_find_below(struct feature_list *, size_t features);
 /* Ends the program, with the name of the input in its line, unless each feature has been found. */
 void feature_list_check_found(const struct feature_list *, const char *input);
+/* The same for a list in a file, of which some features may be absent: see absent_tell(). */
+void feature_list_tell_absent(const struct feature_list *, const char *list, const char *where);
+
+/* Features that a file names, and how many of them are absent; {0} at first. */
+struct absent {
+	size_t named, n;
+	const char *layer;		/* of the first that is: a pointer to the caller's text */
+	uint32_t feature;
+};
+
+void absent_count(struct absent *, const char *layer, uint32_t feature, bool found);
+/* Says how many are absent `where`; ends the program when all are. */
+void absent_tell(const struct absent *, const char *file, const char *where);
 
 #endif

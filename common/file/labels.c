@@ -1,6 +1,7 @@
 #include "file/labels.h"
 
 #include "base/die.h"
+#include "file/feature_list.h"
 #include "file/table.h"
 
 #include <stdlib.h>
@@ -31,18 +32,39 @@ static void find_columns(size_t column[NAMES], struct table *t)
 	}
 }
 
-static void take_label(const struct labels *l, const struct table *t, const size_t column[NAMES])
+/* Takes the line's label for the sides from `first` to `last`; counts it. */
+static void take_label(struct labels l[2], int first, int last, const struct table *t,
+	const size_t column[NAMES], struct absent *absent)
 {
 	const char *layer = table_text(t, column[LAYER]), *label = table_text(t, column[LABEL]);
 	uint32_t feature = table_feature(t, column[FEATURE]);
-	size_t at = dictionary_find(l->features, layer, feature);
+	bool found = false;
 
-	if (at == SIZE_MAX || !*label)
+	for (int k = first; k <= last && *label; k++) {
+		size_t at = dictionary_find(l[k].features, layer, feature);
+		if (at == SIZE_MAX)
+			continue;
+		if (l[k].of[at])
+			die("%s: line %zu: feature %u of layer %s occurs twice", t->path, t->line,
+				feature, layer);
+		l[k].of[at] = label;
+		found = true;
+	}
+	if (*label)
+		absent_count(absent, layer, feature, found);
+}
+
+/* A table for both sides cannot tell two dictionaries of one layer's name apart. */
+static void want_layers_apart(const struct dictionary side[2], const char *path)
+{
+	const struct ids *row = &side[0].ids, *col = &side[1].ids;
+
+	if (!other_origin(row, col, OF_MODEL) && !other_origin(row, col, OF_SAE))
 		return;
-	if (l->of[at])
-		die("%s: line %zu: feature %u of layer %s occurs twice", t->path, t->line, feature,
-			layer);
-	l->of[at] = label;
+	for (size_t k = 0, at = 0; k < side[0].streams; at += side[0].stream[k++].features)
+		if (at < row->n && dictionary_find(&side[1], row->layer[at], 0) != SIZE_MAX)
+			die("%s: layer %s is of two dictionaries: give --labels twice, for rows and "
+				"for columns", path, row->layer[at]);
 }
 
 struct numbered {
@@ -83,16 +105,18 @@ void read_labels(uint32_t *number[2], const struct dictionary side[2], const str
 	struct table table[2] = {0};
 	size_t column[NAMES];
 
+	if (files->n == 1)
+		want_layers_apart(side, files->item[0]);
 	for (int k = 0; k < 2; k++)
 		l[k] = (struct labels){&side[k], xcalloc(side[k].ids.n, sizeof *l[k].of)};
 	for (size_t k = 0; k < files->n; k++) {
 		table[k] = table_open(files->item[k]);
+		struct absent absent = {0};
 		find_columns(column, &table[k]);
-		while (table_read(&table[k])) {
-			take_label(&l[k], &table[k], column);
-			if (files->n == 1)
-				take_label(&l[1], &table[k], column);
-		}
+		while (table_read(&table[k]))
+			take_label(l, (int)k, files->n == 1 ? 1 : (int)k, &table[k], column,
+				&absent);
+		absent_tell(&absent, files->item[k], "the activations");
 	}
 	number_labels(number, l);
 	for (int k = 0; k < 2; k++) {

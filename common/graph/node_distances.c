@@ -125,8 +125,12 @@ void node_distances_next(struct node_distances *d, const struct sm_frame *header
 void node_distances_join(struct node_distances *d, struct sm_frame *header)
 {
 	for (size_t k = 0; k < d->n; k++) {
-		sm_drop(&d->stream[k].header, "rows", "cols");
-		sm_join_header(header, &d->stream[k].header);
+		struct sm_frame *own = &d->stream[k].header;
+		const char *model = d->stream[k].d.row.origin[OF_MODEL];
+		sm_drop(own, "rows", "cols", "row_model", "col_model", "row_sae", "col_sae");
+		if (model)
+			sm_set_string(own, "model", model);
+		sm_join_header(header, own);
 	}
 }
 

@@ -167,22 +167,39 @@ static size_t append(uint32_t **feature, size_t n, const struct ids *matched,
 	return n;
 }
 
+/* A layer's name means one model in all matchings; two SAEs may be two names of one file. */
+static void join_origin(struct layer *l, const struct ids *side, const char *file)
+{
+	char *what = xasprintf("%s: layer %s is", file, l->name);
+
+	want_same_origin(side, what, &l->ids, "another matching's");
+	for (size_t k = 0; k < ORIGINS; k++)
+		if (!l->ids.origin[k])
+			l->ids.origin[k] = side->origin[k];
+	free(what);
+}
+
 static void list_features(struct layer *l, const struct layer_path *p)
 {
 	uint32_t *feature = NULL;
 	size_t all = 0, n = 0;
 
 	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
-		if (strcmp(a->row_layer, l->name) == 0)
-			all = append(&feature, all, &a->match.row, &a->match.free_row);
-		if (strcmp(a->col_layer, l->name) == 0)
-			all = append(&feature, all, &a->match.col, &a->match.free_col);
+		const struct matching *m = &a->match;
+		if (strcmp(a->row_layer, l->name) == 0) {
+			join_origin(l, &m->row, a->file);
+			all = append(&feature, all, &m->row, &m->free_row);
+		}
+		if (strcmp(a->col_layer, l->name) == 0) {
+			join_origin(l, &m->col, a->file);
+			all = append(&feature, all, &m->col, &m->free_col);
+		}
 	}
 	qsort(feature, all, sizeof *feature, ascending);
 	for (size_t i = 0; i < all; i++)
 		if (n == 0 || feature[i] != feature[n - 1])
 			feature[n++] = feature[i];
-	l->ids = (struct ids){.n = n};
+	l->ids.n = n;
 	ids_room(&l->ids, n, false);
 	for (size_t i = 0; i < n; i++) {
 		l->ids.own.layer[i] = l->name;
@@ -260,7 +277,23 @@ void layer_path_header(struct sm_frame *header, const struct layer_path *p)
 	for (size_t k = 0; k < p->maps; k++)
 		sm_join_header(header, &p->map[k].header);
 	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified",
-		"open");
+		"open", "row_model", "row_sae", "col_model", "col_sae");
+}
+
+void layer_path_names(struct sm_frame *frame, const struct layer_path *p, struct pool *memory)
+{
+	const char **name = pool_alloc(memory, p->layers, sizeof *name);
+	const char **model = pool_alloc(memory, p->layers, sizeof *model);
+	bool known = p->layers > 0;
+
+	for (size_t l = 0; l < p->layers; l++) {
+		name[l] = p->layer[l].name;
+		model[l] = p->layer[l].ids.origin[OF_MODEL];
+		known &= model[l] != NULL;
+	}
+	sm_set_strings(frame, "layer", p->layers, name);
+	if (known)
+		sm_set_strings(frame, "model", p->layers, model);
 }
 
 /* -- Following --------------------------------------------------------------------------------- */

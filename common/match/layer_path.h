@@ -2,6 +2,7 @@
 #ifndef MATCH_LAYER_PATH_H
 #define MATCH_LAYER_PATH_H
 
+#include "base/pool.h"
 #include "kernel/assign.h"
 #include "stream/matching.h"
 
@@ -39,6 +40,10 @@ void layer_path_free(struct layer_path *);
 /* What the matchings' headers say, but for what is of one matching only. It points into the
  * path. */
 void layer_path_header(struct sm_frame *header, const struct layer_path *);
+
+/* Adds fields to a frame: the layers, and their models where all are known. They point into the
+ * path and the pool. */
+void layer_path_names(struct sm_frame *, const struct layer_path *, struct pool *);
 
 /* The place of a layer on the path; path->layers when it is not on it. */
 size_t layer_path_place(const struct layer_path *, const char *layer);

@@ -65,7 +65,10 @@ static uint32_t *places(const struct match_sides *s, const struct sm_reader *in,
 	const struct ids *ids)
 {
 	uint32_t *place = xalloc(ids->n, sizeof *place);
+	char *what = xasprintf("%s: its %s are", sm_reader_name(in), side ? "columns" : "rows");
 
+	want_same_origin(ids, what, &s->side[side].ids, s->file[side]);
+	free(what);
 	for (size_t i = 0; i < ids->n; i++) {
 		size_t at = dictionary_find(&s->side[side], ids->layer[i], ids->feature[i]);
 		if (at == SIZE_MAX)

@@ -162,6 +162,8 @@ struct dictionary dictionary_of(const struct activation_streams *all, size_t fro
 	for (size_t k = from; k < to; k++)
 		n += all->item[k].features;
 	d.ids.n = n;
+	if (to > from)
+		origin_of_streams(&d.ids, all->header + from, to - from, all->item[from].name);
 	ids_room(&d.ids, n, false);
 	d.of = xalloc(n, sizeof *d.of);
 	n = 0;

@@ -8,9 +8,88 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* -- Names ------------------------------------------------------------------------------------- */
+
+/* Fields of the header of a stream of features, and of what compares two sides. */
+static const char *const origin_field[ORIGINS] = {"model", "sae"};
+static const char *const side_field[ORIGINS][2] = {{"row_model", "col_model"},
+	{"row_sae", "col_sae"}};
+
+static bool differ(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) != 0;
+}
+
+bool other_origin(const struct ids *a, const struct ids *b, int which)
+{
+	return differ(a->origin[which], b->origin[which]);
+}
+
+static void want_apart(const struct sm_frame *a, const struct sm_frame *b, const char *input)
+{
+	static const char *const what[ORIGINS] = {"models", "SAEs"};
+	const char *layer = sm_get_string(a, "layer", "");
+
+	if (strcmp(layer, sm_get_string(b, "layer", "")) != 0)
+		return;
+	for (size_t k = 0; k < ORIGINS; k++) {
+		const char *one = sm_get_string(a, origin_field[k], NULL);
+		const char *other = sm_get_string(b, origin_field[k], NULL);
+		if (differ(one, other))
+			die("%s: layer %s is of two %s, %s and %s: these need two names (act-dump "
+				"--layer)", input, layer, what[k], one, other);
+	}
+}
+
+void want_layer_apart(const struct sm_frame *header, size_t n, const char *input)
+{
+	for (size_t k = 0; k + 1 < n; k++)
+		want_apart(&header[k], &header[n - 1], input);
+}
+
+void origin_of_streams(struct ids *ids, const struct sm_frame *header, size_t n, const char *input)
+{
+	for (size_t k = 2; k <= n; k++)
+		want_layer_apart(header, k, input);
+	for (size_t k = 0; k < ORIGINS; k++) {
+		const char *common = n > 0 ? sm_get_string(&header[0], origin_field[k], NULL) : NULL;
+		for (size_t i = 1; i < n && common; i++)
+			if (strcmp(common, sm_get_string(&header[i], origin_field[k], "")) != 0)
+				common = NULL;
+		ids->origin[k] = common;
+	}
+}
+
+void want_same_origin(const struct ids *ids, const char *what, const struct ids *others,
+	const char *whose)
+{
+	if (other_origin(ids, others, OF_MODEL))
+		die("%s of model %s, where %s is of model %s: layers of two models need two names "
+			"(act-dump --layer)", what, ids->origin[OF_MODEL], whose,
+			others->origin[OF_MODEL]);
+	if (other_origin(ids, others, OF_SAE))
+		note("%s of the SAE %s, where %s is of %s", what, ids->origin[OF_SAE], whose,
+			others->origin[OF_SAE]);
+}
+
+void get_origin(struct ids *ids, const struct sm_frame *header, int side)
+{
+	for (size_t k = 0; k < ORIGINS; k++)
+		ids->origin[k] = sm_get_string(header, side_field[k][side], NULL);
+}
+
+void set_origin(struct sm_frame *header, const struct ids *ids, int side)
+{
+	for (size_t k = 0; k < ORIGINS; k++) {
+		sm_drop(header, side_field[k][side]);
+		if (ids->origin[k])
+			sm_set_string(header, side_field[k][side], ids->origin[k]);
+	}
+}
+
 bool same_ids(const struct ids *a, const struct ids *b)
 {
-	if (a->n != b->n)
+	if (a->n != b->n || other_origin(a, b, OF_MODEL) || other_origin(a, b, OF_SAE))
 		return false;
 	for (size_t i = 0; i < a->n; i++)
 		if (a->feature[i] != b->feature[i] || strcmp(a->layer[i], b->layer[i]) != 0
@@ -33,6 +112,8 @@ void ids_free(struct ids *ids)
 	free(ids->own.feature);
 	free(ids->own.node);
 }
+
+/* -- Streams ----------------------------------------------------------------------------------- */
 
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j)
 {
@@ -65,6 +146,8 @@ void write_distances_header(struct sm_writer *out, struct sm_frame *header, cons
 	sm_set_string(header, "kind", "distances");
 	sm_set_integer(header, "rows", (int64_t)row->n);
 	sm_set_integer(header, "cols", (int64_t)col->n);
+	set_origin(header, row, 0);
+	set_origin(header, col, 1);
 	sm_write_header(out, header);
 	set_ids(&ids, "row_layer", "row_feature", row);
 	set_ids(&ids, "col_layer", "col_feature", col);
@@ -244,6 +327,8 @@ void read_distances(struct sm_reader *in, const struct sm_frame *header, struct 
 		return;
 	d->row = want_ids(in, &d->ids, "row_layer", "row_feature");
 	d->col = want_ids(in, &d->ids, "col_layer", "col_feature");
+	get_origin(&d->row, header, 0);
+	get_origin(&d->col, header, 1);
 	size_t n = d->row.n;
 	d->row.node = want_nodes(in, &d->ids, "row_node", n);
 	d->col.node = want_nodes(in, &d->ids, "col_node", d->col.n);

@@ -5,9 +5,13 @@
 
 #include "stream/stream.h"
 
-/* Features by name: the layer as the user names it, the index in that layer's dictionary. */
+enum { OF_MODEL, OF_SAE, ORIGINS };
+
+/* Features by name: the model, the layer as the user names it, the index in that layer's
+ * dictionary. */
 struct ids {
 	size_t n;
+	const char *origin[ORIGINS];	/* the model, the SAE of all of them; NULL: not known */
 	const char *const *layer;
 	const uint32_t *feature;
 	const char *const *node;	/* NULL, or a graph's: a feature may stand several times */
@@ -19,6 +23,21 @@ struct ids {
 };
 
 bool same_ids(const struct ids *, const struct ids *);
+/* Are both models, or both SAEs, known and not the same? */
+bool other_origin(const struct ids *, const struct ids *, int which);
+/* Ends the program when the last of an input's n streams gives the name of its layer to another
+ * model or SAE than one before: a name would mean two features. */
+void want_layer_apart(const struct sm_frame *header, size_t n, const char *input);
+/* The origin of features from n streams; ends the program as above. */
+void origin_of_streams(struct ids *, const struct sm_frame *header, size_t n, const char *input);
+/* Ends the program when `ids`, called `what`, are of another model than others that their names may
+ * mean. Of another SAE is a note: its file may have two names. */
+void want_same_origin(const struct ids *, const char *what, const struct ids *others,
+	const char *whose);
+/* That of rows (side 0) or columns (side 1), as the header of what compares them says it. */
+void get_origin(struct ids *, const struct sm_frame *header, int side);
+void set_origin(struct sm_frame *header, const struct ids *, int side);
+
 /* Arrays of their own for n ids, with nodes or without; what they hold stays. */
 void ids_room(struct ids *, size_t n, bool nodes);
 void ids_free(struct ids *);	/* the arrays of their own, if there are any */

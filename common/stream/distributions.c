@@ -278,6 +278,8 @@ static size_t read_inputs(char *const *operand, struct distributions input[2], b
 	if (inputs == 2 && input[1].d != input[0].d && input[1].tokens > 0 && input[0].tokens > 0)
 		die("%s: points of %zu dimensions, %s has %zu", input[1].name, input[1].d,
 			input[0].name, input[0].d);
+	for (size_t i = 0; i < inputs; i++)
+		origin_of_streams(&input[i].ids, input[i].header, input[i].streams, input[i].name);
 	return inputs;
 }
 

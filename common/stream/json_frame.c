@@ -365,7 +365,8 @@ bool read_json(struct json_lines *in, struct sm_frame *f)
 	in->object = json_loadb(in->text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
 		&error);
 	if (!in->object)
-		json_lines_bad(in, "%s", error.text);
+		json_lines_bad(in, "%s%s", error.text, strstr(error.text, "Infinity")
+			|| strstr(error.text, "NaN") ? ": in a tensor it stands in quotes" : "");
 	if (!json_is_object(in->object))
 		json_lines_bad(in, "no object");
 	json_object_foreach(in->object, name, value)

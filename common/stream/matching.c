@@ -38,6 +38,8 @@ void read_matching(struct sm_reader *in, const struct sm_frame *header, struct m
 	if (!sm_read_frame(in, &m->pairs))		/* an empty stream: no pairs */
 		return;
 	read_pairs(in, m);
+	get_origin(&m->row, header, 0);
+	get_origin(&m->col, header, 1);
 	if (!sm_read_frame(in, &m->rest))
 		return;
 	read_rest(in, m);
