@@ -63,8 +63,8 @@ static void want_layers_apart(const struct dictionary side[2], const char *path)
 		return;
 	for (size_t k = 0, at = 0; k < side[0].streams; at += side[0].stream[k++].features)
 		if (at < row->n && dictionary_find(&side[1], row->layer[at], 0) != SIZE_MAX)
-			die("%s: layer %s is of two dictionaries: give --labels twice, for rows and "
-				"for columns", path, row->layer[at]);
+			die("%s: layer %s is of two dictionaries: give --labels twice, for rows "
+				"and for columns", path, row->layer[at]);
 }
 
 struct numbered {

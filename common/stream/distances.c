@@ -52,7 +52,8 @@ void origin_of_streams(struct ids *ids, const struct sm_frame *header, size_t n,
 	for (size_t k = 2; k <= n; k++)
 		want_layer_apart(header, k, input);
 	for (size_t k = 0; k < ORIGINS; k++) {
-		const char *common = n > 0 ? sm_get_string(&header[0], origin_field[k], NULL) : NULL;
+		const char *common = n == 0 ? NULL
+			: sm_get_string(&header[0], origin_field[k], NULL);
 		for (size_t i = 1; i < n && common; i++)
 			if (strcmp(common, sm_get_string(&header[i], origin_field[k], "")) != 0)
 				common = NULL;
