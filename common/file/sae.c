@@ -145,6 +145,37 @@ static float *read_b_dec(struct sae_reading *r)
 	return NULL;
 }
 
+/* Settings of two points of a model that are not the same. */
+static bool of_two_hooks(const struct sae_reading *r)
+{
+	static const char *const hook[][2] = {{"hook_point_in", "hook_point_out"},
+		{"hf_hook_point_in", "hf_hook_point_out"}};
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *in = sae_config_text(&r->config, hook[i][0]);
+		const char *out = sae_config_text(&r->config, hook[i][1]);
+		if (in && out && strcmp(in, out) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why what it decodes to cannot be compared with what it encodes; NULL: it can. */
+static const char *other_states(struct sae_reading *r)
+{
+	char *skip = sae_layout_key(&r->layout, r->file, "W_skip|affine_skip_connection|b_dec_out");
+	bool around = skip;
+
+	free(skip);
+	if (r->layers > 1 || !r->decoder)
+		return "it decodes to the states of several layers";
+	if (r->layout.dialect->elsewhere || around || of_two_hooks(r)
+			|| r->sae->d_out != r->sae->d || (r->config.kind == CONFIG_SPARSIFY
+			&& sae_config_true(&r->config, "transcode", false)))
+		return "a transcoder, which decodes to other states than it encodes";
+	return NULL;
+}
+
 struct sae *sae_open(const char *path, unsigned parts, const struct sae_options *options)
 {
 	struct sae *s = xcalloc(1, sizeof *s);
@@ -164,10 +195,14 @@ struct sae *sae_open(const char *path, unsigned parts, const struct sae_options 
 	if (r.layout.key[KEY_B_DEC])
 		s->b_dec = read_b_dec(&r);
 	sae_read_rule(&r);
+	if (parts & SAE_PASSES)
+		s->elsewhere = other_states(&r);
 	sae_read_weights(&r);
-	if (r.decoder && r.decoder != r.file)
+	struct archive *held = s->passes ? r.decoder : NULL;
+	if (r.decoder && r.decoder != r.file && r.decoder != held)
 		archive_close(r.decoder);
-	archive_close(r.file);
+	if (r.file != held)
+		archive_close(r.file);
 	sae_layout_free(&r.layout);
 	sae_config_close(&r.config);
 	free(file);
@@ -176,6 +211,8 @@ struct sae *sae_open(const char *path, unsigned parts, const struct sae_options 
 
 void sae_close(struct sae *s)
 {
+	if (s->passes)
+		sae_passes_close(s->passes);
 	free(s->name);
 	free(s->w_enc);
 	free(s->b_enc);
@@ -191,6 +228,17 @@ void sae_close(struct sae *s)
 size_t sae_stream_features(const struct sae *s)
 {
 	return sae_signed(s->architecture) ? 2 * s->features : s->features;
+}
+
+double sae_decoding(const struct sae *s, size_t feature, double a)
+{
+	size_t row = feature % s->features;
+	double v = feature < s->features ? a : -a;	/* that of its negative activations */
+
+	/* as the encoder multiplied */
+	if (s->scale && !s->encoder.unscaled && s->scale[row] > 0)
+		v /= (double)s->scale[row];
+	return v;
 }
 
 struct encoder sae_encoder(const struct sae *s)

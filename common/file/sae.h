@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What the user says of an SAE whose files leave it open. */
 struct sae_options {
@@ -37,6 +38,8 @@ struct sae {
 	float *b_enc;		/* (features); with w_enc, and what centring adds: -b_dec W_enc */
 	float *threshold;	/* (features), NULL when the file has none */
 	float *w_dec;		/* (features, d_out), or NULL */
+	struct sae_passes *passes;	/* over W_dec in its file, of SAE_PASSES; or NULL: ... */
+	const char *elsewhere;	/* ... why it decodes to other states than it encodes; or NULL */
 	float *b_dec;		/* (d_out), or NULL */
 	float *scale;		/* (features) by which pre-activations are multiplied, or NULL */
 	float *gain, *offset;	/* (features), of gated */
@@ -44,8 +47,11 @@ struct sae {
 };
 
 /* The parts of an SAE that are read: its matrices; what the biases that the encoder uses need; what
- * encoding needs; and what decoding does, which an SAE of normalised states is refused for. */
-enum { SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8, SAE_DECODES = 16 };
+ * encoding needs; what decoding does, which an SAE of normalised states is refused for; and W_dec a
+ * part at a time, of an SAE that decodes to the states that it encodes. */
+enum {
+	SAE_W_ENC = 1, SAE_W_DEC = 2, SAE_BIAS = 4, SAE_RULE = 8, SAE_DECODES = 16, SAE_PASSES = 32
+};
 
 /* Reads an SAE, of these parts, from a file or from the folder that holds it; what is wrong with
  * it, or open for these parts, ends the program. Beside them no more than a megabyte or so is held.
@@ -56,6 +62,22 @@ void sae_close(struct sae *);
 /* The features of a stream of its activations: of one with negative activations two for each, i for
  * positive ones and i + features for negative ones. */
 size_t sae_stream_features(const struct sae *);
+
+/* What decodes: activation a of a feature of such a stream adds to b_dec this times row
+ * feature % features of W_dec. */
+double sae_decoding(const struct sae *, size_t feature, double a);
+
+/* States that are decoded: rows 0, step, 2 step, ... of x (n, d), and their activations in CSR. */
+struct sae_rows {
+	float *x;
+	size_t n, step;
+	const uint32_t *indptr, *feature;	/* features of a row ascending */
+	const float *value;
+};
+
+/* x_t -= b_dec + sum_i decoding(a_ti) W_dec[i], in one pass over W_dec; the same for any number of
+ * threads. A number that is not finite is taken as it is. */
+void sae_subtract_decoded(const struct sae *, const struct sae_rows *);
 
 /* What encodes with it; it points into the SAE. */
 struct encoder sae_encoder(const struct sae *);

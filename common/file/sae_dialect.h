@@ -45,6 +45,7 @@ struct dialect {
 	unsigned bare;
 	bool turned[2];			/* is W_enc (features, d), W_dec (d, features)? */
 	bool stacked;			/* W_enc (m, d, features) of m models */
+	bool elsewhere;			/* decodes to other states than it encodes */
 	enum sae_architecture architecture;
 	enum sae_b_dec b_dec;
 	enum sae_input input;

@@ -403,7 +403,7 @@ struct sae_layout sae_layout_of(struct archive *file, const struct sae_config *c
 	look(&f);
 	const struct dialect *d = encoder ? named(&f, encoder) : chosen(&f, &l);
 	for (const struct dialect *r = sae_dialects; r->name; r++)
-		any |= fits_keys(&f, r);
+		any |= cfg->kind == CONFIG_NONE ? could_be(&f, r) : fits_keys(&f, r);
 	for (const struct dialect *r = sae_dialects; r->name && !d; r++)
 		wanted |= cfg->kind != CONFIG_NONE && fits_settings(&f, r) && !fits_keys(&f, r);
 	if (!d && any && !wanted)

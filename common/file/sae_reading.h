@@ -27,7 +27,8 @@ void sae_read_rule(struct sae_reading *);
 float *sae_numbers(struct sae_reading *, const char *names, size_t n, bool one);
 /* One number; false when there is none. */
 bool sae_scalar(struct sae_reading *, const char *names, double *x);
-/* The matrices that are asked for, the biases and the scale. */
+/* The matrices that are asked for, the biases and the scale. Passes take the file of W_dec over. */
 void sae_read_weights(struct sae_reading *);
+void sae_passes_close(struct sae_passes *);
 
 #endif

@@ -392,8 +392,8 @@ static void set_pursuit(struct sae_reading *r)
 	if (r->options.residual >= 0)
 		p->residual = (float)r->options.residual;
 	else if (r->config.kind != CONFIG_SAELENS)
-		die("%s: matching pursuit until which length of the residual? --residual R",
-			r->name);
+		die("%s: matching pursuit until which length of the residual? --residual R (and "
+			"--k N: N steps at most, %zu without it)", r->name, 4 * s->d);
 	p->steps = json_object_get(r->config.json, "max_iterations") ? s->d : 4 * s->d;
 	if (json_is_number(most) && json_number_value(most) >= 1)
 		p->steps = (size_t)fmin(json_number_value(most), UINT32_MAX);

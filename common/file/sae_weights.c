@@ -76,6 +76,7 @@ struct matrix {
 	const char *key;
 	size_t rows, columns;
 	bool turned;
+	bool unchecked;			/* numbers that are not finite are taken, too */
 };
 
 /* What is done with a part of it: whole rows, or whole columns. */
@@ -103,7 +104,7 @@ static void read_matrix(const struct matrix *m, const float *row_scale, take_par
 	for (size_t at = 0; at < lines; at += n) {
 		n = lines - at < most ? lines - at : most;
 		array_parts_read(parts, x, n * line);
-		for (size_t i = 0; i < n * line; i++)
+		for (size_t i = 0; !m->unchecked && i < n * line; i++)
 			if (!isfinite(x[i]))
 				die("%s:%s: number %zu is not finite", archive_name(m->file),
 					m->key ? m->key : "", a.fortran
@@ -168,7 +169,83 @@ static void take_squares(void *to, const float *x, const struct product_part *p,
 static struct matrix decoder_matrix(const struct sae_reading *r)
 {
 	return (struct matrix){r->decoder, r->layout.key[KEY_W_DEC], r->sae->features,
-		r->row, r->layout.dialect->turned[1]};
+		r->row, .turned = r->layout.dialect->turned[1]};
+}
+
+/* -- Passes over the decoder ------------------------------------------------------------------- */
+
+struct sae_passes {
+	struct matrix w_dec;
+	char *key;
+	float *row_scale;		/* by which its rows are multiplied, or NULL */
+};
+
+static struct sae_passes *passes_open(const struct sae_reading *r, float *row_scale)
+{
+	struct sae_passes *p = xalloc(1, sizeof *p);
+
+	*p = (struct sae_passes){.w_dec = decoder_matrix(r), .row_scale = row_scale};
+	if (p->w_dec.key)
+		p->w_dec.key = p->key = xasprintf("%s", p->w_dec.key);
+	p->w_dec.unchecked = true;
+	return p;
+}
+
+void sae_passes_close(struct sae_passes *p)
+{
+	archive_close(p->w_dec.file);
+	free(p->key);
+	free(p->row_scale);
+	free(p);
+}
+
+struct decoded {
+	const struct sae *sae;
+	const struct sae_rows *rows;
+};
+
+/* The first of the entries from..to-1 whose feature is not below i. */
+static size_t first_from(const uint32_t *feature, size_t from, size_t to, size_t i)
+{
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		if (feature[middle] < i)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* x_t -= sum_i decoding(a_ti) w_i for the features i of a part, or for their columns in it. */
+static void subtract_part(void *to, const float *w, const struct product_part *p, size_t rows,
+	size_t columns)
+{
+	const struct decoded *d = to;
+	const struct sae_rows *s = d->rows;
+
+	(void)rows;
+	#pragma omp parallel for
+	for (size_t t = 0; t < s->n; t += s->step) {
+		float *x = s->x + t * columns + p->j0;
+		size_t end = s->indptr[t + 1];
+		size_t k = first_from(s->feature, s->indptr[t], end, p->k0);
+		for (; k < end && s->feature[k] < p->k0 + p->rows; k++) {
+			float a = (float)sae_decoding(d->sae, s->feature[k], (double)s->value[k]);
+			const float *row = w + (s->feature[k] - p->k0) * p->row_stride;
+			for (size_t j = 0; j < p->columns; j++)
+				x[j] -= a * row[j * p->column_stride];
+		}
+	}
+}
+
+void sae_subtract_decoded(const struct sae *s, const struct sae_rows *rows)
+{
+	for (size_t t = 0; s->b_dec && t < rows->n; t += rows->step)
+		for (size_t k = 0; k < s->d; k++)
+			rows->x[t * s->d + k] -= s->b_dec[k];
+	read_matrix(&s->passes->w_dec, s->passes->row_scale, subtract_part,
+		&(struct decoded){s, rows});
 }
 
 /* -- All of them ------------------------------------------------------------------------------- */
@@ -215,7 +292,7 @@ static void read_encoder(struct sae_reading *r, const float *row_scale)
 		return;
 	}
 	read_matrix(&(struct matrix){r->file, r->layout.key[KEY_W_ENC], s->d, s->features,
-		r->layout.dialect->turned[0]}, NULL, take_packed, s->w_enc);
+		.turned = r->layout.dialect->turned[0]}, NULL, take_packed, s->w_enc);
 	if (s->centred && (r->parts & (SAE_BIAS | SAE_RULE)))
 		centre(s);
 }
@@ -256,5 +333,8 @@ void sae_read_weights(struct sae_reading *r)
 	}
 	if (r->decoder_norms)
 		s->scale = decoder_lengths(r);
-	free(row_scale);
+	if (r->parts & SAE_PASSES && !s->elsewhere)
+		s->passes = passes_open(r, row_scale);
+	else
+		free(row_scale);
 }

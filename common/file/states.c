@@ -149,6 +149,11 @@ void states_join(struct states *s)
 	s->d *= s->shards;
 }
 
+bool states_in_files(const struct states *s)
+{
+	return s->shard[0].file;
+}
+
 static const struct shard *shard_of(const struct states *s, size_t *row)
 {
 	const struct shard *h = s->shard;

@@ -33,6 +33,9 @@ bool states_finite(const float *x, size_t d);
  * many are like it. */
 void states_check(const struct states *, size_t i, const float *x);
 
+/* Can rows be read in any order? Not from stdin. */
+bool states_in_files(const struct states *);
+
 /* At most n rows from row `at` on, in states_dtype(), fewer where a file ends: how many, and *rows
  * until the next call. From stdin, `at` has to be where the last call ended. */
 size_t states_read(struct states *, size_t at, size_t n, const void **rows);

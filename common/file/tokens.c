@@ -1,6 +1,7 @@
 #include "file/tokens.h"
 
 #include "base/die.h"
+#include "kernel/bottom_k.h"
 
 #include <math.h>
 #include <omp.h>
@@ -186,6 +187,27 @@ bool chunk_read(struct chunk *c, const struct tokens *t, size_t *at)
 	} while (c->n == 0 && *at < t->n);
 	c->all += c->n;
 	return c->n > 0;
+}
+
+void chunk_sample(struct chunk *c, const struct tokens *t, size_t n)
+{
+	size_t all = 0, seen = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		all += kept(&t->kept, i);
+	n = n < CHUNK_TOKENS ? n : CHUNK_TOKENS;
+	n = n < all ? n : all;
+	c->n = 0;
+	for (size_t i = 0, taken = 0; i < t->n && taken < n; i++) {
+		double at = (double)taken + token_uniform(0, 0, (uint32_t)taken);
+		if (!kept(&t->kept, i) || (double)seen++ < floor(at * (double)all / (double)n))
+			continue;
+		states_row(t->states, i, c->x + c->n * t->d);
+		c->token[c->n] = (uint32_t)i;
+		c->n += states_finite(c->x + c->n * t->d, t->d);
+		taken++;
+	}
+	states_release(t->states);
 }
 
 void chunk_tell(const struct chunk *c)

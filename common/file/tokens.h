@@ -60,6 +60,10 @@ void chunk_free(struct chunk *);
 /* The next tokens from *at on, which moves on; false at the end. A state that is not finite is
  * left out with --drop-nonfinite, and ends the program without. */
 bool chunk_read(struct chunk *, const struct tokens *, size_t *at);
+/* In place of reading: n tokens, or fewer, one of each n-th part of those that count, so that they
+ * are of any place of a sequence; states that are not finite are left out. Of states in files only,
+ * without what a frame has beside them. */
+void chunk_sample(struct chunk *, const struct tokens *, size_t n);
 /* After the end: notes how many were left out so, and when no token is left. */
 void chunk_tell(const struct chunk *);
 

@@ -43,7 +43,7 @@ static double squares(const float *x, double mean, size_t d)
 }
 
 /* u = factor (x - mean) */
-static void input_of(float *u, const float *x, const struct encoder *e)
+void encode_input(float *u, const float *x, const struct encoder *e)
 {
 	double mean = 0, factor = e->input_scale != 0 ? (double)e->input_scale : 1;
 	size_t d = e->d;
@@ -402,7 +402,7 @@ size_t encode(struct encoded *out, const float *x, const struct encoder *e, size
 
 	if (changes_input(e)) {
 		for (size_t t = 0; t < n; t++)
-			input_of(workspace + t * e->d, x + t * e->d, e);
+			encode_input(workspace + t * e->d, x + t * e->d, e);
 		x = workspace;
 		workspace += ENCODE_TOKENS * e->d;
 	}

@@ -71,6 +71,9 @@ struct encoded {
 	float *hit_value;
 };
 
+/* u (d) of a state x (d), which may be the same array. */
+void encode_input(float *u, const float *x, const struct encoder *);
+
 /* Floats of workspace: the packed states, a tile of pre-activations, and what the rule needs: for
  * topk the k best of every token. */
 size_t encode_workspace(const struct encoder *);

@@ -58,14 +58,8 @@ static void decode(double *y, const struct activations *a, size_t t, const uint3
 		size_t i = a->by_token.index[k];
 		if (col[i] == NOT_REPLACED)
 			continue;
-		double v = activation(a, k) * (scale ? scale[i] : 1);
-		size_t feature = col[i] % s->features;
-		if (col[i] >= s->features)		/* that of its negative activations */
-			v = -v;
-		/* as the encoder multiplied */
-		if (s->scale && !s->encoder.unscaled && s->scale[feature] > 0)
-			v /= (double)s->scale[feature];
-		const float *row = s->w_dec + feature * s->d_out;
+		double v = sae_decoding(s, col[i], activation(a, k) * (scale ? scale[i] : 1));
+		const float *row = s->w_dec + col[i] % s->features * s->d_out;
 		for (size_t c = 0; c < s->d_out; c++)
 			y[c] += v * (double)row[c];
 	}

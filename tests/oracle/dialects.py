@@ -112,6 +112,7 @@ class Weights:
         self.threshold = np.abs(normal(features, by=.8) + 2)
         self.gate, self.mag, self.r_mag = (normal(features, by=.3) for _ in range(3))
         self.skip = normal(d, d, by=.1)
+        self.gain = np.exp(self.mag)
         self.norms = np.linalg.norm(self.W_dec.astype("f8"), axis=1)
 
     def pre(self, u=None, c=0, bias=None):
@@ -170,8 +171,16 @@ for case in (
      lambda w: relu(w.pre(unit(w.x.astype("f8")), w.b_dec))),
     ("saelens_abstopk", v6("abstopk", k=k_of), lambda w: abstopk(w.pre(c=w.b_dec), w.k)),
     ("saelens_transcoder", v6("transcoder"), lambda w: relu(w.pre())),
+    ("saelens_normalize_false", lambda w: {"activation_fn_str": "relu", "normalize_activations": False},
+     lambda w: relu(w.pre(c=w.b_dec))),
+    ("saelens_scalar", v6("standard", normalize_activations="constant_scalar_rescale", activation_normalization_factor=.5),
+     lambda w: relu(w.pre(.5 * w.x.astype("f8"), w.b_dec))),
 ):
     saelens_example(*case)
+saelens_example("saelens_jumprelu", v6("jumprelu", metadata={"training_architecture_details": {"k": 3}}),
+                lambda w: above(w.pre(c=w.b_dec), w.threshold), lambda w: {"threshold": w.threshold})
+saelens_example("saelens_finetuned", v6("standard", finetuning_scaling_factor=True), lambda w: relu(w.pre(c=w.b_dec)),
+                lambda w: {"scaling_factor": w.gain})
 saelens_example("saelens_jumprelu_stray_k", v6("jumprelu", k=k_of), lambda w: above(w.pre(c=w.b_dec), w.threshold),
                 lambda w: {"threshold": w.threshold})
 saelens_example("saelens_negative_threshold", v6("jumprelu"), lambda w: above(w.pre(c=w.b_dec), w.threshold - 2.2),
@@ -180,12 +189,17 @@ saelens_example("saelens_log_threshold", v6("jumprelu"), lambda w: above(w.pre(c
                 lambda w: {"log_threshold": np.log(w.threshold)})
 saelens_example("saelens_batchtopk", v6("batchtopk", k=k_of, rescale_acts_by_decoder_norm=True),
                 lambda w: above(w.pre(c=w.b_dec) * w.norms, 2.1), lambda w: {"topk_threshold": np.float64(2.1)})
+saelens_example("saelens_matryoshka", v6("matryoshka_batchtopk", k=k_of, matryoshka_widths=[24, 96], rescale_acts_by_decoder_norm=True),
+                lambda w: above(w.pre(c=w.b_dec) * w.norms, 2.1), lambda w: {"topk_threshold": np.float64(2.1)})
 saelens_example("saelens_unnamed", lambda w: {"apply_b_dec_to_input": False}, lambda w: above(w.pre(), w.threshold),
                 lambda w: {"threshold": w.threshold})
 saelens_example("saelens_gated", v6("gated"), lambda w: w.gated(w.b_dec),
                 lambda w: {"b_gate": w.gate, "b_mag": w.mag, "r_mag": w.r_mag}, ["b_enc"])
 saelens_example("saelens_topafa", v6("topafa"), lambda w: topafa(w.pre(c=w.b_dec), w.x.astype("f8") - w.b_dec),
                 lambda w: {"W_dec": w.unit_rows})
+saelens_example("saelens_jumprelu_transcoder", v6("jumprelu_transcoder"), lambda w: above(w.pre(), w.threshold),
+                lambda w: {"threshold": w.threshold})
+saelens_example("saelens_relu_skip_transcoder", v6("skip_transcoder"), lambda w: relu(w.pre()), lambda w: {"W_skip": w.skip})
 saelens_example("saelens_skip_transcoder", v6("jumprelu_skip_transcoder"), lambda w: above(w.pre(), w.threshold),
                 lambda w: {"threshold": w.threshold, "W_skip": w.skip})
 saelens_example("saelens_other_output", v6("transcoder"), lambda w: relu(w.pre()),
@@ -198,6 +212,8 @@ saelens_example("saelens_pursuit_repeats", v6("matching_pursuit", max_iterations
                 lambda w: {"W_dec": w.unit_rows}, ["W_enc", "b_enc"])
 saelens_example("saelens_heads", v6("standard"), lambda w: relu(w.pre(c=w.b_dec)),
                 states=lambda w: w.x.reshape(9, 10, 2, w.d // 2))
+saelens_example("saelens_heads_of_tokens", v6("standard", reshape_activations="hook_z"), lambda w: relu(w.pre(c=w.b_dec)),
+                states=lambda w: w.x.reshape(len(w.x), 2, w.d // 2))
 saelens_example("saelens_average", v6("standard", normalize_activations="expected_average_only_in"),
                 lambda w: relu(w.pre(.7 * w.x.astype("f8"), w.b_dec)), args=["--input-scale", ".7"], asks="--input-scale A")
 saelens_example("saelens_normalize_true", v6("standard", normalize_activations=True),
@@ -252,6 +268,10 @@ bare("gemma_scope_embedding", gemma, lambda w: above(w.pre(w.x / np.sqrt(w.d)), 
      ["--input-scale", lambda w: repr(w.d ** -.5)], "embedding/width/params.npz", operand="embedding/width")
 bare("gemma_scope_2", lower, lambda w: above(w.pre(), w.threshold), file="params.safetensors",
      cfg=lambda w: {"config.json": {"architecture": "jump_relu", "hf_hook_point_in": "model.layers.3.output", "l0": 60}})
+bare("gemma_scope_2_file", lower, lambda w: above(w.pre(), w.threshold), file="params.safetensors", operand="params.safetensors")
+bare("gemma_scope_2_hooks", lower, lambda w: above(w.pre(), w.threshold), file="params.safetensors",
+     cfg=lambda w: {"config.json": {"architecture": "jump_relu", "hf_hook_point_in": "model.layers.3.pre_feedforward_layernorm.output",
+                                    "hf_hook_point_out": "model.layers.3.post_feedforward_layernorm.output"}})
 bare("gemma_scope_2_transcoder", lambda w: {**lower(w), "affine_skip_connection": w.skip}, lambda w: above(w.pre(), w.threshold),
      file="params.safetensors")
 bare("gemma_scope_2_clt", lambda w: {**lower(w), "w_dec": np.stack([w.W_dec] * 3, 1)}, lambda w: above(w.pre(), w.threshold),
@@ -281,6 +301,8 @@ for case, cfg, rule in (("topk", {}, topk), ("groupmax", {"activation": "groupma
          cfg=sparsify_cfg(**cfg))
 bare("sparsify_transcoder", lambda w: {**sparsify(w), "W_skip": w.skip}, lambda w: topk(w.pre(), w.k), file="sae.safetensors",
      cfg=sparsify_cfg(transcode=True))
+bare("sparsify_file", sparsify, lambda w: topk(w.pre(c=w.b_dec), w.k), file="sae.safetensors", cfg=sparsify_cfg(),
+     operand="sae.safetensors")
 bare("sparsify_alone", sparsify, lambda w: topk(w.pre(c=w.b_dec), w.k), "--encoder NAME",
      ["--encoder", "sparsify", "--k", lambda w: str(w.k), "--b-dec", "subtract"], "sae.safetensors")
 
@@ -317,6 +339,23 @@ bare("dl_matryoshka", matryoshka, lambda w: above(w.pre(c=w.b_dec), 2.1))
 bare("dl_matryoshka_npz", lambda w: {**matryoshka(w), "threshold": np.full(w.features, 2.1, "f4")},
      lambda w: above(w.pre(c=w.b_dec), 2.1), file="params.npz")
 bare("dl_jumprelu", gemma, lambda w: above(w.pre(), w.threshold), cfg=learning("JumpReluAutoEncoder"))
+for container in "sae_weights.safetensors", "params.npz", "ae.pt":
+    kind = container.split(".")[1]
+    for case, make, rule, named in (
+        ("autoencoder", lambda w: w.linear(bias=w.b_dec), lambda w: relu(w.pre(c=w.b_dec)), "AutoEncoder"),
+        ("new", lambda w: w.linear(decoder_dot_bias=w.b_dec), lambda w: relu(w.pre()), "AutoEncoderNew"),
+        ("gated", gated, lambda w: w.gated(w.b_dec), "GatedAutoEncoder"),
+        ("topk", batchtopk, lambda w: topk(w.pre(c=w.b_dec), w.k), "AutoEncoderTopK"),
+        ("batchtopk", batchtopk, lambda w: above(w.pre(c=w.b_dec), 2.1), "BatchTopKSAE"),
+        ("matryoshka", matryoshka, lambda w: above(w.pre(c=w.b_dec), 2.1), "MatryoshkaBatchTopKSAE"),
+        ("jumprelu", gemma, lambda w: above(w.pre(), w.threshold), "JumpReluAutoEncoder"),
+    ):
+        bare(f"dl_{case}_{kind}", make, rule, file=container, cfg=learning(named))
+        if named in ("AutoEncoder", "GatedAutoEncoder", "MatryoshkaBatchTopKSAE"):
+            bare(f"dl_{case}_{kind}_alone", make, rule, file=container)
+        elif named in ("AutoEncoderTopK", "BatchTopKSAE"):
+            bare(f"dl_{case}_{kind}_alone", make, rule, "dl-topk, dl-batchtopk: --encoder NAME", ["--encoder", f"dl-{case}"],
+                 container)
 bare("vsae", lambda w: {**w.linear(bias=w.b_dec), "k": np.int32(w.k), "var_encoder.weight": w.W_enc.T, "var_encoder.bias": w.b_enc},
      lambda w: topk(w.pre(c=w.b_dec), w.k))
 
@@ -441,6 +480,19 @@ bare("pt_qwen", lambda w: {**tracer(w), "W_dec": w.W_dec.T}, lambda w: topk(w.pr
      "layer3.sae.pt")
 bare("pt_itda", lambda w: w.unit_rows, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), w.k, 0, True, np.abs, 1e-6),
      file="atoms.pt", cfg=lambda w: {"metadata.yaml": f"k: {w.k}\n", "atom_indices.pt": np.zeros((w.features, 2), "i8")})
+bare("pt_goodfire",
+     lambda w: {key.replace("coder.", "coder_linear."): x for key, x in w.linear(decoder_dot_bias=w.b_dec).items()},
+     lambda w: relu(w.pre()), file="l19.pth")
+bare("pt_mp_sae", lambda w: {"W": w.unit_rows}, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), 4 * w.d, 1.5),
+     "--residual R", ["--residual", "1.5"], "ae.pt")
+bare("pt_overcomplete", lambda w: {"dictionary._weights": w.unit_rows, "dictionary.multiplier": np.float32(0)},
+     lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), w.k, 0, True, lambda p: p), "--k K", ["--k", lambda w: str(w.k)],
+     "ae.pt")
+bare("pt_vsae", lambda w: {**w.linear(bias=w.b_dec), "k": np.int32(w.k), "var_encoder.weight": w.W_enc.T, "var_encoder.bias": w.b_enc},
+     lambda w: topk(w.pre(c=w.b_dec), w.k), file="ae.pt")
+bare("pt_vsae_alike", lambda w: {**w.linear(bias=w.b_dec), "var_encoder.weight": w.W_enc.T}, lambda w: None, "no k", file="ae.pt")
+bare("pt_llamascopium", lambda w: {"state_dict": pt.OrderedDict(scopium(w))}, lambda w: above(w.pre(scaled(w)), w.threshold),
+     cfg=lambda w: {"config.json": moss(hook_point_in="hook", sparsity_include_decoder_norm=False)}, file="sae.pt")
 bare("pt_writesae", lambda w: {"model_state_dict": {"V_enc": w.W_enc[None], "V_dec": w.W_enc[None], "b_enc": w.b_enc}, "config": {"k": 3}},
      lambda w: None, "act-import", file="best.pt")
 
@@ -493,7 +545,7 @@ def compare(name, w):
     assert done.returncode == 0, (name, done.stderr.decode())
     header, found = dense(done.stdout)
     if "signed" in header:
-        assert (wanted < 0).any() or name == "overcomplete"
+        assert (wanted < 0).any() or "overcomplete" in name
         wanted = np.hstack([relu(wanted), relu(-wanted)])
     assert found.shape == wanted.shape, (name, found.shape, wanted.shape)
     error = np.abs(found - wanted).max() / np.abs(wanted).max()
