@@ -131,9 +131,9 @@ static void pick_distributions(struct sm_reader *in, struct sm_frame *f,
 	sm_set_tensor(f, "count", SM_U4, new_count, kept);
 }
 
-/* Writes a stream but for its end mark. */
+/* Writes a stream but for its end mark; *any becomes true where it has frames. */
 static void pick_stream(struct sm_reader *in, struct sm_frame *header,
-	struct feature_list *all, bool named, struct room *room, struct sm_writer *out)
+	struct feature_list *all, bool named, bool *any, struct room *room, struct sm_writer *out)
 {
 	bool activations = sm_want_kind(in, header, "distributions", "activations") == 1;
 	struct feature_list its = feature_list_layer(all, sm_get_string(header, "layer", ""));
@@ -145,6 +145,7 @@ static void pick_stream(struct sm_reader *in, struct sm_frame *header,
 	sm_set_integer(header, "picked", (int64_t)picked);
 	sm_write_header(out, header);
 	while (sm_read_frame(in, &frame)) {
+		*any = true;
 		if (activations)
 			pick_activations(in, &frame, &its, room);
 		else if (sm_find_field(&frame, "feature"))
@@ -157,6 +158,7 @@ static void pick_stream(struct sm_reader *in, struct sm_frame *header,
 struct streams {
 	size_t n;
 	struct sm_frame *header;
+	bool any;			/* frames in any of them? */
 };
 
 /* The header of the next stream, which joins those before. */
@@ -188,7 +190,7 @@ static void tell_absent(struct feature_list *picks, const struct streams *s, con
 	char *where = xasprintf("%s (layer '%s'%s)", input,
 		sm_get_string(&s->header[0], "layer", ""), s->n > 1 ? " ..." : "");
 
-	feature_list_tell_absent(picks, list, where);
+	feature_list_tell_absent(picks, list, where, s->any);
 	free(where);
 	for (size_t k = 0; k < s->n; k++) {
 		const char *layer = sm_get_string(&s->header[k], "layer", "");
@@ -229,7 +231,7 @@ int main(int argc, char **argv)
 	struct room room = {0};
 
 	for (bool more = next_stream(in, &all); more; sm_write_end(out)) {
-		pick_stream(in, &all.header[all.n - 1], &picks, words, &room, out);
+		pick_stream(in, &all.header[all.n - 1], &picks, words, &all.any, &room, out);
 		/* What is wrong ends before the last end mark: who reads it fails as well. */
 		more = next_stream(in, &all);
 		if (!more && words)

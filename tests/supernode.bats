@@ -86,6 +86,8 @@ json.dump(d, open("g.json", "w"))'
 		grep -qx "supernode: graph: --keep: the graph has no groups"
 	supernode --graph graph --pinned dist 2>&1 >out |
 		grep -qx "supernode: graph: --pinned: no feature of the graph is pinned"
+	supernode --graph graph --pinned dist 2>&1 >out |
+		grep -qx "supernode: graph: 1 of 1 pins are not nodes of the graph"
 }
 
 @test "streams are mixed by weight, each in units of its root mean square" {

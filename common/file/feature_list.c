@@ -122,13 +122,14 @@ size_t feature_list_find_below(struct feature_list *l, size_t features)
 	return n;
 }
 
-void feature_list_tell_absent(const struct feature_list *l, const char *list, const char *where)
+void feature_list_tell_absent(const struct feature_list *l, const char *list, const char *where,
+	bool any)
 {
 	struct absent absent = {0};
 
 	for (size_t i = 0; i < l->n; i++)
 		absent_count(&absent, l->item[i].layer, l->item[i].feature, l->item[i].found);
-	absent_tell(&absent, list, where);
+	absent_tell(&absent, list, where, any);
 }
 
 /* -- Features that no stream has --------------------------------------------------------------- */
@@ -142,9 +143,9 @@ void absent_count(struct absent *a, const char *layer, uint32_t feature, bool fo
 	}
 }
 
-void absent_tell(const struct absent *a, const char *file, const char *where)
+void absent_tell(const struct absent *a, const char *file, const char *where, bool any)
 {
-	if (a->n > 0 && a->n == a->named)
+	if (a->n > 0 && a->n == a->named && any)
 		die("%s: none of its %zu features is in %s: it has feature %u of layer '%s' "
 			"(act-dump --layer names layers)", file, a->n, where, a->feature, a->layer);
 	if (a->n > 0)

@@ -36,7 +36,8 @@ size_t feature_list_find_below(struct feature_list *, size_t features);
 /* Ends the program, with the name of the input in its line, unless each feature has been found. */
 void feature_list_check_found(const struct feature_list *, const char *input);
 /* The same for a list in a file, of which some features may be absent: see absent_tell(). */
-void feature_list_tell_absent(const struct feature_list *, const char *list, const char *where);
+void feature_list_tell_absent(const struct feature_list *, const char *list, const char *where,
+	bool any);
 
 /* Features that a file names, and how many of them are absent; {0} at first. */
 struct absent {
@@ -46,7 +47,7 @@ struct absent {
 };
 
 void absent_count(struct absent *, const char *layer, uint32_t feature, bool found);
-/* Says how many are absent `where`; ends the program when all are. */
-void absent_tell(const struct absent *, const char *file, const char *where);
+/* Says how many are absent `where`; ends the program when all are, though there are `any` data. */
+void absent_tell(const struct absent *, const char *file, const char *where, bool any);
 
 #endif

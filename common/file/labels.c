@@ -116,7 +116,7 @@ void read_labels(uint32_t *number[2], const struct dictionary side[2], const str
 		while (table_read(&table[k]))
 			take_label(l, (int)k, files->n == 1 ? 1 : (int)k, &table[k], column,
 				&absent);
-		absent_tell(&absent, files->item[k], "the activations");
+		absent_tell(&absent, files->item[k], "the activations", true);
 	}
 	number_labels(number, l);
 	for (int k = 0; k < 2; k++) {
