@@ -161,13 +161,33 @@ static _Noreturn void die_unread(const char *path, const char *bytes)
 		name ? ", " : "");
 }
 
+static bool is_npy(const char *bytes)
+{
+	return memcmp(bytes, "\x93NUMPY", 6) == 0;
+}
+
+/* A mapping_length(): only an .npy begins with it. */
+static size_t length_of(const char *name, const char *bytes, size_t n)
+{
+	struct array a;
+
+	if (n < 10)
+		return 0;
+	if (!is_npy(bytes) && bytes[8] != '{' && !memchr("P{\x80", *bytes, 3))
+		die_unread(name, bytes);
+	if (!is_npy(bytes))
+		return SIZE_MAX;
+	size_t at = npy_header(name, bytes, n, &a);
+	return at > 0 ? at + array_bytes(name, &a) : 0;
+}
+
 struct archive *archive_open(const char *path)
 {
 	struct archive *f = xcalloc(1, sizeof *f);
 
 	if (is_folder(path))
 		die_unread(path, NULL);
-	mapping_open(&f->file, path);
+	mapping_open(&f->file, path, length_of);
 	const char *bytes = f->file.bytes;
 	if (f->file.n < 10)
 		die("%s: cut short: %zu bytes", path, f->file.n);
@@ -178,9 +198,9 @@ struct archive *archive_open(const char *path)
 	else if (f->file.n >= sizeof old_pt && memcmp(bytes, old_pt, sizeof old_pt - 1) == 0)
 		die("%s: written by torch before 1.6: load it, and save it with torch.save of "
 			"today", path);
-	else if (memcmp(bytes, "\x93NUMPY", 6) != 0 && bytes[8] == '{')
+	else if (!is_npy(bytes) && bytes[8] == '{')
 		f->header = safetensors_header(path, bytes, f->file.n, &f->data);
-	else if (memcmp(bytes, "\x93NUMPY", 6) != 0)
+	else if (!is_npy(bytes))
 		die_unread(path, bytes);
 	return f;
 }

@@ -1,6 +1,7 @@
 #include "file/mapping.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,24 +58,28 @@ static void map(struct mapping *m, int fd, size_t n)
 	sigaction(SIGBUS, &shorter, NULL);
 }
 
-static void read_all(struct mapping *m, int fd)
+static void read_all(struct mapping *m, int fd, mapping_length *length)
 {
-	size_t room = 0;
+	size_t room = 0, most = 0;
 	ssize_t k = 1;
 
-	while (k != 0) {
+	while (k != 0 && (most == 0 || m->n <= most)) {
 		if (m->n == room) {
 			room = room ? 2 * room : 1 << 16;
+			memory_need((double)(room - m->n), "a file in place of the pipe",
+				"%s: more than %zu bytes", m->name, m->n);
 			m->bytes = xrealloc(m->bytes, room, 1);
 		}
 		k = read(fd, m->bytes + m->n, room - m->n);
 		if (k < 0 && errno != EINTR)
 			die("%s: %s", m->name, strerror(errno));
 		m->n += k > 0 ? (size_t)k : 0;
+		if (most == 0)
+			most = length(m->name, m->bytes, m->n);
 	}
 }
 
-void mapping_open(struct mapping *m, const char *path)
+void mapping_open(struct mapping *m, const char *path, mapping_length *length)
 {
 	struct stat stat;
 	int fd = open(path, O_RDONLY);
@@ -85,7 +90,7 @@ void mapping_open(struct mapping *m, const char *path)
 	if (S_ISREG(stat.st_mode) && stat.st_size > 0)
 		map(m, fd, (size_t)stat.st_size);
 	else
-		read_all(m, fd);
+		read_all(m, fd, length);
 	close(fd);
 }
 
