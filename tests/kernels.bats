@@ -19,3 +19,7 @@ load helper
 @test "the kernels of graphs agree with dense matrices, plain loops and what is reckoned by hand" {
 	"$BUILD/tests/graphs"
 }
+
+@test "the kernels of coupled tokens agree with dense matrices" {
+	"$BUILD/tests/lift"
+}

@@ -1,0 +1,203 @@
+/* The kernels of lift.h against dense matrices. Silent when all is well. */
+#include "kernel/lift.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 12, FEATURES = 9, TRIALS = 400 };
+
+static size_t failures;
+static uint64_t state = 1;
+
+static void check(bool right, const char *what, size_t trial)
+{
+	if (right)
+		return;
+	printf("not ok: %s (trial %zu)\n", what, trial);
+	failures++;
+}
+
+static size_t below(size_t n)	/* xorshift64* */
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (size_t)((state * 0x2545F4914F6CDD1Du) >> 33) % n;
+}
+
+static bool near(double x, double y)
+{
+	return fabs(x - y) <= 1e-12 * (1 + fabs(y));
+}
+
+/* A matrix, dense and sparse. */
+struct matrix {
+	double at[MOST][MOST];
+	size_t indptr[MOST + 1];
+	uint32_t index[MOST * MOST];
+	float value[MOST * MOST];
+};
+
+/* Of whole numbers up to 3, many of them equal, on one entry in `rare`. */
+static struct sparse draw(struct matrix *m, size_t rows, size_t cols, size_t rare)
+{
+	size_t n = 0;
+
+	memset(m, 0, sizeof *m);
+	for (size_t i = 0; i < rows; i++, m->indptr[i] = n)
+		for (size_t j = 0; j < cols; j++) {
+			m->at[i][j] = below(rare) == 0 ? (double)(1 + below(3)) : 0;
+			if (m->at[i][j] > 0) {
+				m->index[n] = (uint32_t)j;
+				m->value[n++] = (float)m->at[i][j];
+			}
+		}
+	return (struct sparse){m->indptr, m->index, m->value};
+}
+
+/* G, its shares of rows and columns, b, and b~ = share[0] b. */
+struct lifted {
+	size_t rows, cols;
+	struct matrix g, b;
+	struct sparse sparse_g, sparse_b;
+	double share[2][MOST][MOST], on_rows[MOST][FEATURES], shares[MOST * MOST][2];
+	struct lift lift;
+};
+
+static double sum_of(const struct lifted *x, size_t side, size_t of)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < (side == 0 ? x->cols : x->rows); k++)
+		sum += side == 0 ? x->g.at[of][k] : x->g.at[k][of];
+	return sum;
+}
+
+static void check_shares(struct lifted *x, size_t trial)
+{
+	double col_sum[MOST];
+	uint8_t partnered[2][MOST];
+
+	lift_shares(x->shares, (uint8_t *const[]){partnered[0], partnered[1]}, col_sum,
+		&x->sparse_g, x->rows, x->cols);
+	for (size_t s = 0; s < x->rows; s++)
+		check(partnered[0][s] == (sum_of(x, 0, s) > 0), "a row has entries", trial);
+	for (size_t t = 0; t < x->cols; t++)
+		check(partnered[1][t] == (sum_of(x, 1, t) > 0), "a column has entries", trial);
+	for (size_t s = 0; s < x->rows; s++)
+		for (size_t e = x->g.indptr[s]; e < x->g.indptr[s + 1]; e++) {
+			size_t t = x->g.index[e];
+			x->share[0][s][t] = x->g.at[s][t] / sum_of(x, 0, s);
+			x->share[1][s][t] = x->g.at[s][t] / sum_of(x, 1, t);
+			check(near(x->shares[e][0], x->share[0][s][t])
+				&& near(x->shares[e][1], x->share[1][s][t]), "shares", trial);
+		}
+	for (size_t s = 0; s < x->rows; s++)
+		for (size_t t = 0; t < x->cols; t++)
+			for (size_t j = 0; j < FEATURES; j++)
+				x->on_rows[s][j] += x->share[0][s][t] * x->b.at[t][j];
+}
+
+static void check_partners(const struct lifted *x, size_t trial)
+{
+	uint32_t row[MOST] = {0};
+	float most[MOST] = {0};
+
+	lift_partners(row, most, &x->sparse_g, x->rows);
+	for (size_t t = 0; t < x->cols; t++) {
+		size_t best = 0;
+		for (size_t s = 0; s < x->rows; s++)
+			if (x->g.at[s][t] > x->g.at[best][t])
+				best = s;
+		check(row[t] == best, "the row of a column's largest entry", trial);
+	}
+}
+
+static void check_moments(const struct lifted *x, const uint8_t *among, size_t trial)
+{
+	size_t count[FEATURES];
+	double sum[FEATURES], square[FEATURES], lifted[FEATURES] = {0};
+	uint8_t seen[FEATURES] = {0};
+	uint32_t list[FEATURES];
+
+	lift_moments(count, sum, square, &x->lift, x->rows, &x->sparse_b, FEATURES, among, lifted,
+		seen, list);
+	for (size_t j = 0; j < FEATURES; j++) {
+		size_t n = 0;
+		double first = 0, second = 0;
+		for (size_t s = 0; s < x->rows; s++)
+			if (!among || among[s]) {
+				n += x->on_rows[s][j] > 0;
+				first += x->on_rows[s][j];
+				second += x->on_rows[s][j] * x->on_rows[s][j];
+			}
+		check(count[j] == n && near(sum[j], first) && near(square[j], second), "moments",
+			trial);
+		check(lifted[j] == 0 && seen[j] == 0, "the workspace is 0 again", trial);
+	}
+}
+
+/* A vector a on the rows: its tokens, and its products with b~ and, as a~, with b. */
+static void check_vector(const struct lifted *x, const uint8_t *among, size_t trial)
+{
+	struct matrix a;
+	struct sparse v = draw(&a, 1, x->rows, 2);
+	size_t n = a.indptr[1], found;
+	double u[MOST][2] = {{0}}, p[FEATURES][2] = {{0}}, fires[FEATURES][2] = {{0}};
+	uint32_t list[MOST], last[FEATURES] = {0};
+	uint8_t seen[MOST] = {0}, touched[FEATURES] = {0};
+
+	found = lift_vector(u, list, seen, v.index, v.value, n, &x->lift, among);
+	for (size_t t = 0; t < x->cols; t++) {
+		double own[2] = {0};
+		bool met = false;
+		for (size_t s = 0; s < x->rows; s++) {
+			own[0] += !among || among[s] ? x->share[0][s][t] * a.at[0][s] : 0;
+			own[1] += x->share[1][s][t] * a.at[0][s];
+			met |= a.at[0][s] > 0 && x->g.at[s][t] > 0;
+		}
+		size_t times = 0;
+		for (size_t k = 0; k < found; k++)
+			times += list[k] == t;
+		check(near(u[t][0], own[0]) && near(u[t][1], own[1]), "a vector lifted", trial);
+		check(times == met && seen[t] == met, "the tokens that it comes to", trial);
+	}
+	lift_add_product(p, touched, u, list, found, &x->sparse_b);
+	lift_add_firing(fires, last, v.index, n, &x->lift, &x->sparse_b, among);
+	for (size_t j = 0; j < FEATURES; j++) {
+		double on_rows = 0, on_cols = 0, count = 0;
+		for (size_t s = 0; s < x->rows; s++)
+			if (!among || among[s]) {
+				on_rows += a.at[0][s] * x->on_rows[s][j];
+				count += a.at[0][s] > 0 && x->on_rows[s][j] > 0;
+			}
+		for (size_t t = 0; t < x->cols; t++)
+			on_cols += u[t][1] * x->b.at[t][j];
+		check(near(p[j][0], on_rows) && near(p[j][1], on_cols), "products", trial);
+		check(touched[j] || (on_rows == 0 && on_cols == 0), "touched", trial);
+		check(near(fires[j][0], count), "firing", trial);
+	}
+}
+
+int main(void)
+{
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		struct lifted x = {.rows = below(MOST + 1), .cols = below(MOST + 1)};
+		uint8_t among[MOST];
+		x.sparse_g = draw(&x.g, x.rows, x.cols, 1 + below(6));
+		x.sparse_b = draw(&x.b, x.cols, FEATURES, 1 + below(4));
+		check_shares(&x, trial);
+		x.lift = (struct lift){x.g.indptr, x.g.index, x.shares};
+		for (size_t s = 0; s < MOST; s++)
+			among[s] = (uint8_t)below(2);
+		check_partners(&x, trial);
+		check_moments(&x, NULL, trial);
+		check_moments(&x, among, trial);
+		check_vector(&x, NULL, trial);
+		check_vector(&x, among, trial);
+	}
+	return failures > 0;
+}
