@@ -1,7 +1,8 @@
 /* Distances between features by the weights of their SAEs: 1 - cos(v_i, v_j) or |v_i - v_j|^2,
- * where v_i are the weights that sae_vectors.h describes. */
+ * where v_i are the weights that sae_vectors.h describes; or by the tokens that atoms.h describes. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "distance/atoms.h"
 #include "distance/sae_vectors.h"
 #include "distance/stage.h"
 #include "distance/vectors.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool squared;
+static bool squared, by_atoms;
 static struct sae_vectors which = {.weights = -1};
 static struct sae_options sae_options = SAE_OPTIONS_NONE;
 static struct stage_options asked;
@@ -26,18 +27,21 @@ static const struct opt options[] = {
 		"write squared differences instead of 1 - cosine", 0, 0},
 	{"folded", OPT_FLAG, &which.folded, NULL,
 		"write squared differences of the folded weights (SAE Match)", 0, 0},
+	{"atoms", OPT_FLAG, &by_atoms, NULL,
+		"of ITDA dictionaries: write 0 for atoms of the same token, else 1", 0, 0},
 	OPT_SAE_ENCODER(&sae_options), OPT_SAE_B_DEC(&sae_options),
 	{"to-layer", OPT_TEXT, &sae_options.to_layer, "L",
 		"of decoders to several layers, the rows to this one", 0, 0},
 	OPT_TOP(&asked), OPT_ROWS(&asked), OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
-/* One side of the comparison: a vector for every feature. */
+/* One side of the comparison: a vector, or with --atoms a token, for every feature. */
 struct side {
 	struct distributions stream;	/* empty when the features are all of an SAE */
 	struct ids ids;
 	size_t d;			/* of the vectors */
 	struct vectors vectors;
+	struct atoms atoms;
 	char *layer;			/* of an SAE */
 	const char *name;
 };
@@ -53,13 +57,23 @@ static void normalise(float *y, size_t d)
 		y[k] = (float)((double)y[k] / sqrt(sum));
 }
 
-/* Appends the vectors of n features of an SAE to the side. */
-static void add_vectors(struct side *side, const struct sae *s, const char *path, size_t at,
+/* The parts of SAEs that are read. */
+static unsigned parts(void)
+{
+	return by_atoms ? 0 : sae_vectors_parts(&which);
+}
+
+/* Appends the vectors, or the tokens, of n features of an SAE to the side. */
+static void add_features(struct side *side, const struct sae *s, const char *path, size_t at,
 	const uint32_t *feature, size_t n)
 {
 	struct vectors *v = &side->vectors;
-	size_t d = sae_vectors_d(&which, s);
 
+	if (by_atoms) {
+		atoms_add(&side->atoms, s, path, feature, n);
+		return;
+	}
+	size_t d = sae_vectors_d(&which, s);
 	if (v->at && d != side->d)
 		die("%s: an SAE of %zu dimensions, where the others have %zu", path, d, side->d);
 	side->d = d;
@@ -78,7 +92,7 @@ static struct sae *sae_of_header(const char *path, const struct sm_frame *header
 		o.encoder = sm_get_string(header, "encoder", NULL);
 	if (o.b_dec < 0 && sm_find_field(header, "centred"))
 		o.b_dec = sm_get_size(header, "centred") == 0;
-	return sae_open(path, sae_vectors_parts(&which), &o);
+	return sae_open(path, parts(), &o);
 }
 
 /* The features of a stream, from the SAEs that its headers name. */
@@ -99,7 +113,7 @@ static void side_of_stream(struct side *side)
 			die("%s: its header names the SAE '%s', which is not here: run this where "
 				"act-dump ran", in->name, path);
 		struct sae *s = sae_of_header(path, &in->header[k]);
-		add_vectors(side, s, path, first, in->ids.feature + first, end - first);
+		add_features(side, s, path, first, in->ids.feature + first, end - first);
 		sae_close(s);
 	}
 }
@@ -107,7 +121,7 @@ static void side_of_stream(struct side *side)
 /* All the features of an SAE. */
 static void side_of_sae(struct side *side, const char *path)
 {
-	struct sae *s = sae_open(path, sae_vectors_parts(&which), &sae_options);
+	struct sae *s = sae_open(path, parts(), &sae_options);
 	size_t n = sae_stream_features(s);
 
 	side->name = path;
@@ -119,7 +133,7 @@ static void side_of_sae(struct side *side, const char *path)
 		side->ids.own.feature[i] = (uint32_t)i;
 		side->ids.own.layer[i] = side->layer;
 	}
-	add_vectors(side, s, path, 0, side->ids.feature, n);
+	add_features(side, s, path, 0, side->ids.feature, n);
 	sae_close(s);
 }
 
@@ -155,6 +169,7 @@ static void side_free(struct side *s)
 		ids_free(&s->ids);
 	free(s->layer);
 	free(s->vectors.at);
+	atoms_free(&s->atoms);
 	distributions_free(&s->stream);
 }
 
@@ -167,6 +182,10 @@ static struct sm_frame header_of(const struct side side[2], size_t sides)
 	for (size_t k = 0; k < sides; k++)
 		stage_join_headers(&header, side[k].stream.header, side[k].stream.streams);
 	sm_drop(&header, "space");
+	if (by_atoms) {
+		atoms_header(&header, &side[0].atoms, &side[sides - 1].atoms);
+		return header;
+	}
 	snprintf(metric, sizeof metric,
 		squared ? "%s%s%s, squared difference" : "1 - %s%s%s cosine",
 		which.folded ? "folded " : "", weights[which.weights],
@@ -177,6 +196,8 @@ static struct sm_frame header_of(const struct side side[2], size_t sides)
 
 static void check_command_line(void)
 {
+	if (by_atoms && (which.weights >= 0 || which.bias || squared || which.folded))
+		misuse("--atoms compares no weights");
 	if (which.weights < 0)
 		which.weights = which.folded ? SAE_BOTH : SAE_DECODER;
 	if (which.bias && which.weights == SAE_DECODER)
@@ -198,7 +219,10 @@ int main(int argc, char **argv)
 		.asked = asked};
 	struct sm_frame header = header_of(side, sides);
 
-	vectors_open(&stage, &row->vectors, &col->vectors, squared ? SQUARED : COSINE);
+	if (by_atoms)
+		atoms_open(&stage, &row->atoms, &col->atoms);
+	else
+		vectors_open(&stage, &row->vectors, &col->vectors, squared ? SQUARED : COSINE);
 	stage_write(out, &header, &stage);
 	sm_writer_close(out);
 	stage.close(&stage);

@@ -224,3 +224,47 @@ z = dict(np.load("huge/params.npz")); z["W_dec"][3, 1] = 1e30; np.savez("huge/pa
 @test "streams whose tensors lie: taken or refused, never a crash" {
 	oracle mutate --stream distributions decoder --quiet --threads 1
 }
+
+@test "--atoms: which atoms are states of the same token, and Jaccard's index of the dictionaries" {
+	oracle atoms make
+	for pair in "a b" "b a" "a c" "a a"; do
+		decoder --atoms $pair >d 2>notes
+		oracle atoms check d notes $pair
+	done
+	decoder --atoms a >d 2>notes
+	oracle atoms check d notes a a
+	decoder --atoms a/atoms.npy b/atoms.pt 2>/dev/null | cmp <(frame2json | sed 1d) \
+		<(decoder --quiet --atoms a b | frame2json | sed 1d)
+	[ -z "$(decoder --quiet --atoms a b 2>&1 >/dev/null)" ]
+	decoder --quiet --atoms a b | hungarian --quiet --max-cost .5 >matching
+	oracle atoms matched matching a b
+	for side in a b; do
+		act-dump --quiet --hidden $side.npy --sae $side | featdist --quiet >$side.dist
+	done
+	decoder --atoms a.dist b.dist >d 2>notes
+	oracle atoms check d notes a b
+}
+
+@test "--atoms of other text, of unknown tokens, of no dictionary of states" {
+	oracle atoms make
+	decoder --atoms a unknown >d 2>notes
+	grep -qx "decoder: 4 features are atoms of unknown tokens" notes
+	oracle atoms check d - a unknown
+	fails 1 decoder --atoms a elsewhere
+	[[ $line == "decoder: "*"atoms of the text other/text, the others are of some/text: "* ]]
+	fails 1 decoder --atoms a longer
+	[[ $line == "decoder: "*"atoms of sequences of 256 tokens, the others are of 128: "* ]]
+	fails 1 decoder --atoms a alone
+	[[ $line == "decoder: alone: no atom_indices.pt or atom_indices.npy, "* ]]
+	for name in few wide real; do
+		fails 1 decoder --atoms a $name
+		[[ $line == "decoder: $name/atom_indices.npy: a row of 2 integers"* ]]
+	done
+	fails 1 decoder --atoms a beyond
+	[[ $line == "decoder: beyond/atom_indices.npy: row 3 is (3000000000, 1), no sequence "* ]]
+	fails 1 decoder --atoms "$SAMPLE/sae_L2_s0" a
+	[[ $line == *"sae_L2_s0: no ITDA dictionary, whose atoms are states of tokens" ]]
+	for options in --folded --squared --bias "--weights encoder"; do
+		fails 2 decoder --atoms $options a b
+	done
+}
