@@ -15,6 +15,16 @@ static const uint32_t *want_vocab(const struct sm_reader *in, const struct sm_fr
 	return sm_find_field(f, name) ? sm_want(in, f, name, SM_U4, &n) : NULL;
 }
 
+/* What the header says of their number has to be so. */
+static void want_count(const struct sm_reader *in, const struct sm_frame *header,
+	const char *name, size_t n)
+{
+	size_t said = sm_find_field(header, name) ? sm_want_size(in, header, name) : n;
+
+	if (said != n)
+		sm_bad(in, "%zu tokens, where the header's %s is %zu", n, name, said);
+}
+
 static void want_tokens(const struct sm_reader *in, struct coupling *c)
 {
 	const struct sm_frame *f = &c->tokens;
@@ -81,6 +91,8 @@ void read_coupling(struct sm_reader *in, const struct sm_frame *header, struct c
 	bool any = sm_read_frame(in, &c->tokens);	/* an empty stream: no tokens */
 	if (any)
 		want_tokens(in, c);
+	want_count(in, header, "rows", c->rows);
+	want_count(in, header, "cols", c->cols);
 	c->g.indptr = xcalloc(c->rows + 1, sizeof *c->g.indptr);
 	while (any && sm_read_frame(in, &frame))
 		next += take_block(in, &frame, c, next, &room);
