@@ -168,7 +168,7 @@ install: all $(B)/libsemot-stream.a
 		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
-	install -m 644 examples/semot.py $(DESTDIR)$(PREFIX)/share/semot
+	install -m 644 examples/semot.py examples/token_rows.py $(DESTDIR)$(PREFIX)/share/semot
 	install -m 644 common/stream/stream.h common/stream/dtype.h \
 		$(DESTDIR)$(PREFIX)/include/semot
 	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h

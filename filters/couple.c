@@ -7,13 +7,12 @@
 #include "distance/near_tokens.h"
 #include "distance/token_pairs.h"
 #include "distance/token_plan.h"
-#include "file/array.h"
+#include "file/row_map.h"
 #include "stream/coupling.h"
 #include "stream/points.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BY_NEAREST, BY_SINKHORN, BY_CELLS, BY_ROWS, BY_IDENTITY };
 enum { FEW = 1, SOME = 16 };		/* neighbours of nearest, of sinkhorn */
@@ -39,7 +38,7 @@ static const struct opt options[] = {
 	{"probes", OPT_SIZE, &probes, "P", "search with --cells: look in the P nearest cells", 1,
 		1 << 14},
 	{"rows", OPT_TEXT, &rows_file, "FILE",
-		"rows: u4 array, the number in B of each token of A's text", 0, 0},
+		"rows: array of the number in B of each token of A's text; -1: none", 0, 0},
 	{"seed", OPT_SIZE, &seed, "S", "seed of the cells and of the tokens that notes are of", 0,
 		9e18},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
@@ -143,29 +142,24 @@ static int by_number(const void *a, const void *b)
  * or one that is not in B. */
 static struct sparse couple_rows(const struct points *a, const struct points *b, size_t *dropped)
 {
-	struct array map;
-	struct archive *file = array_open(rows_file, &map);
+	size_t tokens = sm_get_size(&b->header, "tokens");
+	size_t last = tokens > 0 ? tokens - 1 : b->n > 0 ? b->token[b->n - 1] : ROW_NONE;
+	struct row_map map = row_map_read(rows_file, last + 1, b->name);
 	uint32_t *column = xalloc(a->n, sizeof *column);
-	size_t last = b->n > 0 ? b->token[b->n - 1] : UINT32_MAX;
 
-	if (map.rank != 1 || map.dtype != SM_U4)
-		die("%s: %zu dimensions of %s, where one of <u4 is read", rows_file, map.rank,
-			sm_dtype_name(map.dtype));
+	row_map_want(&map, a->name, &a->header);
 	for (size_t i = 0; i < a->n; i++) {
-		uint32_t to, *found = NULL;
-		if (a->token[i] >= map.shape[0])
-			die("%s: %zu rows, where %s has token %u", rows_file, map.shape[0],
-				a->name, a->token[i]);
-		memcpy(&to, (const char *)map.data + a->token[i] * sizeof to, sizeof to);
-		if (to != UINT32_MAX && to > last)
-			die("%s: row %u is %u, beyond the last token of %s, %zu", rows_file,
-				a->token[i], to, b->name, last);
-		if (b->n > 0 && to != UINT32_MAX)
+		uint32_t *found = NULL;
+		if (a->token[i] >= map.n)
+			die("%s: %zu rows, where %s has token %u", rows_file, map.n, a->name,
+				a->token[i]);
+		uint32_t to = map.row[a->token[i]];
+		if (b->n > 0 && to != ROW_NONE)
 			found = bsearch(&to, b->token, b->n, sizeof to, by_number);
-		column[i] = found ? (uint32_t)(found - b->token) : UINT32_MAX;
-		*dropped += column[i] == UINT32_MAX;
+		column[i] = found ? (uint32_t)(found - b->token) : ROW_NONE;
+		*dropped += column[i] == ROW_NONE;
 	}
-	archive_close(file);
+	row_map_free(&map);
 	struct sparse g = pairs_of_columns(column, a->n);
 	free(column);
 	return g;

@@ -15,6 +15,10 @@ static bool identity;
 static const struct opt options[] = {
 	{"lift", OPT_LIST, &how.lift, "FILE",
 		"replace points by the tokens' states in FILE; repeat for shards", 0, 0},
+	{"rows", OPT_TEXT, &how.rows, "FILE",
+		"array of the row of --lift that is each token's; -1: none, leave it out", 0, 0},
+	{"lift-vocab", OPT_TEXT, &how.lift_vocab, "FILE",
+		"vocabulary ids of the rows of --lift, which have to be those of the tokens", 0, 0},
 	{"map", OPT_TEXT, &how.map, "FILE", "apply the linear map (d, r) in FILE", 0, 0},
 	{"bias", OPT_TEXT, &how.bias, "FILE", "bias of --map (r)", 0, 0},
 	{"fit", OPT_PAIR, how.fit, "SRC DST",
@@ -51,6 +55,10 @@ static void check_command_line(void)
 		misuse("exactly one of --lift, --map, --fit and --identity is needed");
 	if (how.bias && !how.map)
 		misuse("--bias belongs to --map");
+	if ((how.rows || how.lift_vocab) && how.lift.n == 0)
+		misuse("--rows and --lift-vocab belong to --lift");
+	if (how.space && !*how.space)
+		misuse("--space needs a name");
 	if (how.space && !how.map && how.lift.n == 0)
 		misuse("--space belongs to --lift and --map");
 	if (how.reference.n > 0 && !how.map && !identity)
@@ -63,6 +71,8 @@ static void check_command_line(void)
 		misuse("--whiten and --dim need --reference: states of the space to estimate from");
 	kept_check(&how.kept);
 	refuse_stdin("--lift", how.lift.n, how.lift.item);
+	refuse_stdin("--rows", 1, &how.rows);
+	refuse_stdin("--lift-vocab", 1, &how.lift_vocab);
 	refuse_stdin("--axes", 1, &how.axes);
 	refuse_stdin("--fit", 2, how.fit);
 	refuse_stdin("--reference", how.reference.n, how.reference.item);

@@ -10,6 +10,12 @@
 #	make -f pipelines/match.mk A_HIDDEN=one/L2.npy REFERENCE=one/L6.npy \
 #		B_HIDDEN=two/L4.npy B_REFERENCE=two/L6.npy COUPLE=couple DISTANCE=coact ...
 #
+# Two models that have read one text with tokenizers of their own: ROWS has the token of B for each
+# token of A (examples/token_rows.py makes it), and REFERENCE holds states of B's model:
+#
+#	make -f pipelines/match.mk A_HIDDEN=one/L12.npy A_SAE=one/sae REFERENCE=two/L25.npy \
+#		B_HIDDEN=two/L20.npy B_SAE=two/sae A=one B=two ROWS=rows.npy DISTANCE=coact
+#
 # Every stage stays in OUT; the last, OUT/A-B.DISTANCE.tsv, is a table of the matched features.
 
 all:
@@ -22,14 +28,17 @@ A_HIDDEN = $(call layer,$(HIDDEN),$(A))
 B_HIDDEN = $(call layer,$(HIDDEN),$(B))
 A_SAE    = $(call layer,$(SAE),$(A))
 B_SAE    = $(call layer,$(SAE),$(B))
-# For a second text: its states at the layer of REFERENCE, whose axes serve both. States of another
-# model need another B_REFPROJ, with a map that leads there.
+# For a second text: its states at the layer of REFERENCE, whose axes serve both. Another text of
+# another model needs a B_REFPROJ with a map that leads there, the same --space in both, and
+# ACT_DUMP=act-dump, with points.
 B_REFERENCE = $(REFERENCE)
 two_texts   = $(filter-out $(REFERENCE),$(B_REFERENCE))
-A_REFPROJ   = $(REFPROJ)$(if $(two_texts), --space texts)
+ROWS        =
+A_REFPROJ   = $(REFPROJ)$(if $(two_texts), --space texts)$(if $(ROWS), --rows $(ROWS))
 B_REFPROJ   = $(if $(two_texts),refproj --lift $(B_REFERENCE) --axes $(OUT)/reference.axes \
 	--space texts,$(REFPROJ))
-COUPLE      =
+COUPLE      = $(if $(ROWS),$(if $(filter coact,$(firstword $(DISTANCE))),\
+	couple --by rows --rows $(ROWS)))
 
 to := $(call pair,$(A),$(B))
 
@@ -46,12 +55,15 @@ $(eval $(call projected,$(B),$(B_HIDDEN),$(B_SAE),$(B_REFERENCE),$(B_REFPROJ)))
 endif
 ifneq "$(COUPLE)" ""
 coupling := $(OUT)/$(A)-$(B).coupling
+kind     := $(if $(filter rows identity,$(COUPLE)),activations,points)
+ifeq "$(kind)" "points"
 $(eval $(call coupled,$(A),$(REFERENCE),$(A_REFPROJ)))
 ifneq "$(A)" "$(B)"
 $(eval $(call coupled,$(B),$(B_REFERENCE),$(B_REFPROJ)))
 endif
-$(eval $(call stage,$(coupling),$(OUT)/$(A).points $(OUT)/$(B).points,\
-	$(COUPLE) $(OUT)/$(A).points $(OUT)/$(B).points))
+endif
+$(eval $(call stage,$(coupling),$(OUT)/$(A).$(kind) $(OUT)/$(B).$(kind) $(ROWS),\
+	$(COUPLE) $(OUT)/$(A).$(kind) $(OUT)/$(B).$(kind)))
 endif
 $(eval $(call distances,$(A),$(B),$(coupling)))
 $(eval $(call matching,$(A),$(B),matching,$(MATCH)))

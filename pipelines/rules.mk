@@ -40,14 +40,18 @@ endef
 layer = $(subst %,$(2),$(1))
 
 # $(call projected,NAME,HIDDEN,SAE): the stages from a layer's states to OUT/NAME.projected; of
-# another text than REFERENCE's $(call projected,NAME,HIDDEN,SAE,REFERENCE,REFPROJ).
+# another text than REFERENCE's $(call projected,NAME,HIDDEN,SAE,REFERENCE,REFPROJ). A REFPROJ with
+# --rows may leave tokens out, so it comes before FEATDIST.
 define projected
 $(call stage,$(OUT)/$(1).activations,$(firstword $(subst :, ,$(2))) $(or $(wildcard $(3)/*),$(3)),\
 	$(ACT_DUMP) --hidden $(2) --sae $(3) --layer $(1))
+$(if $(filter --rows,$(5)),$(call stage,$(OUT)/$(1).projected,\
+	$(OUT)/$(1).activations $(firstword $(subst :, ,$(4))) $(axes) $(ROWS),\
+	$(5) $(OUT)/$(1).activations | $(FEATDIST)),\
 $(call stage,$(OUT)/$(1).distributions,$(OUT)/$(1).activations,$(FEATDIST) $(OUT)/$(1).activations)
 $(call stage,$(OUT)/$(1).projected,\
 	$(OUT)/$(1).distributions $(firstword $(subst :, ,$(or $(4),$(REFERENCE)))) $(axes),\
-	$(or $(5),$(REFPROJ)) $(OUT)/$(1).distributions)
+	$(or $(5),$(REFPROJ)) $(OUT)/$(1).distributions))
 endef
 
 # What a distance stage reads: coact activations, all others projected distributions.

@@ -167,6 +167,17 @@ np.save("map", np.array([0, 0, 0, 0, 0, 14, 0, 0, 5, 0, 0, none, 0, 0, 9, 0, 0, 
 	oracle couple columns g a b 3 0 - - 3
 	[ "$(<notes)" = "couple: 2 of 5 tokens of a have none in b" ]
 	framecat --header g | grep -q '"by":"rows","dropped":2'
+	"$PY" -c '
+import numpy as np
+rows = np.load("map.npy").astype("i8")
+rows[11] = -1
+np.savez("maps", rows=rows, i4=rows.astype("u4").view("i4"))'
+	for key in rows i4; do
+		couple --quiet --by rows --rows maps.npz:$key a b | cmp <(frame2json | sed 1d) \
+			<(frame2json g | sed 1d)
+	done
+	couple --by rows --rows <(cat map.npy) a b 2>/dev/null | cmp <(frame2json | sed 1d) \
+		<(frame2json g | sed 1d)
 }
 
 @test "ids in the vocabulary go with the tokens" {
@@ -218,10 +229,11 @@ write("some", header, frames)'
 	couple --cells 3 a none 2>&1 >/dev/null | cmp - /dev/null
 	"$PY" -c '
 import numpy as np
-np.save("map", np.arange(1000, dtype="<u4"))'
+np.save("map", np.arange(273) % 3)
+np.save("none", np.arange(3))'
 	couple --by rows --rows map.npy a none >g 2>notes
 	[ "$(<notes)" = "couple: 90 of 90 tokens of a have none in none" ]
-	couple --by rows --rows map.npy none a 2>&1 | frame2tsv | sed 1d | cmp - /dev/null
+	couple --by rows --rows none.npy none a 2>&1 | frame2tsv | sed 1d | cmp - /dev/null
 }
 
 @test "frames of no tokens change nothing" {
@@ -298,18 +310,61 @@ write("flat", header, [{**f, "point": f["point"][:, :0]}])'
 	made b 4 2 2
 	"$PY" -c '
 import numpy as np
+from semot import read, write
 np.save("short", np.zeros(17, "<u4"))
+np.save("long", np.zeros(19, "<u4"))
 np.save("beyond", np.full(18, 15, "<u4"))
-np.save("signed", np.zeros(18, "<i8"))
-np.save("square", np.zeros((18, 1), "<u4"))'
-	fails 1 couple --by rows --rows short.npy a b
-	[ "$line" = "couple: short.npy: 17 rows, where a has token 17" ]
-	fails 1 couple --by rows --rows beyond.npy a b
-	[ "$line" = "couple: beyond.npy: row 5 is 15, beyond the last token of b, 14" ]
-	fails 1 couple --by rows --rows signed.npy a b
+np.save("below", np.full(18, -2))
+np.save("real", np.zeros(18))
+np.save("square", np.zeros((18, 1), "<u4"))
+np.save("good", np.full(18, 14))
+for name in "ab":
+    (header, frames), = read(name)
+    del header["tokens"]
+    write("some." + name, header, frames)'
+	needed="left out or not: a row for each is needed"
+	for length in short:17 long:19; do
+		fails 1 couple --by rows --rows ${length%:*}.npy a b
+		what="${length#*:} rows, where a is of 18 tokens"
+		[ "$line" = "couple: ${length%:*}.npy: $what, $needed" ]
+	done
+	fails 1 couple --by rows --rows short.npy some.a b
+	[ "$line" = "couple: short.npy: 17 rows, where some.a has token 17" ]
+	for b in b some.b; do
+		fails 1 couple --by rows --rows beyond.npy a $b
+		[ "$line" = "couple: beyond.npy: row 0 is 15, beyond the last token of $b, 14" ]
+		couple --by rows --rows good.npy a $b 2>&1 | framecat --check
+	done
+	fails 1 couple --by rows --rows below.npy a b
+	none="a token without a row has -1 or 4294967295"
+	[ "$line" = "couple: below.npy: row 0 is -2: $none" ]
+	fails 1 couple --by rows --rows real.npy a b
+	[[ $line == "couple: real.npy: 1 dimensions of <f8, where one of integers is read"* ]]
 	fails 1 couple --by rows --rows square.npy a b
-	[[ $line == "couple: square.npy: 2 dimensions of <u4, where one of <u4 is read" ]]
+	[[ $line == "couple: square.npy: 2 dimensions of <u4, where one of integers is read"* ]]
 	fails 1 couple --by rows --rows nothing.npy a b
+	fails 1 couple --by rows --rows /dev/zero a b
+	[ "$line" = "couple: /dev/zero: neither .npy, .npz, .safetensors nor .pt" ]
+	fails 1 couple --by rows --rows <(cat good.npy /dev/zero) a b
+	[[ $line == *" bytes after the array" ]]
+}
+
+@test "a coupling of another number of tokens than its header says is refused" {
+	made a 30 2 1
+	made b 20 2 2
+	couple --quiet a b >g
+	"$PY" -c '
+from semot import read, write
+(header, frames), = read("g")
+for name in "rows", "cols":
+    write(name, {**header, name: header[name] + 1}, frames)
+write("none", header, [])'
+	fails 1 coact --coupling rows a b
+	[ "$line" = "coact: rows: frame 1: 30 tokens, where the header's rows is 31" ]
+	fails 1 coact --coupling cols a b
+	[ "$line" = "coact: cols: frame 1: 20 tokens, where the header's cols is 21" ]
+	fails 1 coact --coupling none a b
+	[[ $line == *"0 tokens, where the header's rows is 30" ]]
 }
 
 @test "options that do not go together are refused" {

@@ -20,6 +20,11 @@ for layer in 12, 20, 25:
     np.save(f"other/L{layer}", np.load(f"L{layer}.npy")[2048:])'
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	"$PY" -c 'import numpy as np; np.save("cache/L25", np.load("L25.npy")[:6])'
+	mkdir one two itda && oracle cross make && mv A one/sae && mv B two/sae
+	mv A.npy one/L12.npy && mv A_offsets.npy one/offsets.npy
+	cp B.npy two/L25.npy && mv B.npy two/L20.npy && mv B_offsets.npy two/offsets.npy
+	(cd itda && oracle atoms make && mv a one && mv b two)
+	cp "$ROOT/examples/token_rows.py" .
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
 	cp "$SAMPLE/truth_supernodes.json" .
 	graph2frame g.json >g.frames
@@ -47,6 +52,7 @@ for layer in 12, 20, 25:
 
 @test "the pages, each in a copy of that place" {
 	failed=
+	PATH=$BUILD/bin:${PY%/*}:$PATH		# they say python3
 	for page in "$ROOT"/man/*.[157]; do
 		rm -rf here && cp -R "$BATS_FILE_TMPDIR/place" here
 		(cd here && oracle examples "$page") || failed+=" $(basename "$page")"

@@ -146,6 +146,40 @@ setup() {
 	grep -q "^couple " log
 }
 
+@test "two models of other tokenizers are matched by coact or transport, by a list of rows" {
+	mkdir data && cd data
+	oracle cross make
+	"$PY" "$ROOT/examples/token_rows.py" A_offsets.npy B_offsets.npy rows.npy
+	models() {
+		make --no-print-directory -f "$ROOT/pipelines/match.mk" OUT=../out A=A B=B \
+			A_HIDDEN=A.npy A_SAE=A B_HIDDEN=B.npy B_SAE=B REFERENCE=B.npy \
+			ROWS=rows.npy "$@"
+	}
+	models DISTANCE=coact
+	oracle cross planted ../out/A-B.coact.matching
+	framecat --header ../out/A-B.coact.distances | grep -q '"by":"rows"'
+	[ ! -e ../out/A.projected ]
+	models DISTANCE=coact | grep -q "Nothing to be done"
+	models DISTANCE=emd >log
+	refute grep -q act-dump log
+	oracle cross planted ../out/A-B.emd.matching
+	models DISTANCE=emd | grep -q "Nothing to be done"
+	touch rows.npy
+	models DISTANCE=emd >log
+	grep -q "^refproj .*--rows rows.npy " log
+	refute grep -q act-dump log
+	"$PY" -c 'import numpy as np		# a map from the one space to the other
+a, b, row = (np.load(name + ".npy").astype("f8") for name in ("A", "B", "rows"))
+a, b = a[row >= 0], b[row[row >= 0].astype(int)]
+m = np.linalg.lstsq(b - b.mean(0), a - a.mean(0), None)[0]
+np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
+	space="--space A --axes ../mapped/reference.axes"
+	models ROWS= OUT=../mapped ACT_DUMP=act-dump DISTANCE=emd REFERENCE=A.npy \
+		A_REFPROJ="refproj --lift A.npy $space" \
+		B_REFPROJ="refproj --map map.npy --bias bias.npy $space"
+	oracle cross planted ../mapped/A-B.emd.matching
+}
+
 @test "features are followed through layers, and a second run does nothing" {
 	follow() {
 		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" \

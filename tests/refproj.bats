@@ -176,6 +176,123 @@ x[bad] = 0; np.save("zero6.npy", x)' "$SAMPLE"
 	[[ $line == *"refproj has to come before featdist"* ]]
 }
 
+@test "--rows: each token's row of the reference, in the space that it has without; -1 is dropped" {
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 \
+		--tokens "$SAMPLE/tokens.npy" --context 64 --skip 1 >a
+	"$PY" -c 'import numpy as np, sys
+rng = np.random.default_rng(0)
+x = np.load(sys.argv[1]).astype("f4")[:3000]
+x[7] = np.nan
+np.save("ref.npy", x)
+row = rng.integers(0, 3000, 4096)
+row[row == 7] = 8
+np.save("all.npy", row.astype("<u4"))
+row[rng.random(4096) < .3] = -1
+np.save("some.npy", row)
+np.save("some4.npy", row.astype("<u4"))
+row[(row < 0) & (rng.random(4096) < .5)] = 7
+np.save("bad.npy", row)
+np.save("none.npy", np.full(4096, -1))
+print(((row == -1) & (np.arange(4096) % 64 > 0)).sum(),
+      ((row == 7) & (np.arange(4096) % 64 > 0)).sum(), file=open("counts", "w"))' \
+		"$SAMPLE/hidden_L6.npy"
+	for rows in all some some4; do
+		refproj --quiet --lift ref.npy --rows $rows.npy a >$rows
+		oracle cross lift $rows a ref.npy $rows.npy
+	done
+	cmp <(frame2json some | sed 1d) <(frame2json some4 | sed 1d)
+	read -r rowless dropped <counts
+	refproj --lift ref.npy --rows bad.npy --drop-nonfinite a >bad 2>notes
+	cmp <(frame2json some | sed 1d) <(frame2json bad | sed 1d)
+	grep -qx "refproj: $rowless tokens without a row are left out of the stream" notes
+	grep -q "^refproj: $dropped tokens whose reference state is not finite are" notes
+	refproj --lift ref.npy --rows none.npy a 2>notes | featdist --quiet | framecat --check
+	grep -qx "refproj: 4032 tokens without a row are left out of the stream" notes
+	featdist --quiet a >d
+	refproj --lift ref.npy --rows all.npy d >lifted
+	refproj --lift ref.npy --rows all.npy a | featdist --quiet >early
+	oracle same early lifted
+	"$PY" -c 'import numpy as np; x = np.load("ref.npy"); x[7] = 0; np.save("ref", x)
+np.save("same.npy", np.arange(3000))'
+	refproj --lift ref.npy --rows all.npy --whiten --dim 9 --unit a >white
+	act-dump --hidden ref.npy --sae "$SAMPLE/sae_L2_s0" --layer 2 >own
+	for rows in "" "--rows same.npy"; do
+		refproj --lift ref.npy --whiten --dim 9 --unit $rows own >other
+		[ "$(space white)" = "$(space other)" ]
+		frame2json other | sed 1d >"rows$rows"
+	done
+	cmp rows "rows--rows same.npy"
+	refaxes --whiten --dim 9 ref.npy >axes
+	refproj --lift ref.npy --rows all.npy --axes axes --unit a | cmp <(frame2json | sed 1d) \
+		<(frame2json white | sed 1d)
+	fails 1 refproj --lift ref.npy --rows some.npy d
+	[[ $line == *" has no row in ref.npy: for it to be left out refproj has to come before "* ]]
+}
+
+@test "--rows that is no map of the stream's tokens is refused" {
+	dist 2 >d
+	"$PY" -c 'import numpy as np, sys
+np.save("short.npy", np.zeros(4095, "<u4")); np.save("beyond.npy", np.full(4096, 4096))
+np.save("real.npy", np.zeros(4096)); np.save("square.npy", np.zeros((4096, 1), "<u4"))
+np.save("below.npy", np.full(4096, -3))
+from semot import read, write
+(header, frames), = read("d")
+del header["tokens"]; write("some", header, frames)'
+	lift=(refproj --lift "$SAMPLE/hidden_L6.npy")
+	fails 1 "${lift[@]}" --rows short.npy d
+	needed="left out or not: a row for each is needed"
+	[ "$line" = "refproj: short.npy: 4095 rows, where d is of 4096 tokens, $needed" ]
+	fails 1 "${lift[@]}" --rows short.npy some
+	[[ $line == *": token 4095, where short.npy has 4095 rows" ]]
+	fails 1 "${lift[@]}" --rows beyond.npy d
+	last="beyond the last token of $SAMPLE/hidden_L6.npy, 4095"
+	[ "$line" = "refproj: beyond.npy: row 0 is 4096, $last" ]
+	for rows in real.npy square.npy below.npy nowhere.npy /dev/zero /dev/null; do
+		fails 1 "${lift[@]}" --rows $rows d
+		[[ $line == "refproj: $rows: "* ]]
+	done
+	fails 1 "${lift[@]}" --rows <(yes) d
+	[[ $line == *": neither .npy, .npz, .safetensors nor .pt" ]]
+	fails 2 refproj --identity --rows short.npy d
+	fails 2 refproj --identity --lift-vocab short.npy d
+	fails 2 "${lift[@]}" --space "" d
+}
+
+@test "--lift-vocab: the ids of the rows have to be the tokens', the first that differs is named" {
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 \
+		--tokens "$SAMPLE/tokens.npy" >a
+	featdist --quiet a >d
+	"$PY" -c 'import numpy as np, sys
+ids = np.load(sys.argv[1]).ravel()
+row = np.random.default_rng(0).permutation(4096)
+np.save("rows.npy", row); np.save("moved.npy", ids[np.argsort(row)])
+print(row[9], ids[9], file=open("row", "w"))
+ids[9] += 1; ids[3000] += 1
+np.save("other.npy", ids); np.save("few.npy", ids[:-1])
+moved = np.load("moved.npy"); moved[row[9]] += 1; np.save("bad.npy", moved)' \
+		"$SAMPLE/tokens.npy"
+	lift=(refproj --lift "$SAMPLE/hidden_L6.npy")
+	for stream in a d; do
+		"${lift[@]}" $stream >plain
+		"${lift[@]}" --lift-vocab "$SAMPLE/tokens.npy" $stream |
+			cmp <(frame2json | sed 1d) <(frame2json plain | sed 1d)
+		"${lift[@]}" --rows rows.npy --lift-vocab moved.npy $stream | framecat --check
+	done
+	read -r row id <row
+	fails 1 "${lift[@]}" --lift-vocab other.npy a
+	words="token 9 is $id of the vocabulary, where row 9 of other.npy is $((id + 1)): "
+	words+="other text, or another tokenizer"
+	[ "$line" = "refproj: a: frame 1: $words" ]
+	fails 1 "${lift[@]}" --rows rows.npy --lift-vocab bad.npy a
+	words="token 9 is $id of the vocabulary, where row $row of bad.npy is $((id + 1)): "
+	[[ $line == *"$words"* ]]
+	fails 1 "${lift[@]}" --lift-vocab few.npy a
+	[[ $line == "refproj: few.npy: 4095 vocabulary ids, where "*"_L6.npy has 4096 rows" ]]
+	dist 2 >bare
+	fails 1 "${lift[@]}" --lift-vocab "$SAMPLE/tokens.npy" bare
+	[[ $line == *"no vocab, which --lift-vocab is compared with: act-dump --tokens carries"* ]]
+}
+
 @test "a relation that is linear is found by --fit" {
 	dist 2 >d
 	"$PY" -c 'import numpy as np, sys
@@ -368,6 +485,10 @@ x = np.ones((120, 6), "f4"); np.save("flat.npy", x); x[77, 2] = np.nan; np.save(
 
 @test "streams whose tensors lie: taken or refused, never a crash" {
 	oracle mutate --stream activations refproj --quiet --identity --unit --threads 1
+	"$PY" -c 'import numpy as np
+np.save("rows.npy", np.where(np.arange(120) % 3, np.arange(120) % 50, -1))'
+	oracle mutate --stream activations refproj --quiet --lift "$SAMPLE/hidden_L1.npy" \
+		--rows rows.npy --drop-nonfinite --threads 1
 	oracle mutate --stream distributions refproj --quiet --lift "$SAMPLE/hidden_L1.npy" \
 		--whiten --dim 3 --threads 1
 }

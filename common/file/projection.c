@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "file/array.h"
 #include "file/axes.h"
+#include "file/row_map.h"
 #include "file/states.h"
 #include "kernel/product.h"
 #include "kernel/project.h"
@@ -17,13 +18,16 @@
 
 struct projection {
 	const struct projection_options *how;
-	struct states *states;		/* of the lift */
+	struct states *states;		/* of the lift, ... */
+	struct row_map rows;		/* ... its row of each token; {0}: token n is row n ... */
+	struct array vocab;		/* ... and the ids of its rows, if they are given */
+	struct archive *vocab_file;
 	float *map, *bias;		/* (d, mapped), packed, and (mapped), or NULL */
 	size_t d, mapped;		/* d: of the points it takes; 0: any */
 	struct axes axes;		/* of (mapped); r = 0: none */
 	char *space;			/* that --map leads to, or NULL */
 	char *reference;		/* the name of the reference states, or NULL */
-	size_t dropped;			/* tokens without a finite state in the lift */
+	size_t rowless, dropped;	/* tokens without a row, without a finite state, of the lift */
 	void *left[5];			/* what is left of a frame without them */
 };
 
@@ -140,6 +144,22 @@ static void open_axes(struct projection *p, struct states *reference)
 		p->mapped = p->axes.d;
 }
 
+/* Which rows of the lift are the tokens', and what their ids are. */
+static void open_rows(struct projection *p)
+{
+	const struct projection_options *how = p->how;
+	size_t rows = states_rows(p->states);
+
+	if (how->rows)
+		p->rows = row_map_read(how->rows, rows, states_name(p->states));
+	if (!how->lift_vocab)
+		return;
+	p->vocab_file = array_open(how->lift_vocab, &p->vocab);
+	if (array_count(&p->vocab) != rows)
+		die("%s: %zu vocabulary ids, where %s has %zu rows", how->lift_vocab,
+			array_count(&p->vocab), states_name(p->states), rows);
+}
+
 /* Which of the reference states count, unless the axes are read. */
 static void choose(struct projection *p, const struct states *reference)
 {
@@ -163,6 +183,7 @@ struct projection *projection_open(const struct projection_options *how)
 		reference = p->states = states_open(&how->lift);
 		p->mapped = states_d(reference);
 		p->space = how->space ? xasprintf("%s", how->space) : NULL;
+		open_rows(p);
 		choose(p, reference);
 	} else if (how->fit[0]) {
 		struct states *src = open_one(how->fit[0]);
@@ -197,6 +218,11 @@ void projection_close(struct projection *p)
 	if (p->states)
 		states_close(p->states);
 	axes_free(&p->axes);
+	row_map_free(&p->rows);
+	if (p->vocab_file)
+		archive_close(p->vocab_file);
+	if (p->rowless > 0)
+		note("%zu tokens without a row are left out of the stream", p->rowless);
 	if (p->dropped > 0)
 		note("%zu tokens whose reference state is not finite are left out of the stream",
 			p->dropped);
@@ -239,6 +265,11 @@ size_t projection_d(const struct projection *p)
 
 /* -- Points ------------------------------------------------------------------------------------ */
 
+static uint32_t row_of(const struct projection *p, uint32_t token)
+{
+	return p->rows.row ? p->rows.row[token] : token;
+}
+
 /* y (n, r) from n tokens and their points from `at` on; x, z: room for n rows of the widest; work:
  * project_affine()'s. */
 static void project_rows(const struct projection *p, float *y, const uint32_t *token,
@@ -247,7 +278,7 @@ static void project_rows(const struct projection *p, float *y, const uint32_t *t
 {
 	if (p->states)
 		for (size_t i = 0; i < n; i++)
-			states_row(p->states, token[at + i], x + i * d);
+			states_row(p->states, row_of(p, token[at + i]), x + i * d);
 	else
 		sm_to_float(x, (const char *)point->data + at * d * sm_dtype_size(point->dtype),
 			point->dtype, n * d);
@@ -310,7 +341,6 @@ static void take_out(struct projection *p, const struct sm_reader *in, struct sm
 		vocab_left[left] = vocab ? vocab[i] : 0;
 		indptr_left[++left] = (uint32_t)at;
 	}
-	p->dropped += n - left;
 	sm_set_tensor(frame, "token", SM_U4, token_left, left);
 	if (vocab)
 		sm_set_tensor(frame, "vocab", SM_U4, vocab_left, left);
@@ -319,28 +349,62 @@ static void take_out(struct projection *p, const struct sm_reader *in, struct sm
 	sm_set_tensor(frame, "value", SM_F4, value_left, at);
 }
 
-/* Takes out the tokens that have no finite state in the lift: how many are left of n. */
+/* May this token stay? x: room for a state. */
+static bool may_stay(struct projection *p, uint32_t token, float *x)
+{
+	uint32_t row = row_of(p, token);
+
+	if (row == ROW_NONE) {
+		p->rowless++;
+		return false;
+	}
+	if (!p->how->kept.finite)
+		return true;
+	states_row(p->states, row, x);
+	bool finite = states_finite(x, states_d(p->states));
+	p->dropped += !finite;
+	return finite;
+}
+
+/* Takes out the tokens that have no row in the lift, or no finite one: how many are left of n. */
 static size_t drop_tokens(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
 	size_t n)
 {
 	const uint32_t *token = sm_want(in, frame, "token", SM_U4, &n);
-	uint8_t *stays = xalloc(n + 1, 1);
+	uint8_t *stay = xalloc(n + 1, 1);
 	float *x = xalloc(states_d(p->states), sizeof *x);
 	size_t left = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		states_row(p->states, token[i], x);
-		left += stays[i] = states_finite(x, states_d(p->states));
-		if (!stays[i] && !sm_find_field(frame, "indptr"))
-			sm_bad(in, "the state of token %u in %s is not finite: for "
-				"--drop-nonfinite to leave it out refproj has to come before "
-				"featdist", token[i], states_name(p->states));
+		left += stay[i] = may_stay(p, token[i], x);
+		if (!stay[i] && !sm_find_field(frame, "indptr"))
+			sm_bad(in, "token %u has no %s in %s: for it to be left out refproj has to "
+				"come before featdist", token[i], row_of(p, token[i]) == ROW_NONE
+				? "row" : "finite state", states_name(p->states));
 	}
 	if (left < n)
-		take_out(p, in, frame, token, n, stays);
+		take_out(p, in, frame, token, n, stay);
 	free(x);
-	free(stays);
+	free(stay);
 	return left;
+}
+
+/* Its ids are those of its rows. */
+static void check_vocab(const struct projection *p, const struct sm_reader *in,
+	const struct sm_frame *frame, const uint32_t *token, size_t n)
+{
+	if (n > 0 && !sm_find_field(frame, "vocab"))
+		sm_bad(in, "no vocab, which --lift-vocab is compared with: act-dump --tokens "
+			"carries it");
+	const uint32_t *vocab = n > 0 ? sm_want(in, frame, "vocab", SM_U4, &n) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t row = row_of(p, token[i]);
+		double id = sm_to_double(p->vocab.data, p->vocab.dtype, row);
+		if (id != vocab[i])
+			sm_bad(in, "token %u is %u of the vocabulary, where row %u of %s is %.0f: "
+				"other text, or another tokenizer", token[i], vocab[i], row,
+				p->how->lift_vocab, id);
+	}
 }
 
 void projection_want(const struct projection *p, const struct sm_reader *in,
@@ -348,10 +412,29 @@ void projection_want(const struct projection *p, const struct sm_reader *in,
 {
 	size_t tokens = sm_get_size(header, "tokens");
 
-	if (p->states && tokens > 0 && tokens != states_rows(p->states))
+	if (p->rows.row)
+		row_map_want(&p->rows, sm_reader_name(in), header);
+	else if (p->states && tokens > 0 && tokens != states_rows(p->states))
 		sm_bad(in, "the states of %zu tokens were read, left out or not, where %s has %zu "
 			"rows: a row has to be the same token in both", tokens,
 			states_name(p->states), states_rows(p->states));
+}
+
+/* Every token that is left has a row: how many these are of n. */
+static size_t want_rows(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
+	const uint32_t *token, size_t n)
+{
+	size_t rows = p->rows.row ? p->rows.n : states_rows(p->states);
+
+	for (size_t i = 0; i < n; i++)
+		if (token[i] >= rows)
+			sm_bad(in, "token %u, where %s has %zu rows", token[i],
+				p->rows.row ? p->rows.name : states_name(p->states), rows);
+	if (p->rows.row || p->how->kept.finite)
+		n = drop_tokens(p, in, frame, n);
+	if (p->vocab.data)
+		check_vocab(p, in, frame, sm_want(in, frame, "token", SM_U4, &n), n);
+	return n;
 }
 
 void projection_move(struct projection *p, const struct sm_reader *in, struct sm_frame *frame,
@@ -364,12 +447,8 @@ void projection_move(struct projection *p, const struct sm_reader *in, struct sm
 
 	if (!p->map && p->axes.r > 0 && d != p->axes.d)
 		sm_bad(in, "points of %zu dimensions, the reference states have %zu", d, p->axes.d);
-	for (size_t i = 0; p->states && i < n; i++)
-		if (token[i] >= states_rows(p->states))
-			sm_bad(in, "token %u, where %s has %zu rows", token[i],
-				states_name(p->states), states_rows(p->states));
-	if (p->states && p->how->kept.finite) {
-		n = drop_tokens(p, in, frame, n);
+	if (p->states) {
+		n = want_rows(p, in, frame, token, n);
 		token = sm_want(in, frame, "token", SM_U4, &n);
 	}
 	size_t r = projection_d(p) ? projection_d(p) : d;

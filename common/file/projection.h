@@ -14,6 +14,8 @@
 /* Where points go. */
 struct projection_options {
 	struct list lift;		/* to the rows of these states, ... */
+	const char *rows, *lift_vocab;	/* which a row map names, if there is one, and whose ids are
+					 * those of the stream's tokens; or NULL; ... */
 	const char *map, *bias;		/* ... by this map, with or without a bias, ... */
 	const char *fit[2];		/* ... by the map fitted from these states to those, ... */
 	double ridge;			/* ... with this penalty; or nowhere */
@@ -30,7 +32,7 @@ struct projection;
 /* Reads and estimates what is needed. The options have to stay until the projection is closed. What
  * is wrong with a file ends the program. */
 struct projection *projection_open(const struct projection_options *);
-/* Notes how many tokens were left out of the stream. */
+/* Notes how many tokens were left out of the streams. */
 void projection_close(struct projection *);
 
 /* The name of the space that points of the space `own` are in afterwards, to free(): equal names,
@@ -38,13 +40,15 @@ void projection_close(struct projection *);
 char *projection_space(const struct projection *, const char *own);
 size_t projection_d(const struct projection *);
 
-/* Ends the program when the stream of this header is of another number of tokens than the states of
- * the lift, so that row n would be another token; a stream that does not say passes. */
+/* Ends the program when the stream of this header is of another number of tokens than the row map,
+ * or, without one, than the states of the lift, so that row n would be another token; a stream that
+ * does not say passes. */
 void projection_want(const struct projection *, const struct sm_reader *,
 	const struct sm_frame *header);
 
-/* Replaces the frame's points. With --drop-nonfinite, tokens of activations whose state in the lift
- * is not finite are taken out of the frame; in distributions they end the program. The points are
+/* Replaces the frame's points. Tokens of activations that have no row and, with --drop-nonfinite,
+ * those whose state in the lift is not finite are taken out of the frame; in distributions they end
+ * the program. So does an id in the vocabulary that is not that of the row. The points are
  * in *y until its next use, which grows as needed: NULL and *room 0 at first, to free(). */
 void projection_move(struct projection *, const struct sm_reader *, struct sm_frame *,
 	float **y, size_t *room);

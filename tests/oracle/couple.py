@@ -34,7 +34,7 @@ def make(path, tokens, d, seed, sort="normal", *fields):
                        "feature": np.concatenate([np.arange(k) for k in counts[i:i + n]]).astype("<u4"),
                        "value": rng.exponential(1, indptr[-1]).astype("<f4")})
     header = {"kind": "activations", "model": "toy", "layer": "3", "space": "reference", "d": d, "features": 9,
-              "tokens": tokens, "history": [], **dict(field.split("=") for field in fields)}
+              "tokens": 3 * tokens + 3, "history": [], **dict(field.split("=") for field in fields)}
     write(path, header, frames)
 
 
