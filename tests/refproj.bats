@@ -252,7 +252,7 @@ del header["tokens"]; write("some", header, frames)'
 		[[ $line == "refproj: $rows: "* ]]
 	done
 	fails 1 "${lift[@]}" --rows <(yes) d
-	[[ $line == *": neither .npy, .npz, .safetensors nor .pt" ]]
+	[[ $line == *": neither .npy, .npz, .safetensors nor .pt"* ]]
 	fails 2 refproj --identity --rows short.npy d
 	fails 2 refproj --identity --lift-vocab short.npy d
 	fails 2 "${lift[@]}" --space "" d
