@@ -2,13 +2,13 @@
 # page.
 include config.mk
 
-B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)
+B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if $(FUZZ),-fuzz)
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 # Files with LEVELS() are compiled for each x86-64 level, as common/base/simd.h says; unless one was
 # asked for.
-ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(filter-out x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null))
+ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(FUZZ)$(filter-out x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null))
 LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
 COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o \
 	$(foreach level,3 4,$(LEVELLED:common/%.c=$(B)/%.v$(level).o))
@@ -26,7 +26,9 @@ PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERS
 FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(ONE_LEVEL),-DONE_LEVEL) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
-	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1)
+	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1) \
+	$(if $(FUZZ),-g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=address$(comma)undefined$(comma)fuzzer-no-link)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
 all: $(FILTERS:%=$(B)/bin/%)
@@ -37,6 +39,8 @@ $(B)/bin/%: filters/%.c $(B)/libsemot.a
 $(PROOFS): $(B)/%: %.c $(B)/libsemot.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
+
+$(B)/tests/fuzz: private PLAIN += $(if $(FUZZ),-DLIBFUZZER -fsanitize=fuzzer)
 
 $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && ar rc $@ $^
@@ -86,6 +90,18 @@ check: install-check
 	$(if $(LEVEL),LEVEL=$(LEVEL)) $(if $(SAN),SAN=1) $(if $(COV),COV=1) \
 		bats --print-output-on-failure $(TESTS)
 	$(if $(COV),sh tests/coverage.sh $(B))
+
+# Readers of files on what clang's libFuzzer makes of them, MINUTES each, until one of them crashes;
+# what it found new stays in build-fuzz. (make check does a little of that.)
+READERS = npy npz safetensors pt cfg delphi json
+MINUTES = 10
+fuzz: install-check
+	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz
+	[ -d build-fuzz/seeds ] || PYTHONPATH=examples $(PYTHON) tests/oracle/fuzz.py build-fuzz/seeds
+	cd build-fuzz && for reader in $(READERS); do mkdir -p found/$$reader && \
+		FUZZ=$$reader tests/fuzz -max_total_time=$$(($(MINUTES) * 60)) -timeout=10 \
+			-max_len=32768 -verbosity=0 -print_final_stats=1 -artifact_prefix=$$reader- \
+			found/$$reader seeds/$$reader || exit 1; done
 
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.
 lint: install-check
@@ -190,5 +206,5 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check lint dist bench bench-certified bench-groups bench-quality bench-scale \
+.PHONY: all demo check fuzz lint dist bench bench-certified bench-groups bench-quality bench-scale \
 	results proofs install-build install-check install uninstall clean

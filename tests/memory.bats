@@ -128,3 +128,32 @@ write('-', header, [names, block])" "$1" "$2" "${3-0}"
 	[[ $line == *": fewer --neighbours or --probes takes less" ]]
 	limited 700000 couple --quiet --cells 200 --probes 4 a a >out
 }
+
+@test "an array that a small .npz unpacks to, and the header of a .safetensors" {
+	oracle act_dump sae sae
+	"$PY" - <<-'PYTHON'
+	import struct
+	import numpy as np
+	np.savez_compressed("x.npz", np.zeros((5_000_000, 6), "f4"))
+	text = b'{"__metadata__": [' + b"{}," * 10**6 + b"{}]}"
+	open("x.safetensors", "wb").write(struct.pack("<Q", len(text)) + text)
+	PYTHON
+	too_much 150000 act-dump --threads 1 --sae sae --hidden x.npz
+	[[ $line == "x.npz:arr_0: 120 MB of memory are needed, "* ]]
+	too_much 250000 act-dump --threads 1 --sae sae --hidden x.safetensors
+	[[ $line == "x.safetensors: a header of 3000022 bytes: 300 MB of memory are needed"* ]]
+}
+
+@test "an array of a .pt that is not in order is copied once" {
+	[ -z "$SAN" ] || skip "no limit of address space under the sanitizers"
+	"$PY" - <<-'PYTHON'
+	import numpy as np, pt
+	rng = np.random.default_rng(0)
+	wide = rng.standard_normal((4000, 1000)).astype("f4")
+	pt.save("x.pt", {"W_enc": wide[:, ::2].T, "W_dec": wide[:, ::2], "b_enc": wide[:, 0],
+	                 "b_dec": wide[0, :500]})
+	np.save("x.npy", wide[:9, 1::2])
+	PYTHON
+	limited 250000 act-dump --threads 1 --b-dec ignore --sae x.pt --hidden x.npy >out
+	[ "$(frame2tsv --columns feature out | wc -l)" -gt 1000 ]
+}

@@ -110,6 +110,19 @@ python() {
 	done
 }
 
+@test "states of no token, whose dimensions overflow into those of the SAE, are refused" {
+	sae --d 2
+	python "npy(\"{'descr': '<f4', 'fortran_order': False,\"
+	    \" 'shape': (0, 6148914691236517206, 3)}\", b'')"
+	fails 1 act-dump --hidden x.npy --sae sae
+	[[ $line == *"the SAE takes states of 2 dimensions, x.npy has 3" ]]
+}
+
+@test ".npy: a header of more than a megabyte is refused" {
+	python 'npy("{}" + " " * 2**21, version=b"\2\0")'
+	refuses ".npy version 2.0 with a header of 2097154 bytes" x.npy
+}
+
 @test "on stdin, a header that claims the world costs nothing" {
 	sae
 	for shape in "(1, 2305843009213693952)" "(4000000000, 6)" "(4294967296, 6)" \
@@ -156,6 +169,27 @@ python() {
 	open("y.npz", "wb").write(b)'
 	takes x.npz
 	refuses "claims to unpack to 4294967294 bytes" y.npz
+}
+
+@test ".npz: what is no .npy is no array" {
+	sae --npz --bare
+	python 'np.save("x.npy", x)
+	z, y = zipfile.ZipFile("sae/params.npz"), zipfile.ZipFile("y.npz", "w")
+	for name in z.namelist():
+	    y.writestr("b_dec" if name == "b_dec.npy" else name, z.read(name))
+	y.close()'
+	act-dump --hidden x.npy --sae sae --b-dec ignore >out
+	fails 1 act-dump --hidden x.npy --sae y.npz --b-dec ignore
+	[[ $line == *"y.npz: no b_dec: not an SAE"* ]]
+}
+
+@test ".npz: two members of one name are refused" {
+	python 'z = zipfile.ZipFile("x.npz", "w")
+	np.save("x.npy", x)
+	for i in range(2):
+	    z.writestr("x.npy", open("x.npy", "rb").read())
+	z.close()' 2>/dev/null
+	refuses "" x.npz
 }
 
 @test ".npz: a checksum that does not agree is refused" {
@@ -214,6 +248,18 @@ python() {
 	refuses "safetensors header:" x.safetensors
 	python 'safe(b"{\"x\": " + b"[" * 99999)'
 	refuses "safetensors header:" x.safetensors
+}
+
+@test ".safetensors: more than 65536 arrays are refused" {
+	python 'safe({f"x{i}": entry(0, 0, (0,)) for i in range(65536)}, b"")'
+	refuses "several arrays: say which" x.safetensors
+	python 'safe({f"x{i}": entry(0, 0, (0,)) for i in range(65537)}, b"")'
+	refuses "65537 arrays: 65536 are the most" x.safetensors
+}
+
+@test "names of arrays do not reach the terminal's controls" {
+	python 'safe({"a\u009b2J\u001b\u007f\u00e9": entry(0, 0, (0,)), "b": entry(0, 0, (0,))}, b"")'
+	refuses "several arrays: say which, as x.safetensors:KEY; there are a??2J??é, b" x.safetensors
 }
 
 @test "what is no array file at all is refused" {

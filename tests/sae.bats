@@ -177,3 +177,87 @@ np.save("b2.npy", x[:, 1].astype("f2"))'
 	assert abs(wanted - float(open("value").read())) < 1e-5, (wanted, open("value").read())
 	PYTHON
 }
+
+@test "settings that are no file, no text, too long, or of too long lines" {
+	oracle dialects itda >read
+	read=(act-dump --quiet --hidden itda/states.npy --sae itda)
+	"${read[@]}" >kept
+	mv itda/metadata.yaml k
+	{ cat k; printf 'note: %04089dk: 99\n' 0; } >itda/metadata.yaml
+	"${read[@]}" | cmp - kept
+	printf 'k: \0' >itda/metadata.yaml
+	fails 1 "${read[@]}"
+	[[ $line == *"metadata.yaml: a zero byte"* ]]
+	printf 'k: \377\n' >itda/metadata.yaml
+	fails 1 "${read[@]}"
+	[[ $line == *"metadata.yaml: k: no UTF-8" ]]
+	truncate -s 5M itda/metadata.yaml
+	fails 1 "${read[@]}"
+	[[ $line == *"metadata.yaml: settings of 5242880 bytes"* ]]
+	rm itda/metadata.yaml
+	mkdir itda/metadata.yaml
+	fails 1 "${read[@]}"
+	[[ $line == *"metadata.yaml: Is a directory" ]]
+}
+
+@test "settings whose numbers and words make no sense are refused" {
+	oracle act_dump sae sae --threshold
+	oracle arrays random x.npy
+	settings() {	# JSON WORDS: with this added they are refused
+		printf '{"architecture": "standard", "apply_b_dec_to_input": true, %s}' "$1" \
+			>sae/cfg.json
+		fails 1 act-dump --hidden x.npy --sae sae --encoder saelens
+		[[ $line == *"$2"* ]] || { echo "$line"; return 1; }
+	}
+	scaled='"normalize_activations": "constant_scalar_rescale", '
+	for factor in 0 -1 1e300 1e-300; do
+		settings "$scaled\"activation_normalization_factor\": $factor" "multiply the states"
+	done
+	for kind in '"standard|unnamed"' 5 '["standard"]' '{}' true; do
+		printf '{"architecture": %s}' "$kind" >sae/cfg.json
+		fails 1 act-dump --hidden x.npy --sae sae
+		[[ $line == *"architecture"* ]]
+	done
+}
+
+@test "steps of matching pursuit without end, and numbers beyond a float, are refused" {
+	oracle dialects itda saelens_pursuit saelens_standard saelens_log_threshold >read
+	echo 'k: 4000000000' >itda/metadata.yaml
+	fails 1 act-dump --hidden itda/states.npy --sae itda
+	[[ $line == *"k = 4e+09 of 96 features: 1 to 65536" ]]
+	sed -i 's/"max_iterations": null/"max_iterations": 4000000000/' saelens_pursuit/cfg.json
+	fails 1 act-dump --hidden saelens_pursuit/states.npy --sae saelens_pursuit
+	[[ $line == *"matching pursuit of 4000000000 steps, where 65536 are the most: --k K" ]]
+	"$PY" - <<-'PYTHON'
+	import numpy as np
+	import arrays
+	np.save("itda/atoms.npy", 1e12 * np.load("itda/atoms.npy"))
+	for name, key in ("saelens_standard", "W_enc"), ("saelens_log_threshold", "log_threshold"):
+	    path = f"{name}/sae_weights.safetensors"
+	    weights = dict(arrays.load_all(path))
+	    arrays.save(path, {**weights, key: weights[key] * np.float32(5e37 / np.abs(weights[key]).max())})
+	PYTHON
+	echo 'k: 65536' >itda/metadata.yaml
+	for name in itda saelens_standard; do
+		fails 1 act-dump --hidden $name/states.npy --sae $name
+		[[ $line == *"an activation of feature "*" is not finite: "* ]]
+	done
+	fails 1 act-dump --hidden saelens_log_threshold/states.npy --sae saelens_log_threshold
+	[[ $line == *"the threshold of feature "*" is not finite" ]]
+}
+
+@test "b_dec of one layer, where the decoder goes to several, is not subtracted" {
+	"$PY" - <<-'PYTHON'
+	import numpy as np
+	rng = np.random.default_rng(0)
+	def normal(*shape):
+	    return rng.standard_normal(shape).astype("f4")
+	np.savez("x.npz", W_enc=normal(6, 40), W_dec=normal(40, 2, 6), b_enc=normal(40),
+	         b_dec=normal(6), threshold=np.abs(normal(40)))
+	np.save("x.npy", normal(9, 6))
+	PYTHON
+	act-dump --hidden x.npy --sae x.npz >out
+	[ "$(frame2tsv --columns feature out | wc -l)" -gt 9 ]
+	fails 1 act-dump --hidden x.npy --sae x.npz --b-dec subtract
+	[[ $line == *"b_dec of 12 dimensions cannot be subtracted from states of 6"* ]]
+}

@@ -40,12 +40,30 @@ void say(const char *text, bool ends)
 		;
 }
 
+/* The bytes of the character at c; 0: no UTF-8, or what a terminal obeys (ASCII's control
+ * characters, and U+0080 to U+009F). */
+static size_t printable(const unsigned char *c)
+{
+	size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+
+	if (n == 1 && (*c < ' ' || *c == 127))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	return *c == 0xc2 && c[1] < 0xa0 ? 0 : n;
+}
+
 static void format_line(char line[LINE], const char *format, va_list args)
 {
+	size_t n;
+
 	vsnprintf(line, LINE, format, args);
-	for (char *c = line; *c; c++)	/* names come from files: one line stays one line */
-		if ((unsigned char)*c < ' ' || *c == 127)
+	for (char *c = line; *c; c += n)	/* names come from files: one line stays one line */
+		if ((n = printable((const unsigned char *)c)) == 0) {
 			*c = '?';
+			n = 1;
+		}
 }
 
 _Noreturn static void end(int status, const char *format, va_list args)

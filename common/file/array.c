@@ -113,6 +113,7 @@ static bool find_member(struct archive *f, const char *key, struct array *a)
 
 	if (!m)
 		return false;
+	memory_need((double)m->n, NULL, "%s", m->name);
 	char *bytes = xalloc(m->n, 1);
 	npz_read(m, bytes, m->n);
 	npz_end(m);
@@ -193,7 +194,7 @@ struct archive *archive_open(const char *path)
 		die("%s: cut short: %zu bytes", path, f->file.n);
 	if (memcmp(bytes, "PK", 2) == 0)
 		open_zip(f);
-	else if (*bytes == '{' && (f->pt = pt_open(path, bytes, f->file.n)))
+	else if (*bytes == '{' && (f->pt = pt_open(f->file.name, bytes, f->file.n)))
 		;
 	else if (f->file.n >= sizeof old_pt && memcmp(bytes, old_pt, sizeof old_pt - 1) == 0)
 		die("%s: written by torch before 1.6: load it, and save it with torch.save of "
@@ -261,15 +262,18 @@ char **archive_keys(struct archive *f, size_t *n)
 	size_t zipped = f->zip ? (size_t)zip_get_num_entries(f->zip, 0) : 0;
 	json_t *named = f->pt ? pt_tensors(f->pt) : f->header;
 	json_t *more = f->pt ? pt_numbers(f->pt) : NULL;
-	char **name = xalloc(zipped + json_object_size(named) + json_object_size(more) + 1,
-		sizeof *name);
+	size_t most = zipped + json_object_size(named) + json_object_size(more);
 
-	for (*n = 0; *n < zipped; ++*n) {
-		const char *member = zip_get_name(f->zip, *n, 0);
+	if (most > ARRAYS_MOST)
+		die("%s: %zu arrays: %d are the most", f->file.name, most, ARRAYS_MOST);
+	char **name = xalloc(most + 1, sizeof *name);
+
+	*n = 0;
+	for (size_t i = 0; i < zipped; i++) {
+		const char *member = zip_get_name(f->zip, i, 0);
 		size_t length = member ? strlen(member) : 0;
-		if (length > 4 && strcmp(member + length - 4, ".npy") == 0)
-			length -= 4;
-		name[*n] = xasprintf("%.*s", (int)length, member ? member : "");
+		if (length >= 4 && strcmp(member + length - 4, ".npy") == 0)
+			name[(*n)++] = xasprintf("%.*s", (int)(length - 4), member);
 	}
 	*n = add_keys(name, *n, named);
 	*n = add_keys(name, *n, more);
@@ -320,6 +324,12 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 	if (found)
 		refuse_boolean(f->file.name, a);
 	return found;
+}
+
+void archive_want(struct archive *f, const char *key, struct array *a)
+{
+	if (!archive_find(f, key, a))
+		die("%s: no array %s", f->file.name, key ? key : "");
 }
 
 void archive_release(const struct archive *f)

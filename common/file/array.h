@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ARRAY_RANK = 6 };
+enum { ARRAY_RANK = 6, ARRAYS_MOST = 1 << 16 /* in a file */ };
 
 struct array {
 	enum sm_dtype dtype;
@@ -40,9 +40,11 @@ char *archive_text(const struct archive *, const char *key);
 
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);
+/* The same; that there is none ends the program. */
+void archive_want(struct archive *, const char *key, struct array *);
 
 /* The names of all arrays in the order of the file, each to free(), and the list; none of a
- * .npy, and of a .pt that is one tensor. */
+ * .npy, and of a .pt that is one tensor. What else an .npz holds is no array. */
 char **archive_keys(struct archive *, size_t *n);
 
 /* The numbers of an array in the order of the file, a part at a time; no more of it is held. NULL

@@ -120,3 +120,9 @@ bool is_folder(const char *path)
 
 	return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
+
+void mapping_close_all(void)
+{
+	while (all)
+		mapping_close(all);
+}

@@ -23,6 +23,8 @@ typedef size_t mapping_length(const char *name, const char *bytes, size_t n);
  * one that has become shorter (SIGBUS): with exit status 1, and a line that names the file. */
 void mapping_open(struct mapping *, const char *path, mapping_length *);
 void mapping_close(struct mapping *);
+/* Those that are mapped still, as after a die_handler. */
+void mapping_close_all(void);
 
 /* Lets go of the pages that were read, as of a large file that is read in order; they come back
  * when they are touched. */

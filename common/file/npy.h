@@ -4,7 +4,7 @@
 
 #include "file/array.h"
 
-enum { NPY_HEADER_MOST = 100000000 };
+enum { NPY_HEADER_MOST = 1 << 20 };	/* numpy itself reads 10000 bytes */
 
 /* A .npy's header at the beginning of n bytes: sets *a but its data, and returns where they begin;
  * 0 when more bytes are needed. `name` is for the error line. */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MOST = 8, NAME_MOST = 255, NAMES_MOST = 1 << 16, VISITS_MOST = 1 << 20,
-	PREFIX_MOST = 1 << 20 };
+enum { DEPTH_MOST = 8, NAME_MOST = 255, VISITS_MOST = 1 << 20,
+	VISIT_TEXT = 64, PREFIX_MOST = 1 << 20 };
 
 struct pt {
 	const char *name;
@@ -20,7 +20,10 @@ struct pt {
 	json_t *tensors, *numbers;	/* name: number of the value */
 	json_t *before;			/* the line before the archive, or NULL */
 	size_t visits;
-	void **copy;			/* of tensors that are not in order */
+	struct copy {
+		uint32_t of;		/* number of the value */
+		void *numbers;
+	} *copy;			/* of tensors that are not in order */
 	size_t copies;
 };
 
@@ -50,9 +53,11 @@ static uint32_t unwrapped(const struct pt *p, uint32_t v)
 	return args->kind == PICKLE_TUPLE && args->items > 0 ? args->item[0] : v;
 }
 
-static void count_visit(struct pt *p)
+/* A text can be in many places: each counts by its length. */
+static void count_visit(struct pt *p, size_t text)
 {
-	if (++p->visits > VISITS_MOST)
+	p->visits += 1 + text / VISIT_TEXT;
+	if (p->visits > VISITS_MOST)
 		die("%s: its maps and lists lead to more than %d values", p->name, VISITS_MOST);
 }
 
@@ -72,8 +77,8 @@ static void add_name(struct pt *p, json_t *names, const char *name, uint32_t v)
 {
 	if (json_object_get(p->tensors, name) || json_object_get(p->numbers, name))
 		die("%s: two arrays are named %s", p->name, name);
-	if (json_object_size(p->tensors) + json_object_size(p->numbers) == NAMES_MOST)
-		die("%s: more than %d arrays", p->name, NAMES_MOST);
+	if (json_object_size(p->tensors) + json_object_size(p->numbers) == ARRAYS_MOST)
+		die("%s: more than %d arrays", p->name, ARRAYS_MOST);
 	if (json_object_set_new(names, name, json_integer(v)) != 0)
 		die("%s: the name of an array is no UTF-8", p->name);
 }
@@ -95,7 +100,7 @@ static void collect_items(struct pt *p, uint32_t v, const char *name, size_t dep
 		char *key = step == 2 ? key_text(p, x->item[i]) : kind == PICKLE_INT
 			|| kind == PICKLE_FLOAT ? NULL : xasprintf("%zu", i);
 		char *full = key ? xasprintf("%s%s%s", name, *name ? "." : "", key) : NULL;
-		count_visit(p);
+		count_visit(p, 0);
 		if (full)
 			collect(p, item, full, depth + 1);
 		free(key);
@@ -253,11 +258,15 @@ static bool in_order(const struct tensor *t, bool turned)
 	return true;
 }
 
-static void *copied(struct pt *p, const struct tensor *t)
+/* The numbers of value v in order; of one that was asked for before, the same. */
+static void *copied(struct pt *p, uint32_t v, const struct tensor *t)
 {
 	size_t n = array_count(&t->a), bytes = sm_dtype_size(t->a.dtype);
 	size_t index[ARRAY_RANK] = {0}, from = t->offset;
 
+	for (size_t i = 0; i < p->copies; i++)
+		if (p->copy[i].of == v)
+			return p->copy[i].numbers;
 	memory_need((double)n * (double)bytes, NULL, "%s: a view of %zu numbers", p->name, n);
 	char *to = xalloc(n, bytes);
 	for (size_t i = 0; i < n; i++) {
@@ -271,7 +280,8 @@ static void *copied(struct pt *p, const struct tensor *t)
 		}
 	}
 	p->copy = xrealloc(p->copy, p->copies + 1, sizeof *p->copy);
-	return p->copy[p->copies++] = to;
+	p->copy[p->copies++] = (struct copy){v, to};
+	return to;
 }
 
 static void find_tensor(struct pt *p, const char *who, uint32_t v, bool turned, struct array *a)
@@ -283,7 +293,7 @@ static void find_tensor(struct pt *p, const char *who, uint32_t v, bool turned, 
 	*a = t.a;
 	a->fortran = !ordered && turned && in_order(&t, true);
 	a->data = n == 0 ? t.data : ordered || a->fortran
-		? t.data + t.offset * sm_dtype_size(t.a.dtype) : copied(p, &t);
+		? t.data + t.offset * sm_dtype_size(t.a.dtype) : copied(p, v, &t);
 }
 
 bool pt_find(struct pt *p, const char *key, bool turned, struct array *a)
@@ -319,9 +329,10 @@ static json_t *tree_of_items(struct pt *p, uint32_t v, size_t depth)
 		return all;
 	x->visited = true;
 	for (size_t i = 0; i + map < x->items; i += 1 + map) {
+		const struct pickle_value *it = value(p, x->item[i + map]);
+		count_visit(p, it->kind == PICKLE_TEXT ? it->text.n : 0);
 		json_t *item = tree(p, x->item[i + map], depth + 1);
 		char *key = map ? key_text(p, x->item[i]) : NULL;
-		count_visit(p);
 		if (key)
 			json_object_set_new(all, key, item);
 		else if (!map)
@@ -391,6 +402,7 @@ static size_t line_before(struct pt *p, const char *bytes, size_t n)
 static const struct stored_member *find_pickle(struct pt *p)
 {
 	static const char end[] = "/data.pkl";
+	const struct stored_member *found = NULL;
 	size_t length = sizeof end - 1;
 
 	for (size_t i = 0; i < p->zip.members; i++) {
@@ -398,10 +410,13 @@ static const struct stored_member *find_pickle(struct pt *p)
 		if (m->name_length < length
 				|| memcmp(m->name + m->name_length - length, end, length) != 0)
 			continue;
-		p->root = xasprintf("%.*s", (int)(m->name_length - length + 1), m->name);
-		return m;
+		if (found)
+			die("%s: two pickles", p->name);
+		found = m;
 	}
-	return NULL;
+	if (found)
+		p->root = xasprintf("%.*s", (int)(found->name_length - length + 1), found->name);
+	return found;
 }
 
 static const struct stored_member *member(const struct pt *p, const char *name)
@@ -424,6 +439,9 @@ struct pt *pt_open(const char *name, const char *bytes, size_t n)
 		pt_close(p);
 		return NULL;
 	}
+	const struct stored_member *twice = stored_twice(&p->zip);
+	if (twice)
+		die("%s: two members are named %.*s", name, (int)twice->name_length, twice->name);
 	if (member(p, "constants.pkl"))
 		die("%s: a program of TorchScript: save its state_dict() with torch.save", name);
 	order = member(p, "byteorder");
@@ -447,7 +465,7 @@ void pt_close(struct pt *p)
 	json_decref(p->numbers);
 	json_decref(p->before);
 	for (size_t i = 0; i < p->copies; i++)
-		free(p->copy[i]);
+		free(p->copy[i].numbers);
 	free(p->copy);
 	free(p);
 }

@@ -134,7 +134,7 @@ static float *read_b_dec(struct sae_reading *r)
 	char *key = sae_layout_key(&r->layout, r->file, r->layout.dialect->key[KEY_B_DEC]);
 	struct array a;
 
-	archive_find(r->file, key, &a);
+	archive_want(r->file, key, &a);
 	free(key);
 	bool of_one = r->layers > 1 && !r->options.to_layer && array_count(&a) == one;
 	float *b = sae_numbers(r, r->layout.dialect->key[KEY_B_DEC], of_one ? one : all,

@@ -1,12 +1,15 @@
 #include "file/sae_config.h"
 
 #include "base/die.h"
+#include "file/mapping.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { BYTES_MOST = 1 << 22 };
 
 const char *sae_config_writer(enum sae_config_kind kind)
 {
@@ -139,42 +142,55 @@ static json_t *yaml_value(char *text)
 }
 
 /* The lines `key: value` that are not indented; all others are passed by. */
-static json_t *read_yaml(const char *path)
+static json_t *read_yaml(const char *path, const char *bytes, size_t n)
 {
-	FILE *in = fopen(path, "r");
+	char *text = xasprintf("%.*s", (int)n, bytes), *rest = text, *line;
 	json_t *out = json_object();
-	char line[4096];
 
-	while (in && fgets(line, sizeof line, in)) {
-		char *colon = strchr(line, ':');
+	if (strlen(text) < n)
+		die("%s: a zero byte, where settings are text", path);
+	while ((line = strsep(&rest, "\n"))) {
 		char *comment = strstr(line, " #");
 		if (comment)
 			*comment = '\0';
-		if (!colon || strchr(" \t#-\n", *line))
+		char *colon = strchr(line, ':');
+		if (!colon || strchr(" \t#-", *line))
 			continue;
 		*colon++ = '\0';
 		colon += strspn(colon, " \t");
-		size_t n = strlen(colon);
-		while (n > 0 && strchr(" \t\r\n", colon[n - 1]))
-			colon[--n] = '\0';
-		if (n > 0)
-			json_object_set_new(out, line, yaml_value(colon));
+		size_t length = strlen(colon);
+		while (length > 0 && strchr(" \t\r", colon[length - 1]))
+			colon[--length] = '\0';
+		if (length > 0 && json_object_set_new(out, line, yaml_value(colon)) != 0)
+			die("%s: %s: no UTF-8", path, line);
 	}
-	if (!in)
-		die("%s: cannot be read", path);
-	fclose(in);
+	free(text);
 	return out;
 }
 
-static json_t *read_json(const char *path)
+static json_t *read_json(const char *path, const char *bytes, size_t n)
 {
 	json_error_t error;
-	json_t *v = json_load_file(path, 0, &error);
+	json_t *v = json_loadb(bytes, n, 0, &error);
 
 	if (!v)
 		die("%s: line %d: %s", path, error.line, error.text);
 	if (!json_is_object(v))
 		die("%s: no JSON object", path);
+	return v;
+}
+
+static json_t *read_settings(const char *path)
+{
+	struct mapping *m = xcalloc(1, sizeof *m);
+
+	mapping_open(m, path);
+	if (m->n > BYTES_MOST)
+		die("%s: settings of %zu bytes: %d are the most", path, m->n, BYTES_MOST);
+	json_t *v = ends(path, ".json") ? read_json(path, m->bytes, m->n)
+		: read_yaml(path, m->bytes, m->n);
+	mapping_close(m);
+	free(m);
 	return v;
 }
 
@@ -234,11 +250,21 @@ static const char *or(const char *text, const char *otherwise)
 	return text ? text : otherwise;
 }
 
+/* A text that says what the encoder does; what is there and is no text ends the program. */
+static const char *word(const struct sae_config *c, const char *key)
+{
+	const json_t *v = sae_config_get(c, key);
+
+	if (v && !json_is_string(v))
+		die("%s: %s is no text", c->path, key);
+	return json_string_value(v);
+}
+
 /* SAELens before version 6 has the activation function beside the architecture. */
 static char *saelens_kind(const struct sae_config *c)
 {
-	const char *kind = or(sae_config_text(c, "architecture"), "standard");
-	const char *function = or(sae_config_text(c, "activation_fn_str"),
+	const char *kind = or(word(c, "architecture"), "standard");
+	const char *function = or(word(c, "activation_fn_str"),
 		or(sae_config_text(c, "activation_fn"), "relu"));
 
 	if (!HAS(c, "architecture", "activation_fn_str", "activation_fn", "hook_point"))
@@ -298,7 +324,7 @@ struct sae_config sae_config_open(const char *weights)
 	if (!c.path)
 		return sae_config_none();
 	c.of_another = of_another(weights);
-	c.json = ends(c.path, ".json") ? read_json(c.path) : read_yaml(c.path);
+	c.json = read_settings(c.path);
 	c.kind_of_sae = set_kind(&c);
 	return c;
 }

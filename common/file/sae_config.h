@@ -43,7 +43,7 @@ char *sae_weights_file(const char *folder);
 const json_t *sae_config_get(const struct sae_config *, const char *path);
 /* A truth; what is neither true nor false ends the program. */
 bool sae_config_true(const struct sae_config *, const char *key, bool otherwise);
-/* A text, or the only member of a list of one; NULL for none. */
+/* A text; NULL for none. */
 const char *sae_config_text(const struct sae_config *, const char *path);
 
 /* Ends the program where a length that the settings have is another than n. */

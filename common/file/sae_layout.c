@@ -96,7 +96,7 @@ static bool is_word(const char *words, char between, const char *word)
 	size_t n = strlen(word);
 
 	for (; words && *words; words += strcspn(words, (char[]){between, 0}), words += *words != 0)
-		if (strncmp(words, word, n) == 0 && (words[n] == between || !words[n]))
+		if (strcspn(words, (char[]){between, 0}) == n && strncmp(words, word, n) == 0)
 			return true;
 	return false;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STEPS_MOST = 1 << 16 };		/* of matching pursuit */
+
 /* The next of "a b c" as `word`; NULL after the last. */
 static const char *next_place(const char *places, char word[static 80])
 {
@@ -58,9 +60,9 @@ static void set_k(struct sae_reading *r)
 	if (k == 0 && !find_k(r, &k))
 		die("%s: architecture %s, and no k in the file or beside it: --k K", r->name,
 			sae_architecture_name(s->architecture));
-	double most = s->architecture == SAE_ITDA ? UINT32_MAX : (double)s->features;
-	if (!(k >= 1 && k <= most) || k != floor(k))
-		die("%s: k = %g of %zu features", r->name, k, s->features);
+	size_t most = s->architecture == SAE_ITDA ? STEPS_MOST : s->features;
+	if (!(k >= 1 && k <= (double)most) || k != floor(k))
+		die("%s: k = %g of %zu features: 1 to %zu", r->name, k, s->features, most);
 	s->k = (size_t)k;
 	if (s->architecture == SAE_GROUPMAX && s->features % s->k != 0)
 		die("%s: groupmax: k = %zu does not divide %zu features", r->name, s->k,
@@ -77,7 +79,8 @@ static float *threshold_at(struct sae_reading *r, const char *place)
 
 	if (scaled || begins(place, "cfg:", &rest)) {
 		const json_t *v = sae_config_get(&r->config, rest);
-		double factor = scaled ? (double)r->sae->encoder.input_scale : 1;
+		double factor = scaled && r->sae->encoder.input_scale != 0
+			? (double)r->sae->encoder.input_scale : 1;
 		float *x = json_is_number(v) ? xalloc(n, sizeof *x) : NULL;
 		for (size_t i = 0; x && i < n; i++)
 			x[i] = (float)(json_number_value(v) * factor);
@@ -99,6 +102,9 @@ static float *find_thresholds(struct sae_reading *r)
 
 	while (!x && (at = next_place(at, place)))
 		x = threshold_at(r, place);
+	for (size_t i = 0; x && i < r->sae->features; i++)
+		if (!isfinite(x[i]))
+			die("%s: the threshold of feature %zu is not finite", r->name, i);
 	return x;
 }
 
@@ -218,10 +224,11 @@ static int said_of_b_dec(struct sae_reading *r)
 static void say_gemma_scope(const struct sae_reading *r)
 {
 	char *base = array_base_name(r->name);
+	const float *b_dec = r->sae->b_dec;
 
 	if (strcmp(r->layout.dialect->name, "gemma-scope") == 0 && !r->options.encoder
 			&& r->options.b_dec < 0 && strcmp(base, "params.npz") != 0
-			&& !all_zero(r->sae->b_dec, r->sae->d_out))
+			&& b_dec && !all_zero(b_dec, r->sae->d_out))
 		note("%s: taken as Gemma Scope's params.npz: b_dec is not subtracted; else "
 			"--b-dec subtract", r->name);
 	free(base);
@@ -241,7 +248,7 @@ static void set_centring(struct sae_reading *r)
 	s->centred = said > 0 && s->b_dec;
 	if (r->parts & SAE_RULE)
 		say_gemma_scope(r);
-	if (s->centred && s->d_out != s->d)
+	if (said > 0 && r->layout.key[KEY_B_DEC] && s->d_out != s->d)
 		die("%s: b_dec of %zu dimensions cannot be subtracted from states of %zu: "
 			"--b-dec ignore", r->name, s->d_out, s->d);
 }
@@ -252,6 +259,14 @@ static void ask_for_scale(const struct sae_reading *r, const char *why)
 {
 	if (r->options.input_scale == 0)
 		die("%s: %s: --input-scale A", r->name, why);
+}
+
+/* As --input-scale has it. */
+static void scale_input(struct sae_reading *r, double scale)
+{
+	if (!(scale >= 1e-30 && scale <= 1e30) && r->options.input_scale == 0)
+		die("%s: its settings multiply the states by %g: --input-scale A", r->name, scale);
+	r->sae->encoder.input_scale = (float)scale;
 }
 
 static void saelens_input(struct sae_reading *r)
@@ -272,7 +287,7 @@ static void saelens_input(struct sae_reading *r)
 	else if (how && strcmp(how, "constant_norm_rescale") == 0)
 		e->input = ENCODE_UNIT;
 	else if (how && strcmp(how, "constant_scalar_rescale") == 0 && json_is_number(factor))
-		e->input_scale = (float)json_number_value(factor);
+		scale_input(r, json_number_value(factor));
 	else
 		die("%s: normalize_activations '%s': none, layer_norm, constant_norm_rescale and "
 			"expected_average_only_in are known", r->name, how ? how : "?");
@@ -310,7 +325,7 @@ static void openmoss_input(struct sae_reading *r)
 			"dataset_average_activation_norm");
 		return;
 	}
-	r->sae->encoder.input_scale = (float)(sqrt((double)r->sae->d) / length);
+	scale_input(r, sqrt((double)r->sae->d) / length);
 }
 
 /* A file of Gemma Scope's embeddings: its states are rows of the table, which models multiply by
@@ -395,10 +410,13 @@ static void set_pursuit(struct sae_reading *r)
 		die("%s: matching pursuit until which length of the residual? --residual R (and "
 			"--k N: N steps at most, %zu without it)", r->name, 4 * s->d);
 	p->steps = json_object_get(r->config.json, "max_iterations") ? s->d : 4 * s->d;
-	if (json_is_number(most) && json_number_value(most) >= 1)
-		p->steps = (size_t)fmin(json_number_value(most), UINT32_MAX);
 	if (r->options.k > 0)
 		p->steps = r->options.k;
+	else if (json_is_number(most) && json_number_value(most) >= 1)
+		p->steps = (size_t)fmin(json_number_value(most), 1e18);
+	if (p->steps > STEPS_MOST && p->steps > 4 * s->d)
+		die("%s: matching pursuit of %zu steps, where %d are the most: --k K", r->name,
+			p->steps, STEPS_MOST);
 }
 
 /* Pre-activations are multiplied by the lengths of the decoder's rows; llamascopium's activations

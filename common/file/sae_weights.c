@@ -26,7 +26,7 @@ static float *numbers(struct archive *f, const char *key, size_t n, bool one)
 	struct array a;
 	const char *file = archive_name(f);
 
-	archive_find(f, key, &a);
+	archive_want(f, key, &a);
 	size_t count = array_count(&a);
 	if (a.rank > 2 || (a.rank == 2 && a.shape[0] != 1 && n != count))
 		die("%s:%s: %zu dimensions where an SAE has 1", file, key, a.rank);
@@ -59,7 +59,7 @@ bool sae_scalar(struct sae_reading *r, const char *names, double *x)
 
 	if (!key)
 		return false;
-	archive_find(r->file, key, &a);
+	archive_want(r->file, key, &a);
 	if (array_count(&a) != 1)
 		die("%s:%s: %zu numbers, where one is needed", r->name, key, array_count(&a));
 	*x = sm_to_double(a.data, a.dtype, 0);

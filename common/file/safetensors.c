@@ -1,12 +1,16 @@
 #include "file/safetensors.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_MOST = 100000000 };	/* the format's own limit */
+enum {
+	HEADER_MOST = 100000000,	/* the format's own limit */
+	TREE_BYTES = 100		/* the most that a byte of JSON, as of {}, takes in memory */
+};
 
 static enum sm_dtype safetensors_dtype(const char *name)
 {
@@ -56,6 +60,8 @@ json_t *safetensors_header(const char *name, const char *bytes, size_t n_bytes, 
 		die("%s: a safetensors header of %llu bytes in a file of %zu", name,
 			(unsigned long long)length, n_bytes);
 	*data = 8 + length;
+	memory_need((double)length * TREE_BYTES, NULL, "%s: a header of %llu bytes", name,
+		(unsigned long long)length);
 	json_t *header = json_loadb(bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
 	if (!header && memchr(bytes + 8, '\0', length))
 		die("%s: safetensors header: zero bytes in it, where it is padded with spaces",

@@ -128,7 +128,7 @@ const char *states_name(const struct states *s)
 bool states_flatten(struct states *s, size_t d)
 {
 	for (size_t i = 0; i < s->shards; i++)
-		if (s->shard[i].parts < 2 || s->shard[i].parts * s->d != d)
+		if (s->shard[i].parts < 2 || d % s->d != 0 || s->shard[i].parts != d / s->d)
 			return false;
 	for (size_t i = 0; i < s->shards; i++)
 		s->shard[i].rows /= s->shard[i].parts;

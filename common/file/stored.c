@@ -34,19 +34,21 @@ static const char *end_of(const char *bytes, size_t n)
 	return NULL;
 }
 
-/* Where the directory lies in the n bytes, and how many bytes it has. */
-static bool directory(const char *bytes, size_t n, uint64_t *at, uint64_t *size)
+/* Where the directory lies in the n bytes, how many bytes and how many members it has. */
+static bool directory(const char *bytes, size_t n, uint64_t *at, uint64_t *size, uint64_t *members)
 {
 	const char *end = end_of(bytes, n);
 
 	if (!end)
 		return false;
+	*members = number(end + 10, 2);
 	*size = number(end + 12, 4);
 	*at = number(end + 16, 4);
 	if (end - bytes >= LOCATOR && is(end - LOCATOR, "PK\6\7")) {
 		uint64_t at64 = number(end - LOCATOR + 8, 8);
 		if (at64 > n || n - at64 < END64 || !is(bytes + at64, "PK\6\6"))
 			return false;
+		*members = number(bytes + at64 + 32, 8);
 		*size = number(bytes + at64 + 40, 8);
 		*at = number(bytes + at64 + 48, 8);
 	}
@@ -110,13 +112,23 @@ static size_t entry(struct stored_member *m, const char *bytes, size_t n, const 
 	return !plain || locate(m, bytes, n, local, size) ? length : 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct stored_member *x = a, *y = b;
+	size_t n = x->name_length < y->name_length ? x->name_length : y->name_length;
+	int order = memcmp(x->name, y->name, n);
+
+	return order ? order
+		: (x->name_length > y->name_length) - (x->name_length < y->name_length);
+}
+
 bool stored_open(struct stored *s, const char *bytes, size_t n)
 {
-	uint64_t at, size;
+	uint64_t at, size, members;
 	size_t room = 0, length;
 
 	*s = (struct stored){0};
-	if (!directory(bytes, n, &at, &size))
+	if (!directory(bytes, n, &at, &size, &members))
 		return false;
 	for (const char *e = bytes + at; size > 0; e += length, size -= length) {
 		if (s->members == room) {
@@ -129,7 +141,9 @@ bool stored_open(struct stored *s, const char *bytes, size_t n)
 		}
 		s->members++;
 	}
-	return true;
+	if (s->members > 0)
+		qsort(s->member, s->members, sizeof *s->member, by_name);
+	return s->members == members;
 }
 
 void stored_close(struct stored *s)
@@ -140,10 +154,16 @@ void stored_close(struct stored *s)
 
 const struct stored_member *stored_find(const struct stored *s, const char *name)
 {
-	size_t n = strlen(name);
+	struct stored_member wanted = {.name = name, .name_length = strlen(name)};
 
-	for (size_t i = 0; i < s->members; i++)
-		if (s->member[i].name_length == n && memcmp(s->member[i].name, name, n) == 0)
+	return s->members == 0 ? NULL
+		: bsearch(&wanted, s->member, s->members, sizeof *s->member, by_name);
+}
+
+const struct stored_member *stored_twice(const struct stored *s)
+{
+	for (size_t i = 1; i < s->members; i++)
+		if (by_name(&s->member[i - 1], &s->member[i]) == 0)
 			return &s->member[i];
 	return NULL;
 }

@@ -13,7 +13,7 @@ struct stored_member {
 };
 
 struct stored {
-	struct stored_member *member;
+	struct stored_member *member;	/* by their names */
 	size_t members;
 };
 
@@ -24,5 +24,7 @@ void stored_close(struct stored *);
 
 /* NULL when there is none of that name. */
 const struct stored_member *stored_find(const struct stored *, const char *name);
+/* One whose name another has as well; NULL when there is none. */
+const struct stored_member *stored_twice(const struct stored *);
 
 #endif

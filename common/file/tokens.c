@@ -299,6 +299,10 @@ void chunk_encode(struct chunk *c, const struct encoder *e)
 	c->nnz = 0;
 	for (size_t at = 0; at < c->n; at += most)
 		append_block(c, &c->block[at / most], at, tokens_of_block(c, at, most));
+	for (size_t i = 0; i < c->nnz; i++)
+		if (!isfinite(c->value[i]))
+			die("an activation of feature %u is not finite: the states or the weights "
+				"are too large", c->feature[i]);
 }
 
 /* -- Which features, and their signs ---------------------------------------------------------- */

@@ -80,10 +80,10 @@ static void best_features(struct going *g, const float *u, const struct encoder 
 	}
 }
 
-/* v = 0: nothing changes any more. */
+/* v = 0: nothing changes any more. Nor does it where the residual has grown out of all numbers. */
 static bool nothing_left(const struct encoder *e, float best)
 {
-	return best == 0 || (best < 0 && !e->pursuit.absolute && !e->pursuit.negative);
+	return !(best > 0) && !(best < 0 && (e->pursuit.absolute || e->pursuit.negative));
 }
 
 /* One step of state t: false when it was the last. */

@@ -282,6 +282,8 @@ HOSTILE = [
     (b"1.", "no mark"), (b"0.", "an empty stack"), (b"2.", "an empty stack"), (b"\x87.", "an empty stack"), (b"N\x86.", "an empty stack"),
     (HEAD + b"N" * (1 << 21) + b".", "more than 1048576 values"),
     (wide(tensor()), "more than 65536 arrays"), (wide(b"]"), "lead to more than 1048576 values"),
+    (map_of((b"w", tensor()), (b"config", b"](X\0\0\x10\0" + b"a" * (1 << 20) + b"q\0" + b"h\0" * 999 + b"e")),
+     "lead to more than 1048576 values"),
     (map_of((b"a.b", tensor()), (b"a", b"}(X\1\0\0\0b" + tensor() + b"u")), "two arrays are named a.b"),
     (map_of((b"\xff", tensor())), "no UTF-8"),
     (HEAD + tensor(size=(5,)) + b".", "leaves its storage"), (HEAD + tensor(offset=1) + b".", "leaves its storage"),
@@ -317,6 +319,9 @@ def hostile():
     for words, archive in (
             ("is compressed", zipped(good, compressed=["archive/data/0"])), ("pickle is compressed", zipped(good, compressed=["archive/data.pkl"])),
             ("not little-endian", zipped([(k, b"big" if k.endswith("order") else x) for k, x in good])),
+            ("two members are named archive/data/0", zipped([*good, ("archive/data/0", -FOUR)])),
+            ("two pickles", zipped([*good, ("b/data.pkl", good[0][1])])),
+            ("cannot be read", zipped(good, 0)[:-12] + b"\x03\0" + zipped(good, 0)[-10:]),
             ("TorchScript", zipped([*good, ("archive/constants.pkl", b"")])),
             ("torch before 1.6", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."),
             ("cannot be read", zipped(good)[:-30]), ("neither .npy", zipped(good)[64:])):
