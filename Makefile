@@ -8,7 +8,8 @@ comma := ,
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 # Files with LEVELS() are compiled for each x86-64 level, as common/base/simd.h says; unless one was
 # asked for.
-ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(FUZZ)$(filter-out x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null))
+ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(FUZZ)$(filter-out x86_64-%,\
+	$(shell $(CC) -dumpmachine 2>/dev/null))
 LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
 COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o \
 	$(foreach level,3 4,$(LEVELLED:common/%.c=$(B)/%.v$(level).o))
@@ -97,11 +98,12 @@ READERS = npy npz safetensors pt cfg delphi json
 MINUTES = 10
 fuzz: install-check
 	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz
-	[ -d build-fuzz/seeds ] || PYTHONPATH=examples $(PYTHON) tests/oracle/fuzz.py build-fuzz/seeds
-	cd build-fuzz && for reader in $(READERS); do mkdir -p found/$$reader && \
-		FUZZ=$$reader tests/fuzz -max_total_time=$$(($(MINUTES) * 60)) -timeout=10 \
-			-max_len=32768 -verbosity=0 -print_final_stats=1 -artifact_prefix=$$reader- \
-			found/$$reader seeds/$$reader || exit 1; done
+	[ -d build-fuzz/seeds ] || \
+		PYTHONPATH=examples $(PYTHON) tests/oracle/fuzz.py build-fuzz/seeds
+	cd build-fuzz && for reader in $(READERS); do \
+		mkdir -p found/$$reader && FUZZ=$$reader tests/fuzz -timeout=10 -max_len=32768 \
+			-max_total_time=$$(($(MINUTES) * 60)) -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$$reader- found/$$reader seeds/$$reader || exit 1; done
 
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.
 lint: install-check

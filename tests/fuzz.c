@@ -3,8 +3,8 @@
  *	fuzz READER TIMES SEED FILE...	TIMES changes of FILEs, which SEED chooses; of 0, FILEs as
  *					they are
  *
- * A FILE is the files of a folder, of each "NAME LENGTH\n" and its bytes: tests/oracle/fuzz.py makes
- * them. What a reader takes and what it refuses is well, and is counted; a crash, what a sanitizer
+ * A FILE is the files of a folder, of each "NAME LENGTH\n" and its bytes: tests/oracle/fuzz.py
+ * makes them. What a reader takes and what it refuses is well, and is counted; a crash, what a sanitizer
  * finds, and ten seconds are not: the folder fuzz-... is left with what was read then.
  *
  * With -DLIBFUZZER the program is clang's libFuzzer, and READER is FUZZ in the environment. */

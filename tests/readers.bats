@@ -258,8 +258,10 @@ python() {
 }
 
 @test "names of arrays do not reach the terminal's controls" {
-	python 'safe({"a\u009b2J\u001b\u007f\u00e9": entry(0, 0, (0,)), "b": entry(0, 0, (0,))}, b"")'
-	refuses "several arrays: say which, as x.safetensors:KEY; there are a??2J??é, b" x.safetensors
+	python 'none = entry(0, 0, (0,))
+	safe({"a\u009b2J\u001b\u007f\u00e9": none, "b": none}, b"")'
+	refuses "several arrays: say which, as x.safetensors:KEY; there are a??2J??é, b" \
+		x.safetensors
 }
 
 @test "what is no array file at all is refused" {

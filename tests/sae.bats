@@ -235,7 +235,8 @@ np.save("b2.npy", x[:, 1].astype("f2"))'
 	for name, key in ("saelens_standard", "W_enc"), ("saelens_log_threshold", "log_threshold"):
 	    path = f"{name}/sae_weights.safetensors"
 	    weights = dict(arrays.load_all(path))
-	    arrays.save(path, {**weights, key: weights[key] * np.float32(5e37 / np.abs(weights[key]).max())})
+	    by = np.float32(3e38 / np.abs(weights[key]).max())
+	    arrays.save(path, {**weights, key: by * weights[key]})
 	PYTHON
 	echo 'k: 65536' >itda/metadata.yaml
 	for name in itda saelens_standard; do

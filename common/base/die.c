@@ -44,7 +44,8 @@ void say(const char *text, bool ends)
  * characters, and U+0080 to U+009F). */
 static size_t printable(const unsigned char *c)
 {
-	size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+	size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3
+		: *c < 0xf5 ? 4 : 0;
 
 	if (n == 1 && (*c < ' ' || *c == 127))
 		return 0;

@@ -9,7 +9,7 @@
 
 enum {
 	HEADER_MOST = 100000000,	/* the format's own limit */
-	TREE_BYTES = 100		/* the most that a byte of JSON, as of {}, takes in memory */
+	TREE_BYTES = 100		/* that a byte of JSON, as of {}, takes at most */
 };
 
 static enum sm_dtype safetensors_dtype(const char *name)
