@@ -4,8 +4,8 @@
  *					they are
  *
  * A FILE is the files of a folder, of each "NAME LENGTH\n" and its bytes: tests/oracle/fuzz.py
- * makes them. What a reader takes and what it refuses is well, and is counted; a crash, what a sanitizer
- * finds, and ten seconds are not: the folder fuzz-... is left with what was read then.
+ * makes them. What a reader takes and what it refuses is well, and is counted; a crash, what a
+ * sanitizer finds, and ten seconds are not: the folder fuzz-... is left with what was read then.
  *
  * With -DLIBFUZZER the program is clang's libFuzzer, and READER is FUZZ in the environment. */
 #include "base/die.h"

@@ -244,14 +244,14 @@ HEAD = b"\x80\2"
 STORE = b"(X\7\0\0\0storagectorch\n%s\nX\1\0\0\0%sX\3\0\0\0cpu"
 
 
-def tensor(size=(4,), stride=(1,), offset=0, numbers=4, kind=b"FloatStorage", key=b"0"):
+def tensor(size=(4,), stride=(1,), offset=0, numbers=4, kind=b"FloatStorage", key=b"0", more=b""):
     def number(n):
         return b"J" + struct.pack("<i", n) if abs(n) < 2 ** 31 else b"\x8a\x08" + struct.pack("<q", n)
 
     def numbers_of(x):
         return b"(" + b"".join(map(number, x)) + b"t"
     storage = STORE % (kind, key) + number(numbers) + b"tQ"
-    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers_of(size) + numbers_of(stride) + b"\x89N" + b"tR"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers_of(size) + numbers_of(stride) + b"\x89N" + more + b"tR"
 
 
 def map_of(*pairs):
@@ -299,6 +299,7 @@ HOSTILE = [
     (HEAD + tensor(size=(2, 2), stride=(1,)) + b".", "a shape that cannot be read"),
     (HEAD + tensor(kind=b"BoolStorage", numbers=16) + b".", "numbers of type bool"),
     (HEAD + tensor(kind=b"CharStorage") + b".", "numbers of a CharStorage"), (HEAD + tensor(kind=b"Evil") + b".", "numbers of a Evil"),
+    (HEAD + tensor(more=b"}(X\3\0\0\0neg\x88u") + b".", "negated or conjugated"),
     (HEAD + tensor(key=b"7") + b".", "no member archive/data/7"),
     (HEAD + b"ctorch._utils\n_rebuild_tensor_v2\n)R.", "a tensor that cannot be read"),
     (HEAD + b"ctorch._utils\n_rebuild_tensor_v2\nNR.", "a tensor that cannot be read"),
