@@ -229,7 +229,8 @@ static struct tensor read_tensor(const struct pt *p, const char *who, uint32_t v
 	size = value(p, args->item[2]);
 	stride = value(p, args->item[3]);
 	if (args->items > 6 && value(p, args->item[6])->items > 0)
-		die("%s: numbers that are to be negated or conjugated: save resolve_neg() of it", who);
+		die("%s: numbers that are to be negated or conjugated: save its resolve_neg()",
+			who);
 	if (size->kind != PICKLE_TUPLE || stride->kind != PICKLE_TUPLE
 			|| size->items != stride->items || size->items > ARRAY_RANK)
 		die("%s: a shape that cannot be read", who);
