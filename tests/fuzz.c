@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PARTS = 4, ROOM = 1 << 18, SECONDS = 10, FILES = 64 };
@@ -159,7 +160,8 @@ static void touch(const float *x, size_t n)
 	volatile float sum = 0;
 
 	for (size_t i = 0; i < n; i++)
-		sum += x[i];
+		sum = sum + x[i];
+	(void)sum;
 }
 
 static void read_whole(const char *key)
@@ -186,6 +188,8 @@ static void read_parts(const char *key)
 	array_parts_close(parts);
 }
 
+static void read_states(const char *path);
+
 static void read_archive(const char *path)
 {
 	size_t n;
@@ -199,6 +203,8 @@ static void read_archive(const char *path)
 	for (size_t i = 0; i < n && i < 40; i++) {
 		attempt(read_whole, key[i]);
 		attempt(read_parts, key[i]);
+		if (i < 4)
+			attempt(read_states, xasprintf("%s:%s", path, key[i]));
 	}
 	archive_close(archive);
 }
@@ -308,10 +314,10 @@ static void read_sae(const char *path)
 
 static void read_file(const char *path)
 {
-	attempt(read_archive, path);
 	attempt(read_mask, path);
 	attempt(read_sae, path);
-	read_states(path);
+	attempt(read_states, path);
+	read_archive(path);
 }
 
 static void hit(uint32_t feature, float value, void *n)
@@ -471,6 +477,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	atexit(remove_folder);
 	for (int fd = 0; fd < FILES; fd++)
 		ours[fd] = fcntl(fd, F_GETFD) < 0;
+	setenv("TZ", "UTC0", 1);	/* libc keeps it, and would free it */
+	tzset();
 	quiet = true;
 	die_handler = refuse;
 	if (__sanitizer_install_malloc_and_free_hooks)

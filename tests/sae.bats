@@ -235,8 +235,8 @@ np.save("b2.npy", x[:, 1].astype("f2"))'
 	for name, key in ("saelens_standard", "W_enc"), ("saelens_log_threshold", "log_threshold"):
 	    path = f"{name}/sae_weights.safetensors"
 	    weights = dict(arrays.load_all(path))
-	    by = np.float32(3e38 / np.abs(weights[key]).max())
-	    arrays.save(path, {**weights, key: by * weights[key]})
+	    x = weights[key].astype("f8")
+	    arrays.save(path, {**weights, key: (x / np.abs(x).max() * 3e38).astype("f4")})
 	PYTHON
 	echo 'k: 65536' >itda/metadata.yaml
 	for name in itda saelens_standard; do

@@ -320,7 +320,7 @@ def hostile():
     for words, archive in (
             ("is compressed", zipped(good, compressed=["archive/data/0"])), ("pickle is compressed", zipped(good, compressed=["archive/data.pkl"])),
             ("not little-endian", zipped([(k, b"big" if k.endswith("order") else x) for k, x in good])),
-            ("two members are named archive/data/0", zipped([*good, ("archive/data/0", -FOUR)])),
+            ("two members are named archive/data/0", zipped([*good, ("archive/data/0", (-FOUR).tobytes())])),
             ("two pickles", zipped([*good, ("b/data.pkl", good[0][1])])),
             ("cannot be read", zipped(good, 0)[:-12] + b"\x03\0" + zipped(good, 0)[-10:]),
             ("TorchScript", zipped([*good, ("archive/constants.pkl", b"")])),
