@@ -149,11 +149,11 @@ write('-', header, [names, block])" "$1" "$2" "${3-0}"
 	"$PY" - <<-'PYTHON'
 	import numpy as np, pt
 	rng = np.random.default_rng(0)
-	wide = rng.standard_normal((4000, 1000)).astype("f4")
+	wide = rng.standard_normal((4000, 4000), "f4")
 	pt.save("x.pt", {"W_enc": wide[:, ::2].T, "W_dec": wide[:, ::2], "b_enc": wide[:, 0],
-	                 "b_dec": wide[0, :500]})
+	                 "b_dec": wide[0, :2000]})
 	np.save("x.npy", wide[:9, 1::2])
 	PYTHON
-	limited 250000 act-dump --threads 1 --b-dec ignore --sae x.pt --hidden x.npy >out
+	limited 300000 act-dump --threads 1 --b-dec ignore --sae x.pt --hidden x.npy >out
 	[ "$(frame2tsv --columns feature out | wc -l)" -gt 1000 ]
 }
