@@ -11,9 +11,9 @@
 #include "base/die.h"
 #include "base/json.h"
 #include "file/array.h"
-#include "file/delphi.h"
 #include "file/kept.h"
 #include "file/mapping.h"
+#include "file/ready.h"
 #include "file/sae.h"
 #include "file/states.h"
 #include "file/stored.h"
@@ -312,27 +312,30 @@ static void read_sae(const char *path)
 	read_encoder(path);
 }
 
-static void read_file(const char *path)
-{
-	attempt(read_mask, path);
-	attempt(read_sae, path);
-	attempt(read_states, path);
-	read_archive(path);
-}
-
 static void hit(uint32_t feature, float value, void *n)
 {
 	*(size_t *)n += feature + (value > 0);
 }
 
-static void read_delphi(const char *path)
+static void read_ready(const char *path)
 {
-	struct delphi *c = delphi_open(path);
-	size_t n = 0, tokens = delphi_tokens(c);
+	struct ready *r = ready_open(&(struct ready_options){.values = {1, &path}, .context = 3});
+	size_t n = 0, tokens = ready_tokens(r);
 
 	for (size_t t = 0; t < tokens && t < 4096; t++)
-		delphi_token(c, t, hit, &n);
-	delphi_close(c);
+		ready_token(r, t, hit, &n);
+	if (tokens <= 4096)
+		ready_end(r);
+	ready_close(r);
+}
+
+static void read_file(const char *path)
+{
+	attempt(read_mask, path);
+	attempt(read_sae, path);
+	attempt(read_states, path);
+	attempt(read_ready, path);
+	read_archive(path);
 }
 
 static void read_json(const char *path)
@@ -360,7 +363,7 @@ static const struct reader {
 	bool folder;			/* takes it, not its first file */
 } readers[] = {
 	{"npy", read_file, false}, {"npz", read_file, false}, {"safetensors", read_file, false},
-	{"pt", read_file, false}, {"cfg", read_sae, true}, {"delphi", read_delphi, true},
+	{"pt", read_file, false}, {"cfg", read_sae, true}, {"delphi", read_ready, true},
 	{"json", read_json, false}, {0}
 };
 static const struct reader *reader = readers;

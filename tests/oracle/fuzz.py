@@ -60,7 +60,10 @@ def states(out, work):
     arrays.save(f"{work}/bf16.safetensors", {"x": x[:, 0]}, ["x"])
     np.savez_compressed(f"{work}/deflated.npz", x=x[:, 0], y=x)
     pt.one(f"{work}/several.pt")
-    for name in "bf16.safetensors", "deflated.npz", "several.pt":
+    np.savez(f"{work}/csr.npz", data=x[0, 0], indices=np.array([0, 2, 1], "i4"), indptr=np.array([0, 2, 2, 3], "i4"),
+             shape=np.array([3, 4]), format=np.array("csr"))
+    arrays.save(f"{work}/pairs.safetensors", {"top_acts": x[:, 0], "top_indices": np.arange(18, dtype="i8").reshape(6, 3)})
+    for name in "bf16.safetensors", "deflated.npz", "several.pt", "csr.npz", "pairs.safetensors":
         of_file(out, name.split(".")[0], pathlib.Path(work, name))
     for i, (text, words) in enumerate(pt.HOSTILE):
         if len(text) < 5000 and "more than" not in words:
