@@ -342,7 +342,7 @@ static void read_json(const char *path)
 {
 	struct mapping *m = xcalloc(1, sizeof *m);
 
-	mapping_open(m, path);
+	mapping_open(m, path, NULL);
 	char *text = xalloc(m->n + 1, 1);
 	memcpy(text, m->bytes, m->n);
 	text[m->n] = '\0';

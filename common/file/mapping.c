@@ -74,7 +74,7 @@ static void read_all(struct mapping *m, int fd, mapping_length *length)
 		if (k < 0 && errno != EINTR)
 			die("%s: %s", m->name, strerror(errno));
 		m->n += k > 0 ? (size_t)k : 0;
-		if (most == 0)
+		if (most == 0 && length)
 			most = length(m->name, m->bytes, m->n);
 	}
 }

@@ -180,11 +180,18 @@ static json_t *read_json(const char *path, const char *bytes, size_t n)
 	return v;
 }
 
+/* A mapping_length(): of a device no more is read. */
+static size_t most_bytes(const char *name, const char *bytes, size_t n)
+{
+	(void)name, (void)bytes, (void)n;
+	return BYTES_MOST;
+}
+
 static json_t *read_settings(const char *path)
 {
 	struct mapping *m = xcalloc(1, sizeof *m);
 
-	mapping_open(m, path);
+	mapping_open(m, path, most_bytes);
 	if (m->n > BYTES_MOST)
 		die("%s: settings of %zu bytes: %d are the most", path, m->n, BYTES_MOST);
 	json_t *v = ends(path, ".json") ? read_json(path, m->bytes, m->n)
