@@ -134,6 +134,7 @@ bench-quality: install-check
 	$(MAKE) all
 	$(BENCH)/quality.py stages settings
 	$(BENCH)/texts.py
+	$(BENCH)/models.py
 	$(BENCH)/graded.py
 	$(BENCH)/saematch.py
 	$(MAKE) results
