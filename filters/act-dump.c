@@ -12,6 +12,7 @@
 
 static struct list hidden;
 static const char *sae_file, *layer, *model;
+static struct states_options how;
 static struct kept_options which;
 static struct sae_options encoder_options = SAE_OPTIONS_NONE;
 static int signs;
@@ -24,7 +25,9 @@ enum { SAMPLE = 256, SAID_AFTER = 16384 };
 
 static const struct opt options[] = {
 	{"hidden", OPT_LIST, &hidden, "FILE",
-		"hidden states (tokens, d); repeat for shards; - is a .npy on stdin", 0, 0},
+		"hidden states (tokens, d); repeat for shards, or a pattern; - is a .npy on stdin",
+		0, 0},
+	OPT_STATES(&how),
 	{"sae", OPT_TEXT, &sae_file, "PATH", "file or folder of the SAE", 0, 0},
 	OPT_SAE_ENCODER(&encoder_options), OPT_SAE_B_DEC(&encoder_options),
 	{"k", OPT_SIZE, &encoder_options.k, "K", "the k of a TopK SAE, the steps of matching "
@@ -60,7 +63,7 @@ static struct tokens open_tokens(const struct sae *sae)
 {
 	struct tokens t = {.joined = joined};
 
-	tokens_open_states(&t, &hidden, sae->d);
+	tokens_open_states(&t, &hidden, &how, sae->d);
 	if (t.d != sae->d)
 		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
 			states_name(t.states), t.d);
@@ -190,5 +193,6 @@ int main(int argc, char **argv)
 	sae_close(sae);
 	tokens_close(&tokens);
 	free(hidden.item);
+	free(how.axis.item);
 	return 0;
 }

@@ -15,6 +15,7 @@ enum { UNDECLARED = SIGNS_POSITIVE + 1 };
 
 static struct list hidden;
 static const char *layer, *model, *indices, *features;
+static struct states_options how;
 static struct kept_options which;
 static size_t width;
 static int signs = UNDECLARED;
@@ -29,7 +30,9 @@ static const struct opt options[] = {
 		"features with negative activations: two features each, |a|, or a > 0", 0, 0},
 	{"features", OPT_TEXT, &features, "A:B", "only the features A to B-1", 0, 0},
 	{"hidden", OPT_LIST, &hidden, "FILE",
-		"carry the hidden states (tokens, d) along; repeat for shards", 0, 0},
+		"carry the hidden states (tokens, d) along; repeat for shards, or a pattern", 0,
+		0},
+	OPT_STATES(&how),
 	{"layer", OPT_TEXT, &layer, "L",
 		"name of the layer; by default the name of the folder or file", 0, 0},
 	{"model", OPT_TEXT, &model, "NAME", "name of the model, for the header", 0, 0},
@@ -57,16 +60,17 @@ static void open_states(struct tokens *t, struct ready *r)
 	struct delphi *cache = ready_cache(r);
 	size_t n = t->n;
 
-	tokens_open_states(t, &hidden, 0);
+	tokens_open_states(t, &hidden, &how, 0);
 	if (t->n > n && n > 0 && t->n % n == 0 && states_flatten(t->states, t->d * (t->n / n))) {
-		note("%s: its last two dimensions are one, of %zu", states_name(t->states),
-			states_d(t->states));
+		t->flat = true;
 		t->n = states_rows(t->states);
 		t->d = states_d(t->states);
 	}
+	which.counted = t->n == n;
 	if (t->n != n && !(cache && delphi_extend(cache, t->n)))
-		die("%s: %s of %zu tokens, %s has %zu", ready_name(r),
-			cache ? "a cache" : "activations", n, states_name(t->states), t->n);
+		die("%s: %s of %zu tokens, %s has %zu%s", ready_name(r),
+			cache ? "a cache" : "activations", n, states_name(t->states), t->n,
+			states_ways(t->states));
 }
 
 static struct tokens open_tokens(struct ready *r)
@@ -205,6 +209,7 @@ int main(int argc, char **argv)
 	tokens_close(&tokens);
 	ready_close(ready);
 	free(hidden.item);
+	free(how.axis.item);
 	free(operand);
 	return 0;
 }

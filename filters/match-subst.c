@@ -16,6 +16,7 @@ enum { SHUFFLES = 4 };
 
 static const char *file[2], *sae_file;
 static struct list hidden;
+static struct states_options read_as;
 static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
@@ -25,7 +26,8 @@ static const struct opt options[] = {
 		"activations of the columns' features, on the same tokens", 0, 0},
 	{"sae-b", OPT_TEXT, &sae_file, "PATH", "SAE of the columns", 0, 0},
 	{"hidden-b", OPT_LIST, &hidden, "FILE",
-		"hidden states of the columns' layer; repeat for shards", 0, 0},
+		"hidden states of the columns' layer; repeat for shards, or a pattern", 0, 0},
+	OPT_STATES(&read_as),
 	{"bootstrap", OPT_SIZE, &how.draws, "N", "number of resamplings for the intervals", 1, 1e9},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	OPT_THREADS, OPT_PROGRESS, OPT_END
@@ -43,15 +45,25 @@ struct test {
 static struct states *states_of(const struct test *t)
 {
 	const struct token_list *tokens = &t->sides.all.tokens;
-	struct states *s = states_open(&hidden);
+	struct states *s = states_open(&hidden, &read_as);
+	size_t d = t->sae->d_out, rows;
+	size_t all = sm_get_size(&t->sides.all.header[t->sides.first], "tokens");
 
-	if (states_d(s) != t->sae->d_out)
+	if (states_d(s) != d && !states_flatten(s, d))
 		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
-			sae_file, t->sae->d_out);
-	for (size_t k = 0; k < tokens->n; k++)
-		if (tokens->token[k] >= states_rows(s))
-			die("%s: %zu states, and %s has token %u", states_name(s), states_rows(s),
-				file[0], tokens->token[k]);
+			sae_file, d);
+	rows = states_rows(s);
+	for (size_t k = 0; k < tokens->n; k++) {
+		if (tokens->token[k] >= rows)
+			die("%s: %zu states, and %s has token %u", states_name(s), rows, file[0],
+				tokens->token[k]);
+		if (tokens->token[k] >= all)	/* a header that counts something else */
+			all = 0;
+	}
+	if (all > 0 && all != rows)
+		die("%s: %zu states, where %s is of %zu tokens%s", states_name(s), rows, file[1],
+			all, states_ways(s));
+	states_settle(s, 0, all > 0);
 	return s;
 }
 
@@ -198,6 +210,7 @@ int main(int argc, char **argv)
 	test_free(&test);
 	sm_frame_free(&header);
 	free(hidden.item);
+	free(read_as.axis.item);
 	free(operand);
 	return 0;
 }

@@ -9,14 +9,15 @@
 #include <string.h>
 
 static struct axes axes;
-static struct kept_options which;
+static struct states_options how;
+static struct kept_options which = {.estimates = true};
 
 static const struct opt options[] = {
 	{"whiten", OPT_FLAG, &axes.whiten, NULL,
 		"scale so that the reference states have variance 1", 0, 0},
 	{"dim", OPT_SIZE, &axes.dims, "R",
 		"keep the R directions of largest variance; 0 keeps all", 0, 1 << 20},
-	OPT_KEPT(&which),
+	OPT_STATES(&how), OPT_KEPT(&which),
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -41,14 +42,15 @@ int main(int argc, char **argv)
 	openblas_set_num_threads(1);
 
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
-	struct states *states = states_open(&files);
+	struct states *states = states_open(&files, &how);
 
-	kept_open(&axes.kept, &which, states_name(states), states_rows(states), NULL);
+	kept_open(&axes.kept, &which, states, states_name(states), states_rows(states), NULL);
 	axes_estimate(&axes, states);
 	axes_write(&axes, out);
 	sm_writer_close(out);
 	states_close(states);
 	axes_free(&axes);
+	free(how.axis.item);
 	free(operand);
 	return 0;
 }

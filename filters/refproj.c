@@ -14,7 +14,8 @@ static bool identity;
 
 static const struct opt options[] = {
 	{"lift", OPT_LIST, &how.lift, "FILE",
-		"replace points by the tokens' states in FILE; repeat for shards", 0, 0},
+		"replace points by the tokens' states in FILE; repeat for shards, or a pattern", 0,
+		0},
 	{"rows", OPT_TEXT, &how.rows, "FILE",
 		"array of the row of --lift that is each token's; -1: none, leave it out", 0, 0},
 	{"lift-vocab", OPT_TEXT, &how.lift_vocab, "FILE",
@@ -37,7 +38,7 @@ static const struct opt options[] = {
 		"reference states for --map and --identity", 0, 0},
 	{"space", OPT_TEXT, &how.space, "NAME",
 		"name of the space that --lift or --map leads to", 0, 0},
-	OPT_KEPT(&how.kept),
+	OPT_STATES(&how.states), OPT_KEPT(&how.kept),
 	OPT_THREADS, OPT_PROGRESS, OPT_END
 };
 
@@ -64,11 +65,14 @@ static void check_command_line(void)
 	if (how.reference.n > 0 && !how.map && !identity)
 		misuse("--reference belongs to --map and --identity");
 	if (how.axes && (how.whiten || how.dims > 0 || how.reference.n > 0 || how.kept.context > 0
-			|| how.kept.skip > 0 || how.kept.mask || how.kept.skip_ids))
-		misuse("--axes has its own --whiten, --dim, --reference, --context, --skip, --mask "
-			"and --skip-ids");
+			|| how.kept.skip > 0 || how.kept.mask || how.kept.tokens))
+		misuse("--axes has its own --whiten, --dim, --reference, --context, --skip, "
+			"--mask, --tokens and --skip-ids");
 	if ((how.whiten || how.dims > 0) && (how.map || identity) && how.reference.n == 0)
 		misuse("--whiten and --dim need --reference: states of the space to estimate from");
+	if ((how.map || identity) && how.reference.n == 0 && kept_given(&how.kept))
+		misuse("--context, --skip, --tokens, --skip-ids, --mask and --drop-nonfinite "
+			"choose among reference states: --reference");
 	kept_check(&how.kept);
 	refuse_stdin("--lift", how.lift.n, how.lift.item);
 	refuse_stdin("--rows", 1, &how.rows);
@@ -125,6 +129,7 @@ int main(int argc, char **argv)
 	projection_close(p);
 	free(how.lift.item);
 	free(how.reference.item);
+	free(how.states.axis.item);
 	free(y);
 	free(operand);
 	return 0;

@@ -18,6 +18,12 @@ setup_file() {
 import numpy as np
 for layer in 12, 20, 25:
     np.save(f"other/L{layer}", np.load(f"L{layer}.npy")[2048:])'
+	mkdir shards && "$PY" -c '
+import numpy as np
+x = np.load("L12.npy").reshape(2, 16, 128, 128)
+for i in 0, 1:
+    stack = np.zeros((16, 13, 128, 128), "f2"); stack[:, 12] = x[i]
+    np.save(f"shards/{i + 1}", stack)'
 	mkdir cache && cp -R "$ROOT/tests/golden/cache" cache/layers.12
 	"$PY" -c 'import numpy as np; np.save("cache/L25", np.load("L25.npy")[:6])'
 	mkdir one two itda && oracle cross make && mv A one/sae && mv B two/sae

@@ -211,7 +211,8 @@ static void read_archive(const char *path)
 
 static void read_states(const char *path)
 {
-	struct states *s = states_open(&(struct list){1, &path});
+	struct states *s = states_open(&(struct list){1, &path},
+		&(struct states_options){0});
 	size_t d, n;
 
 	for (size_t i = 2; i < 9 && !states_flatten(s, i); i++)
@@ -236,8 +237,8 @@ static void read_mask(const char *path)
 	struct kept_tokens kept;
 	struct array a;
 
-	archive_close(array_open_mask(path, &a));
-	kept_open(&kept, &(struct kept_options){.mask = path}, path, array_count(&a), NULL);
+	archive_close(array_open_any(path, &a));
+	kept_open(&kept, &(struct kept_options){.mask = path}, NULL, path, array_count(&a), NULL);
 }
 
 /* Three states of the SAE's length. */

@@ -102,7 +102,8 @@ for l in "26":
 @test "states of another number of rows than the stream has tokens are refused" {
 	"$PY" -c 'import numpy as np, sys
 x = np.load(sys.argv[1]).reshape(64, 64, 128)
-np.save("all.npy", x); np.save("nobos.npy", x[:, 1:])' "$SAMPLE/hidden_L2.npy"
+for name, y in ("all", x), ("nobos", x[:, 1:]):
+    np.save(name + ".npy", y.reshape(-1, 128))' "$SAMPLE/hidden_L2.npy"
 	for file in all nobos; do
 		act-dump --hidden $file.npy --sae "$SAMPLE/sae_L2_s0" --context 32 --skip 1 |
 			featdist --quiet >$file.d

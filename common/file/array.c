@@ -52,10 +52,13 @@ float *array_floats(const struct array *a)
 	return x;
 }
 
-static void refuse_boolean(const char *name, const struct array *a)
+static void refuse_special(const char *name, const struct array *a)
 {
 	if (a->boolean)
 		die("%s: numbers of type bool cannot be read, but as a mask", name);
+	if (a->untyped)
+		die("%s: numbers of type V2, which is how bfloat16 gets into a .npy, can be read "
+			"as states only (--bf16): save .safetensors, or f4", name);
 }
 
 void array_refuse_fortran(const char *name, const struct array *a)
@@ -322,7 +325,7 @@ bool archive_find(struct archive *f, const char *key, struct array *a)
 	bool found = find_any(f, key, a);
 
 	if (found)
-		refuse_boolean(f->file.name, a);
+		refuse_special(f->file.name, a);
 	return found;
 }
 
@@ -375,11 +378,11 @@ struct array_parts *array_parts_open(struct archive *f, const char *key, struct 
 		if (!p.member)
 			return NULL;
 		read_npy_header(p.member, a);
-		refuse_boolean(p.member->name, a);
+		refuse_special(p.member->name, a);
 	} else {
 		if (!(f->pt && key ? pt_find(f->pt, key, true, a) : find_any(f, key, a)))
 			return NULL;
-		refuse_boolean(f->file.name, a);
+		refuse_special(f->file.name, a);
 		p.data = a->data;
 	}
 	a->data = NULL;
@@ -437,7 +440,7 @@ char *array_path(const char *spec, const char **key)
 	return xasprintf("%.*s", (int)length, spec);
 }
 
-struct archive *array_open_mask(const char *spec, struct array *a)
+struct archive *array_open_any(const char *spec, struct array *a)
 {
 	const char *key;
 	char *path = array_path(spec, &key);
@@ -452,8 +455,8 @@ struct archive *array_open_mask(const char *spec, struct array *a)
 
 struct archive *array_open(const char *spec, struct array *a)
 {
-	struct archive *f = array_open_mask(spec, a);
+	struct archive *f = array_open_any(spec, a);
 
-	refuse_boolean(spec, a);
+	refuse_special(spec, a);
 	return f;
 }

@@ -17,6 +17,7 @@ struct array {
 	enum sm_dtype dtype;
 	size_t rank, shape[ARRAY_RANK];
 	bool boolean;		/* read as u1, for masks alone */
+	bool untyped;		/* V2, read as u2, for states of bf16 alone */
 	bool fortran;		/* column-major: only SAE weights are read so, by array_floats() */
 	const void *data;	/* perhaps misaligned; until archive_close() */
 };
@@ -63,8 +64,8 @@ void archive_release(const struct archive *);
 char *array_path(const char *spec, const char **key);
 /* Opens "FILE" or "FILE:KEY"; *a is that array, row-major: Fortran order is refused. */
 struct archive *array_open(const char *spec, struct array *a);
-/* The same, but booleans may be in it. */
-struct archive *array_open_mask(const char *spec, struct array *a);
+/* The same, but booleans may be in it, and numbers without a type. */
+struct archive *array_open_any(const char *spec, struct array *a);
 
 size_t array_count(const struct array *);
 /* Of all numbers; a shape that overflows ends the program, with `name` in its line. */

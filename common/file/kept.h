@@ -7,6 +7,7 @@
 #include "base/opt.h"
 #include "file/array.h"
 #include "file/states.h"
+#include "stream/stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +16,13 @@ struct kept_options {
 	size_t context, skip;
 	const char *mask, *tokens, *skip_ids;
 	bool finite;
+	bool estimates;			/* tokens are left out of estimates, as notes say */
+	bool counted;			/* there are as many tokens as something else has */
 };
 
 #define OPT_KEPT(o) \
 	{"context", OPT_SIZE, &(o)->context, "N", \
-		"length of a sequence in tokens, for --skip", 0, UINT32_MAX}, \
+		"length of a sequence in tokens, of which states are whole ones", 0, UINT32_MAX}, \
 	{"skip", OPT_SIZE, &(o)->skip, "K", \
 		"leave out the first K tokens of every sequence", 0, UINT32_MAX}, \
 	{"tokens", OPT_TEXT, &(o)->tokens, "FILE", "vocabulary ids of the tokens", 0, 0}, \
@@ -42,9 +45,15 @@ struct kept_tokens {
 };
 
 /* Which of `rows` tokens; `name` is for the error line. The ids are those of vocab, NULL: those of
- * --tokens. Notes how many are left out. */
-void kept_open(struct kept_tokens *, const struct kept_options *, const char *name, size_t rows,
-	const struct array *vocab);
+ * --tokens. What is said of the tokens has to fit their states, NULL: there are none, as
+ * states_settle() says. Notes how many are left out. */
+void kept_open(struct kept_tokens *, const struct kept_options *, const struct states *,
+	const char *name, size_t rows, const struct array *vocab);
+/* Is any of the options given? */
+bool kept_given(const struct kept_options *);
+/* Notes where a stream of this header was made without other tokens than estimates are: these are
+ * of the space that its name says, but seldom what was meant. */
+void kept_compare(const struct kept_tokens *, const char *name, const struct sm_frame *header);
 /* With --drop-nonfinite, leaves out the tokens whose state is not finite: how many. One pass. */
 size_t kept_finite(struct kept_tokens *, const struct states *);
 struct kept_tokens kept_copy(const struct kept_tokens *);

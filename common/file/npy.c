@@ -45,13 +45,11 @@ size_t npy_header(const char *name, const void *bytes, size_t n, struct array *a
 	if (strncmp(dtype, "|O", 2) == 0)
 		die("%s: an array of Python objects: save numbers (astype('f4'))", name);
 	a->boolean = strcmp(dtype, "|b1") == 0;
-	a->dtype = a->boolean ? SM_U1 : sm_dtype_named(dtype);
-	if (strcmp(dtype, "|V2") == 0)
-		die("%s: numbers of type '|V2', which is how bfloat16 gets into a .npy: save it as "
-			".safetensors, or as f4", name);
+	a->untyped = strcmp(dtype, "|V2") == 0 || strcmp(dtype, "<V2") == 0;
+	a->dtype = a->boolean ? SM_U1 : a->untyped ? SM_U2 : sm_dtype_named(dtype);
 	if (a->dtype == SM_DTYPES)
-		die("%s: numbers of type '%s' cannot be read (f2 f4 f8 u1 u2 u4 u8 i2 i4 i8, "
-			"little-endian, can)", name, dtype);
+		die("%s: numbers of type '%s' cannot be read (f2 f4 f8, and of what is no state u1 "
+			"u2 u4 u8 i2 i4 i8, little-endian, can)", name, dtype);
 	if (*p++ != '(')
 		die("%s: the .npy header has no shape", name);
 	for (a->rank = 0; *p != ')'; a->rank++) {

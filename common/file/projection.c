@@ -33,11 +33,15 @@ struct projection {
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-static struct states *open_one(const char *file)
+/* SRC or DST of --fit; --axis is given for both, or for each. */
+static struct states *open_one(const struct projection_options *how, size_t i)
 {
-	struct list one = {1, &file};
+	struct list one = {1, (const char **)&how->fit[i]};
+	struct states_options of = how->states;
 
-	return states_open(&one);
+	if (of.axis.n == 2)
+		of.axis = (struct list){1, of.axis.item + i};
+	return states_open(&one, &of);
 }
 
 /* The numbers of a file, all finite, to free(). */
@@ -160,14 +164,25 @@ static void open_rows(struct projection *p)
 			array_count(&p->vocab), states_name(p->states), rows);
 }
 
-/* Which of the reference states count, unless the axes are read. */
+/* Which of the reference states count, unless the axes are read. Whether those of a lift are tokens
+ * the stream will tell. */
 static void choose(struct projection *p, const struct states *reference)
 {
+	struct kept_options kept = p->how->kept;
+
+	kept.estimates = true;
+	if (!p->how->whiten && p->how->dims == 0 && !p->how->fit[0]) {
+		if (kept.skip > 0 || kept.mask || kept.skip_ids)
+			note("--skip, --mask and --skip-ids are for estimates, and nothing is "
+				"estimated: all tokens stay");
+		kept.skip = 0;
+		kept.mask = kept.skip_ids = NULL;
+	}
 	if (p->how->axes)
 		p->axes.kept.rows = states_rows(reference);
 	else
-		kept_open(&p->axes.kept, &p->how->kept, states_name(reference),
-			states_rows(reference), NULL);
+		kept_open(&p->axes.kept, &kept, reference == p->states ? NULL : reference,
+			states_name(reference), states_rows(reference), NULL);
 }
 
 struct projection *projection_open(const struct projection_options *how)
@@ -180,14 +195,14 @@ struct projection *projection_open(const struct projection_options *how)
 	if (how->axes)
 		axes_read(&p->axes, how->axes);
 	if (how->lift.n > 0) {
-		reference = p->states = states_open(&how->lift);
+		reference = p->states = states_open(&how->lift, &how->states);
 		p->mapped = states_d(reference);
 		p->space = how->space ? xasprintf("%s", how->space) : NULL;
 		open_rows(p);
 		choose(p, reference);
 	} else if (how->fit[0]) {
-		struct states *src = open_one(how->fit[0]);
-		reference = open_one(how->fit[1]);
+		struct states *src = open_one(how, 0);
+		reference = open_one(how, 1);
 		if (states_rows(src) != states_rows(reference))
 			die("%s: %zu rows, %s has %zu", how->fit[0], states_rows(src), how->fit[1],
 				states_rows(reference));
@@ -196,13 +211,14 @@ struct projection *projection_open(const struct projection_options *how)
 				"options of refaxes in place of --axes", how->axes,
 				p->axes.kept.words);
 		choose(p, reference);
+		states_settle(src, how->kept.context, how->kept.tokens || how->kept.mask);
 		fit_map(p, src, reference);
 		states_close(src);
 	} else if (how->map) {
 		read_map(p);
 	}
 	if (how->reference.n > 0) {
-		reference = states_open(&how->reference);
+		reference = states_open(&how->reference, &how->states);
 		choose(p, reference);
 	}
 	open_axes(p, reference);
@@ -412,12 +428,18 @@ void projection_want(const struct projection *p, const struct sm_reader *in,
 {
 	size_t tokens = sm_get_size(header, "tokens");
 
+	if (!p->states)
+		return;
 	if (p->rows.row)
 		row_map_want(&p->rows, sm_reader_name(in), header);
-	else if (p->states && tokens > 0 && tokens != states_rows(p->states))
+	else if (tokens > 0 && tokens != states_rows(p->states))
 		sm_bad(in, "the states of %zu tokens were read, left out or not, where %s has %zu "
-			"rows: a row has to be the same token in both", tokens,
-			states_name(p->states), states_rows(p->states));
+			"rows: a row has to be the same token in both%s", tokens,
+			states_name(p->states), states_rows(p->states), states_ways(p->states));
+	states_settle(p->states, p->how->kept.context,
+		p->vocab.data || (tokens > 0 && !p->rows.row));
+	if (p->axes.r > 0 && tokens == p->axes.rows && !p->rows.row)
+		kept_compare(&p->axes.kept, sm_reader_name(in), header);
 }
 
 /* Every token that is left has a row: how many these are of n. */

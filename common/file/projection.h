@@ -25,6 +25,7 @@ struct projection_options {
 	bool whiten, unit;
 	size_t dims;			/* ... as struct axes says, of which the file has its own */
 	struct kept_options kept;	/* of the reference states: what is estimated from */
+	struct states_options states;	/* of lift, reference and fit */
 };
 
 struct projection;
@@ -42,7 +43,7 @@ size_t projection_d(const struct projection *);
 
 /* Ends the program when the stream of this header is of another number of tokens than the row map,
  * or, without one, than the states of the lift, so that row n would be another token; a stream that
- * does not say passes. */
+ * does not say passes. Notes where the stream leaves out other tokens than the estimates do. */
 void projection_want(const struct projection *, const struct sm_reader *,
 	const struct sm_frame *header);
 

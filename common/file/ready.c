@@ -90,7 +90,8 @@ static void open_cache(struct ready *r, const struct ready_options *o)
 
 static void open_stdin(struct ready *r, const struct ready_options *o)
 {
-	r->on_stdin = states_open(&o->values);
+	r->on_stdin = states_open(&o->values, &(struct states_options){0});
+	states_settle(r->on_stdin, o->context, false);
 	r->name = "stdin";
 	r->tokens = states_rows(r->on_stdin);
 	take_features(r, states_d(r->on_stdin), o->features);

@@ -89,18 +89,21 @@ static void measure_decoder(struct sae_reading *r)
 	struct array_parts *dec = r->decoder
 		? array_parts_open(r->decoder, r->layout.key[KEY_W_DEC], &a) : NULL;
 
-	r->layers = 1;
+	r->layers = r->models = 1;
 	s->d_out = s->d;
 	if (!dec && r->decoder)
 		die("%s: no %s", archive_name(r->decoder), r->layout.key[KEY_W_DEC]);
 	if (!dec)
 		return;
 	array_parts_close(dec);
-	size_t rows = a.rank < 2 || a.rank > 3 ? 0 : a.shape[r->layout.dialect->turned[1]];
+	const struct dialect *dialect = r->layout.dialect;
+	size_t rows = a.rank < 2 || a.rank > 3 ? 0
+		: a.shape[dialect->turned[1] || dialect->models_first];
 	if (rows != s->features || array_count(&a) == 0)
 		die("%s:%s: not of %zu features", archive_name(r->decoder),
 			r->layout.key[KEY_W_DEC] ? r->layout.key[KEY_W_DEC] : "", s->features);
-	r->layers = a.rank == 3 && !r->layout.dialect->stacked ? a.shape[1] : 1;
+	r->layers = a.rank == 3 && !dialect->stacked ? a.shape[1] : 1;
+	r->models = dialect->models_first ? a.shape[0] : 1;
 	r->row = s->d_out = array_count(&a) / s->features;
 	if (!r->options.to_layer)
 		return;
@@ -167,6 +170,8 @@ static const char *other_states(struct sae_reading *r)
 	bool around = skip;
 
 	free(skip);
+	if (r->layout.dialect->models_first)
+		return "a crosscoder whose decoders lie one after the other";
 	if (r->layers > 1 || !r->decoder)
 		return "it decodes to the states of several layers";
 	if (r->layout.dialect->elsewhere || around || of_two_hooks(r)
@@ -198,6 +203,8 @@ struct sae *sae_open(const char *path, unsigned parts, const struct sae_options 
 	if (parts & SAE_PASSES)
 		s->elsewhere = other_states(&r);
 	sae_read_weights(&r);
+	free(r.mean);
+	free(r.gain);
 	struct archive *held = s->passes ? r.decoder : NULL;
 	if (r.decoder && r.decoder != r.file && r.decoder != held)
 		archive_close(r.decoder);

@@ -130,6 +130,17 @@ const struct dialect sae_dialects[] = {
 	{"crosscoder", .from = "crosscoders of m models or layers", .key = STANDARD,
 		.without = "threshold k", .bare = BARE, .stacked = true,
 		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY},
+	{"crosscoder-batchtopk", .from = "crosscoder_learning", .key = LINEAR("decoder.bias"),
+		.with = "threshold k", .configs = CONFIG_DICTIONARY_LEARNING,
+		.kinds = "BatchTopKCrossCoder", .bare = BARE, .stacked = true,
+		.models_first = true, .architecture = SAE_JUMPRELU,
+		.b_dec = B_DEC_ADDED_ONLY, .input = INPUT_STATISTICS,
+		.threshold = "threshold", .k = "k"},
+	{"crosscoder-learning", .from = "crosscoder_learning", .key = LINEAR("decoder.bias"),
+		.without = "threshold k", .configs = CONFIG_DICTIONARY_LEARNING,
+		.kinds = "CrossCoder", .bare = BARE, .stacked = true, .models_first = true,
+		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY,
+		.input = INPUT_STATISTICS},
 	{"saev", .from = "saev", .key = STANDARD, .configs = CONFIG_SAEV, .kinds = "Relu",
 		.architecture = SAE_STANDARD, .b_dec = B_DEC_ADDED_ONLY},
 	{"saev-topk", .from = "saev", .key = STANDARD, .configs = CONFIG_SAEV, .kinds = "TopK",
@@ -223,7 +234,8 @@ static void print_shapes(FILE *out, const struct dialect *d)
 	if (d->key[KEY_W_ENC])
 		fprintf(out, "%s ", d->stacked ? "W_enc (m, d, F)"
 			: d->turned[0] ? "W_enc (F, d)" : "W_enc (d, F)");
-	fprintf(out, "%s", d->turned[1] ? "W_dec (d, F)" : "W_dec (F, d)");
+	fprintf(out, "%s", d->models_first ? "W_dec (m, F, d)"
+		: d->turned[1] ? "W_dec (d, F)" : "W_dec (F, d)");
 }
 
 void sae_dialects_print(FILE *out)
@@ -246,6 +258,8 @@ void sae_dialects_print(FILE *out)
 		print_shapes(out, d);
 		fprintf(out, ".\nRule: %s; b_dec is %s", architectures[d->architecture].rule,
 			b_dec_words(d->b_dec));
+		if (d->models_first)
+			fprintf(out, "; scale: code_normalization_id");
 		if (d->threshold)
 			fprintf(out, "; thresholds: %s", d->threshold);
 		if (architectures[d->architecture].k)

@@ -29,7 +29,8 @@ enum sae_b_dec {
 enum sae_input {
 	INPUT_STATES, INPUT_LAYER_NORM,
 	INPUT_SAELENS,		/* as normalize_activations says */
-	INPUT_OPENMOSS		/* as norm_activation says */
+	INPUT_OPENMOSS,		/* as norm_activation says */
+	INPUT_STATISTICS	/* less activation_mean, scaled, where that is a number */
 };
 
 /* Files that are read without settings. */
@@ -46,6 +47,7 @@ struct dialect {
 	bool turned[2];			/* is W_enc (features, d), W_dec (d, features)? */
 	bool stacked;			/* W_enc (m, d, features) of m models */
 	bool elsewhere;			/* decodes to other states than it encodes */
+	bool models_first;		/* W_dec (m, features, d); code_normalization_id */
 	enum sae_architecture architecture;
 	enum sae_b_dec b_dec;
 	enum sae_input input;

@@ -52,7 +52,7 @@ static bool has(const struct found *f, const char *names)
 static void look(struct found *f)
 {
 	static const char *const wrapper[] = {"state_dict.", "model_state_dict.", "sae.", "ae.",
-		"autoencoder.", "transcoder.", "module.", "model."};
+		"autoencoder.", "transcoder.", "module.", "model.", "_orig_mod."};
 
 	f->key = archive_keys(f->file, &f->n);
 	f->suffix = xasprintf("%s", "");
@@ -217,12 +217,13 @@ static bool measure(const struct found *f, const struct dialect *d, struct sae_l
 	struct shapes s = shapes_of(f, d);
 	const char *enc = d->key[KEY_W_ENC], *dec = d->key[KEY_W_DEC];
 	size_t rank = d->stacked ? 3 : 2, of_enc = d->turned[0] ? 0 : rank - 1;
-	size_t of_dec = d->turned[1];
+	size_t of_dec = d->turned[1] || d->models_first;
 
 	if (s.enc.rank > 0 && s.enc.rank != rank)
 		*why = about(enc, rank_line, s.enc.rank, rank, 0);
-	else if (s.dec.rank > 0 && s.dec.rank != 2 && (s.dec.rank != 3 || d->turned[1]))
-		*why = about(dec ? dec : "", rank_line, s.dec.rank, 2, 0);
+	else if (s.dec.rank > 0 && (d->models_first || s.dec.rank != 2)
+			&& (s.dec.rank != 3 || d->turned[1]))
+		*why = about(dec ? dec : "", rank_line, s.dec.rank, d->models_first ? 3 : 2, 0);
 	if (*why)
 		return false;
 	l->features = s.bias.rank > 0 ? array_count(&s.bias)
@@ -232,7 +233,7 @@ static bool measure(const struct found *f, const struct dialect *d, struct sae_l
 	if (s.enc.rank > 0 && s.enc.shape[of_enc] != l->features)
 		*why = about(enc, "dimension %zu is %zu, not %zu", of_enc, s.enc.shape[of_enc],
 			l->features);
-	else if (s.dec.rank == 3 && s.dec.shape[0] != l->features)
+	else if (s.dec.rank == 3 && s.dec.shape[of_dec] != l->features)
 		*why = about(dec, rank_line, s.dec.rank, 2, 0);
 	else if (s.dec.rank > 0 && s.dec.shape[of_dec] != l->features)
 		*why = about(dec ? dec : "", "dimension %zu is %zu, not %zu", of_dec,
@@ -365,6 +366,7 @@ static const struct dialect *chosen(const struct found *f, struct sae_layout *l)
 	const struct dialect *first = NULL;
 	char *why = NULL;
 	struct sae_layout tried;
+	bool other = false;		/* could it be of settings that are not there? */
 
 	for (const struct dialect *d = sae_dialects; d->name; d++) {
 		if (!fits_keys(f, d) || !fits_settings(f, d) || count_words(f, d->without, NULL))
@@ -386,7 +388,10 @@ static const struct dialect *chosen(const struct found *f, struct sae_layout *l)
 			*l = tried;
 		}
 	}
-	if (!first && why)
+	bool open = !first && why && f->cfg->kind == CONFIG_NONE;
+	for (const struct dialect *d = sae_dialects; open && d->name; d++)
+		other |= could_be(f, d);
+	if (!first && why && !other)
 		die("%s:%s", archive_name(f->file), why);
 	free(why);
 	return first;

@@ -1,4 +1,4 @@
-/* Inside file/sae.c, sae_rule.c and sae_weights.c: an SAE while it is read. */
+/* Inside file/sae.c, sae_input.c, sae_rule.c and sae_weights.c: an SAE while it is read. */
 #ifndef FILE_SAE_READING_H
 #define FILE_SAE_READING_H
 
@@ -15,11 +15,19 @@ struct sae_reading {
 	struct sae_options options;
 	const char *name;		/* of the file, for error lines */
 	unsigned parts;
-	bool decoder_norms;		/* the lengths of the decoder's rows are the scale */
+	size_t models;			/* W_dec is (models, features, d); 1: (features, row) */
+	bool decoder_norms;		/* the lengths of the decoder's rows are the scale, ... */
+	bool norms_of_models;		/* ... or the sums of those of the models' parts */
+	float *mean, *gain;		/* (d): (x - mean) gain is encoded; or NULL */
 	const float *row_scale;		/* by which rows of W_dec are multiplied, or NULL */
 };
 
-/* sae_rule.c: architecture, thresholds, k, centring and input. */
+/* sae_input.c: sets what the encoder does with states first, mean and gain. */
+void sae_read_input(struct sae_reading *);
+/* Ends the program where an SAE decodes to states that are normalised. */
+void sae_refuse_normalised(struct sae_reading *);
+
+/* sae_rule.c: architecture, thresholds, k and centring, and the input. */
 void sae_read_rule(struct sae_reading *);
 
 /* sae_weights.c: (n) numbers, or n times the only one where `one` is taken for all. NULL when the

@@ -253,136 +253,6 @@ static void set_centring(struct sae_reading *r)
 			"--b-dec ignore", r->name, s->d_out, s->d);
 }
 
-/* -- Input ------------------------------------------------------------------------------------- */
-
-static void ask_for_scale(const struct sae_reading *r, const char *why)
-{
-	if (r->options.input_scale == 0)
-		die("%s: %s: --input-scale A", r->name, why);
-}
-
-/* As --input-scale has it. */
-static void scale_input(struct sae_reading *r, double scale)
-{
-	if (!(scale >= 1e-30 && scale <= 1e30) && r->options.input_scale == 0)
-		die("%s: its settings multiply the states by %g: --input-scale A", r->name, scale);
-	r->sae->encoder.input_scale = (float)scale;
-}
-
-static void saelens_input(struct sae_reading *r)
-{
-	const json_t *v = sae_config_get(&r->config, "normalize_activations");
-	const json_t *factor = sae_config_get(&r->config, "activation_normalization_factor");
-	const char *how = json_string_value(v);
-	struct encoder *e = &r->sae->encoder;
-
-	if (!v || json_is_false(v) || (how && strcmp(how, "none") == 0))
-		return;
-	if (json_is_true(v) || (how && strcmp(how, "expected_average_only_in") == 0))
-		ask_for_scale(r, "normalize_activations: the states are multiplied by the scale of "
-			"a data set, which is not in the files (sqrt(d) over their mean length; 1 "
-			"if it was folded into the weights)");
-	else if (how && strcmp(how, "layer_norm") == 0)
-		e->input = ENCODE_LAYER_NORM;
-	else if (how && strcmp(how, "constant_norm_rescale") == 0)
-		e->input = ENCODE_UNIT;
-	else if (how && strcmp(how, "constant_scalar_rescale") == 0 && json_is_number(factor))
-		scale_input(r, json_number_value(factor));
-	else
-		die("%s: normalize_activations '%s': none, layer_norm, constant_norm_rescale and "
-			"expected_average_only_in are known", r->name, how ? how : "?");
-}
-
-/* The mean length of the states in the data set: in the settings, or an array of the file. */
-static double mean_length(struct sae_reading *r)
-{
-	const json_t *all = sae_config_get(&r->config, "dataset_average_activation_norm");
-	const char *hook = sae_config_text(&r->config, "hook_point_in");
-	const json_t *v = json_object_get(all, "in");
-	double length = 0;
-
-	if (!v && hook)
-		v = json_object_get(all, hook);
-	if (!v && json_object_size(all) == 1)
-		v = json_object_iter_value(json_object_iter((json_t *)all));
-	if (json_is_number(v))
-		return json_number_value(v);
-	char *key = xasprintf("dataset_average_activation_norm.%s", hook ? hook : "in");
-	sae_scalar(r, key, &length);
-	free(key);
-	return length;
-}
-
-static void openmoss_input(struct sae_reading *r)
-{
-	const char *how = sae_config_text(&r->config, "norm_activation");
-
-	if (how && strcmp(how, "inference") == 0)
-		return;
-	double length = !how || strcmp(how, "dataset-wise") == 0 ? mean_length(r) : 0;
-	if (!(length > 0 && isfinite(length))) {
-		ask_for_scale(r, "norm_activation: neither inference nor dataset-wise with a "
-			"dataset_average_activation_norm");
-		return;
-	}
-	scale_input(r, sqrt((double)r->sae->d) / length);
-}
-
-/* A file of Gemma Scope's embeddings: its states are rows of the table, which models multiply by
- * sqrt(d). */
-static void check_embedding(const struct sae_reading *r)
-{
-	char *real = realpath(r->name, NULL);
-	const char *path = real ? real : r->name;
-
-	if (strncmp(r->layout.dialect->name, "gemma-scope", 11) == 0
-			&& strstr(path, "/embedding") && r->options.input_scale == 0)
-		die("%s: an SAE of embeddings: 1 for rows of the embedding, %.6g for states that "
-			"the model has multiplied by sqrt(d) (hook_embed, hidden_states[0]): "
-			"--input-scale A", r->name, 1 / sqrt((double)r->sae->d));
-	free(real);
-}
-
-static void set_input(struct sae_reading *r)
-{
-	struct encoder *e = &r->sae->encoder;
-
-	switch (r->layout.dialect->input) {
-	case INPUT_STATES:
-		check_embedding(r);
-		break;
-	case INPUT_LAYER_NORM:
-		e->input = ENCODE_LAYER_NORM;
-		break;
-	case INPUT_SAELENS:
-		saelens_input(r);
-		break;
-	case INPUT_OPENMOSS:
-		openmoss_input(r);
-		break;
-	}
-	if (r->options.input_scale != 0 && e->input != ENCODE_AS_IS)
-		die("%s: --input-scale: it scales its states by itself", r->name);
-	if (r->options.input_scale != 0)
-		e->input_scale = (float)r->options.input_scale;
-}
-
-/* Decoded states are to be compared with the states. */
-static void refuse_normalised(const struct sae_reading *r)
-{
-	const char *how = sae_config_text(&r->config, "norm_activation");
-	const json_t *v = sae_config_get(&r->config, "normalize_activations");
-	const char *text = json_string_value(v);
-	enum sae_input input = r->layout.dialect->input;
-
-	if (input == INPUT_LAYER_NORM || (input == INPUT_OPENMOSS
-			&& !(how && strcmp(how, "inference") == 0))
-		|| (input == INPUT_SAELENS && v && !json_is_false(v)
-			&& !(text && strcmp(text, "none") == 0)))
-		die("%s: it decodes to states that are normalised, which states as they are cannot "
-			"be compared with", r->name);
-}
-
 /* -- Matching pursuit -------------------------------------------------------------------------- */
 
 static void set_pursuit(struct sae_reading *r)
@@ -417,6 +287,25 @@ static void set_pursuit(struct sae_reading *r)
 	if (p->steps > STEPS_MOST && p->steps > 4 * s->d)
 		die("%s: matching pursuit of %zu steps, where %d are the most: --k K", r->name,
 			p->steps, STEPS_MOST);
+}
+
+/* crosscoder_learning's enum CodeNormalization: activations and thresholds are of activations times
+ * the sum of the lengths of a feature's decoders (1), or the length of all of them (2). */
+static void set_code_normalization(struct sae_reading *r)
+{
+	double id = 1;
+
+	if (!sae_scalar(r, "code_normalization_id", &id))
+		note("%s: no code_normalization_id: taken as 1, CROSSCODER", r->name);
+	if (id == 3 || (id == 5 && r->layout.dialect->threshold))
+		die("%s: code_normalization_id %g: %s", r->name, id, id == 3
+			? "MIXED, and its two weights are not in the file"
+			: "DECOUPLED, whose thresholds are of each model: write its activations "
+			"as an array, and read them with act-import");
+	if (!(id >= 1 && id <= 5) || id != floor(id))
+		die("%s: code_normalization_id %g: 1 to 5 are known", r->name, id);
+	r->decoder_norms = id != 4;
+	r->norms_of_models = id != 2;
 }
 
 /* Pre-activations are multiplied by the lengths of the decoder's rows; llamascopium's activations
@@ -459,9 +348,11 @@ void sae_read_rule(struct sae_reading *r)
 
 	s->architecture = r->layout.dialect->architecture;
 	if (r->parts & SAE_RULE)
-		set_input(r);
+		sae_read_input(r);
 	if (r->parts & SAE_DECODES)
-		refuse_normalised(r);
+		sae_refuse_normalised(r);
+	if (r->layout.dialect->models_first && (r->parts & (SAE_RULE | SAE_DECODES)))
+		set_code_normalization(r);
 	s->threshold = find_thresholds(r);
 	if (!s->threshold)		/* of no use for encoding, but for folding */
 		s->threshold = sae_numbers(r, "threshold", s->features, true);

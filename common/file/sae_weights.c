@@ -95,6 +95,9 @@ static void read_matrix(const struct matrix *m, const float *row_scale, take_par
 {
 	struct array a;
 	struct array_parts *parts = array_parts_open(m->file, m->key, &a);
+	if (!sm_dtype_is_float(a.dtype))
+		die("%s:%s: numbers of type %s, integers: weights are of f2, bf16, f4 or f8",
+			archive_name(m->file), m->key ? m->key : "", sm_dtype_name(a.dtype));
 	bool by_column = a.fortran != m->turned;	/* each line of the file is a column */
 	size_t lines = by_column ? m->columns : m->rows;
 	size_t line = by_column ? m->rows : m->columns;
@@ -133,10 +136,11 @@ static void take_packed_turned(void *to, const float *x, const struct product_pa
 		p->column_stride, p->row_stride}, columns, rows);
 }
 
-/* Columns of rows of a decoder: those of one layer, or all. */
+/* Columns of rows of a decoder: those of one layer, or all; with the rows of one model after those
+ * of another, features of each, the parts of a row are put together. */
 struct rows {
-	float *y;			/* (rows, n) */
-	size_t from, n;
+	float *y;			/* (features, n) */
+	size_t from, n, features, width;
 };
 
 static void take_rows(void *to, const float *x, const struct product_part *p, size_t rows,
@@ -145,11 +149,14 @@ static void take_rows(void *to, const float *x, const struct product_part *p, si
 	const struct rows *r = to;
 
 	(void)rows, (void)columns;
-	for (size_t i = 0; i < p->rows; i++)
+	for (size_t i = 0; i < p->rows; i++) {
+		size_t feature = (p->k0 + i) % r->features;
+		size_t before = (p->k0 + i) / r->features * r->width + p->j0;
 		for (size_t j = 0; j < p->columns; j++)
-			if (p->j0 + j >= r->from && p->j0 + j - r->from < r->n)
-				r->y[(p->k0 + i) * r->n + p->j0 + j - r->from] =
+			if (before + j >= r->from && before + j - r->from < r->n)
+				r->y[feature * r->n + before + j - r->from] =
 					x[i * p->row_stride + j * p->column_stride];
+	}
 }
 
 /* Adds to the squared length of each row; its numbers come in order. */
@@ -168,8 +175,9 @@ static void take_squares(void *to, const float *x, const struct product_part *p,
 
 static struct matrix decoder_matrix(const struct sae_reading *r)
 {
-	return (struct matrix){r->decoder, r->layout.key[KEY_W_DEC], r->sae->features,
-		r->row, .turned = r->layout.dialect->turned[1]};
+	return (struct matrix){r->decoder, r->layout.key[KEY_W_DEC],
+		r->models * r->sae->features, r->row / r->models,
+		.turned = r->layout.dialect->turned[1]};
 }
 
 /* -- Passes over the decoder ------------------------------------------------------------------- */
@@ -250,8 +258,8 @@ void sae_subtract_decoded(const struct sae *s, const struct sae_rows *rows)
 
 /* -- All of them ------------------------------------------------------------------------------- */
 
-/* Centring of the input, u - b_dec, as a part of the bias: b_enc -= b_dec W_enc. */
-static void centre(struct sae *s)
+/* Centring of the input as a part of the bias: b_enc -= mean W_enc. */
+static void centre(struct sae *s, const float *mean)
 {
 	float *column = xalloc(s->d, sizeof *column);
 
@@ -259,7 +267,7 @@ static void centre(struct sae *s)
 		double shift = 0;
 		product_column(column, s->w_enc, i, s->d, s->features);
 		for (size_t k = 0; k < s->d; k++)
-			shift += (double)s->b_dec[k] * (double)column[k];
+			shift += (double)mean[k] * (double)column[k];
 		s->b_enc[i] = (float)((double)s->b_enc[i] - shift);
 	}
 	free(column);
@@ -268,12 +276,19 @@ static void centre(struct sae *s)
 static float *decoder_lengths(const struct sae_reading *r)
 {
 	const struct matrix w_dec = decoder_matrix(r);
+	size_t n = r->sae->features;
 	double *sum = xcalloc(w_dec.rows, sizeof *sum);
-	float *length = xalloc(w_dec.rows, sizeof *length);
+	float *length = xalloc(n, sizeof *length);
 
 	read_matrix(&w_dec, NULL, take_squares, sum);
-	for (size_t i = 0; i < w_dec.rows; i++)
-		length[i] = (float)sqrt(sum[i]);
+	for (size_t i = 0; i < n; i++) {
+		double squares = 0, lengths = 0;
+		for (size_t m = i; m < w_dec.rows; m += n) {
+			squares += sum[m];
+			lengths += sqrt(sum[m]);
+		}
+		length[i] = (float)(r->norms_of_models ? lengths : sqrt(squares));
+	}
 	free(sum);
 	return length;
 }
@@ -292,9 +307,11 @@ static void read_encoder(struct sae_reading *r, const float *row_scale)
 		return;
 	}
 	read_matrix(&(struct matrix){r->file, r->layout.key[KEY_W_ENC], s->d, s->features,
-		.turned = r->layout.dialect->turned[0]}, NULL, take_packed, s->w_enc);
+		.turned = r->layout.dialect->turned[0]}, r->gain, take_packed, s->w_enc);
 	if (s->centred && (r->parts & (SAE_BIAS | SAE_RULE)))
-		centre(s);
+		centre(s, s->b_dec);
+	if (r->mean)
+		centre(s, r->mean);
 }
 
 /* overcomplete's rows: of length exp(multiplier). */
@@ -329,7 +346,8 @@ void sae_read_weights(struct sae_reading *r)
 			"%zu x %zu weights", s->features, s->d_out);
 		s->w_dec = xalloc(s->features * sizeof *s->w_dec, s->d_out);
 		read_matrix(&w_dec, row_scale, take_rows,
-			&(struct rows){s->w_dec, r->row_from, s->d_out});
+			&(struct rows){s->w_dec, r->row_from, s->d_out, s->features,
+				w_dec.columns});
 	}
 	if (r->decoder_norms)
 		s->scale = decoder_lengths(r);

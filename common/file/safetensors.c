@@ -100,10 +100,11 @@ bool safetensors_find(json_t *header, const char *name, const char *key, const c
 		return false;
 	a->fortran = false;
 	a->boolean = dtype && strcmp(dtype, "BOOL") == 0;
+	a->untyped = false;
 	a->dtype = safetensors_dtype(dtype);
 	if (a->dtype == SM_DTYPES)
-		die("%s:%s: numbers of type %s cannot be read", name, key,
-			dtype ? dtype : "?");
+		die("%s:%s: numbers of type %s cannot be read (F16 BF16 F32 F64, and of what is no "
+			"state U8 U16 U32 U64 I16 I32 I64, can)", name, key, dtype ? dtype : "?");
 	a->rank = json_array_size(shape);
 	if (!json_is_array(shape) || a->rank > ARRAY_RANK)
 		die("%s:%s: a shape that cannot be read", name, key);

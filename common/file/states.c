@@ -3,6 +3,8 @@
 #include "base/die.h"
 #include "file/kept.h"
 #include "file/npy.h"
+#include "file/pattern.h"
+#include "file/stack.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -16,7 +18,8 @@ enum { D_MOST = 1 << 20 };
 struct shard {
 	struct archive *file;		/* NULL: stdin */
 	const char *name;
-	size_t rows, parts;		/* parts: the dimension before the last, of more than two */
+	struct stack rows;
+	size_t taken;			/* of stdin: rows of the array */
 	enum sm_dtype dtype;
 	const char *data;
 };
@@ -25,10 +28,13 @@ struct states {
 	size_t rows, d, shards;
 	enum sm_dtype dtype;
 	bool joined;			/* side by side: each shard has d / shards of the numbers */
+	struct list files;
 	struct shard *shard;
 	char *buffer;			/* rows that had to be read or converted */
 	size_t room;
 };
+
+/* -- Arrays ------------------------------------------------------------------------------------ */
 
 static void npy_on_stdin(struct array *a)
 {
@@ -43,54 +49,91 @@ static void npy_on_stdin(struct array *a)
 			at = npy_header("stdin", bytes, n, a);
 	}
 	free(bytes);
-	if (a->boolean)
-		die("stdin: numbers of type bool cannot be read, but as a mask");
+	array_refuse_fortran("stdin", a);
 }
 
-static size_t flat_rows(const char *name, const struct array *a, size_t *d)
+/* Numbers that states can be of: floats, and those that bf16 are sometimes kept as. */
+static enum sm_dtype dtype_of(const char *name, const struct array *a, bool bf16)
 {
-	if (a->rank < 2)
-		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", name,
-			a->rank);
-	*d = a->shape[a->rank - 1];
-	if (*d == 0 || *d > D_MOST)
-		die("%s: hidden states of %zu dimensions: 1 to %d are read", name, *d, D_MOST);
-	return array_count(a) / *d;
+	const char *type = a->boolean ? "bool" : a->untyped ? "V2" : sm_dtype_name(a->dtype);
+	bool half = !a->boolean && (a->dtype == SM_U2 || a->dtype == SM_I2);
+
+	if (a->boolean)
+		die("%s: numbers of type bool cannot be read, but as a mask", name);
+	if (bf16 && half)
+		return SM_BF16;
+	if (half)
+		die("%s: numbers of type %s: states are of f2, bf16, f4 or f8; bits of bfloat16 "
+			"in another type: --bf16", name, type);
+	if (!sm_dtype_is_float(a->dtype))
+		die("%s: numbers of type %s, integers: states are of f2, bf16, f4 or f8; multiply "
+			"quantised ones by their scales", name, type);
+	if (bf16 && a->dtype != SM_BF16)
+		die("%s: numbers of type %s: --bf16 is for those of V2, u2 or i2", name, type);
+	return a->dtype;
 }
 
-struct states *states_open(const struct list *files)
+static size_t open_shard(struct shard *h, const char *name, const char *axis, bool bf16)
+{
+	struct array a;
+
+	h->name = name;
+	if (strcmp(name, "-") == 0) {
+		h->name = "stdin";
+		npy_on_stdin(&a);
+	} else {
+		h->file = array_open_any(name, &a);
+		h->data = a.data;
+	}
+	if (a.rank < 2)
+		die("%s: hidden states are a matrix (tokens, d), not of %zu dimensions", h->name,
+			a.rank);
+	h->dtype = dtype_of(h->name, &a, bf16);
+	size_t d = a.shape[a.rank - 1];
+	if (d == 0 || d > D_MOST)
+		die("%s: hidden states of %zu dimensions: 1 to %d are read", h->name, d, D_MOST);
+	stack_open(&h->rows, h->name, &a, axis);
+	return d;
+}
+
+/* -- All of them ------------------------------------------------------------------------------- */
+
+static void add_shard(struct states *s, const char *name, const char *axis, bool bf16)
+{
+	struct shard *h = &s->shard[s->shards++];
+	size_t d = open_shard(h, name, axis, bf16);
+
+	if (s->shards > 1 && d != s->d)
+		die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d,
+			s->shard[0].name);
+	s->d = d;
+	enum sm_dtype given = h->dtype == SM_F2 || h->dtype == SM_BF16 ? h->dtype : SM_F4;
+	s->dtype = s->shards == 1 || given == s->dtype ? given : SM_F4;
+	if (h->rows.n > UINT32_MAX - s->rows)
+		die("%s: %zu tokens more: the limit is 4294967295", h->name, h->rows.n);
+	s->rows += h->rows.n;
+}
+
+struct states *states_open(const struct list *files, const struct states_options *how)
 {
 	struct states *s = xcalloc(1, sizeof *s);
+	size_t axes = how->axis.n;
 
-	s->shards = files->n;
-	s->shard = xcalloc(files->n, sizeof *s->shard);
+	if (axes > 1 && axes != files->n)
+		misuse("--axis is given %zu times for %zu files: once for all, or once for each",
+			axes, files->n);
 	for (size_t i = 0; i < files->n; i++) {
-		struct shard *h = &s->shard[i];
-		struct array a;
-		size_t d;
-		h->name = files->item[i];
-		if (strcmp(h->name, "-") == 0) {
-			if (files->n > 1)
+		size_t n = s->files.n;
+		const char *axis = axes > 0 ? how->axis.item[axes > 1 ? i : 0] : NULL;
+		pattern_files(&s->files, files->item[i]);
+		s->shard = xrealloc(s->shard, s->files.n, sizeof *s->shard);
+		memset(s->shard + n, 0, (s->files.n - n) * sizeof *s->shard);
+		for (; n < s->files.n; n++) {
+			const char *name = s->files.item[n];
+			if (strcmp(name, "-") == 0 && (files->n > 1 || s->files.n > 1))
 				die("stdin: cannot be one of several files of hidden states");
-			h->name = "stdin";
-			npy_on_stdin(&a);
-			array_refuse_fortran(h->name, &a);
-		} else {
-			h->file = array_open(h->name, &a);
-			h->data = a.data;
+			add_shard(s, name, axis, how->bf16);
 		}
-		h->rows = flat_rows(h->name, &a, &d);
-		h->parts = a.rank > 2 ? a.shape[a.rank - 2] : 1;
-		h->dtype = a.dtype;
-		if (i > 0 && d != s->d)
-			die("%s: states of %zu dimensions after %zu in %s", h->name, d, s->d,
-				s->shard[0].name);
-		s->d = d;
-		enum sm_dtype given = a.dtype == SM_F2 || a.dtype == SM_BF16 ? a.dtype : SM_F4;
-		s->dtype = i == 0 || given == s->dtype ? given : SM_F4;
-		if (h->rows > UINT32_MAX - s->rows)
-			die("%s: %zu tokens more: the limit is 4294967295", h->name, h->rows);
-		s->rows += h->rows;
 	}
 	return s;
 }
@@ -100,6 +143,9 @@ void states_close(struct states *s)
 	for (size_t i = 0; i < s->shards; i++)
 		if (s->shard[i].file)
 			archive_close(s->shard[i].file);
+	for (size_t i = 0; i < s->files.n; i++)
+		free((char *)s->files.item[i]);
+	free(s->files.item);
 	free(s->shard);
 	free(s->buffer);
 	free(s);
@@ -127,25 +173,57 @@ const char *states_name(const struct states *s)
 
 bool states_flatten(struct states *s, size_t d)
 {
+	size_t parts = d / s->d;
+
+	if (s->joined || parts < 2 || parts * s->d != d)
+		return false;
 	for (size_t i = 0; i < s->shards; i++)
-		if (s->shard[i].parts < 2 || d % s->d != 0 || s->shard[i].parts != d / s->d)
+		if (!stack_has_parts(&s->shard[i].rows, parts))
 			return false;
-	for (size_t i = 0; i < s->shards; i++)
-		s->shard[i].rows /= s->shard[i].parts;
-	s->rows /= d / s->d;
+	s->rows = 0;
+	for (size_t i = 0; i < s->shards; i++) {
+		stack_flatten(&s->shard[i].rows);
+		s->rows += s->shard[i].rows.n;
+	}
 	s->d = d;
 	return true;
 }
 
+void states_settle(const struct states *s, size_t context, bool counted)
+{
+	bool by_axis = false;
+
+	for (size_t i = 0; i < s->shards; i++)
+		by_axis |= stack_settle(&s->shard[i].rows, context, counted);
+	if (by_axis)
+		note("%s: of what --axis leaves, all dimensions but the last are tokens",
+			states_name(s));
+}
+
+char *states_ways(const struct states *s)
+{
+	const struct stack *r = &s->shard[0].rows;
+
+	if (r->dims < 2)
+		return xasprintf("%s", "");
+	char *shape = stack_shape(r), *axes = stack_axes(r);
+	char *text = xasprintf("; %s is of shape %s: if one dimension is layers, %s", r->name,
+		shape, axes);
+	free(shape);
+	free(axes);
+	return text;
+}
+
 void states_join(struct states *s)
 {
+	const struct shard *h = s->shard;
+
 	for (size_t i = 0; i < s->shards; i++)
-		if (s->shard[i].rows != s->shard[0].rows)
+		if (h[i].rows.n != h->rows.n)
 			die("%s: %zu states, %s has %zu: side by side they have to be of the same "
-				"tokens", s->shard[i].name, s->shard[i].rows, s->shard[0].name,
-				s->shard[0].rows);
+				"tokens", h[i].name, h[i].rows.n, h->name, h->rows.n);
 	s->joined = s->shards > 1;
-	s->rows = s->shard[0].rows;
+	s->rows = h->rows.n;
 	s->d *= s->shards;
 }
 
@@ -158,8 +236,8 @@ static const struct shard *shard_of(const struct states *s, size_t *row)
 {
 	const struct shard *h = s->shard;
 
-	while (!s->joined && *row >= h->rows)
-		*row -= h++->rows;
+	while (!s->joined && *row >= h->rows.n)
+		*row -= h++->rows.n;
 	return h;
 }
 
@@ -207,7 +285,7 @@ static void *room_for(struct states *s, size_t bytes)
 /* Rows of files that are side by side. */
 static size_t read_joined(struct states *s, size_t at, size_t n, const void **rows)
 {
-	size_t d = s->d / s->shards, given = sm_dtype_size(s->dtype);
+	size_t d = s->d / s->shards, given = sm_dtype_size(s->dtype), run;
 
 	n = n < s->rows - at ? n : s->rows - at;
 	char *to = room_for(s, n * s->d * given);
@@ -216,7 +294,7 @@ static size_t read_joined(struct states *s, size_t at, size_t n, const void **ro
 		size_t stored = d * sm_dtype_size(h->dtype);
 		for (size_t k = 0; k < n; k++) {
 			char *part = to + (k * s->d + i * d) * given;
-			const char *from = h->data + (at + k) * stored;
+			const char *from = h->data + stack_place(&h->rows, at + k, &run) * stored;
 			if (h->dtype == s->dtype)
 				memcpy(part, from, stored);
 			else
@@ -227,27 +305,50 @@ static size_t read_joined(struct states *s, size_t at, size_t n, const void **ro
 	return n;
 }
 
+/* Passes by the rows of stdin before `place`. */
+static void skip_rows(struct shard *h, size_t place, size_t size)
+{
+	char *row = h->taken < place ? xalloc(size, 1) : NULL;
+
+	for (; h->taken < place; h->taken++)
+		if (fread(row, size, 1, stdin) != 1)
+			die("stdin: cut short before row %zu of %zu", h->taken, h->rows.stored);
+	free(row);
+}
+
+/* The n rows of stdin from `place` on; behind the last that counts, the others. */
+static void read_stdin(struct shard *h, void *to, size_t place, size_t n, size_t size, bool last)
+{
+	skip_rows(h, place, size);
+	if (fread(to, size, n, stdin) != n)
+		die("stdin: cut short before row %zu of %zu", place + n, h->rows.stored);
+	h->taken += n;
+	if (!last)
+		return;
+	skip_rows(h, h->rows.stored, size);
+	if (fgetc(stdin) != EOF)
+		die("stdin: bytes after the array");
+}
+
 size_t states_read(struct states *s, size_t at, size_t n, const void **rows)
 {
-	size_t row = at;
+	size_t row = at, run;
 
 	if (at >= s->rows)
 		return 0;
 	if (s->joined)
 		return read_joined(s, at, n, rows);
-	const struct shard *h = shard_of(s, &row);
+	struct shard *h = s->shard + (shard_of(s, &row) - s->shard);
 	size_t stored = sm_dtype_size(h->dtype), given = sm_dtype_size(s->dtype);
-	n = n < h->rows - row ? n : h->rows - row;
+	size_t from = stack_place(&h->rows, row, &run);
+	n = n < run ? n : run;
 	size_t count = n * s->d;
-	const char *data = h->data ? h->data + row * s->d * stored : NULL;
+	const char *data = h->data ? h->data + from * s->d * stored : NULL;
 	if (!data) {
 		/* what is read lies behind what it is converted to */
 		size_t converted = h->dtype == s->dtype ? 0 : count * given;
 		char *raw = (char *)room_for(s, count * stored + converted) + converted;
-		if (fread(raw, stored * s->d, n, stdin) != n)
-			die("stdin: cut short before row %zu of %zu", at + n, s->rows);
-		if (at + n == s->rows && fgetc(stdin) != EOF)
-			die("stdin: bytes after the array");
+		read_stdin(h, raw, from, n, stored * s->d, at + n == s->rows);
 		data = raw;
 	}
 	if (h->dtype == s->dtype) {
@@ -270,14 +371,13 @@ void states_release(const struct states *s)
 
 void states_row(const struct states *s, size_t i, float *row)
 {
-	const struct shard *h = shard_of(s, &i);
-	size_t d = s->d / s->shards;
+	const struct shard *h = shard_of(s, &i), *end = h + (s->joined ? s->shards : 1);
+	size_t d = s->joined ? s->d / s->shards : s->d, run;
 
-	for (size_t k = 0; s->joined && k < s->shards; k++, h++)
-		sm_to_float(row + k * d, h->data + i * d * sm_dtype_size(h->dtype), h->dtype, d);
-	if (s->joined)
-		return;
-	sm_to_float(row, h->data + i * s->d * sm_dtype_size(h->dtype), h->dtype, s->d);
+	for (; h < end; h++, row += d) {
+		size_t at = stack_place(&h->rows, i, &run);
+		sm_to_float(row, h->data + at * d * sm_dtype_size(h->dtype), h->dtype, d);
+	}
 }
 
 /* -- A pass over all of them ------------------------------------------------------------------- */
@@ -329,7 +429,8 @@ char *states_digest(struct states *s)
 	states_hash(&p);
 	for (size_t at = 0; (n = states_read(s, at, 4096, &rows)) > 0; at += n) {
 		XXH64_update(p.hash, rows, n * size);
-		states_release(s);
+		if (at / 4096 != (at + n) / 4096)
+			states_release(s);
 	}
 	return states_hashed(&p);
 }

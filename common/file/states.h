@@ -1,6 +1,6 @@
-/* Hidden states: a matrix (rows, d) in one file or in several read in order as one, row = token. An
- * array of more dimensions counts as (everything before the last, d). Mapped, so larger than memory
- * is fine; "-" is a .npy on stdin, which can be read in order only. */
+/* Hidden states: a matrix (rows, d) in one file or in several read in order as one, row = token. Of
+ * an array of more dimensions some may be layers, which are not tokens: states_settle(). Mapped, so
+ * larger than memory is fine; "-" is a .npy on stdin, which can be read in order only. */
 #ifndef FILE_STATES_H
 #define FILE_STATES_H
 
@@ -12,7 +12,20 @@
 struct states;
 struct kept_tokens;
 
-struct states *states_open(const struct list *files);
+/* How files of states are read. */
+struct states_options {
+	struct list axis;	/* "A=I,...", what is taken of a stack: of each file, or of all */
+	bool bf16;		/* 16 bits of no type, or of integers, are bfloat16 */
+};
+
+#define OPT_STATES(o) \
+	{"axis", OPT_LIST, &(o)->axis, "A=I", \
+		"of stacked states, take number I along dimension A, both from 0", 0, 0}, \
+	{"bf16", OPT_FLAG, &(o)->bf16, NULL, \
+		"states of type V2, u2 or i2 are the bits of bfloat16", 0, 0}
+
+/* Of the files that these names and patterns stand for: file/pattern.h. */
+struct states *states_open(const struct list *files, const struct states_options *);
 void states_close(struct states *);
 size_t states_rows(const struct states *);
 size_t states_d(const struct states *);
@@ -23,6 +36,13 @@ const char *states_name(const struct states *);	/* of the first file */
 /* Takes the last two dimensions of each file, such as (heads, numbers of a head), as one of d
  * numbers: false when they are not d. Before any row is read. */
 bool states_flatten(struct states *, size_t d);
+
+/* Ends the program unless all rows are tokens, row by row: file/stack.h. Is their number that of
+ * something else, `counted`? */
+void states_settle(const struct states *, size_t context, bool counted);
+/* What an error line adds where the number of rows is wrong: "; " and the shape and options, of an
+ * array of more dimensions, else "". To free(). */
+char *states_ways(const struct states *);
 
 /* Takes the files side by side: a row is that of each file, one after the other. They have to have
  * as many rows; before any row is read. */

@@ -11,13 +11,13 @@
 
 /* -- All tokens -------------------------------------------------------------------------------- */
 
-void tokens_open_states(struct tokens *t, const struct list *files, size_t d)
+void tokens_open_states(struct tokens *t, const struct list *files,
+	const struct states_options *how, size_t d)
 {
-	t->states = states_open(files);
+	t->states = states_open(files, how);
 	if (t->joined)
 		states_join(t->states);
-	if (d != states_d(t->states) && states_flatten(t->states, d))
-		note("%s: its last two dimensions are one, of %zu", states_name(t->states), d);
+	t->flat = d != states_d(t->states) && states_flatten(t->states, d);
 	t->n = states_rows(t->states);
 	t->d = states_d(t->states);
 }
@@ -26,14 +26,13 @@ void tokens_open_vocab(struct tokens *t, const char *file)
 {
 	t->vocab_file = array_open(file, &t->vocab);
 	t->vocab_name = file;
-	if (array_count(&t->vocab) != t->n)
-		die("%s: %zu vocabulary ids, where there are %zu tokens", file,
-			array_count(&t->vocab), t->n);
 }
 
 void tokens_keep(struct tokens *t, const struct kept_options *o, const char *name)
 {
-	kept_open(&t->kept, o, name, t->n, t->vocab.data ? &t->vocab : NULL);
+	kept_open(&t->kept, o, t->states, name, t->n, t->vocab.data ? &t->vocab : NULL);
+	if (t->flat)
+		note("%s: its last two dimensions are one, of %zu", states_name(t->states), t->d);
 }
 
 void tokens_close(struct tokens *t)
@@ -63,6 +62,11 @@ void tokens_write_header(const struct tokens *t, const struct feature_source *fr
 	if (from->is_signed > 0)
 		sm_set_integer(&header, "signed", (int64_t)from->is_signed);
 	sm_set_integer(&header, "tokens", (int64_t)t->n);
+	sm_set_integer(&header, "skip", (int64_t)t->kept.skip);
+	if (t->kept.skip > 0)
+		sm_set_integer(&header, "context", (int64_t)t->kept.context);
+	if (t->kept.words)
+		sm_set_string(&header, "without", t->kept.words);
 	sm_set_string(&header, "arch", from->arch);
 	if (from->sae)
 		sm_set_string(&header, "sae", from->sae);

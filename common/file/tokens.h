@@ -14,6 +14,7 @@ struct tokens {
 	size_t n;
 	struct kept_tokens kept;
 	bool joined;			/* the files of states lie side by side: states_join() */
+	bool flat;			/* their last two dimensions are taken as one */
 	struct states *states;		/* of n rows, or NULL */
 	size_t d;			/* of the states */
 	struct array vocab;		/* (n) vocabulary ids, or no data */
@@ -23,10 +24,11 @@ struct tokens {
 
 /* Takes the states of these files: sets states, d and n. States of d numbers are wanted, 0: of any;
  * where the last two dimensions are so many, they are one. */
-void tokens_open_states(struct tokens *, const struct list *files, size_t d);
-/* Takes the ids of this file, which has to hold n. */
+void tokens_open_states(struct tokens *, const struct list *files, const struct states_options *,
+	size_t d);
+/* Takes the ids of this file. */
 void tokens_open_vocab(struct tokens *, const char *file);
-/* After these two, sets which count: kept_open(). */
+/* After these two, which have to be of as many tokens, sets which count: kept_open(). */
 void tokens_keep(struct tokens *, const struct kept_options *, const char *name);
 void tokens_close(struct tokens *);
 

@@ -36,6 +36,11 @@ size_t sm_dtype_size(enum sm_dtype dtype)
 	return table[dtype].size;
 }
 
+bool sm_dtype_is_float(enum sm_dtype dtype)
+{
+	return dtype == SM_F4 || dtype == SM_F8 || dtype == SM_F2 || dtype == SM_BF16;
+}
+
 static inline float from_bits(uint32_t bits)
 {
 	float x;

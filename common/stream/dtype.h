@@ -14,6 +14,7 @@ enum sm_dtype {
 const char *sm_dtype_name(enum sm_dtype dtype);
 enum sm_dtype sm_dtype_named(const char *name);	/* SM_DTYPES when there is none */
 size_t sm_dtype_size(enum sm_dtype dtype);
+bool sm_dtype_is_float(enum sm_dtype dtype);
 
 /* y[i] = x[i] as float, for n numbers of any dtype; x need not be aligned. */
 void sm_to_float(float *y, const void *x, enum sm_dtype dtype, size_t n);

@@ -78,6 +78,14 @@ static void take_frame(struct sm_reader *in, const struct sm_frame *f, struct po
 	progress_to(p->n);
 }
 
+/* Were tokens left out when the stream was made? 1: yes, -1: no, 0: its header does not say. */
+static int leaves_out(const struct sm_frame *header)
+{
+	if (!sm_find_field(header, "skip"))
+		return 0;
+	return sm_get_size(header, "skip") > 0 || sm_find_field(header, "without") ? 1 : -1;
+}
+
 static void take_stream(struct sm_reader *in, struct points *p, const struct points *other,
 	bool points)
 {
@@ -94,6 +102,11 @@ static void take_stream(struct sm_reader *in, struct points *p, const struct poi
 			sm_bad(in, "space '%s', %s has '%s': give both through the same refproj, "
 				"such as refproj --lift STATES --space NAME", b, other->name, a);
 	}
+	if (other && points && leaves_out(&p->header) * leaves_out(&other->header) < 0)
+		note("%s: it is of all its tokens, %s of some only: act-dump --skip, --skip-ids or "
+			"--mask leaves them out of both",
+			leaves_out(&p->header) < 0 ? p->name : other->name,
+			leaves_out(&p->header) < 0 ? other->name : p->name);
 	progress_begin(sm_get_size(&p->header, "tokens"), "tokens read");
 	while (sm_read_frame(in, &frame))
 		take_frame(in, &frame, p, &room, points, &vocab);

@@ -15,7 +15,7 @@ struct points {
 
 /* Reads one stream of each input, two of stdin without operands or with - and -; returns how many
  * there are: 1, which is to be compared with itself, or 2. With `points` both have to be in one
- * space. */
+ * space, and a note says where one of them leaves out tokens, and the other none. */
 size_t read_points(char *const *operand, struct points input[2], bool points);
 void points_free(struct points *);
 

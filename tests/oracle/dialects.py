@@ -211,9 +211,11 @@ saelens_example("saelens_pursuit_repeats", v6("matching_pursuit", max_iterations
                 lambda w: pursuit(w.x.astype("f8") - w.b_dec, w.unit_rows.astype("f8"), 12, 1e-2, True),
                 lambda w: {"W_dec": w.unit_rows}, ["W_enc", "b_enc"])
 saelens_example("saelens_heads", v6("standard"), lambda w: relu(w.pre(c=w.b_dec)),
-                states=lambda w: w.x.reshape(9, 10, 2, w.d // 2))
+                states=lambda w: w.x.reshape(90, 2, w.d // 2))
 saelens_example("saelens_heads_of_tokens", v6("standard", reshape_activations="hook_z"), lambda w: relu(w.pre(c=w.b_dec)),
                 states=lambda w: w.x.reshape(len(w.x), 2, w.d // 2))
+saelens_example("saelens_heads_of_sequences", v6("standard"), lambda w: relu(w.pre(c=w.b_dec)), args=["--context", "10"],
+                asks="--context 10", states=lambda w: w.x.reshape(9, 10, 2, w.d // 2))
 saelens_example("saelens_average", v6("standard", normalize_activations="expected_average_only_in"),
                 lambda w: relu(w.pre(.7 * w.x.astype("f8"), w.b_dec)), args=["--input-scale", ".7"], asks="--input-scale A")
 saelens_example("saelens_normalize_true", v6("standard", normalize_activations=True),
@@ -421,6 +423,61 @@ bare("llamascopium_glu", lambda w: {**scopium(w), "W_E_glu": w.W_enc, "b_E_glu":
 bare("crosscoder", lambda w: {"W_enc": w.W_enc.reshape(2, w.d // 2, -1), "W_dec": w.W_dec.reshape(-1, 2, w.d // 2), "b_enc": w.b_enc,
                               "b_dec": w.b_dec.reshape(2, -1)}, lambda w: relu(w.pre()),
      file="cc_weights.safetensors", states=lambda w: w.x.reshape(-1, 2, w.d // 2))
+
+
+def learned(w, code=1, **more):
+    """crosscoder_learning's of two models; their parts of a feature's decoder are of other lengths."""
+    parts = w.W_dec.reshape(-1, 2, w.d // 2).swapaxes(0, 1) * np.float32([[[1]], [[2.5]]])
+    code = {} if code is None else {"code_normalization_id": np.int64(code)}
+    return {"encoder.weight": w.W_enc.reshape(2, w.d // 2, -1), "encoder.bias": w.b_enc, "decoder.weight": parts,
+            "decoder.bias": w.b_dec.reshape(2, -1), "target_rms": np.float32(1), **code,
+            **{"activation_" + name: np.full((2, w.d // 2), np.nan, "f4") for name in ("mean", "std")},
+            "activation_global_scale": np.ones(2, "f4"), **more}
+
+
+def lengths(w, code=1):
+    each = np.linalg.norm(learned(w)["decoder.weight"].astype("f8"), axis=2)
+    return {1: each.sum(0), 2: np.sqrt((each ** 2).sum(0)), 4: 1, 5: each.sum(0)}[code]
+
+
+def batch(w, **more):
+    return {"k": np.int32(w.k), "threshold": np.float32(5.5), **more}
+
+
+def statistics(w, scale):
+    mean, std = w.x.mean(0), w.x.std(0)
+    rows = {"activation_mean": mean.reshape(2, -1), "activation_std": std.reshape(2, -1)}
+    return {**rows, **({} if scale is None else {"activation_global_scale": np.float32(scale)})}
+
+
+def normalised(w, gain):
+    return (w.x.astype("f8") - w.x.mean(0)) * gain
+
+
+def models(w):
+    return w.x.reshape(-1, 2, w.d // 2)
+
+
+for code in 1, 2, 4, 5:
+    bare(f"learned_{code}", lambda w, code=code: learned(w, code), lambda w, code=code: relu(w.pre()) * lengths(w, code),
+         file="model.safetensors", states=models)
+    if code != 5:
+        bare(f"learned_batchtopk_{code}", lambda w, code=code: learned(w, code, **batch(w)),
+             lambda w, code=code: above(w.pre() * lengths(w, code), 5.5), file="model.pt", states=models)
+bare("learned_unset", lambda w: learned(w, **batch(w, threshold=np.float32(-1))), lambda w: topk(w.pre() * lengths(w), w.k),
+     file="model.pt", states=models)
+bare("learned_compiled", lambda w: {"_orig_mod." + key: x for key, x in learned(w, 2, **batch(w)).items()},
+     lambda w: above(w.pre() * lengths(w, 2), 5.5), file="ae.pt", states=models)
+bare("learned_old", lambda w: learned(w, None, **batch(w)), lambda w: above(w.pre() * lengths(w), 5.5), file="ae.pt", states=models)
+bare("learned_named", lambda w: learned(w, 2), lambda w: relu(w.pre()) * lengths(w, 2), file="model.safetensors", states=models,
+     cfg=lambda w: {"config.json": {"dict_class": "CrossCoder", "activation_dim": w.d // 2, "dict_size": w.features}})
+bare("learned_mixed", lambda w: learned(w, 3), lambda w: None, "MIXED", file="model.safetensors", states=models)
+bare("learned_decoupled", lambda w: learned(w, 5, **batch(w, threshold=np.ones(2, "f4"))), lambda w: None, "act-import", file="ae.pt",
+     states=models)
+bare("learned_scaled", lambda w: learned(w, **statistics(w, [.3, .2])), lambda w: relu(w.pre(normalised(w, np.repeat([.3, .2], w.d // 2)
+     .astype("f4").astype("f8")))) * lengths(w), file="model.safetensors", states=models)
+bare("learned_standardised", lambda w: learned(w, **statistics(w, [1, 1])),
+     lambda w: relu(w.pre(normalised(w, 1 / (w.x.std(0) + 1e-8)))) * lengths(w), file="model.safetensors", states=models)
 bare("mp_sae", lambda w: {"W": w.unit_rows}, lambda w: pursuit(w.x.astype("f8"), w.unit_rows.astype("f8"), 4 * w.d, 1.5),
      "--residual R", ["--residual", "1.5"])
 bare("overcomplete", lambda w: {"dictionary._weights": 3 * w.unit_rows, "dictionary.multiplier": np.float32(0)},
