@@ -1,5 +1,6 @@
 /* Distances between features by the weights of their SAEs: 1 - cos(v_i, v_j) or |v_i - v_j|^2,
- * where v_i are the weights that sae_vectors.h describes; or by the tokens that atoms.h describes. */
+ * where v_i are the weights that sae_vectors.h describes; or by the tokens that atoms.h
+ * describes. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/atoms.h"

@@ -155,7 +155,8 @@ assert frames[0]['model'] == ['M', 'N', 'O'] and 'row_model' not in header, head
 	for program in compose flow; do
 		fails 1 $program in
 		why="layer B is of model N, where another matching's is of model M"
-		[ "$line" = "$program: in: $why: layers of two models need two names (act-dump --layer)" ]
+		why+=": layers of two models need two names (act-dump --layer)"
+		[ "$line" = "$program: in: $why" ]
 	done
 	models '"col_sae":"x"' '"row_sae":"y"'
 	why="layer B is of the SAE y, where another matching's is of x"

@@ -62,11 +62,13 @@ features() {
 		[ -z "$(featpick --quiet --list list all 2>&1 >some)" ]
 		named $kind layer=8 >other
 		cat all other | featpick --list list 2>notes >some
-		why="3 of 7 features are not in stdin (layer '3' ...), such as feature 12 of layer '3'"
+		why="3 of 7 features are not in stdin (layer '3' ...), "
+		why+="such as feature 12 of layer '3'"
 		[ "$(<notes)" = "featpick: list: $why" ]
 		named $kind layer=5 >other
 		cat all other | featpick --list list 2>notes >some
-		[ "$(sed 1d notes)" = "featpick: stdin: layer '5' has no features in list (act-dump --layer names it)" ]
+		why="layer '5' has no features in list (act-dump --layer names it)"
+		[ "$(sed 1d notes)" = "featpick: stdin: $why" ]
 	done
 	# a feature of the dictionary that no token fires is there
 	stream activations | frame2json | sed '1s/"features":12/"features":14/' | json2frame >all
@@ -92,7 +94,8 @@ print(len(names), sum(l == "3" for l, i in names), sep="\n")' >counts
 	{ read -r all; read -r here; } <counts
 	stream activations >acts
 	featpick --graph g acts 2>notes >some
-	why="$((all - here)) of $all features are not in acts (layer '3'), such as feature 0 of layer '4'"
+	why="$((all - here)) of $all features are not in acts (layer '3'), "
+	why+="such as feature 0 of layer '4'"
 	[ "$(<notes)" = "featpick: g: $why" ]
 	featpick --graph large acts 2>notes >some
 	grep -q "^featpick: large: $((all - here + 1)) of $all features are not in acts" notes

@@ -36,7 +36,8 @@ stream() {
 	oracle make_stream "$@"
 }
 
-# named KIND NAME=VALUE...: a small stream with these texts in its header; none where a VALUE is empty
+# named KIND NAME=VALUE...: a small stream with these texts in its header, without those whose
+# VALUE is empty
 named() {
 	"$PY" -c '
 import sys, make_stream, semot

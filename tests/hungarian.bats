@@ -351,9 +351,12 @@ says() {
 			named $kind sae=x model=A $given >b
 			named $kind layer=4 $given >c
 			cat a b c >all
-			which=$([ "$given" = model=B ] && echo "models, A and B" || echo "SAEs, x and other")
+			which="SAEs, x and other"
+			[ "$given" != model=B ] || which="models, A and B"
 			why="all: layer 3 is of two $which: these need two names (act-dump --layer)"
-			for stage in $([ $kind = activations ] && echo coact || echo emd centroid); do
+			stages="emd centroid"
+			[ $kind != activations ] || stages=coact
+			for stage in $stages; do
 				fails 1 $stage --quiet all
 				[ "$line" = "$stage: $why" ]
 				fails 1 $stage --quiet c all

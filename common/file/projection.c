@@ -27,7 +27,7 @@ struct projection {
 	struct axes axes;		/* of (mapped); r = 0: none */
 	char *space;			/* that --map leads to, or NULL */
 	char *reference;		/* the name of the reference states, or NULL */
-	size_t rowless, dropped;	/* tokens without a row, without a finite state, of the lift */
+	size_t rowless, dropped;	/* tokens without a row, a finite state, of the lift */
 	void *left[5];			/* what is left of a frame without them */
 };
 
