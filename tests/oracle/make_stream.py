@@ -17,7 +17,7 @@ def csr(rng, counts):
 
 def activations(rng, frames):
     header = {"model": "toy", "layer": "3", "space": "toy/3", "d": D, "features": FEATURES,
-              "tokens": TOKENS * frames, "arch": "topk"}
+              "tokens": 9 * TOKENS, "arch": "topk"}
     body = []
     for i in range(frames):
         counts = rng.integers(1, 5, TOKENS)
@@ -143,7 +143,7 @@ def sae():
 
 
 def states():
-    """Hidden states of the tokens of the activations, of up to nine frames."""
+    """Of the tokens of the text, of which the activations have the first: a few in every frame."""
     return np.random.default_rng(0).standard_normal((9 * TOKENS, D)).astype("f4")
 
 
