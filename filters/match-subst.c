@@ -53,13 +53,10 @@ static struct states *states_of(const struct test *t)
 		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
 			sae_file, d);
 	rows = states_rows(s);
-	for (size_t k = 0; k < tokens->n; k++) {
+	for (size_t k = 0; k < tokens->n; k++)
 		if (tokens->token[k] >= rows)
 			die("%s: %zu states, and %s has token %u", states_name(s), rows, file[0],
 				tokens->token[k]);
-		if (tokens->token[k] >= all)	/* a header that counts something else */
-			all = 0;
-	}
 	if (all > 0 && all != rows)
 		die("%s: %zu states, where %s is of %zu tokens%s", states_name(s), rows, file[1],
 			all, states_ways(s));

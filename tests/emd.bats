@@ -337,7 +337,7 @@ assert (upper - lower <= 3e-7 * dist).all(), ((upper - lower) / dist).max()"
 	values "
 assert (header['kind'], header['metric'], header['p'], header['top']) == ('distances', 'emd', 2, 3)
 assert (header['rows'], header['cols']) == (4, 4)
-assert (header['space'], header['model']) == ('reference', 'toy')
+assert (header['space'], header['row_model']) == ('reference', 'toy')
 assert header['history'][-1][0] == 'emd' and not {'layer', 'epsilon', 'tol'} & set(header)"
 }
 

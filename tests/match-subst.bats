@@ -14,7 +14,7 @@ setup() {
 	"$PY" -c '
 import numpy as np
 h = np.random.default_rng(0).standard_normal((2000, 6)).astype("f2")
-for name, part in ("h", h), ("h1", h[:777]), ("h2", h[777:]):
+for name, part in ("h", h), ("h1", h[:777]), ("h2", h[777:]), ("short", h[:1800]):
     np.save(name + ".npy", part)'
 	for side in a b; do
 		encode $side >$side
@@ -42,7 +42,7 @@ agrees() {
 	oracle coact make a 600 1 silent always constant offset nearly
 	oracle coact make b 600 2 constant silent always
 	oracle match_eval make m a b --pairs 30
-	agrees m --sae-b sb --hidden-b h.npy
+	agrees m --sae-b sb --hidden-b short.npy
 }
 
 @test "features matched with themselves explain what they decode to" {

@@ -423,7 +423,7 @@ print(width)" >width
 assert (header['kind'], header['metric'], header['p'], header['epsilon'], header['tol']) == (
     'distances', 'sinkhorn', 2, .1, 1e-4)
 assert (header['rows'], header['cols']) == (4, 4)
-assert (header['space'], header['model']) == ('reference', 'toy')
+assert (header['space'], header['row_model']) == ('reference', 'toy')
 assert header['history'][-1][0] == 'sinkhorn' and 'layer' not in header
 assert header['history'][-1][2] == ['--p', '2', '--epsilon', '.1', '--tol', '1e-4', 'a', 'b']"
 }

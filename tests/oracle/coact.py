@@ -196,7 +196,7 @@ def make(path, tokens, seed, *sorts):
         frames.append({"token": 3 * np.arange(i, i + len(part), dtype="<u4"), "feature": feature.astype("<u4"),
                        "indptr": np.concatenate([[0], np.cumsum((part != 0).sum(1))]).astype("<u4"),
                        "value": part[row, feature]})
-    write(path, {"kind": "activations", "layer": path, "features": FEATURES, "tokens": n, "history": []}, frames)
+    write(path, {"kind": "activations", "layer": path, "features": FEATURES, "tokens": 3 * n, "history": []}, frames)
 
 
 if __name__ == "__main__":
