@@ -252,7 +252,7 @@ def make_features(folder, *options, points=64):
     shell(f"{sys.executable} {ROOT}/bench/features.py {folder} {' '.join(options)}")
     for side in "ab":
         shell(f"cd {folder} &&"
-              f"act-dump --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
+              f"act-dump --quiet --hidden {side}.npy --no-point --sae {side}.npz --layer {side} |"
               f"featdist --quiet --support {points} |"
               f"refproj --lift reference.npy --whiten >{side}.dist")
 
@@ -329,7 +329,7 @@ def bench_nearest(args, k=10):
     states = OUT / "bl361"                                  # made by quality.py
     if (states / "matched_L5.npy").exists():
         for layer in "45":
-            shell(f"act-dump --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} "
+            shell(f"act-dump --quiet --no-point --hidden {states}/matched_L{layer}.npy --layer {layer} "
                   f"--sae {DATA}/lm/bl361/L{layer}_s0/sae_weights.safetensors |"
                   f"featdist --quiet --support 64 |"
                   f"refproj --lift {states}/matched_L5.npy --whiten >{layer}.dist")
@@ -522,7 +522,7 @@ def bench_growth(args):
     for n in args.sizes:
         shell(f"{sys.executable} {ROOT}/bench/features.py . --features {n} --tokens {4 * n}")
         for side, states in ("b", "b"), ("c", "a"):
-            shell(f"act-dump --no-point --hidden {states}.npy --sae {states}.npz --layer {side} "
+            shell(f"act-dump --quiet --no-point --hidden {states}.npy --sae {states}.npz --layer {side} "
                   f">{side}.act && featdist --quiet --support 64 {side}.act |"
                   f"refproj --lift reference.npy --whiten >{side}.dist")
         pathlib.Path("half").write_text("".join(f"a\t{i}\n" for i in range(0, n, 2)))
