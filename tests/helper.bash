@@ -40,12 +40,10 @@ stream() {
 # VALUE is empty
 named() {
 	"$PY" -c '
-import sys, make_stream, semot
+import io, sys, make_stream, semot
 fields = dict(word.split("=", 1) for word in sys.argv[2:])
-open("named.frames", "wb").write(make_stream.make(sys.argv[1], **fields))
-[(header, frames)] = semot.read("named.frames")
+[(header, frames)] = semot.read(io.BytesIO(make_stream.make(sys.argv[1], **fields)))
 semot.write("-", {k: v for k, v in header.items() if v != ""}, frames)' "$@"
-	rm named.frames
 }
 
 # fails STATUS COMMAND...: the command has to end with this status and say why in one line on stderr
