@@ -6,37 +6,17 @@
 #include "kernel/topological_order.h"
 #include "kernel/total_effects.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { NODES = 12, LINKS = 60, TRIALS = 500 };
 
-static size_t failures;
-static uint64_t state = 1;
-
-static void check(bool right, const char *what, size_t trial)
-{
-	if (right)
-		return;
-	printf("not ok: %s (trial %zu)\n", what, trial);
-	failures++;
-}
-
 static bool near(double a, double b)
 {
 	return fabs(a - b) <= 1e-9 * fmax(1, fabs(b));
-}
-
-static double uniform(void)
-{
-	state = state * 6364136223846793005u + 1442695040888963407u;
-	return (double)(state >> 11) * 0x1p-53;
-}
-
-static size_t below(size_t n)
-{
-	return (size_t)(uniform() * (double)n);
 }
 
 /* A random graph; some of its links are double. */

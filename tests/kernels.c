@@ -15,6 +15,8 @@
 #include "distance/bounds.h"
 #include "match/assignment.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,30 +24,6 @@
 #include <string.h>
 
 enum { MOST = 7, ROOM = 150 };
-
-static size_t failures;
-static uint64_t state = 1;
-
-static void check(bool right, const char *what, size_t trial)
-{
-	if (right)
-		return;
-	printf("not ok: %s (trial %zu)\n", what, trial);
-	failures++;
-}
-
-static double uniform(void)	/* xorshift64* */
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (double)((state * 0x2545F4914F6CDD1Du) >> 11) / 9007199254740992.0;
-}
-
-static size_t below(size_t n)
-{
-	return (size_t)(uniform() * (double)n);
-}
 
 static double normal(void)
 {

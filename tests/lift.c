@@ -1,6 +1,8 @@
 /* The kernels of lift.h against dense matrices. Silent when all is well. */
 #include "kernel/lift.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,25 +10,6 @@
 #include <string.h>
 
 enum { MOST = 12, FEATURES = 9, TRIALS = 400 };
-
-static size_t failures;
-static uint64_t state = 1;
-
-static void check(bool right, const char *what, size_t trial)
-{
-	if (right)
-		return;
-	printf("not ok: %s (trial %zu)\n", what, trial);
-	failures++;
-}
-
-static size_t below(size_t n)	/* xorshift64* */
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (size_t)((state * 0x2545F4914F6CDD1Du) >> 33) % n;
-}
 
 static bool near(double x, double y)
 {

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
@@ -15,17 +13,12 @@
 static char *tokens_file(const char *atoms)
 {
 	static const char *const name[] = {"atom_indices.pt", "atom_indices.npy"};
-	char *folder = sae_folder(atoms);
+	char *file = sae_file_beside(atoms, name, sizeof name / sizeof *name);
 
-	for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-		char *path = xasprintf("%s/%s", folder, name[i]);
-		if (access(path, F_OK) == 0) {
-			free(folder);
-			return path;
-		}
-		free(path);
-	}
-	die("%s: no %s or %s, the tokens whose states the atoms are", folder, name[0], name[1]);
+	if (!file)
+		die("%s: no %s or %s, the tokens whose states the atoms are", sae_folder(atoms),
+			name[0], name[1]);
+	return file;
 }
 
 /* Sequence and position of an atom, or ATOM_UNKNOWN, which ITDA writes as -1. */
@@ -73,9 +66,7 @@ static void take_text(struct atoms *a, const char *path, const char *file)
 void atoms_add(struct atoms *a, const struct sae *s, const char *path, const uint32_t *feature,
 	size_t n)
 {
-	struct stat is;
-	bool folder = stat(path, &is) == 0 && S_ISDIR(is.st_mode);
-	char *file = folder ? sae_weights_file(path) : xasprintf("%s", path);
+	char *file = sae_weights_file(path);
 	struct array index;
 
 	if (s->architecture != SAE_ITDA)
@@ -83,7 +74,7 @@ void atoms_add(struct atoms *a, const struct sae *s, const char *path, const uin
 	char *name = tokens_file(file);
 	struct archive *tokens = array_open(name, &index);
 	if (index.rank != 2 || index.shape[1] != 2 || index.shape[0] != s->features
-			|| index.dtype < SM_U1)
+			|| sm_dtype_is_float(index.dtype))
 		die("%s: a row of 2 integers, sequence and position, is needed for each of %zu "
 			"atoms", name, s->features);
 	a->token = xrealloc(a->token, a->n + n, sizeof *a->token);

@@ -52,10 +52,15 @@ float *array_floats(const struct array *a)
 	return x;
 }
 
-static void refuse_special(const char *name, const struct array *a)
+void array_refuse_boolean(const char *name, const struct array *a)
 {
 	if (a->boolean)
 		die("%s: numbers of type bool cannot be read, but as a mask", name);
+}
+
+static void refuse_special(const char *name, const struct array *a)
+{
+	array_refuse_boolean(name, a);
 	if (a->untyped)
 		die("%s: numbers of type V2, which is how bfloat16 gets into a .npy, can be read "
 			"as states only (--bf16): save .safetensors, or f4", name);

@@ -73,7 +73,8 @@ size_t array_bytes(const char *name, const struct array *);
 /* All of it as floats, row-major, to free(). */
 float *array_floats(const struct array *);
 
-/* Ends the program, with `name` in its line, when the array is column-major. */
+/* Ends the program, with `name` in its line, when the array is of booleans, or column-major. */
+void array_refuse_boolean(const char *name, const struct array *);
 void array_refuse_fortran(const char *name, const struct array *);
 
 /* The last part of a path, without slashes at its end, to free(). */

@@ -40,7 +40,9 @@ static void take_label(struct labels l[2], int first, int last, const struct tab
 	uint32_t feature = table_feature(t, column[FEATURE]);
 	bool found = false;
 
-	for (int k = first; k <= last && *label; k++) {
+	if (!*label)
+		return;
+	for (int k = first; k <= last; k++) {
 		size_t at = dictionary_find(l[k].features, layer, feature);
 		if (at == SIZE_MAX)
 			continue;
@@ -50,8 +52,7 @@ static void take_label(struct labels l[2], int first, int last, const struct tab
 		l[k].of[at] = label;
 		found = true;
 	}
-	if (*label)
-		absent_count(absent, layer, feature, found);
+	absent_count(absent, layer, feature, found);
 }
 
 /* A table for both sides cannot tell two dictionaries of one layer's name apart. */

@@ -24,21 +24,16 @@ void numbers_close(struct numbers *a)
 	free(a->name);
 }
 
-static bool is_float(enum sm_dtype d)
-{
-	return d == SM_F2 || d == SM_F4 || d == SM_F8 || d == SM_BF16;
-}
-
 void numbers_want_floats(const struct numbers *a)
 {
-	if (!is_float(a->shape.dtype))
+	if (!sm_dtype_is_float(a->shape.dtype))
 		die("%s: numbers of type '%s', where f2, bf16, f4 or f8 are expected", a->name,
 			sm_dtype_name(a->shape.dtype));
 }
 
 void numbers_want_integers(const struct numbers *a)
 {
-	if (is_float(a->shape.dtype))
+	if (sm_dtype_is_float(a->shape.dtype))
 		die("%s: numbers of type '%s', where integers are expected", a->name,
 			sm_dtype_name(a->shape.dtype));
 }

@@ -12,7 +12,7 @@ struct row_map row_map_read(const char *file, size_t rows, const char *of)
 	struct archive *f = array_open(file, &a);
 	struct row_map m = {.name = file, .n = array_count(&a)};
 
-	if (a.rank != 1 || a.dtype < SM_U1)
+	if (a.rank != 1 || sm_dtype_is_float(a.dtype))
 		die("%s: %zu dimensions of %s, where one of integers is read: a row for each token",
 			file, a.rank, sm_dtype_name(a.dtype));
 	memory_need((double)m.n * sizeof *m.row, NULL, "%s: %zu rows", file, m.n);

@@ -184,7 +184,7 @@ static const char *other_states(struct sae_reading *r)
 struct sae *sae_open(const char *path, unsigned parts, const struct sae_options *options)
 {
 	struct sae *s = xcalloc(1, sizeof *s);
-	char *file = is_folder(path) ? sae_weights_file(path) : xasprintf("%s", path);
+	char *file = sae_weights_file(path);
 	struct sae_reading r = {.sae = s, .name = file, .parts = parts,
 		.options = options ? *options : (struct sae_options)SAE_OPTIONS_NONE};
 

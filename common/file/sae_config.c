@@ -22,19 +22,25 @@ const char *sae_config_writer(enum sae_config_kind kind)
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
+/* The first of n files that the folder holds, to free(), or NULL. */
+static char *first_file(const char *folder, const char *const *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *file = xasprintf("%s/%s", folder, name[i]);
+		if (access(file, F_OK) == 0)
+			return file;
+		free(file);
+	}
+	return NULL;
+}
+
 static char *known_file(const char *folder)
 {
 	static const char *const known[] = {"sae_weights.safetensors", "sae.safetensors",
 		"params.npz", "params.safetensors", "checkpoints/final.safetensors", "atoms.npy",
 		"atoms.pt", "ae.pt"};
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		char *file = xasprintf("%s/%s", folder, known[i]);
-		if (access(file, F_OK) == 0)
-			return file;
-		free(file);
-	}
-	return NULL;
+	return first_file(folder, known, sizeof known / sizeof *known);
 }
 
 static bool ends(const char *text, const char *end)
@@ -44,7 +50,7 @@ static bool ends(const char *text, const char *end)
 	return n > m && strcmp(text + n - m, end) == 0;
 }
 
-char *sae_weights_file(const char *folder)
+static char *file_in(const char *folder)
 {
 	char *file = known_file(folder), *first = NULL;
 	DIR *dir = file ? NULL : opendir(folder);
@@ -72,6 +78,11 @@ char *sae_weights_file(const char *folder)
 	file = xasprintf("%s/%s", folder, first);
 	free(first);
 	return file;
+}
+
+char *sae_weights_file(const char *path)
+{
+	return is_folder(path) ? file_in(path) : xasprintf("%s", path);
 }
 
 /* "a/b/c": "a/b"; "c": "." */
@@ -108,22 +119,20 @@ static bool of_another(const char *weights)
 	return another;
 }
 
+char *sae_file_beside(const char *weights, const char *const *name, size_t n)
+{
+	char *folder = sae_folder(weights), *file = first_file(folder, name, n);
+
+	free(folder);
+	return file;
+}
+
 static char *settings_file(const char *weights)
 {
 	static const char *const known[] = {"cfg.json", "config.json", "hyperparams.json",
 		"config.yaml", "config.yml", "metadata.yaml"};
-	char *folder = sae_folder(weights);
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		char *path = xasprintf("%s/%s", folder, known[i]);
-		if (access(path, F_OK) == 0) {
-			free(folder);
-			return path;
-		}
-		free(path);
-	}
-	free(folder);
-	return NULL;
+	return sae_file_beside(weights, known, sizeof known / sizeof *known);
 }
 
 /* -- Reading ----------------------------------------------------------------------------------- */

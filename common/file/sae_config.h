@@ -35,9 +35,12 @@ void sae_config_close(struct sae_config *);
 /* The folder of a file of weights, above a folder `checkpoints`, to free(). */
 char *sae_folder(const char *weights);
 
-/* The file of weights in a folder, to free(): one of the names that libraries give, or the only
- * one there is. Ends the program when there is none. */
-char *sae_weights_file(const char *folder);
+/* The first of n files that stands there, to free(); NULL when none does. */
+char *sae_file_beside(const char *weights, const char *const *name, size_t n);
+
+/* The file of weights, to free(): the path, or in a folder one of the names that libraries give, or
+ * the only one there is. Ends the program when the folder has none. */
+char *sae_weights_file(const char *path);
 
 /* The value at a path "a.b"; NULL when there is none, or null. */
 const json_t *sae_config_get(const struct sae_config *, const char *path);

@@ -1,6 +1,7 @@
 #include "file/sae_fit.h"
 
 #include "base/die.h"
+#include "kernel/near.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -50,15 +51,6 @@ void sae_fit_close(struct sae_fit *f)
 
 /* -- Sums -------------------------------------------------------------------------------------- */
 
-static double length2(const float *x, size_t d)
-{
-	double sum = 0;
-
-	for (size_t k = 0; k < d; k++)
-		sum += (double)x[k] * (double)x[k];
-	return sum;
-}
-
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -105,7 +97,7 @@ void sae_fit_add(struct sae_fit *f, struct chunk *c, size_t step)
 
 	for (size_t t = 0; t < c->n; t += step) {
 		encode_input(c->x + t * d, c->x + t * d, &f->encoder);
-		square[t] = length2(c->x + t * d, d);
+		square[t] = square_length(c->x + t * d, d);
 	}
 	if (f->all.n == 0 && c->n > 0)
 		begin(f, c->x, square, c->n, step);
@@ -120,7 +112,7 @@ void sae_fit_add(struct sae_fit *f, struct chunk *c, size_t step)
 	sae_subtract_decoded(f->sae, &(struct sae_rows){c->x, c->n, step, c->indptr, c->feature,
 		c->value});
 	for (size_t t = 0; t < c->n; t += step) {
-		double error = length2(c->x + t * d, d);
+		double error = square_length(c->x + t * d, d);
 		f->all.error += error;
 		f->rest.error += square[t] <= f->longest ? error : 0;
 	}

@@ -55,11 +55,10 @@ static void npy_on_stdin(struct array *a)
 /* Numbers that states can be of: floats, and those that bf16 are sometimes kept as. */
 static enum sm_dtype dtype_of(const char *name, const struct array *a, bool bf16)
 {
-	const char *type = a->boolean ? "bool" : a->untyped ? "V2" : sm_dtype_name(a->dtype);
-	bool half = !a->boolean && (a->dtype == SM_U2 || a->dtype == SM_I2);
+	const char *type = a->untyped ? "V2" : sm_dtype_name(a->dtype);
+	bool half = a->dtype == SM_U2 || a->dtype == SM_I2;
 
-	if (a->boolean)
-		die("%s: numbers of type bool cannot be read, but as a mask", name);
+	array_refuse_boolean(name, a);
 	if (bf16 && half)
 		return SM_BF16;
 	if (half)
