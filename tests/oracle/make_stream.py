@@ -60,6 +60,32 @@ def ids(side, n):
             f"{side}_feature": (np.arange(n) // 2).astype("<u4")}
 
 
+def contexts(rng, frames):
+    """Of the features of layer 3 but one, five contexts each; an id without a text is among them."""
+    header = {"model": "toy", "layer": "3", "space": "toy/3", "features": FEATURES, "arch": "topk",
+              "tokens_read": TOKENS * frames, "before": 3, "after": 2, "top": 3, "lower": 1, "seed": 0}
+    words = [" the", " cat", "\n", " \u05d0\u05d1\u202e", " <b>&amp;\"", "\x1b[31m", "\\xe2\\x80", ""]
+    body = [{"vocab": np.arange(len(words), dtype="<u4"), "text": words}]
+    for features in np.array_split(np.arange(1, FEATURES), frames):
+        b, c = len(features), 5 * len(features)
+        peak = np.tile(np.array([9, 8, 7, 4, 2], "<f4"), b)
+        before = rng.integers(0, 4, c)
+        length = before + 1 + rng.integers(0, 3, c)
+        begin = csr(rng, length)
+        value = np.where(rng.random(begin[-1]) < 0.5, 0, rng.random(begin[-1])).astype("<f4")
+        value[begin[:-1] + before] = peak
+        body.append({
+            "feature": features.astype("<u4"), "count": np.full(b, 6, "<u4"),
+            "density": np.full(b, 6 / (TOKENS * frames), "<f4"), "mean": np.full(b, 5, "<f4"),
+            "max": np.full(b, 9, "<f4"), "indptr": csr(rng, [5] * b),
+            "range": np.tile(np.array([0, 0, 0, 1, 2], "|u1"), b),
+            "token": np.tile(np.arange(5, dtype="<u4") * 10 + 5, b), "peak": peak,
+            "at": before.astype("<u4"), "begin": begin,
+            "id": rng.integers(0, len(words) + 1, begin[-1]).astype("<u4"), "value": value,
+        })
+    return header, body
+
+
 def distances(rng, frames):
     """Of one set with itself."""
     n = 5 * frames
@@ -147,7 +173,7 @@ def states():
     return np.random.default_rng(0).standard_normal((9 * TOKENS, D)).astype("f4")
 
 
-KINDS = {make.__name__: make for make in (activations, distributions, distances, coupling, matching, graph)}
+KINDS = {make.__name__: make for make in (activations, distributions, contexts, distances, coupling, matching, graph)}
 
 
 def make(kind, frames=2, seed=0, empty=False, unknown=False, compress=False, **fields):
