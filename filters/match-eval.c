@@ -12,8 +12,7 @@
 
 enum { MEASURES = 4 };
 
-static const char *file[2], *coupling_file, *sae_file[2];
-static struct list label_files;
+static const char *file[2], *coupling_file, *sae_file[2], *label_file[2];
 static struct resampling how = {.draws = 1000};
 
 static const struct opt options[] = {
@@ -23,8 +22,7 @@ static const struct opt options[] = {
 		"activations of the columns' features, on the same or coupled tokens", 0, 0},
 	{"coupling", OPT_TEXT, &coupling_file, "FILE",
 		"couples the tokens of the two, where they are not the same", 0, 0},
-	{"labels", OPT_LIST, &label_files, "TSV",
-		"table of layer, feature, label; give two for rows and columns", 0, 0},
+	OPT_LABELS(label_file),
 	{"sae-a", OPT_TEXT, &sae_file[0], "PATH", "SAE of the rows", 0, 0},
 	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "SAE of the columns", 0, 0},
 	{"bootstrap", OPT_SIZE, &how.draws, "N", "number of resamplings for the intervals", 1, 1e9},
@@ -64,9 +62,18 @@ static void label_row(void *context, size_t thread, size_t i, const uint32_t *co
 
 static void add_labels(struct measures *m)
 {
+	const struct ids side[2] = {m->sides.side[0].ids, m->sides.side[1].ids};
+	struct labels *labels[2];
+
+	labels_open_sides(labels, label_file);
+	labels_want_apart(labels, &side[0], &side[1]);
 	for (int k = 0; k < 2; k++)
-		m->label[k] = xalloc(m->sides.side[k].ids.n, sizeof *m->label[k]);
-	read_labels(m->label, m->sides.side, &label_files);
+		m->label[k] = xalloc(side[k].n, sizeof *m->label[k]);
+	labels_number(m->label, side, labels);
+	labels_tell(labels[0], "the activations", true);
+	if (labels[1] != labels[0])
+		labels_tell(labels[1], "the activations", true);
+	labels_close_sides(labels);
 	m->of[m->n++] = (struct measure){
 		.name = "same_label", .context = m->label, .solve = label_row, .label = m->label};
 }
@@ -114,7 +121,7 @@ static void measures_open(struct measures *m)
 		activations_transpose(&m->sides.all.item[k], false);
 	add_firing(m, "correlation", COACT_PEARSON);
 	add_firing(m, "joint", COACT_JOINT);
-	if (label_files.n > 0)
+	if (label_file[0])
 		add_labels(m);
 	if (sae_file[0])
 		add_parameters(m);
@@ -173,8 +180,8 @@ static void check_command_line(void)
 {
 	if (!file[0] || !file[1])
 		misuse("--a and --b are needed: activations of both sides");
-	if (label_files.n > 2)
-		misuse("--labels is given twice at most: of rows, of columns");
+	if (label_file[1] && !label_file[0])
+		misuse("--labels-b is given beside --labels");
 	if (!sae_file[0] != !sae_file[1])
 		misuse("--sae-a and --sae-b are given together");
 }
@@ -197,7 +204,6 @@ int main(int argc, char **argv)
 	sm_reader_close(in);
 	measures_free(&measures);
 	sm_frame_free(&header);
-	free(label_files.item);
 	free(operand);
 	return 0;
 }

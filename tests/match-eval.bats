@@ -91,7 +91,7 @@ score() {
 	awk "BEGIN { exit !($value < $best && $random < $best) }"
 	labels a | sed 's/label 1/label 4/' >rows
 	labels b >cols
-	agrees m --labels rows --labels cols
+	agrees m --labels rows --labels-b cols
 	sed 's/$/\r/' both >dos
 	cmp <(match-eval m --a a --b b --labels both | frame2json | tail -n +2) \
 		<(match-eval m --a a --b b --labels dos | frame2json | tail -n +2)
@@ -103,10 +103,11 @@ score() {
 	grep -qx "match-eval: other: $why" notes
 	labels x >other
 	fails 1 match-eval m --a a --b b --labels other
-	why="none of its 25 features is in the activations: it has feature 1 of layer 'x'"
-	[ "$line" = "match-eval: other: $why (act-dump --layer names layers)" ]
-	fails 1 match-eval m --a a --b b --labels rows --labels rows
-	[[ $line == "match-eval: rows: none of its 25 features"* ]]
+	why="none of its 25 labels is of a feature of the activations: it has labels of layer x, "
+	why+="those features are of layer a, b (act-dump --layer names layers)"
+	[ "$line" = "match-eval: other: $why" ]
+	fails 1 match-eval m --a a --b b --labels rows --labels-b rows
+	[[ $line == "match-eval: rows: none of its 25 labels"* ]]
 	printf 'layer\tfeature\tlabel\na\t1\t\n' >other
 	agrees m --labels other
 }
@@ -131,9 +132,9 @@ score() {
 	named activations model=B >b
 	printf 'layer\tfeature\tlabel\n3\t1\tx\n' >table
 	fails 1 match-eval m --a a --b b --labels table
-	why="layer 3 is of two dictionaries: give --labels twice, for rows and for columns"
+	why="layer 3 is of two dictionaries: give the labels of the columns by --labels-b"
 	[ "$line" = "match-eval: table: $why" ]
-	match-eval --bootstrap 3 m --a a --b b --labels table --labels table >scores
+	match-eval --bootstrap 3 m --a a --b b --labels table --labels-b table >scores
 }
 
 @test "folded parameters differ as in numpy, and as decoder --folded says" {
@@ -326,7 +327,7 @@ np.savez("huge.npz", **s)'
 	[[ $line == *": line 3: feature 1 of layer a occurs twice" ]]
 	fails 1 match-eval m --a a --b b --labels <(printf 'layer\tfeature\tlabel\n\0')
 	fails 1 match-eval m --a a --b b --labels <(:)
-	[[ $line == *": no line that names the columns" ]]
+	[[ $line == *": nothing in it, where labels were expected" ]]
 	fails 1 match-eval m --a a --b b --labels missing
 }
 
@@ -345,7 +346,7 @@ sys.stdout.buffer.write(make_stream.make("activations", layer="4"))' >4
 	fails 2 match-eval m --a a
 	fails 2 match-eval m --b b
 	fails 2 match-eval m --a a --b b --sae-a sa
-	fails 2 match-eval m --a a --b b --labels x --labels y --labels z
+	fails 2 match-eval m --a a --b b --labels-b x
 	fails 2 match-eval m --a a --b b --bootstrap 0
 	fails 2 match-eval m n --a a --b b
 }

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE		/* program_invocation_short_name */
 #include "base/die.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -40,28 +42,13 @@ void say(const char *text, bool ends)
 		;
 }
 
-/* The bytes of the character at c; 0: no UTF-8, or what a terminal obeys (ASCII's control
- * characters, and U+0080 to U+009F). */
-static size_t printable(const unsigned char *c)
-{
-	size_t n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3
-		: *c < 0xf5 ? 4 : 0;
-
-	if (n == 1 && (*c < ' ' || *c == 127))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	return *c == 0xc2 && c[1] < 0xa0 ? 0 : n;
-}
-
 static void format_line(char line[LINE], const char *format, va_list args)
 {
 	size_t n;
 
 	vsnprintf(line, LINE, format, args);
 	for (char *c = line; *c; c += n)	/* names come from files: one line stays one line */
-		if ((n = printable((const unsigned char *)c)) == 0) {
+		if ((n = text_shown(c, NULL)) == 0) {
 			*c = '?';
 			n = 1;
 		}

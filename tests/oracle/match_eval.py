@@ -53,7 +53,7 @@ def labels_of(paths, sides):
     found = []
     for k, side in enumerate(sides):
         found.append([None] * len(side.names))
-        for row in csv.DictReader(open(paths[k % len(paths)]), delimiter="\t", quoting=csv.QUOTE_NONE):
+        for row in csv.DictReader(open(paths[k]), delimiter="\t", quoting=csv.QUOTE_NONE):
             if (row["layer"], int(row["feature"])) in side.place and row["label"]:
                 found[k][side.place[row["layer"], int(row["feature"])]] = row["label"]
     return found
@@ -115,7 +115,7 @@ def wanted(header, frames, given):
     worths = {name: alike[metric](sides[0].x, sides[1].x) for name, metric in (("correlation", "pearson"), ("joint", "joint"))}
     counts = {}
     if given.labels:
-        one, other = labels_of(given.labels, sides)
+        one, other = labels_of((given.labels, given.labels_b or given.labels), sides)
         worths["same_label"] = np.array([[x is not None and x == y for y in other] for x in one], float)
         counts["same_label"] = np.array([one[i] is not None and other[j] is not None for i, j in zip(rows, at)])
         labelled = sum(other[j] is not None for j in cols)
@@ -199,8 +199,9 @@ def main():
         command = commands.add_parser(job)
         for name in "scores", "matching", "a", "b":
             command.add_argument(name)
-        command.add_argument("--labels" if job == "check" else "--hidden-b", action="append")
-        for name in ("--sae-a", "--sae-b", "--coupling") if job == "check" else ("--sae-b",):
+        if job == "explained":
+            command.add_argument("--hidden-b", action="append")
+        for name in ("--labels", "--labels-b", "--sae-a", "--sae-b", "--coupling") if job == "check" else ("--sae-b",):
             command.add_argument(name)
         command.add_argument("--bootstrap", type=int, default=1000)
         command.add_argument("--seed", type=int, default=0)

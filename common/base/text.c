@@ -1,0 +1,60 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* The bytes of the UTF-8 character at s, without those that no character has (Unicode 15, table
+ * 3-7); 0: no such character. */
+static size_t utf8(const unsigned char *s, uint32_t *character)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	uint32_t c = n > 1 ? *s & (0x7fu >> n) : *s;
+
+	*character = *s;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	if (n == 0 || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	*character = c;
+	return n;
+}
+
+static bool is_obeyed(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c < 0xa0)		/* ASCII's and Latin 1's controls */
+		|| c == 0x61c || c == 0x200e || c == 0x200f	/* marks of direction */
+		|| (c >= 0x2028 && c <= 0x202e)	/* ends of lines, embeddings of direction */
+		|| (c >= 0x2066 && c <= 0x2069);	/* isolates of direction */
+}
+
+size_t text_shown(const char *s, uint32_t *character)
+{
+	uint32_t c;
+	size_t n = utf8((const unsigned char *)s, &c);
+
+	if (character)
+		*character = c;
+	return n > 0 && is_obeyed(c) ? 0 : n;
+}
+
+void text_write(FILE *to, const char *text)
+{
+	static const char named[] = "\\\t\n\r", name[] = "\\tnr";
+	uint32_t c;
+
+	while (*text) {
+		size_t n = utf8((const unsigned char *)text, &c);
+		const char *letter = strchr(named, *text);
+		if (letter)
+			fprintf(to, "\\%c", name[letter - named]);
+		else if (n > 0 && !is_obeyed(c))
+			fwrite(text, 1, n, to);
+		else
+			fprintf(to, n > 1 ? "\\u%04x" : "\\x%02x", c);
+		text += n > 0 ? n : 1;
+	}
+}

@@ -1,0 +1,19 @@
+/* Text of unknown origin on its way to a terminal, or into a table or a line. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The bytes of the character that begins at s; 0: none that may be shown as it is, but bytes that
+ * are no UTF-8, or a character that a terminal obeys, that breaks a line or that turns the
+ * direction of writing. *character: which it is, where the bytes are UTF-8; otherwise the first
+ * byte. May be NULL. */
+size_t text_shown(const char *s, uint32_t *character);
+
+/* Writes a text whose every character is shown: those that are not become \t, \n, \r, \x1b (of
+ * ASCII, and of bytes that are no UTF-8) or \u202e, and \ becomes \\. */
+void text_write(FILE *, const char *text);
+
+#endif
