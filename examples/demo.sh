@@ -35,7 +35,7 @@ frame2tsv --columns clerp,layer,ctx_idx "$groups.supernodes" >"$groups.nodes.tsv
 frame2tsv --columns group "$groups.supernodes" >"$groups.group.tsv"
 frame2tsv --columns group_name "$groups.supernodes" >"$groups.names.tsv"
 echo
-echo "circuit $graph, features to a tenth:"
+echo "circuit $graph, the hundred features and errors of most influence in supernodes:"
 paste "$groups.nodes.tsv" "$groups.group.tsv" | awk -f "$here/members.awk" "$groups.names.tsv" - \
 	| tee "$groups.txt"
 echo

@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static double node_threshold = .8, link_threshold = .98;
+static double node_threshold = NAN, link_threshold = .98;
+static size_t most;
 
 static const struct opt options[] = {
 	{"nodes", OPT_REAL, &node_threshold, "P", "keep the share P of the nodes' influence", 0, 1},
+	{"most", OPT_SIZE, &most, "N", "keep the N features and errors of most influence", 1, 1e9},
 	{"links", OPT_REAL, &link_threshold, "P", "keep the share P of the links' influence", 0, 1},
 	OPT_END
 };
@@ -51,6 +53,30 @@ static struct influence measure(struct pruning *p, struct graph *g)
 	return x;
 }
 
+static bool is_end(const struct graph *g, size_t node)
+{
+	return g->type[node] == EMBEDDING_NODE || g->type[node] == LOGIT_NODE;
+}
+
+static int descending(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x < *y) - (*x > *y);
+}
+
+/* The influence of the last of the nodes that --most keeps, work (nodes). */
+static double least_of_most(const struct pruning *p, const struct graph *g, double *work)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->nodes; i++)
+		if (!is_end(g, i))
+			work[n++] = p->influence[i];
+	qsort(work, n, sizeof *work, descending);
+	return n > most ? work[most - 1] : 0;
+}
+
 static void keep_nodes(struct pruning *p, struct graph *g)
 {
 	struct influence x = measure(p, g);
@@ -58,10 +84,11 @@ static void keep_nodes(struct pruning *p, struct graph *g)
 
 	for (size_t i = 0; i < g->nodes; i++)
 		p->influence[i] = x.total[i] - p->logit[i];
-	double least = least_kept_score(p->influence, node_threshold, work, g->nodes);
+	double least = most > 0 ? least_of_most(p, g, work)
+		: least_kept_score(p->influence, isnan(node_threshold) ? .8 : node_threshold,
+			work, g->nodes);
 	for (size_t i = 0; i < g->nodes; i++)
-		p->node[i] = p->influence[i] >= least || g->type[i] == EMBEDDING_NODE
-			|| g->type[i] == LOGIT_NODE;
+		p->node[i] = p->influence[i] >= least || is_end(g, i);
 	free(work);
 	influence_close(&x);
 }
@@ -181,6 +208,8 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "graph-prune [OPTION]... [FILE]",
 		"Keeps the nodes and links of a graph that its logits depend on most.", 1);
+	if (most > 0 && !isnan(node_threshold))
+		misuse("--nodes and --most exclude each other");
 	struct sm_reader *in = sm_reader_open(operand[0]);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};

@@ -32,6 +32,19 @@ prunes() {
 	done
 }
 
+@test "--most keeps so many features and errors, those of most influence" {
+	for f in $(graphs); do
+		graph2frame "$f" >graph
+		for most in 1 30 100 5000; do
+			graph-prune --quiet --most $most --links .9 graph >pruned
+			oracle graph_prune check graph pruned 1 .9 $most
+		done
+	done
+	fails 2 graph-prune --most 3 --nodes .5 graph
+	[ "$line" = "graph-prune: --nodes and --most exclude each other (see graph-prune --help)" ]
+	fails 2 graph-prune --most 0 graph
+}
+
 @test "nodes and links without influence are pruned once; notes and header count them" {
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
 	graph-prune --nodes 1 --links 1 graph >once 2>notes

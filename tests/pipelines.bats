@@ -84,7 +84,8 @@ setup() {
 @test "a graph becomes supernodes and a small graph" {
 	make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/circuit.mk" OUT="$PWD/out" \
 		GRAPH=graphs/opposite-small-en.json FEATDIST='featdist --quiet --support 16' \
-		DISTANCE='sinkhorn --quiet --epsilon 0.2' >log 2>notes
+		DISTANCE='sinkhorn --quiet --epsilon 0.2' PRUNE=cat SUPERNODE='supernode --to 10%' \
+		>log 2>notes
 	tail -n 1 out/opposite-small-en.*0.2.html | grep -q "</html>"
 	"$PY" - out/opposite-small-en.*0.2.json out/*.small.json <<-'PYTHON'
 	import json, sys
@@ -102,9 +103,14 @@ setup() {
 			OUT="$BATS_TEST_TMPDIR/out" GRAPH=graphs/opposite-small-en.json \
 			DISTANCE=edgeprofile TRUTH=truth_supernodes.json "$@" >log 2>notes
 	}
-	circuit
+	circuit PRUNE=cat SUPERNODE='supernode --to 10%'
 	awk '$1 == "ratio/features" { found = $2 <= .11 } END { exit !found }' out/*.scores.tsv
 	awk '$1 == "adjusted_rand" { found = $2 > .2 } END { exit !found }' out/*.agreement.tsv
+	circuit
+	awk '$1 == "nodes" { found = $2 < 110 } END { exit !found }' out/*.scores.tsv
+	groups=$("$PY" -c 'import glob, json
+print(len(json.load(open(*glob.glob("out/*profile.json")))["qParams"]["supernodes"]))')
+	[ "$groups" -ge 7 ] && [ "$groups" -le 20 ]
 	circuit SUPERNODE='supernode --quiet --linkage average --groups 40'
 	grep -q '^units' out/*.scores.tsv
 	refute grep -q '^edgeprofile' log

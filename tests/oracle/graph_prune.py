@@ -91,13 +91,14 @@ def threshold(scores, part):
     return ordered[min(at, max(np.count_nonzero(ordered > 0) - 1, 0))]
 
 
-def prune(nodes, link, node_part, edge_part):
-    """Which nodes and links are kept, and the cumulative shares."""
+def prune(nodes, link, node_part, edge_part, most=None):
+    """Which nodes and links are kept, and the cumulative shares. most: features and errors in place of a part."""
     kind = np.asarray(nodes["type"])
     absolute, weight = matrix(nodes, link), logit_weights(nodes)
     end = (kind == EMBEDDING) | (kind == LOGIT)
     score = influence(normalized(absolute), weight)
-    node = (score >= threshold(score, node_part)) | end
+    least = threshold(score, node_part) if most is None else np.sort(score[~end])[::-1][:most].min(initial=np.inf)
+    node = (score >= least) | end
     absolute = absolute * node[:, None] * node
     share = normalized(absolute)
     edge_score = share * (influence(share, weight) + weight)[:, None]
@@ -114,11 +115,11 @@ def prune(nodes, link, node_part, edge_part):
     return node, edge[link["target"], link["source"]], cumulative
 
 
-def check(before, after, node_part, edge_part):
+def check(before, after, node_part, edge_part, most=None):
     """The second stream is what the rule leaves of the first."""
     header, (nodes, link, document, *_) = one(before)
     pruned, (kept_nodes, kept_link, same, *_) = one(after)
-    node, edge, cumulative = prune(nodes, link, float(node_part), float(edge_part))
+    node, edge, cumulative = prune(nodes, link, float(node_part), float(edge_part), most and int(most))
     assert same == document
     assert pruned["pruned_nodes"] == np.sum(~node) and pruned["pruned_links"] == np.sum(~edge)
     assert 0 < node.sum() and (float(edge_part) < 1 or edge.any())
