@@ -80,7 +80,7 @@ grouped() {
 			supernode --quiet --graph plain --groups 1 >stream
 		frame2graph stream | "$PY" -c 'import json, sys
 q = json.load(sys.stdin)["qParams"]
-assert q["supernodes"][0][0] == "label8 ...", q
+assert q["supernodes"][0][0] == "label8 / label9 / label7", q
 assert q["pinnedIds"][0] == "1_8_2" and q["pinnedIds"][-1] == "1_0_2", q'
 		frame2graph --collapse stream | grep -q '"node_id": *"1_8_2"'
 		"$PY" -c 'import json; d = json.load(open("'$kind'.json"))

@@ -8,12 +8,16 @@
 
 /* name (groups): where it is NULL, a text that stays as long as the graph.
  *
- * A group's name is a phrase of up to six words of its members' labels (clerp), with no punctuation
- * between them and not all such words as "of the". At least two members and a fourth of them have
- * it. Of these phrases it is the one with the largest score: the share of members that have it,
- * less twice the share of other features, and a tenth more for each word beyond the first. Where no
- * score is above 0, it is the label of the most influential member (graph_rank()), or its
- * layer/index, and "..." where the group has more members.
+ * A label is a feature's clerp, without remarks in brackets, as in "capital (of)". A group's name
+ * is a phrase of up to six words of its members' labels: no stop stands in it, and no such word as
+ * "of" begins or ends it. At least two members and a fourth of those with labels have it, a
+ * plural's s aside. Of these phrases it is the one with the largest score: the share of labelled
+ * members that have it, less twice the share of other labelled features, and three tenths more for
+ * each word beyond the first.
+ *
+ * Where no score is above 0, the name is what the labels of the most influential members
+ * (graph_rank()) begin with: up to three that say different things, "git / code". Without labels
+ * it is "layers 3-8 @token".
  *
  * A group of errors is "errors @token", or "errors" when it spans positions. Of other groups with
  * one name, later ones get " @token" when they are at one position. A number follows where that is
