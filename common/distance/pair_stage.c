@@ -26,7 +26,8 @@ struct scratch {
 	float *col_dual;		/* (ld): potentials of the column's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
-	size_t solved, proved;		/* pairs, rows */
+	size_t solved, searched;	/* pairs; those of them by solve_nearest() */
+	size_t proved;			/* rows */
 	struct stage_totals totals;
 };
 
@@ -343,6 +344,7 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 		out->beyond[0] = bound > limit ? farthest : beyond(p, bound, farthest);
 		w->proved += out->beyond[0] >= out->dist[k - 1];
 	}
+	w->searched += w->solved - before;
 	return w->solved - before;
 }
 
@@ -356,7 +358,7 @@ static void close_pairs(struct stage *stage)
 
 	for (size_t t = 0; t < threads; t++) {
 		struct scratch *w = &p->scratch[t];
-		solved += w->solved;
+		solved += w->searched;
 		proved += w->proved;
 		stage->totals.unconverged += w->totals.unconverged;
 		stage->totals.upper += w->totals.upper;

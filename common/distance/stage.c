@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "kernel/bottom_k.h"
 #include "kernel/k_nearest.h"
 
 #include <math.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 enum { ALIGNMENT = 64 };	/* of a thread's workspace: no two share a cache line */
+enum { RANDOM_PAIRS = 1024, RANDOM_ROWS = 64 };	/* at most: in the sample of random pairs */
 
 /* -- Entries ----------------------------------------------------------------------------------- */
 
@@ -277,6 +279,16 @@ static void solve_row(struct run *r, size_t thread, size_t i, size_t at)
 	}
 }
 
+static void want_distances(const struct run *r)
+{
+	const struct stage *s = r->stage;
+
+	if (r->failed)
+		die("feature %u of layer %s and feature %u of layer %s: no distance was found",
+			s->row.feature[r->failed_row], s->row.layer[r->failed_row],
+			s->col.feature[r->failed_col], s->col.layer[r->failed_col]);
+}
+
 /* n rows from row0 on. */
 static void solve_block(struct run *r, size_t row0, size_t n)
 {
@@ -288,13 +300,62 @@ static void solve_block(struct run *r, size_t row0, size_t n)
 		solve_row(r, (size_t)omp_get_thread_num(), row0 + at, at);
 		progress_add(1);
 	}
-	if (r->failed)
-		die("feature %u of layer %s and feature %u of layer %s: no distance was found",
-			s->row.feature[r->failed_row], s->row.layer[r->failed_row],
-			s->col.feature[r->failed_col], s->col.layer[r->failed_col]);
+	want_distances(r);
 	if (r->upper)
 		mirror(&r->block, s->row.n);
 }
+
+/* -- Random pairs ------------------------------------------------------------------------------ */
+
+/* One of the k-th of `parts` equal parts of 0 .. n-1; what `salt` says. */
+static size_t draw(size_t n, size_t parts, size_t k, size_t salt)
+{
+	size_t first = n * k / parts, end = n * (k + 1) / parts;
+
+	return first + (size_t)(token_uniform(0, salt, (uint32_t)k) * (double)(end - first));
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const float *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Distances of random pairs, none of a feature with itself, ascending; returns how many. They
+ * depend on all rows and columns only, not on the block that is asked for. Those that the first
+ * block holds are not solved again. */
+static size_t random_pairs(struct run *r, float *dist)
+{
+	const struct stage *s = r->stage;
+	bool same = s->symmetric || same_ids(&s->row, &s->col);
+	size_t cols = same && r->cols > 0 ? r->cols - 1 : r->cols;
+	size_t rows = s->row.n < RANDOM_ROWS ? s->row.n : RANDOM_ROWS;
+	size_t k = rows == 0 || cols == 0 ? 0 : RANDOM_PAIRS / rows;
+	bool held = r->step == s->row.n && !s->asked.top;
+
+	k = k < cols ? k : cols;
+	#pragma omp parallel for schedule(dynamic, 1)
+	for (size_t at = 0; at < rows * k; at += k) {
+		size_t i = draw(s->row.n, rows, at / k, 0);
+		uint32_t col[RANDOM_PAIRS];
+		for (size_t n = 0; n < k; n++) {
+			size_t j = draw(cols, k, n, at / k + 1);
+			col[n] = (uint32_t)(j + (same && j >= i));
+			if (held)
+				dist[at + n] = r->block.dist[i * r->cols + col[n]];
+		}
+		if (!held)
+			solve(r, s, (size_t)omp_get_thread_num(), i, col, k,
+				&(struct entries){.dist = dist + at});
+		check_row(r, i, col, dist + at, k);
+	}
+	want_distances(r);
+	qsort(dist, rows * k, sizeof *dist, ascending);
+	return rows * k;
+}
+
+/* -- The stream -------------------------------------------------------------------------------- */
 
 static void write_rows(struct sm_writer *out, const struct entries *all, size_t row0, size_t rows,
 	size_t k)
@@ -310,6 +371,8 @@ static void write_rows(struct sm_writer *out, const struct entries *all, size_t 
 void stage_write(struct sm_writer *out, struct sm_frame *header, const struct stage *s)
 {
 	struct run r = run_open(s);
+	float random[RANDOM_PAIRS];
+	size_t n;
 
 	if (s->asked.top)
 		sm_set_integer(header, "top", (int64_t)r.k);
@@ -317,13 +380,18 @@ void stage_write(struct sm_writer *out, struct sm_frame *header, const struct st
 		sm_set_real(header, "budget", s->asked.budget);
 	if (s->asked.rows.n)
 		sm_set_integer(header, "first_row", (int64_t)r.first);
-	write_distances_header(out, header, &s->row, &s->col);
 	progress_begin(r.end - r.first, "rows");
-	for (size_t row0 = r.first; row0 < r.end && r.cols > 0; row0 += r.step) {
-		size_t n = r.end - row0 < r.step ? r.end - row0 : r.step;
+	for (size_t row0 = r.first; row0 < r.end && r.cols > 0; row0 += n) {
+		n = r.end - row0 < r.step ? r.end - row0 : r.step;
 		solve_block(&r, row0, n);
+		if (row0 == r.first)
+			write_distances_header(out, header, &s->row, &s->col, random,
+				random_pairs(&r, random));
 		write_rows(out, &r.block, row0, n, r.k);
 	}
+	if (r.first == r.end || r.cols == 0)
+		write_distances_header(out, header, &s->row, &s->col, random,
+			random_pairs(&r, random));
 	progress_end();
 	sm_write_end(out);
 	run_close(&r);

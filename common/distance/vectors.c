@@ -151,7 +151,8 @@ static void take_rows(const struct vector_stage *v, struct ahead *a, size_t i, b
 {
 	a->products = products;
 	a->first = i;
-	a->n = v->end - i < v->rows_per_task ? v->end - i : v->rows_per_task;
+	size_t left = (i < v->end ? v->end : v->row.n) - i;	/* random pairs are of any row */
+	a->n = left < v->rows_per_task ? left : v->rows_per_task;
 	for (size_t r = 0; r < a->n; r++)
 		a->row[r] = (uint32_t)(i + r);
 	memset(a->known, 0, blocks(v) * sizeof *a->known);

@@ -140,7 +140,7 @@ void set_ids(struct sm_frame *f, const char *layer, const char *feature, const s
 }
 
 void write_distances_header(struct sm_writer *out, struct sm_frame *header, const struct ids *row,
-	const struct ids *col)
+	const struct ids *col, const float *random, size_t n)
 {
 	struct sm_frame ids = {0};
 
@@ -156,6 +156,8 @@ void write_distances_header(struct sm_writer *out, struct sm_frame *header, cons
 		sm_set_strings(&ids, "row_node", row->n, row->node);
 	if (col->node)
 		sm_set_strings(&ids, "col_node", col->n, col->node);
+	if (n > 0)
+		sm_set_tensor(&ids, "random", SM_F4, random, n);
 	sm_write_frame(out, &ids);
 	sm_frame_free(&ids);
 }

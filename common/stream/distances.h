@@ -62,9 +62,10 @@ enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4, BEYOND = 8 };
  * both have. */
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
 
-/* The header (its kind, rows and cols are set here) and the frame of ids. */
+/* The header (its kind, rows and cols are set here) and the frame of ids, with the distances of n
+ * random pairs, ascending. */
 void write_distances_header(struct sm_writer *, struct sm_frame *header, const struct ids *row,
-	const struct ids *col);
+	const struct ids *col, const float *random, size_t n);
 /* Rows row0 .. row0+n-1 of k entries each: (n, k) of all that is there. */
 void write_block(struct sm_writer *, size_t row0, size_t n, size_t k, const struct entries *);
 /* How many rows of k a block should hold: about a megabyte of distances. */

@@ -151,8 +151,35 @@ def check_scaled(arguments):
         yield f"off by factors from {(two / dist).min()} to {(two / dist).max()}"
 
 
+def draw(n, parts, salt):
+    """One of each part of 0 .. n - 1."""
+    edge = n * np.arange(parts + 1) // parts
+    return [int(a + uniform(0, salt, k) * (b - a)) for k, (a, b) in enumerate(zip(edge, edge[1:]))]
+
+
+def random_pairs(path):
+    """Distances of the pairs that frame(5) describes."""
+    (_, (names, *_)), = semot.read(path)
+    dist = read(path)[1]
+    n, m = dist.shape
+    same = [list(zip(names[f"{side}_layer"], names[f"{side}_feature"])) for side in ("row", "col")]
+    same = same[0] == same[1]
+    rows = min(64, n)
+    cols = min(m - same, 1024 // rows)
+    return np.sort([dist[i, j + (same and j >= i)] for k, i in enumerate(draw(n, rows, 0)) for j in draw(m - same, cols, k + 1)])
+
+
+def random_of(path):
+    (_, (names, *_)), = semot.read(path)
+    return names["random"]
+
+
 def check_parts(paths):
     (_, whole), *parts = map(tensors, paths)
+    expected = random_pairs(paths[0])
+    for path in paths:
+        if not np.array_equal(random_of(path), expected):
+            yield f"{path}: random is not of the random pairs"
     for path, (header, part) in zip(paths[1:], parts):
         first = header.get("first_row", 0)
         rows = {name: matrix[first:first + len(part["dist"])] for name, matrix in whole.items()}
