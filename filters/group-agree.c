@@ -14,8 +14,8 @@ static const char *truth;
 static size_t least = 1;
 
 static const struct opt options[] = {
-	{"truth", OPT_TEXT, &truth, "FILE[:KEY]",
-		"file with people's groups, and the key that holds them", 0, 0},
+	{"truth", OPT_TEXT, &truth, "FILE[:KEY]|LINK",
+		"people's groups: a file, and the key that holds them, or a link", 0, 0},
 	{"min", OPT_SIZE, &least, "N", "count only people's groups of N nodes or more", 1, 1e9},
 	OPT_END
 };
@@ -99,7 +99,7 @@ static void one_graph(struct sm_reader *in, struct sm_writer *out, struct sm_fra
 int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options,
-		"group-agree --truth FILE[:KEY] [OPTION]... [FILE]",
+		"group-agree --truth FILE[:KEY]|LINK [OPTION]... [FILE]",
 		"Scores how well the groups of graphs agree with people's.", 1);
 	if (!truth)
 		misuse("--truth is missing");

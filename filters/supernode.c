@@ -6,6 +6,7 @@
 #include "graph/group_label.h"
 #include "graph/group_nodes.h"
 #include "graph/node_names.h"
+#include "graph/supernode_list.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static double percent;
 static size_t wanted;
 static double height = NAN;
 static int linkage = WARD;
-static bool across, acyclic, keep, pinned, errors;
+static bool across, acyclic, pinned, errors;
+static struct optional keep;
 static struct list mixed;
 
 static const struct opt options[] = {
@@ -32,7 +34,8 @@ static const struct opt options[] = {
 		"how the distance of two groups is measured", 0, 0},
 	{"across-positions", OPT_FLAG, &across, NULL, "let a group span token positions", 0, 0},
 	{"acyclic", OPT_FLAG, &acyclic, NULL, "make groups whose links have no cycle", 0, 0},
-	{"keep", OPT_FLAG, &keep, NULL, "start from the graph's groups, and keep them apart", 0, 0},
+	{"keep", OPT_OPTIONAL, &keep, "[=PEOPLE]",
+		"start from the graph's groups, or PEOPLE's, and keep them apart", 0, 0},
 	{"pinned", OPT_FLAG, &pinned, NULL, "group the pinned features only", 0, 0},
 	{"errors", OPT_FLAG, &errors, NULL, "make one group of the errors at each position", 0, 0},
 	OPT_END
@@ -97,17 +100,21 @@ static struct node_distances open_distances(const char *operand)
 
 /* -- What is to be grouped --------------------------------------------------------------------- */
 
-/* The groups to start from; none without --keep. */
-static struct graph_groups kept_groups(const char *name, struct graph *g, const json_t *query)
+/* The groups to start from, those of people where there are any; none without --keep. */
+static struct graph_groups kept_groups(const char *name, struct graph *g, const char *slug,
+	const struct supernode_file *people, const json_t *query)
 {
-	if (!keep)
+	if (!keep.given)
 		return (struct graph_groups){0};
-	struct graph_groups kept = graph_groups_of(name, g, query);
+	struct graph_groups kept = people->json
+		? graph_groups_in(people->path, g, supernode_file_list(people, slug))
+		: graph_groups_of(name, g, query);
 	if (kept.missing > 0)
 		note("%s: %zu members of supernodes are not nodes of the graph", name,
 			kept.missing);
 	if (kept.n == 0)
-		note("%s: --keep: the graph has no groups", name);
+		note("%s: --keep: the graph has no groups%s%s", name, people->json ? " of " : "",
+			people->json ? people->path : "");
 	return kept;
 }
 
@@ -163,14 +170,15 @@ static void look_for_cycle(const char *name, const struct graph *g, struct sm_fr
 }
 
 static void group_graph(const char *name, struct graph *g, struct sm_frame *header,
-	const struct node_distances *d)
+	const struct node_distances *d, const struct supernode_file *people)
 {
 	const struct group_settings settings = {wanted, percent, height, (enum linkage)linkage,
 		across, acyclic};
 	json_t *document = graph_document(name, g);
 	const json_t *query = json_object_get(document, "qParams");
 	const json_t *metadata = json_object_get(document, "metadata");
-	struct graph_groups kept = kept_groups(name, g, query);
+	const char *slug = sm_get_string(header, "slug", "");
+	struct graph_groups kept = kept_groups(name, g, slug, people, query);
 	bool *chosen = choose_features(name, g, query);
 	struct group_candidates c = group_candidates_open(name, g, d, chosen, &kept);
 	int32_t *group = pool_alloc(&g->pool, g->nodes, sizeof *group);
@@ -196,6 +204,8 @@ int main(int argc, char **argv)
 		"Groups the feature nodes of a graph by distance, and sums their links.", 1);
 	check_command_line(operand[0]);
 
+	struct supernode_file people = keep.value ? supernode_file_open(keep.value)
+		: (struct supernode_file){0};
 	struct node_distances distances = open_distances(operand[0]);
 	struct sm_reader *in = sm_reader_open(graph_file);
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
@@ -206,13 +216,14 @@ int main(int argc, char **argv)
 		read_graph(in, &header, &g);
 		node_distances_next(&distances, &header);
 		if (g.document)
-			group_graph(sm_reader_name(in), &g, &header, &distances);
+			group_graph(sm_reader_name(in), &g, &header, &distances, &people);
 		node_distances_join(&distances, &header);
 		sm_write_header(out, &header);
 		write_graph(out, &g);
 		graph_free(&g);
 	}
 	node_distances_close(&distances);
+	supernode_file_close(&people);
 	sm_writer_close(out);
 	sm_reader_close(in);
 	sm_frame_free(&header);

@@ -81,7 +81,7 @@ grouped() {
 		frame2graph stream | "$PY" -c 'import json, sys
 q = json.load(sys.stdin)["qParams"]
 assert q["supernodes"][0][0] == "label8 / label9 / label7", q
-assert q["pinnedIds"][0] == "1_8_2" and q["pinnedIds"][-1] == "1_0_2", q'
+assert q["pinnedIds"][:3] == ["5_1_2", "E_0_2", "1_8_2"] and q["pinnedIds"][-1] == "1_0_2", q'
 		frame2graph --collapse stream | grep -q '"node_id": *"1_8_2"'
 		"$PY" -c 'import json; d = json.load(open("'$kind'.json"))
 d["nodes"][3]["influence"] = None; json.dump(d, open("part.json", "w"))'
@@ -123,8 +123,10 @@ assert (found is None) == (sys.argv[1] != "share"), found' $kind
 	E
 	frame2graph --collapse stream >json
 	"$PY" -c 'import json
-q = json.load(open("json"))["qParams"]
-assert q["pinnedIds"] == [q["clickedId"]], q'
+d = json.load(open("json"))
+q = d["qParams"]
+ends = {node["node_id"] for node in d["nodes"] if node["feature_type"] in ("embedding", "logit")}
+assert [pin for pin in q["pinnedIds"] if pin not in ends] == [q["clickedId"]], q'
 }
 
 @test "at most 200 nodes are pinned, and a note says how many are not" {
@@ -165,7 +167,7 @@ sys.stdout.write(json.dumps(d))' >g.json
 }
 
 @test "pins keep their characters" {
-	oracle attribution make | sed 's/"gone"/"g\\u00f6ne \\ud83d\\ude00\\n"/' >g.json
+	oracle attribution make | sed 's/"5_9_2"/"g\\u00f6ne \\ud83d\\ude00\\n"/g' >g.json
 	grouped g.json
 	frame2graph --quiet stream >json
 	oracle attribution supernodes json stream g.json

@@ -36,6 +36,7 @@ static void put_default(char *text, size_t room, const struct opt *o)
 			snprintf(text, room, " (%s)", *(const char **)o->target);
 		break;
 	case OPT_CHOICE:
+		word = *(int *)o->target < 0 ? NULL : word;
 		for (int i = *(int *)o->target; i > 0 && word; i--)
 			if ((word = strchr(word, '|')))
 				word++;
@@ -56,7 +57,8 @@ _Noreturn static void help(const struct opt *options, const char *usage, const c
 
 	printf("usage: %s\n%s\n\n", usage, about);
 	for (const struct opt *o = options; o->name; o++) {
-		snprintf(left, sizeof left, "--%s %s", o->name, o->value ? o->value : "");
+		snprintf(left, sizeof left, "--%s%s%s", o->name,
+			o->type == OPT_OPTIONAL ? "" : " ", o->value ? o->value : "");
 		put_default(right, sizeof right, o);
 		printf("  %-31s %s%s\n", left, o->help, right);
 	}
@@ -142,6 +144,9 @@ static void set(const struct opt *o, const char *value, const char *second)
 	case OPT_TEXT:
 		*text = value;
 		break;
+	case OPT_OPTIONAL:
+		*(struct optional *)o->target = (struct optional){true, value};
+		break;
 	case OPT_PAIR:
 		if (text[0])
 			misuse("--%s is given twice", o->name);
@@ -201,7 +206,9 @@ static char **take_option(char **at, const struct opt *options)
 		misuse("unknown option %s", *at);
 	if (o->type == OPT_FLAG && equals)
 		misuse("--%s takes no value", o->name);
-	if (o->type != OPT_FLAG && !(value = equals ? equals + 1 : *++at))
+	if (o->type == OPT_OPTIONAL)
+		value = equals ? equals + 1 : NULL;
+	else if (o->type != OPT_FLAG && !(value = equals ? equals + 1 : *++at))
 		misuse("--%s needs a value: %s", o->name, o->value);
 	if (o->type == OPT_PAIR && !(second = *++at))
 		misuse("--%s needs two values: %s", o->name, o->value);

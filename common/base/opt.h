@@ -21,9 +21,10 @@ enum opt_type {
 	OPT_SIZE,	/* size_t in [min, max] */
 	OPT_REAL,	/* double in [min, max] */
 	OPT_TEXT,	/* const char * */
+	OPT_OPTIONAL,	/* struct optional: --name, or --name=VALUE */
 	OPT_PAIR,	/* const char *[2], NULL at first: takes two words, once */
 	OPT_LIST,	/* struct list: may be given several times */
-	OPT_CHOICE,	/* int: index of a word in value, "a|b|c" */
+	OPT_CHOICE,	/* int: index of a word in value, "a|b|c"; -1: none unless given */
 	OPT_ROW_BLOCK,	/* struct row_block */
 	OPT_THREAD_COUNT, OPT_SECONDS	/* no target: see OPT_THREADS, OPT_PROGRESS */
 };
@@ -31,6 +32,11 @@ enum opt_type {
 /* Block i of n, 1 <= i <= n, written I/N. */
 struct row_block {
 	size_t i, n;
+};
+
+struct optional {
+	bool given;
+	const char *value;	/* or NULL */
 };
 
 struct list {

@@ -190,16 +190,20 @@ static struct graph_groups own_groups(struct graph *g)
 	return (struct graph_groups){g->groups, group, name, false, 0};
 }
 
+struct graph_groups graph_groups_in(const char *name, struct graph *g, const json_t *list)
+{
+	struct supernode_list found;
+
+	supernode_list_read(&found, name, list, g, 1);
+	struct graph_groups x = listed_groups(g, &found);
+	supernode_list_free(&found);
+	return x;
+}
+
 struct graph_groups graph_groups_of(const char *name, struct graph *g, const json_t *query)
 {
-	struct supernode_list list;
-
-	if (g->group)
-		return own_groups(g);
-	supernode_list_read(&list, name, json_object_get(query, "supernodes"), g, 1);
-	struct graph_groups x = listed_groups(g, &list);
-	supernode_list_free(&list);
-	return x;
+	return g->group ? own_groups(g)
+		: graph_groups_in(name, g, json_object_get(query, "supernodes"));
 }
 
 static int compare_numbers(const void *a, const void *b)

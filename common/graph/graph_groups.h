@@ -26,6 +26,9 @@ struct graph_groups {
  * `name` begins every complaint. */
 struct graph_groups graph_groups_of(const char *name, struct graph *, const json_t *query);
 
+/* The same of another list than the document's. */
+struct graph_groups graph_groups_in(const char *name, struct graph *, const json_t *list);
+
 /* Makes one more group of the errors without a group at each token position, or of all (anywhere),
  * where there are two or more. Returns how many groups there are then. No link leads to an error,
  * so these groups are in no cycle. */

@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/json.h"
 #include "graph/node_names.h"
+#include "graph/supernode_list.h"
 
 #include <errno.h>
 #include <float.h>
@@ -386,18 +387,24 @@ static void check_id(const struct json *j, struct span id)
 	free(text);
 }
 
+/* Lists, or the texts that query_lists() makes lists of. */
 static void check_query(struct json j)
 {
 	struct span value[QUERY_KEYS];
-	struct json pins = j;
+	struct json pins = j, tree = j;
 	size_t i = 0;
 
 	json_members(&j, value, query_key, QUERY_KEYS);
 	for (size_t k = PINS; k <= SUPERNODES; k++)
-		if (!is_null(value[k]) && *value[k].text != '[')
+		if (!is_null(value[k]) && *value[k].text != '[' && !is_string(value[k]))
 			json_wrong(&j, "qParams: %s is no list", query_key[k]);
 	check_id(&j, value[CLICKED]);
-	if (is_null(value[PINS]))
+	check_id(&j, value[PINS]);
+	json_t *query = json_tree(&tree);
+	if (!query_lists(query))
+		json_wrong(&j, "qParams: supernodes is no list");
+	json_decref(query);
+	if (is_null(value[PINS]) || is_string(value[PINS]))
 		return;
 	pins.at = value[PINS].text;
 	for (bool more = json_open(&pins, '['); more; more = json_more(&pins, ']'), i++) {
@@ -487,5 +494,7 @@ json_t *graph_document(const char *name, const struct graph *g)
 	struct span part[PARTS], metadata[METADATA_KEYS];
 
 	read_parts(j, part, metadata);
-	return json_tree(&j);
+	json_t *document = json_tree(&j);
+	query_lists(json_object_get(document, "qParams"));
+	return document;
 }

@@ -5,14 +5,13 @@
 #include "graph/graph_groups.h"
 #include "graph/graph_influence.h"
 #include "graph/graph_json.h"
-#include "graph/node_names.h"
+#include "graph/graph_pins.h"
 #include "kernel/topological_order.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_PINS = 200 };
 
 /* -- What the texts hold ----------------------------------------------------------------------- */
 
@@ -71,22 +70,34 @@ struct grouped {
 	uint32_t *unit;			/* (nodes) */
 	size_t *member;			/* (nodes), by units */
 	size_t *begin;			/* (units + 1): where those of each begin in member */
+	const char *const *id;		/* (nodes): the names that viewers read */
+	const char *const *written;	/* (nodes): these, in what is written */
 	struct node_names names;	/* of pins, as in the document */
-	const char *const *written;	/* (nodes): the name of each in what is written */
 };
 
-static struct grouped grouped_open(const struct graph *g, const json_t *query, bool collapse)
+const char *const *graph_viewer_ids(const struct graph *g, const json_t *document)
 {
+	static const char known[] = "jackl-circuits-runs-";
+	const json_t *metadata = json_object_get(document, "metadata");
+	const char *scan = json_string_value(json_object_get(metadata, "scan"));
+
+	return strncmp(scan, known, strlen(known)) == 0 ? g->js_node_id : g->node_id;
+}
+
+static struct grouped grouped_open(const struct graph *g, const json_t *document, bool collapse)
+{
+	const json_t *query = json_object_get(document, "qParams");
+	const char *const *id = graph_viewer_ids(g, document);
 	struct grouped x = {.g = g, .collapse = collapse,
 		.ranked = xalloc(g->nodes, sizeof *x.ranked),
 		.leader = xalloc(g->nodes, sizeof *x.leader),
 		.unit = xalloc(g->nodes, sizeof *x.unit),
 		.member = xalloc(g->nodes, sizeof *x.member),
+		.id = id, .written = id,
 		.names = node_names_open(json_object_get(query, "pinnedIds"), g)};
 	size_t units = graph_units(x.unit, g);
 	uint32_t *first = xalloc(units, sizeof *first);
 
-	x.written = x.names.first.name;
 	x.begin = xalloc(units + 1, sizeof *x.begin);
 	links_by_node(x.member, x.begin, x.unit, units, g->nodes);
 	graph_rank(x.ranked, g);
@@ -108,16 +119,10 @@ static void grouped_close(struct grouped *x)
 	node_names_close(&x->names);
 }
 
-/* A group of two nodes or more. */
-static bool is_supernode(const struct grouped *x, int32_t group)
-{
-	return group >= 0 && x->begin[group + 1] - x->begin[group] > 1;
-}
-
 static void add_members(json_t *list, const struct grouped *x, int32_t group)
 {
 	for (size_t i = x->begin[group]; i < x->begin[group + 1]; i++)
-		json_array_append_new(list, json_string(x->names.first.name[x->member[i]]));
+		json_array_append_new(list, json_string(x->id[x->member[i]]));
 }
 
 /* [[name, member, ...], ...] */
@@ -125,12 +130,11 @@ static json_t *supernodes(const struct grouped *x)
 {
 	json_t *list = json_array();
 
-	for (int32_t i = 0; (size_t)i < x->g->groups && !x->collapse; i++)
-		if (is_supernode(x, i)) {
-			json_t *supernode = json_pack("[s]", x->g->group_name[i]);
-			add_members(supernode, x, i);
-			json_array_append_new(list, supernode);
-		}
+	for (int32_t i = 0; (size_t)i < x->g->groups && !x->collapse; i++) {
+		json_t *supernode = json_pack("[s]", x->g->group_name[i]);
+		add_members(supernode, x, i);
+		json_array_append_new(list, supernode);
+	}
 	return list;
 }
 
@@ -142,48 +146,39 @@ static const char *written_name(const struct grouped *x, const char *name)
 	return node != NO_NODE ? x->written[x->leader[node]] : name;
 }
 
-static bool is_end(const struct grouped *x, const char *name)
+static void note_pins(const char *name, const struct graph_pins *pins)
 {
-	uint32_t node = node_named(&x->names, name);
+	char text[256] = "";
+	int n = 0;
 
-	return node != NO_NODE && (x->g->type[node] == LOGIT_NODE
-		|| x->g->type[node] == EMBEDDING_NODE);
+	if (pins->left > 0)
+		n += snprintf(text + n, sizeof text - (size_t)n,
+			"; %zu nodes are not pinned: the limit is %d pins", pins->left, MOST_PINS);
+	if (pins->hidden > 0)
+		n += snprintf(text + n, sizeof text - (size_t)n,
+			"; %zu groups have no pin, and viewers do not show them", pins->hidden);
+	if (pins->dangling > 0)
+		n += snprintf(text + n, sizeof text - (size_t)n,
+			"; %zu pins are not nodes of the graph, and are left out", pins->dangling);
+	if (n > 0)
+		note("%s: %s", name, text + 2);
 }
 
-/* Once each, up to the limit; false beyond it. */
-static bool add_pin(json_t *pins, json_t *seen, const char *name)
-{
-	if (json_object_get(seen, name))
-		return true;
-	if (json_array_size(pins) == MOST_PINS)
-		return false;
-	json_object_set_new(seen, name, json_true());
-	json_array_append_new(pins, json_string(name));
-	return true;
-}
-
-/* The pins that there were, logits and embeddings first; then members of groups, most influential
- * first. */
+/* Several nodes can have one name, which is pinned once. */
 static json_t *pins(const char *name, const struct grouped *x, const json_t *query)
 {
-	const json_t *old = json_object_get(query, "pinnedIds");
+	struct graph_pins pins = graph_pins(x->g, json_object_get(query, "pinnedIds"), x->ranked,
+		x->leader);
 	json_t *list = json_array(), *seen = json_object();
-	size_t left = 0;
 
-	for (size_t i = 0; i < 2 * json_array_size(old); i++) {
-		bool ends = i < json_array_size(old);
-		const json_t *pin = json_array_get(old, i % json_array_size(old));
-		const char *text = json_string_value(pin);
-		if (is_end(x, text) == ends)
-			left += !add_pin(list, seen, written_name(x, text));
+	for (size_t i = 0; i < pins.n; i++) {
+		const char *id = x->written[pins.node[i]];
+		if (json_object_get(seen, id))
+			continue;
+		json_object_set_new(seen, id, json_true());
+		json_array_append_new(list, json_string(id));
 	}
-	for (size_t i = 0; i < x->g->nodes; i++) {
-		uint32_t node = x->ranked[i];
-		if (is_supernode(x, x->g->group[node]) && x->leader[node] == node)
-			left += !add_pin(list, seen, x->written[node]);
-	}
-	if (left > 0)
-		note("%s: %zu nodes are not pinned: the limit is %d pins", name, left, MOST_PINS);
+	note_pins(name, &pins);
 	json_decref(seen);
 	return list;
 }
@@ -227,6 +222,39 @@ static char *unique_id(json_t *used, const char *wanted)
 	return text;
 }
 
+/* The probability of the logits among a group's members, as their token_prob says; NaN unless each
+ * of them says it. */
+static double probability(const struct grouped *x, int32_t group)
+{
+	double sum = 0;
+
+	for (size_t i = x->begin[group]; i < x->begin[group + 1]; i++) {
+		size_t node = x->member[i];
+		if (x->g->type[node] != LOGIT_NODE)
+			continue;
+		struct span p = json_find(x->g->node_json[node], "token_prob");
+		sum += p.n > 0 && strchr("0123456789", *p.text) ? strtod(p.text, NULL) : NAN;
+	}
+	return sum;
+}
+
+/* The name of a group as a clerp. Viewers look for "(p=" in that of a logit, and stop where there
+ * is a clerp without it. */
+static json_t *name_as_clerp(const struct grouped *x, size_t node, double p)
+{
+	const struct graph *g = x->g;
+	const char *name = g->group_name[g->group[node]];
+	const char *own = strstr(g->clerp[node], "(p=");
+
+	if (g->type[node] != LOGIT_NODE || strstr(name, "(p=") || (isnan(p) && !own))
+		return json_string(name);
+	char *text = isnan(p) ? xasprintf("%s %s", name, own)
+		: xasprintf("%s (p=%.3f)", name, p);
+	json_t *clerp = json_string(text);
+	free(text);
+	return clerp;
+}
+
 static char *leader_json(const struct grouped *x, size_t node, const char *id)
 {
 	const struct graph *g = x->g;
@@ -234,53 +262,146 @@ static char *leader_json(const struct grouped *x, size_t node, const char *id)
 
 	if (strcmp(id, g->node_id[node]) != 0)
 		set_member(&text, "node_id", json_string(id));
-	if (is_supernode(x, g->group[node])) {
+	if (g->group[node] >= 0) {
 		json_t *members = json_array();
+		double p = probability(x, g->group[node]);
 		add_members(members, x, g->group[node]);
-		set_member(&text, "clerp", json_string(g->group_name[g->group[node]]));
+		set_member(&text, "clerp", name_as_clerp(x, node, p));
+		if (g->type[node] == LOGIT_NODE && !isnan(p))
+			set_member(&text, "token_prob", json_real(p));
 		set_member(&text, "supernode_members", members);
 	}
 	return text;
 }
 
-/* The graph of units: what is written of it, that is node_id, node_json and the links. */
+/* -- Links between groups ---------------------------------------------------------------------- */
+
+/* Has a link of the file's this member with the same text? */
+static bool has_member(const char *object, struct span key, struct span value)
+{
+	struct json j = {.name = object, .text = object, .at = object};
+
+	for (bool more = *object && json_open(&j, '{'); more; more = json_more(&j, '}')) {
+		struct span k = json_key(&j), v = json_value(&j);
+		if (k.n == key.n && memcmp(k.text, key.text, k.n) == 0)
+			return v.n == value.n && memcmp(v.text, value.text, v.n) == 0;
+	}
+	return false;
+}
+
+/* Is it a member that is written anew? */
+static bool is_summed(struct span key)
+{
+	static const char *const summed[] = {"source", "target", "weight", "influence"};
+	char *text = xalloc(key.n, 1);
+	bool found = false;
+
+	json_decode(text, key);
+	for (size_t i = 0; i < sizeof summed / sizeof *summed; i++)
+		found |= strcmp(text, summed[i]) == 0;
+	free(text);
+	return found;
+}
+
+/* The other members that n links have in common, each behind a comma; to free(). */
+static char *common_members(const struct graph *g, const size_t *link, size_t n)
+{
+	const char *first = g->link_json ? g->link_json[*link] : "";
+	struct json j = {.name = first, .text = first, .at = first};
+	char *text = xcalloc(strlen(first) + 1, 1), *to = text;
+
+	for (bool more = *first && json_open(&j, '{'); more; more = json_more(&j, '}')) {
+		struct span key = json_key(&j), value = json_value(&j);
+		size_t same = 1;
+		while (same < n && has_member(g->link_json[link[same]], key, value))
+			same++;
+		if (same < n || is_summed(key))
+			continue;
+		*to++ = ',';
+		to = stpncpy(to, key.text, key.n);
+		*to++ = ':';
+		to = stpncpy(to, value.text, value.n);
+	}
+	*to = '\0';
+	return text;
+}
+
+/* The place of a link between units, which can be missing in a stream from elsewhere: u.n. */
+static size_t place_of(const struct unit_links *u, uint32_t source, uint32_t target)
+{
+	size_t begin = 0;
+
+	for (size_t end = u->n; begin < end;) {
+		size_t middle = begin + (end - begin) / 2;
+		if (u->target[middle] < target || (u->target[middle] == target
+				&& u->source[middle] < source))
+			begin = middle + 1;
+		else
+			end = middle;
+	}
+	return begin < u->n && u->source[begin] == source && u->target[begin] == target
+		? begin : u->n;
+}
+
+/* (group_links), in the pool: the text of each link between units, whose nodes have these ids. */
+static const char **link_texts(struct pool *pool, const struct grouped *x, const char *const *id)
+{
+	const struct graph *g = x->g;
+	struct unit_links u = unit_links_open(x->unit, g->source, g->target, g->links);
+	const char **text = pool_alloc(pool, g->group_links, sizeof *text);
+	char weight[REAL_TEXT], influence[REAL_TEXT];
+
+	for (size_t i = 0; i < g->group_links; i++) {
+		size_t k = place_of(&u, g->group_link_source[i], g->group_link_target[i]);
+		const float *flow = g->group_link_influence;
+		char *more = k < u.n ? common_members(g, u.link + u.begin[k],
+			u.begin[k + 1] - u.begin[k]) : NULL;
+		char *from = json_text(json_string(id[g->group_link_source[i]]));
+		char *to = json_text(json_string(id[g->group_link_target[i]]));
+		text[i] = pool_keep(pool, xasprintf(
+			"{\"source\":%s,\"target\":%s,\"weight\":%s%s%s%s}", from, to,
+			real_text(weight, (double)g->group_link_weight[i]),
+			flow ? ",\"influence\":" : "",
+			flow ? real_text(influence, (double)flow[i]) : "", more ? more : ""));
+		free(more);
+		free(from);
+		free(to);
+	}
+	unit_links_close(&u);
+	return text;
+}
+
+/* The graph of units: what is written of it, that is node_id, node_json and link_json. */
 static struct graph collapsed(struct grouped *x)
 {
 	const struct graph *g = x->g;
-	struct graph small = {.links = g->group_links, .weight = g->group_link_weight};
+	struct graph small = {.links = g->group_links};
 	const char **id = pool_alloc(&small.pool, g->nodes, sizeof *id);
 	const char **json = pool_alloc(&small.pool, g->nodes, sizeof *json);
 	const char **written = pool_alloc(&small.pool, g->nodes, sizeof *written);
-	uint32_t *number = xalloc(g->nodes, sizeof *number);		/* of units */
-	uint32_t *source = pool_alloc(&small.pool, g->group_links, sizeof *source);
-	uint32_t *target = pool_alloc(&small.pool, g->group_links, sizeof *target);
+	const char **unit_id = pool_alloc(&small.pool, g->nodes, sizeof *unit_id);
 	json_t *used = json_object();
-	uint32_t n = 0;
 
 	for (size_t i = 0; i < g->nodes; i++) {
 		if (x->leader[i] != i)
 			continue;
-		id[n] = written[i] = pool_keep(&small.pool, unique_id(used, g->node_id[i]));
-		json[n] = pool_keep(&small.pool, leader_json(x, i, id[n]));
-		number[x->unit[i]] = n++;
-	}
-	for (size_t i = 0; i < g->group_links; i++) {
-		source[i] = number[g->group_link_source[i]];
-		target[i] = number[g->group_link_target[i]];
+		id[small.nodes] = written[i] = unit_id[x->unit[i]]
+			= pool_keep(&small.pool, unique_id(used, g->node_id[i]));
+		json[small.nodes] = pool_keep(&small.pool, leader_json(x, i, written[i]));
+		small.nodes++;
 	}
 	if (x->written == g->node_id)
 		x->written = written;
-	small.nodes = n;
 	small.node_id = id, small.node_json = json;
-	small.source = source, small.target = target;
+	small.link_json = link_texts(&small.pool, x, unit_id);
 	json_decref(used);
-	free(number);
 	return small;
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-/* The document's text with the groups in its qParams. */
+/* The document's text with the groups in its qParams. The places of boxes that a viewer left there
+ * are those of other groups. */
 static char *grouped_document(const char *name, const struct grouped *x, const json_t *query)
 {
 	const char *clicked = json_string_value(json_object_get(query, "clickedId"));
@@ -291,6 +412,8 @@ static char *grouped_document(const char *name, const struct grouped *x, const j
 	set_member(&text, "pinnedIds", pins(name, x, query));
 	if (clicked)
 		set_member(&text, "clickedId", json_string(written_name(x, clicked)));
+	if (json_object_get(query, "sg_pos"))
+		set_member(&text, "sg_pos", json_string(""));
 	char *document = json_with(x->g->document, "qParams", text);
 	free(text);
 	return document;
@@ -304,8 +427,7 @@ static void write_nodes(const struct graph *g)
 	fputs("\n]", stdout);
 }
 
-/* influence (links), or NULL */
-static void write_links(const struct graph *g, const float *influence)
+static void write_links(const struct graph *g)
 {
 	char **id = xalloc(g->nodes, sizeof *id), text[REAL_TEXT];
 
@@ -314,15 +436,11 @@ static void write_links(const struct graph *g, const float *influence)
 	fputs("[\n", stdout);
 	for (size_t i = 0; i < g->links; i++) {
 		fputs(i ? ",\n" : "", stdout);
-		if (g->link_json && *g->link_json[i]) {
+		if (g->link_json && *g->link_json[i])
 			fputs(g->link_json[i], stdout);
-			continue;
-		}
-		printf("{\"source\":%s,\"target\":%s,\"weight\":%s", id[g->source[i]],
-			id[g->target[i]], real_text(text, graph_weight(g, i)));
-		if (influence)
-			printf(",\"influence\":%s", real_text(text, (double)influence[i]));
-		putchar('}');
+		else
+			printf("{\"source\":%s,\"target\":%s,\"weight\":%s}", id[g->source[i]],
+				id[g->target[i]], real_text(text, graph_weight(g, i)));
 	}
 	fputs("\n]", stdout);
 	for (size_t i = 0; i < g->nodes; i++)
@@ -331,7 +449,7 @@ static void write_links(const struct graph *g, const float *influence)
 }
 
 /* The document's text with both lists, which are empty in it. */
-static void write_json(const char *document, const struct graph *g, const float *influence)
+static void write_json(const char *document, const struct graph *g)
 {
 	struct span nodes = json_find(document, "nodes"), links = json_find(document, "links");
 	bool nodes_first = nodes.text < links.text;
@@ -342,10 +460,10 @@ static void write_json(const char *document, const struct graph *g, const float 
 	if (nodes_first)
 		write_nodes(g);
 	else
-		write_links(g, influence);
+		write_links(g);
 	fwrite(between, 1, (size_t)(b.text - between), stdout);
 	if (nodes_first)
-		write_links(g, influence);
+		write_links(g);
 	else
 		write_nodes(g);
 	fputs(rest, stdout);
@@ -358,13 +476,13 @@ void graph_to_json(const char *name, const struct graph *g, const json_t *docume
 	const json_t *query = json_object_get(document, "qParams");
 
 	if (!g->group) {
-		write_json(g->document, g, NULL);
+		write_json(g->document, g);
 		return;
 	}
-	struct grouped x = grouped_open(g, query, collapse);
+	struct grouped x = grouped_open(g, document, collapse);
 	struct graph small = collapse ? collapsed(&x) : (struct graph){0};
 	char *text = grouped_document(name, &x, query);
-	write_json(text, collapse ? &small : g, collapse ? g->group_link_influence : NULL);
+	write_json(text, collapse ? &small : g);
 	free(text);
 	graph_free(&small);
 	grouped_close(&x);

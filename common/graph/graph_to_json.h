@@ -11,6 +11,10 @@
  * json_decref(). */
 json_t *graph_check(const char *name, const struct graph *);
 
+/* (nodes): the names by which the viewer of this graph's scan knows nodes: node_id, or jsNodeId in
+ * Anthropic's graphs, those whose scan begins with "jackl-circuits-runs-". */
+const char *const *graph_viewer_ids(const struct graph *, const json_t *document);
+
 /* Writes a graph to stdout, with its groups as supernodes and pins of the document's qParams; or,
  * collapse, the graph of its groups, of which there have to be some. */
 void graph_to_json(const char *name, const struct graph *, const json_t *document, bool collapse);

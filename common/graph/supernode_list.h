@@ -26,10 +26,15 @@ void supernode_list_read(struct supernode_list *, const char *where, const json_
 	const struct graph *, size_t least);
 void supernode_list_free(struct supernode_list *);
 
+/* circuit-tracer saves the lists of qParams as texts: pinnedIds as "a,b", and supernodes as JSON.
+ * They become lists in the tree; false where supernodes is the text of no list. */
+bool query_lists(json_t *query);
+
 /* A file that holds such lists: "FILE", or "FILE:KEY" for another key than "supernodes". It holds
  * a list, an object with a list under this key, a graph's JSON with it in its qParams, an object
  * that has one of these for each slug, or a list of such objects with their slugs in them, of which
- * the first counts. Ends the program when it is no JSON. */
+ * the first counts. Or it holds links (graph_link.h), one a line, each of which is such an object;
+ * and the spec may be a link itself. Ends the program when it is none of this. */
 struct supernode_file {
 	char *path, *key;
 	json_t *json;

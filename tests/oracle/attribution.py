@@ -133,12 +133,8 @@ def links(link, found):
 
 def flows(nodes, link, found):
     """The influence on links between groups, by circuit-tracer's rule, is the sum of that on their links."""
-    from graph_prune import influence, logit_weights
-    absolute, n = np.abs(link["weight_exact"]), len(nodes["type"])
+    absolute, n, total = np.abs(link["weight_exact"]), len(nodes["type"]), carried(nodes, link)
     share = absolute / np.maximum(np.bincount(link["target"], absolute, n), 1e-10)[link["target"]]
-    dense = np.zeros((n, n))
-    np.add.at(dense, (link["target"], link["source"]), share)
-    total = influence(dense, logit_weights(nodes)) + logit_weights(nodes)
     unit, sums = np.array(units(found)), defaultdict(float)
     for a, b, flow in zip(unit[link["source"]], unit[link["target"]], share * total[link["target"]]):
         sums[a, b] += flow
@@ -182,21 +178,68 @@ def dialect(nodes, pins):
     return max(("node_id", "js_node_id"), key=lambda field: sum(pin in set(nodes[field]) for pin in pins))
 
 
+def viewer_ids(nodes, document):
+    """The names by which the viewer of this graph knows its nodes."""
+    return nodes["js_node_id" if document["metadata"]["scan"].startswith("jackl-circuits-runs-") else "node_id"]
+
+
+def pinned_nodes(nodes, pins):
+    """The nodes that pins are: by the name that more of them are, of alike names the first feature's."""
+    def place(field):
+        found = {}
+        for i in sorted(range(len(nodes["type"])), key=lambda i: (nodes["type"][i] != FEATURE, i)):
+            found.setdefault(nodes[field][i], i)
+        return found
+    first, second = sorted((place("node_id"), place("js_node_id")), key=lambda at: -sum(pin in at for pin in pins))
+    return {first.get(pin, second.get(pin)) for pin in pins} - {None}
+
+
+def carried(nodes, link):
+    """Influence on the logits, by circuit-tracer's rule, and a logit's own weight."""
+    from graph_prune import influence, logit_weights
+    absolute, n = np.abs(link["weight_exact"]), len(nodes["type"])
+    share = absolute / np.maximum(np.bincount(link["target"], absolute, n), 1e-10)[link["target"]]
+    dense = np.zeros((n, n))
+    np.add.at(dense, (link["target"], link["source"]), share)
+    return influence(dense, logit_weights(nodes)) + logit_weights(nodes)
+
+
+def pins(nodes, link, found, old, limit=200):
+    """The nodes that are to be pinned, in order, and all groups' names that have none of them."""
+    order, kind, group = ranked(nodes, link), nodes["type"], found["group"].tolist()
+    mine, carries, ends = pinned_nodes(nodes, old), carried(nodes, link), []
+    for one_kind in LOGIT, EMBEDDING:
+        these = [i for i in range(len(kind)) if kind[i] == one_kind]
+        these = [i for i in these if i in mine] or [i for i in these if carries[i] > 0]
+        ends += sorted(these, key=lambda i: (-carries[i], i))
+    taken, room = [], max(limit - len(found["group_name"]), 1)
+    for i in ends:
+        first = group[i] >= 0 and group[i] not in [group[k] for k in taken]
+        if first or room:
+            taken.append(i)
+            room -= not first
+    best = {}
+    for i in order:
+        if group[i] >= 0 and (group[i] not in best or (i in mine and best[group[i]] not in mine)):
+            best[group[i]] = i
+    others = [i for i in order if best.get(group[i]) == i and group[i] not in {group[k] for k in taken}]
+    others += [i for i in order if i in mine] + [i for i in order if group[i] >= 0]
+    return list(dict.fromkeys(taken + [i for i in others if i not in set(ends) - set(taken)]))[:limit]
+
+
 def supernodes(path, stream, before):
     """frame2graph's file says of the stream's groups what it should, and is as before in all else."""
     nodes, link, _, found = one(stream)[1]
     document, old = load(path), load(before)
-    names = nodes[dialect(nodes, old["qParams"].get("pinnedIds", []))]
-    order = ranked(nodes, link)
+    names = viewer_ids(nodes, old)
     expected = [[name] + [names[i] for i, group in enumerate(found["group"]) if group == g]
                 for g, name in enumerate(found["group_name"])]
     assert document["qParams"]["supernodes"] == expected
-    pins, kind = old["qParams"].get("pinnedIds", []), dict(zip(names, nodes["type"]))
-    ends = [pin for pin in pins if kind.get(pin) in (EMBEDDING, LOGIT)]
-    wanted = dict.fromkeys(ends + pins + [names[i] for i in order if found["group"][i] >= 0])
-    assert document["qParams"]["pinnedIds"] == list(wanted)[:200]
-    for key in "supernodes", "pinnedIds":
-        document["qParams"].pop(key)
+    wanted = [names[i] for i in pins(nodes, link, found, old["qParams"].get("pinnedIds", []))]
+    assert document["qParams"]["pinnedIds"] == list(dict.fromkeys(wanted))
+    assert document["qParams"].get("sg_pos", "") == ""
+    for key in "supernodes", "pinnedIds", "sg_pos":
+        document["qParams"].pop(key, None)
         old["qParams"].pop(key, None)
     assert document == old
 
@@ -205,7 +248,7 @@ def collapsed(path, stream, before):
     """A collapsed file: one node per unit with its leader's fields, links summed, pins within it."""
     nodes, link, _, found = one(stream)[1]
     document, old = load(path), load(before)
-    names = nodes[dialect(nodes, old["qParams"].get("pinnedIds", []))]
+    names = viewer_ids(nodes, old)
     unit, leader = units(found), {}
     for i in ranked(nodes, link):
         leader.setdefault(unit[i], i)
@@ -224,10 +267,11 @@ def collapsed(path, stream, before):
                 found["group_link_weight"].tolist(), found["group_link_influence"].tolist())}
     actual = {(each["source"], each["target"]): [each["weight"], each["influence"]] for each in document["links"]}
     assert actual == expected and len(actual) == len(document["links"])
-    known = set(ids) | {node["jsNodeId"] for node in document["nodes"]}
-    every = set(nodes["node_id"]) | set(nodes["js_node_id"])
+    key = "node_id" if names is nodes["node_id"] else "jsNodeId"
+    known = {node[key]: "supernode_members" in node for node in document["nodes"]}
     pins = document["qParams"]["pinnedIds"]
-    assert len(pins) == len(set(pins)) <= 200 and all(pin in known or pin not in every for pin in pins)
+    assert len(pins) == len(set(pins)) <= 200 and all(pin in known for pin in pins)
+    assert len(pins) == 200 or {name for name, group in known.items() if group} <= set(pins)
     assert document["qParams"]["supernodes"] == []
     for key in "qParams", "nodes", "links":
         document.pop(key)
