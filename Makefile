@@ -11,7 +11,8 @@ FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(FUZZ)$(filter-out x86_64-%,\
 	$(shell $(CC) -dumpmachine 2>/dev/null))
 LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
-COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(B)/graph/page_template.o \
+TEMPLATES := $(patsubst common/%.html,$(B)/%_template.o,$(wildcard common/*/*.html))
+COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(TEMPLATES) \
 	$(foreach level,3 4,$(LEVELLED:common/%.c=$(B)/%.v$(level).o))
 PROOFS    := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c bench/*.c))
 PAGES     := $(sort $(wildcard man/*.[157]))
@@ -62,12 +63,15 @@ $(B)/%.v3.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 $(B)/%.v4.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -march=x86-64-v4 -DKERNEL_LEVEL=4 -c -o $@ $<
 
-$(B)/graph/page_template.c: common/graph/page.html | $(B)/dep
-	(echo 'const unsigned char page_template[] = {'; \
-		od -An -v -tu1 $< | sed 's/[0-9]\{1,\}/&,/g'; echo '0};') >$@.new
+# common/x/NAME.html, with the files that its lines @include PATH name, is NAME_template.
+$(B)/%_template.c: common/%.html $(wildcard common/base/page.* common/match/*.js) | $(B)/dep
+	(echo 'const unsigned char $(*F)_template[] = {'; \
+		awk '/^@include / { while ((getline line <("common/" $$2)) > 0) print line; next } \
+			{ print }' $< | od -An -v -tu1 | sed 's/[0-9]\{1,\}/&,/g'; \
+		echo '0};') >$@.new
 	mv $@.new $@
 
-$(B)/graph/page_template.o: $(B)/graph/page_template.c
+$(TEMPLATES): %.o: %.c
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
 $(B)/dep:

@@ -1,0 +1,120 @@
+/* match2html: matchings, or a flow, as one page to look at. */
+#include "base/die.h"
+#include "base/opt.h"
+#include "file/labels.h"
+#include "match/page_contexts.h"
+#include "match/page_nearest.h"
+#include "match/page_view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const unsigned char match_page_template[];	/* match_page.html, made by the Makefile */
+
+static struct list contexts[2], distances;
+static const char *label_file[2], *source[2], *title;
+static struct page_context_options shown = {3, 1};
+static size_t near = 5;
+
+static const struct opt options[] = {
+	{"contexts", OPT_LIST, &contexts[0], "FILE", "contexts of the features", 0, 0},
+	{"contexts-b", OPT_LIST, &contexts[1], "FILE",
+		"those of the columns, where they are others", 0, 0},
+	OPT_LABELS(label_file),
+	{"distances", OPT_LIST, &distances, "FILE", "distances, for the nearest of each feature",
+		0, 0},
+	{"near", OPT_SIZE, &near, "K", "how many nearest of each feature", 0, 1000},
+	{"strongest", OPT_SIZE, &shown.top, "K", "contexts of a feature, of the highest range",
+		0, 1e6},
+	{"weaker", OPT_SIZE, &shown.lower, "K", "its contexts of each other range", 0, 1e6},
+	{"source", OPT_TEXT, &source[0], "MODEL/SET",
+		"the features on Neuronpedia; % is the layer's name", 0, 0},
+	{"source-b", OPT_TEXT, &source[1], "MODEL/SET", "those of the columns", 0, 0},
+	{"title", OPT_TEXT, &title, "TEXT", "the page's heading", 0, 0},
+	OPT_END
+};
+
+static void write_dictionaries(struct html *h, const struct page_features *p)
+{
+	html_open(h, "dictionaries", '[');
+	for (size_t k = 0; k < p->dictionaries; k++) {
+		const struct page_dictionary *d = &p->dictionary[k];
+		html_open(h, NULL, '{');
+		html_text(h, "layer", d->layer);
+		html_text(h, "model", d->origin[OF_MODEL]);
+		html_text(h, "sae", d->origin[OF_SAE]);
+		html_integer(h, "side", d->side);
+		html_integer(h, "first", (int64_t)d->first);
+		html_text(h, "source", source[d->side && source[1]]);
+		html_naturals(h, "feature", d->feature, d->n);
+		html_close(h, '}');
+	}
+	html_close(h, ']');
+}
+
+/* Of every feature, or null. */
+static void write_labels(struct html *h, struct labels *const l[2], const struct page_features *p)
+{
+	html_open(h, "labels", '[');
+	for (size_t k = 0; k < p->dictionaries; k++) {
+		const struct page_dictionary *d = &p->dictionary[k];
+		for (size_t i = 0; i < d->n; i++)
+			html_text(h, NULL, labels_find(l[d->side], d->layer, d->feature[i]));
+	}
+	html_close(h, ']');
+}
+
+static void write_page(const struct page_views *views, const struct page_nearest_list *nearest,
+	struct page_contexts *known, struct labels *const l[2], struct page_features *p)
+{
+	struct html h = html_begin(match_page_template);
+
+	html_open(&h, NULL, '{');
+	html_text(&h, "title", title);
+	write_dictionaries(&h, p);
+	write_labels(&h, l, p);
+	page_views_write(&h, "views", views, p);
+	page_nearest_write(&h, "distances", nearest, p);
+	if (contexts[0].n + contexts[1].n > 0)
+		page_contexts_write(&h, "contexts", known);
+	html_close(&h, '}');
+	html_end(&h);
+}
+
+static void check_source(const char *text)
+{
+	const char *slash = text ? strchr(text, '/') : NULL;
+
+	if (text && (!slash || slash == text || !slash[1] || strchr(slash + 1, '/')))
+		misuse("--source takes MODEL/SET, such as gemma-2-2b/12-gemmascope-res-16k");
+}
+
+int main(int argc, char **argv)
+{
+	char **operand = opt_parse(argc, argv, options, "match2html [OPTION]... [FILE]...",
+		"Makes an HTML page of matchings, or of a flow, for the browser.", 1 << 20);
+	struct page_features features = {.apart = contexts[1].n > 0 || label_file[1] || source[1]};
+	struct page_views views = {0};
+	struct page_nearest_list nearest = {0};
+	struct labels *label[2];
+
+	check_source(source[0]);
+	check_source(source[1]);
+	page_views_read(&views, operand, &features);
+	page_nearest_read(&nearest, &distances, near, &features);
+	page_number(&features);
+	struct page_contexts *known = page_contexts_read(contexts, &shown, &features);
+	labels_open_sides(label, label_file);
+	write_page(&views, &nearest, known, label, &features);
+	if (ferror(stdout) || fclose(stdout) != 0)
+		die("stdout: %s", strerror(errno));
+	page_views_free(&views);
+	page_nearest_free(&nearest);
+	page_contexts_free(known);
+	labels_close_sides(label);
+	page_features_free(&features);
+	free(operand);
+	return 0;
+}
