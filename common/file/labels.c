@@ -347,6 +347,13 @@ void labels_tell(const struct labels *l, const char *where, bool whole)
 		absent_tell(&absent, l->path, where, true);
 }
 
+void labels_tell_sides(struct labels *const l[2], const char *where, bool whole)
+{
+	labels_tell(l[0], where, whole);
+	if (l[1] != l[0])
+		labels_tell(l[1], where, whole);
+}
+
 /* -- Two sides ------------------------------------------------------------------------------ */
 
 static bool run_begins(const struct ids *x, size_t i)
