@@ -189,7 +189,8 @@ tables() {
 	                     comments=None)
 	assert read.size == rows and len(read.dtype.names) == len(names)
 	if "#" not in text:
-	    assert np.genfromtxt(sys.argv[1], delimiter="\t", ndmin=2).shape == (rows + 1, len(names))
+	    read = np.genfromtxt(sys.argv[1], delimiter="\t", ndmin=2)
+	    assert read.shape == (rows + 1, len(names))
 	try:
 	    import pandas
 	except ImportError:
@@ -206,7 +207,8 @@ tables() {
 	done
 	stream distances >d
 	edgeprofile --top 2 <(stream graph) | frame2tsv >table
-	grep -q "^row_layer	row_feature	row_node	col_layer	col_feature	col_node	dist" table
+	[ "$(head -n 1 table | tr '\t' ,)" = \
+		row_layer,row_feature,row_node,col_layer,col_feature,col_node,dist ]
 	tables table
 	nearest --mutual d | frame2tsv >table
 	tables table
@@ -261,7 +263,8 @@ tables() {
 	(_, (ids, *blocks)), = read(io.BytesIO(make_stream.make("distances")))
 	table = np.genfromtxt(sys.argv[2], names=True)
 	row, col = np.indices((10, 10)).reshape(2, -1)
-	assert np.array_equal(table["dist"].astype("f4"), np.vstack([b["dist"] for b in blocks]).ravel())
+	dist = np.vstack([b["dist"] for b in blocks]).ravel()
+	assert np.array_equal(table["dist"].astype("f4"), dist)
 	for side, at in ("row", row), ("col", col):
 	    assert np.array_equal(table[side + "_feature"], ids[side + "_feature"][at])
 	    assert np.array_equal(table[side + "_layer"], np.array(ids[side + "_layer"], int)[at])
@@ -303,10 +306,11 @@ tables() {
 	"$PY" - >s <<-'END'
 	import sys
 	import make_stream
-	texts = ['"open', 'in"side', '""', "#", "a\tb\nc\rd\\", "\0"[:0], "\x1b[31m", "\x7f", "\x85\x9b1m",
-	         "\u202e\u2066\u200f\u061c\u2028\u2029", "caf\u00e9 \u05d0 \u4e2d \U0001f600", "\ufffd"]
-	make = lambda: make_stream.packed({"kind": "x"}, [{"text": texts, "n": make_stream.np.arange(len(texts), dtype="<u4")}])
-	sys.stdout.buffer.write(make())
+	texts = ['"open', 'in"side', '""', "#", "a\tb\nc\rd\\", "", "\x1b[31m", "\x7f", "\x85\x9b1m",
+	         "\u202e\u2066\u200f\u061c\u2028\u2029", "caf\u00e9 \u05d0 \u4e2d \U0001f600",
+	         "\ufffd"]
+	number = make_stream.np.arange(len(texts), dtype="<u4")
+	sys.stdout.buffer.write(make_stream.packed({"kind": "x"}, [{"text": texts, "n": number}]))
 	END
 	frame2tsv s >table
 	tables table
@@ -339,8 +343,8 @@ tables() {
 	stream matching >m
 	frame2tsv --columns row_feature,col_feature,row_label,col_label --labels labels m |
 		sed 1d >table
-	awk -F'\t' '{ row = $1 % 2 ? "" : "label " $1 " of 3"; col = $2 % 2 ? "" : "label " $2 " of 4" }
-		$3 != row || $4 != col { exit 1 }' table
+	awk -F'\t' '$3 != ($1 % 2 ? "" : "label " $1 " of 3") { exit 1 }
+		$4 != ($2 % 2 ? "" : "label " $2 " of 4") { exit 1 }' table
 	[ "$(frame2tsv --labels labels m | sed -n 1p | cut -f 9,10)" = $'row_label\tcol_label' ]
 	frame2tsv --labels labels m >table
 	tables table

@@ -210,7 +210,8 @@ struct labels *labels_open(const char *path)
 	const char *first = l->table.rest;
 	if (first && strncmp(first, mark, 3) == 0)
 		first = l->table.rest += 3;
-	bool json = first && (first += strspn(first, " \t\r\n")) && (*first == '{' || *first == '[');
+	first += first ? strspn(first, " \t\r\n") : 0;
+	bool json = first && (*first == '{' || *first == '[');
 	if (json)
 		read_explanations(l);
 	else
@@ -392,7 +393,8 @@ void labels_number(uint32_t *const number[2], const struct ids side[2], struct l
 
 	for (int k = 0; k < 2; k++)
 		for (size_t i = 0; i < side[k].n; i++) {
-			const char *label = labels_find(l[k], side[k].layer[i], side[k].feature[i]);
+			const char *label = labels_find(l[k], side[k].layer[i],
+				side[k].feature[i]);
 			number[k][i] = 0;
 			if (label)
 				list[n++] = (struct numbered){label, &number[k][i]};
