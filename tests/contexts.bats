@@ -243,6 +243,45 @@ np.save("other", np.zeros(4096, "i4"))'
 	oracle mutate --stream activations contexts --quiet --tokens ids.npy --lower 3 --before 2
 }
 
+@test "a stream of contexts that is wrong is refused in one line by those that read it" {
+	stream contexts >c
+	stream matching >m
+	match2html --contexts c m >page
+	# refused PYTHON: what is said once this was done to header, frames, f
+	refused() {
+		"$PY" - "$1" <<-'PYTHON' >broken
+		import sys
+		import numpy as np
+		from semot import read, write
+		[(header, frames)] = read("c")
+		texts, f, g = frames
+		exec(sys.argv[1])
+		write("-", header, frames)
+		PYTHON
+		fails 1 match2html --contexts broken m
+		echo "$line"
+	}
+	refused 'texts["vocab"][1] = 0' | grep -q "id 0 after id 0: vocab has to ascend"
+	refused 'texts["text"].pop()' | grep -q "text has 7 entries, not 8"
+	refused 'frames.append(texts)' | grep -q "texts, which stand in the first frame alone"
+	refused 'f["feature"][1] = 1' | grep -q "feature 1 after feature 1"
+	refused 'g["feature"][0] = 3' | grep -q "feature 3 after feature 6"
+	refused 'g["feature"][-1] = 12' | grep -q "feature 12 of 12"
+	refused 'f["range"][4] = 3' | grep -q "context 4 of feature 1 is of range 3"
+	refused 'f["range"][3] = 2; f["range"][4] = 1' | grep -q "4 of feature 1 is of range 1"
+	refused 'f["at"][6] = 9' | grep -q "context 1 of feature 2 has its peak at 9 of"
+	refused 'f["begin"][7] = f["begin"][6]' | grep -q "context 1 of feature 2 has its peak"
+	refused 'f["begin"][-1] += 1' | grep -q "begin runs from 0"
+	refused 'f["indptr"][2] = 99' | grep -q "indptr row 2 descends"
+	refused 'f["value"][3] = np.nan' | grep -q "value 3 is nan"
+	refused 'f["peak"][0] = -1' | grep -q "peak 0 is -1"
+	refused 'f["density"] = f["density"].astype("<f8")' | grep -q "<f8, not <f4"
+	cat c c >broken
+	fails 1 match2html --contexts broken m
+	[[ $line == *": a second stream of contexts of layer '3'" ]]
+	oracle mutate --stream contexts match2html --contexts - m
+}
+
 # peak TOKENS: kilobytes that contexts takes at most for so many tokens
 peak() {
 	oracle contexts large "$1" 200 8 >a
