@@ -460,12 +460,12 @@ struct vocab vocab_open(const char *path, enum marks marks)
 	struct pieces p = {.path = path};
 	size_t longest = 0;
 
-	if (!file.text || !*file.text)
+	if (!file.rest)
 		die("%s: no strings", path);
-	if (looks_like_json(file.text))
-		read_json(&p, file.text);
+	if (looks_like_json(file.rest))
+		read_json(&p, file.rest);
 	else
-		read_lines(&p, file.text);
+		read_lines(&p, file.rest);
 	for (size_t i = 0; i < p.n; i++)
 		longest = p.item[i].n > longest ? p.item[i].n : longest;
 	char *room = xalloc(longest + 1, 1);
