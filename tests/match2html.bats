@@ -7,8 +7,8 @@ sample() {
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
 			>$l.act
 		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
-		oracle match_page contexts $l.act "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" \
-			$l.contexts
+		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
+			>$l.contexts
 	done
 	centroid 2.dist 4.dist >2-4.distances
 	hungarian --max-cost 6 2-4.distances >2-4.matching 2>/dev/null
@@ -216,8 +216,8 @@ assert v["pairs"]["composed"].tolist() == pairs["composed"].tolist()'
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
 			>$l.act
 		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
-		oracle match_page contexts $l.act "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" \
-			$l.contexts
+		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
+			>$l.contexts
 	done
 	for pair in "1 2" "2 3"; do
 		centroid ${pair% *}.dist ${pair#* }.dist >d

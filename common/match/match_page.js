@@ -138,7 +138,7 @@ function matchingColumns(v) {
 	];
 	return [...side(v.a, "a"), ...side(v.b, "b"),
 		{ key: "cost", title: "distance", className: "n main", wide: "54px", by: r => paired(v.cost, r), show: r => cost(paired(v.cost, r)) },
-		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "50px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
+		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "58px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
 		{ key: "margin", title: "margin", className: `n${v.chance ? "" : " next"}`, wide: "44px", by: r => paired(v.margin, r), show: r => margin(paired(v.margin, r)), help: "how much dearer the next choice is" },
 		...v.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => r < v.pairs ? -v.certified[r] : NaN, show: r => v.certified[r] ? "✓" : "", help: "certified: sure in spite of sampling" }] : [],
 		...contexts ? [{ key: "density", title: "density", className: "n", wide: "50px", help: "on how many tokens the first feature fires",
@@ -384,12 +384,13 @@ function chip(text, help, on, act) {
 function contextLine(context, f, first) {
 	const line = make("p", { className: `context${first ? " first" : ""}`, dir: "auto", title: `token ${contexts.token[context]}` });
 	for (let t = contexts.begin[context]; t < contexts.begin[context + 1]; t++) {
-		const value = contexts.value[t], text = visible(contexts.text[contexts.id[t]]);
+		const value = contexts.value[t], text = visible(contexts.text[contexts.id[t]]), space = /^ (?=.)|/.exec(text)[0];
+		if (t > contexts.begin[context]) line.append(space);
 		if (value === 0) {
-			line.append(text);
+			line.append(text.slice(space.length));
 			continue;
 		}
-		const token = make("span", { textContent: text, title: `${real(value / 255 * contexts.max[f])}` });
+		const token = make("span", { textContent: text.slice(space.length), title: `${real(value / 255 * contexts.max[f])}` });
 		token.style.setProperty("--v", (value / 255).toFixed(2));
 		if (t === contexts.begin[context] + contexts.at[context]) token.className = "peak";
 		line.append(token);
@@ -523,6 +524,7 @@ function open(r) {
 	$("panel").replaceChildren(bar, ...now.kind === "flow" ? chainBody(r) : matchBody(r));
 	$("panel").classList.add("open");
 	$("panel").scrollTop = 0;
+	if (getComputedStyle($("panel")).position === "fixed") bar.lastChild.focus();		// it hides the list
 	drawRows();
 	writeAddress();
 }
