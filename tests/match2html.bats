@@ -96,6 +96,25 @@ for f, word in zip(range(4), "aabb"):
     assert {c["text"][i] for i in c["id"][own]} == {word}'
 }
 
+@test "contexts of another layer, or SAE, are told of and not shown" {
+	"$PY" -c '
+import match_page as m
+m.matching("m", [1, 2], "1", "2", extra={"row_sae": "one", "col_sae": "two"})
+m.made_contexts("1", 2, ["x"], "1.contexts")
+m.made_contexts("3", 2, ["x"], "3.contexts")
+import semot
+[(header, frames)] = semot.read("1.contexts")
+semot.write("sae.contexts", {**header, "sae": "other"}, frames)'
+	match2html --contexts 3.contexts --contexts sae.contexts m >html 2>notes
+	told="match2html: the page has no feature of these contexts: layer"
+	[ "$(<notes)" = "$told 3, model unknown, SAE unknown
+$told 1, model unknown, SAE other" ]
+	"$PY" -c 'from match_page import carried
+assert not carried("html")["contexts"]["contexts"].any()'
+	match2html --contexts 1.contexts m >html 2>notes
+	[ ! -s notes ]
+}
+
 @test "a page asks for nothing, and no text can end its script" {
 	oracle match_page hostile
 	match2html --contexts 1.contexts --contexts 2.contexts --labels labels.tsv \

@@ -326,9 +326,10 @@ function makeList() {
 	drawRows();
 }
 
-function scrollTo(place) {
+function scrollTo(place, middle = false) {
 	const list = $("list"), h = high(), top = place * h, room = list.clientHeight - list.firstChild.offsetHeight;
-	if (top < list.scrollTop) list.scrollTop = top;
+	if (middle) list.scrollTop = top - room / 2;
+	else if (top < list.scrollTop) list.scrollTop = top;
 	else if (top + h > list.scrollTop + room) list.scrollTop = top + h - room;
 }
 
@@ -480,7 +481,7 @@ function facts(list) {
 function matchBody(r) {
 	const [a, b] = [now.a[r], now.b[r]], paired = r < now.pairs;
 	const side = (f, tone, other) => {
-		if (f === NONE) return make("section", { className: `side of-${tone}` }, make("h4", { textContent: "no partner" }));
+		if (f === NONE) return withoutPartner(other, tone);
 		const section = head(f, tone);
 		section.append(...contextList(f), ...nearTable(f, other, tone === "a" ? "row" : "col"));
 		return section;
@@ -489,6 +490,16 @@ function matchBody(r) {
 		["margin", paired ? real(now.margin[r]) : ""], ["sampling error", paired && now.error ? real(now.error[r]) : ""],
 		["certified", paired && now.certified ? now.certified[r] ? "yes" : "no" : ""], ["one to one", paired ? now.single(r) ? "yes" : "no" : ""]]),
 	make("div", { className: "sides" }, side(a, "a", b), side(b, "b", a)), ...howMade()];
+}
+
+// Beside a feature without a partner: the nearest of the other side.
+function withoutPartner(f, tone) {
+	const [nearest] = nearestOf(f, now.distances, tone === "a" ? "col" : "row");
+	if (!nearest) return make("section", { className: `side of-${tone}` }, make("h4", { textContent: "no partner" }));
+	const section = head(nearest.f, tone), chance = now.sample ? `, chance ${rarely(shareBelow(now.sample, nearest.dist), now.sample)}` : "";
+	section.prepend(make("p", { className: "link", textContent: `no partner; the nearest is at distance ${real(nearest.dist)}${chance}` }));
+	section.append(...contextList(nearest.f));
+	return section;
 }
 
 function chainBody(r) {
@@ -945,7 +956,7 @@ function show(number, keep = false) {
 	} else {
 		here = Math.max(0, shown.indexOf(r));
 		open(r);
-		scrollTo(here);
+		scrollTo(here, true);
 	}
 	writeAddress();
 }

@@ -150,6 +150,22 @@ static void number_words(struct page_contexts *c)
 
 /* -- Reading and writing ----------------------------------------------------------------------- */
 
+/* Streams of which the page has no feature, which a path to the SAE can be the reason of. */
+static void tell_unused(const struct page_contexts *c)
+{
+	for (int side = 0; side < 2; side++)
+		for (const struct contexts *s = c->side[side].item;
+				s < c->side[side].item + c->side[side].n; s++) {
+			bool used = s->features == 0;
+			for (size_t i = 0; i < c->n && !used; i++)
+				used = c->place[i].stream == s;
+			if (!used)
+				note("the page has no feature of these contexts: layer %s, model "
+					"%s, SAE %s", s->layer, s->model ? s->model : "unknown",
+					s->sae ? s->sae : "unknown");
+		}
+}
+
 struct page_contexts *page_contexts_read(const struct list files[2],
 	const struct page_features *p)
 {
@@ -166,6 +182,7 @@ struct page_contexts *page_contexts_read(const struct list files[2],
 			d++)
 		for (size_t i = 0; i < d->n; i++)
 			c->place[d->first + i] = find_place(c, d, d->feature[i]);
+	tell_unused(c);
 	choose(c);
 	number_words(c);
 	return c;
