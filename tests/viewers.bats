@@ -10,23 +10,15 @@ grouped() {
 	edgeprofile plain | supernode --quiet --graph plain --keep --at 0 >graph
 }
 
-# every [--less N]: each viewer draws every group of ./graph, from ./plain.json, the file or a link, as it does for such a
-# graph, and every group that is a node in the collapsed graph
+# every [--less N]: each viewer draws every group of ./graph, from ./plain.json or the file or a link, as it does for such
+# a graph, and every group that is a node in the collapsed graph
 every() {
-	own=neuronpedia
-	! grep -q '"scan": *"jackl' plain.json || own=anthropic
 	frame2graph --quiet graph >file
 	frame2graph --quiet --collapse graph >small
 	for viewer in neuronpedia circuit-tracer; do
-		frame2graph --quiet --link $viewer graph >link
-		oracle viewers shows graph file $viewer --link link "$@"
-		oracle viewers shows graph plain.json $viewer --link link "$@"
+		frame2graph --quiet --link $viewer graph >$viewer
 	done
-	for viewer in $own neuronpedia; do
-		oracle viewers shows graph file $viewer "$@"
-		oracle viewers small graph small $viewer "$@"
-	done
-	[ $own = anthropic ] || oracle viewers small graph small circuit-tracer "$@"
+	oracle viewers every "$@"
 }
 
 @test "every viewer draws every group of every graph, from a file or a link, and collapsed" {
