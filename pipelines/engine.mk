@@ -36,8 +36,8 @@ model   = $(firstword $(subst ., ,$(1)))
 models := $(sort $(foreach l,$(layers),$(l) $(call model,$(l))))
 known  := $(variables) $(foreach v,$(by_layer),$(addprefix $(v).,$(models)))
 ifneq "$(filter-out $(known),$(given))" ""
-$(error no variable is $(filter-out $(known),$(given)): there are $(sort $(variables)), and, \
-	for one layer or model, $(addsuffix .LAYER,$(by_layer)))
+$(error no variable is named $(filter-out $(known),$(given)). There are $(sort $(variables)), and, \
+	with the name of a layer or model after a dot, $(by_layer))
 endif
 ifneq "$(words $(layers))" "$(words $(sort $(layers)))"
 $(error a layer is named twice: $(layers))
@@ -57,9 +57,10 @@ of   = $($(that))
 # $(call path,VARIABLE,LAYER): in a pattern % is the layer, in VARIABLE.MODEL what follows the dot;
 # %% is a %. $(call shards,OPTION,PATH): in PATH * is each of SHARDS, which OPTION stands before.
 percent = $(subst $(newline),%,$(subst %,$(2),$(subst %%,$(newline),$(1))))
-path    = $(call percent,$(of),$(if $(filter $(1).$(call model,$(2)),$(that)),\
-	$(patsubst $(call model,$(2)).%,%,$(2)),$(2)))
-shards  = $(strip $(foreach s,$(or $(SHARDS),*),$(1) $(call input,$(subst *,$(s),$(2)))))
+within  = $(if $(filter $(1).$(call model,$(2)),$(that)),$(2:$(call model,$(2)).%=%),$(2))
+path    = $(call percent,$(of),$(within))
+shard   = $(or $(and $(findstring *,$(1)),$(SHARDS)),*)
+shards  = $(foreach s,$(call shard,$(2)),$(1)$(call input,$(subst *,$(s),$(2))))
 
 # -- Stages -------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ export PATH OUT RUN QUIET
 # A recipe: $(call stage,COMMAND,FILES). The target is what COMMAND writes; FILES, quoted, are what
 # it reads beside the prerequisites of the target, which are stages.
 stage = $(if $(asks),$(call told,$(call ask,$(1),$(2))),@bash $(call q,$(script)) $(work))
-work  = $@ $(call q,$(strip $(1))) $^ -- $(2)
+work  = $@ $(call q,$(1)) $^ -- $(2)
 out  := "$$OUT"/
 
 # make -n and make status ask each stage; one that waits for a changed one is changed too.

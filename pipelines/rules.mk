@@ -1,4 +1,4 @@
-# The stages of all pipelines. A pipeline names layers, and pairs of them, and asks for what it wants:
+# The stages of all pipelines. A pipeline names layers and pairs of them, and what it wants:
 #
 #	layers = 2 4 6
 #	pairs  = 2-4 4-6
@@ -31,7 +31,7 @@ OUT       = out
 ACT_DUMP  = act-dump --no-point
 FEATDIST  = featdist
 REFAXES   = refaxes --whiten
-REFPROJ   = refproj $(call shards,--lift,$(reference)) --axes $(out)reference.axes $(texts) $(rows)
+REFPROJ   = refproj $(call shards,--lift ,$(reference)) --axes $(out)reference.axes$(texts)$(rows)
 DISTANCE  = sinkhorn
 MATCH     = hungarian
 COUPLE    = $(if $(filter coact,$(firstword $(DISTANCE))),$(by_list))
@@ -56,7 +56,7 @@ tokens = $(call option,--context,CONTEXT)$(call option,--skip,SKIP)$(call option
 hidden = $(call shards,$(1),$(call path,HIDDEN,$*))
 sae    = $(call path,SAE,$*)
 $(activations): %.activations:
-	$(call stage,$(call of,ACT_DUMP,$*) $(call hidden,--hidden) --sae $(call input,$(sae)) \
+	$(call stage,$(call of,ACT_DUMP,$*) $(call hidden,--hidden ) --sae $(call input,$(sae)) \
 		--layer $*$(tokens)$(if $(call of,SKIP_IDS,$*),,$(call option,--tokens,TOKENS)),\
 		$(hidden) $(call q,sae:$(sae))$(call option,,MASK)$(call option,,TOKENS))
 
@@ -72,9 +72,9 @@ reference.axes:
 # refproj may leave tokens out, so it comes before FEATDIST.
 reference = $(call of,REFERENCE,$*)
 texts     = $(if $(strip $(foreach l,$(layers),\
-	$(subst /$(REFERENCE)/,,/$(call of,REFERENCE,$(l))/))),--space texts)
+	$(subst /$(REFERENCE)/,,/$(call of,REFERENCE,$(l))/))), --space texts)
 rows      = $(call option,--rows,ROWS)
-to_space  = $(strip $(call of,REFPROJ,$*))
+to_space  = $(call of,REFPROJ,$*)
 refproj   = $(to_space)$(if $(filter --whiten --dim --fit,$(to_space)),$(tokens))
 axes      = $(if $(findstring reference.axes,$(to_space)),reference.axes)
 lifted    = $(call shards,,$(reference))$(call option,,ROWS)
