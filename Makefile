@@ -79,7 +79,7 @@ $(B)/dep:
 
 demo: install-build
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
+	MAKEFLAGS= PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
 
 # TESTS=tests/x.bats: some of them. SAN=1: under the sanitizers of addresses, leaks and undefined
 # behaviour. COV=1: ends with the share of lines that the tests ran. LEVEL=v2, v3 or v4: as on a CPU
@@ -187,6 +187,7 @@ install: all $(B)/libsemot-stream.a
 		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	install pipelines/stage $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py examples/token_rows.py $(DESTDIR)$(PREFIX)/share/semot
 	install -m 644 common/stream/stream.h common/stream/dtype.h \
 		$(DESTDIR)$(PREFIX)/include/semot
