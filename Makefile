@@ -48,7 +48,8 @@ $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && ar rc $@ $^
 
 # What is installed for other programs: no name of it that does not begin with sm_ can be seen.
-STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/pool base/text
+STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/pool \
+	base/text
 $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 	$(LD) -r -o $(B)/semot-stream.o $^
 	$(OBJCOPY) --wildcard --keep-global-symbol='sm_*' $(B)/semot-stream.o

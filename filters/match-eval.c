@@ -70,9 +70,7 @@ static void add_labels(struct measures *m)
 	for (int k = 0; k < 2; k++)
 		m->label[k] = xalloc(side[k].n, sizeof *m->label[k]);
 	labels_number(m->label, side, labels);
-	labels_tell(labels[0], "the activations", true);
-	if (labels[1] != labels[0])
-		labels_tell(labels[1], "the activations", true);
+	labels_tell_sides(labels, "the activations", true);
 	labels_close_sides(labels);
 	m->of[m->n++] = (struct measure){
 		.name = "same_label", .context = m->label, .solve = label_row, .label = m->label};

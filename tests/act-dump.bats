@@ -337,9 +337,12 @@ overflows at 65504, save bf16 or f4 (--drop-nonfinite of " act-dump --hidden y.n
 	act-dump --hidden y.npy --sae sae --mask mask.npy --quiet >masked
 	act-dump --hidden y.npy --sae sae --drop-nonfinite >out 2>notes
 	left_out 2055
-	cmp <(frame2tsv out) <(frame2tsv masked)
-	act-dump --hidden - --sae sae --drop-nonfinite <y.npy | frame2tsv |
-		cmp - <(frame2tsv masked)
+	act-dump --hidden - --sae sae --drop-nonfinite <y.npy >piped
+	for columns in token,point token,feature,value; do
+		frame2tsv --columns $columns masked >table
+		frame2tsv --columns $columns out | cmp - table
+		frame2tsv --columns $columns piped | cmp - table
+	done
 	act-dump --hidden z.npy --sae sae --drop-nonfinite >out 2>notes
 	left_out 12
 	grep -q "no token is left" notes

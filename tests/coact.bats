@@ -43,7 +43,7 @@ act() {
 	coact both >d
 	oracle coact check pearson d both
 	counts=$(frame2tsv --columns row_layer d | sort | uniq -c | tr -s ' \n' ' ')
-	[ "$counts" = " 30 a 30 b 1 row_layer " ]
+	[ "$counts" = " 1800 a 1800 b 1 row_layer " ]
 	coact --metric jaccard both b >d
 	oracle coact check jaccard d both b
 	coact a b | frame2json | tail -n +2 >expected

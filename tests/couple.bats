@@ -48,7 +48,7 @@ _, _, g = dense("g")
 assert np.array_equal(g, 2 * np.eye(1000))'
 	couple --quiet a a >twice
 	cmp <(frame2tsv g) <(frame2tsv twice)
-	couple --by identity a | frame2tsv | sed 's/1\.0$/2.0/' | cmp - <(frame2tsv g)
+	couple --by identity a | frame2tsv | sed 's/\t1\.0/\t2.0/' | cmp - <(frame2tsv g)
 	couple --quiet --cells 30 --probes 2 a | frame2tsv | cmp - <(frame2tsv g)
 }
 

@@ -34,6 +34,8 @@ for i in 0, 1:
 	cp "$SAMPLE/graphs/add-three-four.json" g.json
 	cp "$SAMPLE/truth_supernodes.json" .
 	graph2frame g.json >g.frames
+	awk -F'\t' -v OFS='\t' '$2 == 0 { print $1 == 2 ? 12 : $1 == 4 ? 20 : $1, $3, $4 }' \
+		"$SAMPLE/feature_labels.tsv" >labels.tsv
 	for l in 12 20; do
 		act-dump --hidden L$l.npy --sae saes/layer_$l --layer $l >$l.act
 		featdist --quiet --support 16 $l.act | refproj --lift L25.npy --whiten >$l.dist

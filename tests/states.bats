@@ -182,8 +182,8 @@ np.save("map.npy", np.eye(128)); np.save("mask.npy", np.zeros(4096, bool))'
 		[[ $line == *"--reference"* ]]
 	done
 	ref=$SAMPLE/hidden_L6.npy
-	refproj --lift "$ref" --mask mask.npy a 2>notes | cmp <(frame2tsv) \
-		<(refproj --lift "$ref" a | frame2tsv)
+	refproj --lift "$ref" --mask mask.npy a 2>notes | frame2json | sed 1d |
+		cmp - <(refproj --lift "$ref" a | frame2json | sed 1d)
 	grep -q "nothing is estimated: all tokens stay" notes
 	refaxes --whiten "$ref" >axes
 	fails 2 refproj --lift "$ref" --axes axes --tokens "$SAMPLE/tokens.npy" a

@@ -8,7 +8,8 @@
 static size_t utf8(const unsigned char *s, uint32_t *character)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3
+		: *s < 0xf5 ? 4 : 0;
 	uint32_t c = n > 1 ? *s & (0x7fu >> n) : *s;
 
 	*character = *s;

@@ -210,7 +210,8 @@ struct labels *labels_open(const char *path)
 	const char *first = l->table.rest;
 	if (first && strncmp(first, mark, 3) == 0)
 		first = l->table.rest += 3;
-	bool json = first && (first += strspn(first, " \t\r\n")) && (*first == '{' || *first == '[');
+	first += first ? strspn(first, " \t\r\n") : 0;
+	bool json = first && (*first == '{' || *first == '[');
 	if (json)
 		read_explanations(l);
 	else
@@ -347,6 +348,13 @@ void labels_tell(const struct labels *l, const char *where, bool whole)
 		absent_tell(&absent, l->path, where, true);
 }
 
+void labels_tell_sides(struct labels *const l[2], const char *where, bool whole)
+{
+	labels_tell(l[0], where, whole);
+	if (l[1] != l[0])
+		labels_tell(l[1], where, whole);
+}
+
 /* -- Two sides ------------------------------------------------------------------------------ */
 
 static bool run_begins(const struct ids *x, size_t i)
@@ -385,7 +393,8 @@ void labels_number(uint32_t *const number[2], const struct ids side[2], struct l
 
 	for (int k = 0; k < 2; k++)
 		for (size_t i = 0; i < side[k].n; i++) {
-			const char *label = labels_find(l[k], side[k].layer[i], side[k].feature[i]);
+			const char *label = labels_find(l[k], side[k].layer[i],
+				side[k].feature[i]);
 			number[k][i] = 0;
 			if (label)
 				list[n++] = (struct numbered){label, &number[k][i]};

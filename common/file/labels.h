@@ -36,6 +36,7 @@ const char *labels_find(struct labels *, const char *layer, uint32_t feature);
  * file has none of their layers. whole: also when it has none of the features; and a note counts
  * labels of others. */
 void labels_tell(const struct labels *, const char *where, bool whole);
+void labels_tell_sides(struct labels *const l[2], const char *where, bool whole);
 
 /* Ends the program when rows and columns of one layer's name are of two dictionaries: one file
  * cannot tell them apart. */
