@@ -15,7 +15,7 @@
 
 all:
 
-variables = GRAPH LAYERS PRUNE SUPERNODE TRUTH
+variables += GRAPH LAYERS PRUNE SUPERNODE TRUTH
 GRAPH     = graph.json
 LAYERS    = 1 2 3 4 5 6
 PRUNE     = graph-prune --most 100

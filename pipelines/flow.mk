@@ -5,12 +5,13 @@
 #		LAYERS='2 3 4'
 #	make -f pipelines/flow.mk ... MATCH='nearest --mutual'	shorter chains, and surer
 #
-# Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow and tables of it, .layers.tsv,
-# .pairs.tsv, .chains.tsv and .merges.tsv.
+# Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow, tables of it, .layers.tsv,
+# .pairs.tsv, .chains.tsv and .merges.tsv, and .flow.html, a page. With TOKENS and VOCAB the page
+# shows what features fire on, with LABELS what they are called.
 
 all:
 
-variables = LAYERS
+variables += LAYERS
 LAYERS = 1 2 3 4 5 6
 
 layers = $(LAYERS)
@@ -36,5 +37,10 @@ flow_tables := $(foreach t,layers pairs chains merges,$(flow).$(t).tsv)
 $(flow_tables): $(flow).%.tsv: $(flow).flow
 	$(call stage,frame2tsv --columns $($*.columns) $(out)$<)
 
-all: $(flow_tables)
-.PHONY: $(flow).flow $(flow_tables)
+contexts_of_all := $(foreach l,$(layers),$(call shown,$(l)))
+$(flow).flow.html: $(flow).flow $(joined) $(contexts_of_all)
+	$(call stage,$(PAGE)$(call on,$(contexts_of_all))$(call option,--labels,LABELS) \
+		$(out)$< $(addprefix $(out),$(joined)),$(call option,,LABELS))
+
+all: $(flow_tables) $(flow).flow.html
+.PHONY: $(flow).flow $(flow_tables) $(flow).flow.html

@@ -17,11 +17,13 @@
 #	make -f pipelines/match.mk A=one B=two ROWS.one=rows.npy REFERENCE=two/L25.npy \
 #		HIDDEN.one=one/L12.npy SAE.one=one/sae HIDDEN.two=two/L20.npy SAE.two=two/sae
 #
-# Every stage stays in OUT; the last, OUT/A-B.DISTANCE.tsv, is a table of the matched features.
+# Every stage stays in OUT; the last are OUT/A-B.DISTANCE.tsv, a table of the matched features, and
+# OUT/A-B.DISTANCE.html, a page of them. With TOKENS and VOCAB it shows what features fire on, with
+# LABELS what they are called.
 
 all:
 
-variables = A B
+variables += A B
 A = 2
 B = 4
 
@@ -29,4 +31,4 @@ layers = $(A) $(filter-out $(A),$(B))
 pairs  = $(A)-$(B)
 include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
-all: $(tables)
+all: $(tables) $(pages)

@@ -18,14 +18,18 @@
 
 # These can be set for one layer, as in SAE.4=other/L4, or for one model: HIDDEN.gpt2=gpt2/L%.npy is
 # for layers with names such as gpt2.4.
-by_layer = HIDDEN SAE REFERENCE ROWS CONTEXT SKIP SKIP_IDS MASK TOKENS ACT_DUMP FEATDIST REFPROJ
-variables += $(by_layer) SHARDS OUT RUN REFAXES DISTANCE MATCH COUPLE bin
+by_layer = HIDDEN SAE REFERENCE ROWS CONTEXT SKIP SKIP_IDS MASK TOKENS VOCAB LABELS \
+	ACT_DUMP FEATDIST REFPROJ CONTEXTS
+variables += $(by_layer) SHARDS OUT RUN BLOCKS REFAXES DISTANCE MATCH COUPLE PAGE bin
 
 # Files. % is the layer, * each of SHARDS, or all files that match.
 HIDDEN    = hidden_L%.npy
 SAE       = sae_L%_s0
 REFERENCE = hidden_L6.npy
 OUT       = out
+# More files: MASK says which tokens count, TOKENS is their ids, VOCAB the strings of these, LABELS
+# what features are called. Numbers: CONTEXT, the length of a sequence, SKIP, how many tokens at its
+# beginning do not count; BLOCKS, in how many pieces distances are made.
 
 # The commands; in them "$OUT" is OUT.
 ACT_DUMP  = act-dump --no-point
@@ -35,6 +39,8 @@ REFPROJ   = refproj $(call shards,--lift ,$(reference)) --axes $(out)reference.a
 DISTANCE  = sinkhorn
 MATCH     = hungarian
 COUPLE    = $(if $(filter coact,$(firstword $(DISTANCE))),$(by_list))
+CONTEXTS  = contexts
+PAGE      = match2html
 
 include $(dir $(lastword $(MAKEFILE_LIST)))engine.mk
 
@@ -44,7 +50,8 @@ activations   := $(layers:%=%.activations)
 distributions := $(layers:%=%.distributions)
 projected     := $(layers:%=%.projected)
 points        := $(layers:%=%.points)
-.PHONY: reference.axes $(activations) $(distributions) $(projected) $(points)
+fired_on      := $(layers:%=%.contexts)
+.PHONY: reference.axes $(activations) $(distributions) $(projected) $(points) $(fired_on)
 
 # $(call option,--skip,SKIP): the option and the layer's value of it, if there is one.
 option = $(if $(call of,$(2),$*), $(1) $(call input,$(call of,$(2),$*)))
@@ -89,6 +96,11 @@ $(by_rows:%=%.projected): %.projected: %.activations $$(axes)
 $(points): %.points: %.activations $$(axes)
 	$(call stage,$(refproj) --unit $(out)$<,$(lifted))
 
+# What features fire on, of activations that carry the ids of their tokens.
+$(fired_on): %.contexts: %.activations
+	$(call stage,$(call of,CONTEXTS,$*)$(call option,--vocab,VOCAB) $(out)$<,\
+		$(call option,,VOCAB))
+
 # -- Pairs of layers ----------------------------------------------------------------------------
 
 # a.2-4 is 2, b.2-4 is 4. What is made of distances has the distance in its name.
@@ -104,7 +116,8 @@ distances := $(pairs:%=%.$(by).distances)
 matchings := $(pairs:%=%.$(by).matching)
 nearest   := $(pairs:%=%.$(by).nearest)
 tables    := $(pairs:%=%.$(by).tsv)
-.PHONY: $(couplings) $(distances) $(matchings) $(nearest) $(tables)
+pages     := $(pairs:%=%.$(by).html)
+.PHONY: $(couplings) $(distances) $(matchings) $(nearest) $(tables) $(pages)
 
 # Tokens of two texts are coupled, to compare activations on them: by points, or by a list of rows.
 list     = $(if $(call of,ROWS,$(a.$*)),$(call input,$(call of,ROWS,$(a.$*))))
@@ -116,8 +129,22 @@ $(couplings): %.coupling: $$(a.$$*).$$(coupled) $$(b.$$*).$$(coupled)
 reads    = $(if $(filter coact,$(firstword $(DISTANCE))),activations,projected)
 sides    = $(a.$*).$(reads) $(b.$*).$(reads)
 coupling = $(if $(COUPLE),$*.coupling)
+distance = $(DISTANCE)$(coupling:%= --coupling $(out)%)
+ifeq "$(BLOCKS)" ""
 $(distances): %.$(by).distances: $$(sides) $$(coupling)
-	$(call stage,$(DISTANCE)$(coupling:%= --coupling $(out)%) $(addprefix $(out),$(sides)))
+	$(call stage,$(distance) $(addprefix $(out),$(sides)))
+else
+# In BLOCKS pieces, each a stage: some rows of the matrix.
+numbers := $(shell seq $(BLOCKS))
+define block
+$(pairs:%=%.$(by).$(1).block): %.$(by).$(1).block: $$$$(sides) $$$$(coupling)
+	$$(call stage,$$(distance) --rows $(1)/$(BLOCKS) $$(addprefix $$(out),$$(sides)))
+.PHONY: $(pairs:%=%.$(by).$(1).block)
+endef
+$(foreach n,$(numbers),$(eval $(call block,$(n))))
+$(distances): %.distances: $(numbers:%=$$*.%.block)
+	$(call stage,framecat --merge $(addprefix $(out),$^))
+endif
 
 $(matchings): %.matching: %.distances
 	$(call stage,$(MATCH) $(out)$<)
@@ -126,5 +153,20 @@ $(nearest): %.nearest: %.distances
 
 columns = row_layer,row_feature,col_layer,col_feature,cost,margin
 errors  = $(if $(filter --error%,$(DISTANCE)),$(c)error$(c)certified)
-$(tables): %.tsv: %.matching
-	$(call stage,frame2tsv --columns $(columns)$(errors) $(out)$<)
+$(tables): %.$(by).tsv: %.$(by).matching
+	$(call stage,frame2tsv --columns $(columns)$(errors)$(labels) $(out)$<,$(label_files))
+
+# What the features are called.
+label_of    = $(call of,LABELS,$($(1).$*))
+b_others    = $(subst /$(call label_of,a)/,,/$(call label_of,b)/)
+labels      = $(if $(call label_of,a), --labels $(call input,$(call label_of,a)))$(if \
+	$(b_others), --labels-b $(call input,$(call label_of,b)))
+label_files = $(foreach s,a b,$(if $(call label_of,$(s)),$(call input,$(call label_of,$(s)))))
+
+# A page of the matched features, with what they fire on.
+shown    = $(if $(call of,TOKENS,$(1)),$(1).contexts)
+contexts = $(sort $(call shown,$(a.$*)) $(call shown,$(b.$*)))
+on       = $(foreach c,$(1), --contexts $(out)$(c))
+$(pages): %.$(by).html: %.$(by).matching %.$(by).distances $$(contexts)
+	$(call stage,$(PAGE) --distances $(out)$*.$(by).distances$(call on,$(contexts))$(labels) \
+		$(out)$<,$(label_files))

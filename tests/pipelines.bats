@@ -218,7 +218,7 @@ stubs() {
 	STUB
 	chmod +x bin/featdist
 	for name in act-dump refaxes refproj sinkhorn hungarian frame2tsv framecat nearest flow \
-			graph2frame; do
+			contexts match2html graph2frame; do
 		cp bin/featdist "bin/$name"
 	done
 	for layer in 2 4 6; do
@@ -270,7 +270,7 @@ as_quiet() {
 		SLOW=.02 quick -j2 >one 2>notes &
 		SLOW=.02 quick -j2 >two 2>>notes
 		wait $!
-		[ "$(cat one two | wc -l)" -eq 10 ]
+		[ "$(cat one two | wc -l)" -eq 11 ]
 		as_quiet
 	done
 }
@@ -300,7 +300,7 @@ as_quiet() {
 	grep -q '^act-dump .*L2' log
 	echo 2 >seeds.txt
 	quick DISTANCE='sinkhorn seeds.txt' >log
-	[ "$(wc -l <log)" -eq 3 ]
+	[ "$(wc -l <log)" -eq 4 ]
 	mv sae_L4_s0/params.npz w.safetensors
 	quick -s SAE.4=w.safetensors
 	echo '{}' >cfg.json
@@ -319,7 +319,7 @@ as_quiet() {
 	[ -z "$(quick OUT=elsewhere)" ]
 	sed -i 's/^echo /echo new /' bin/hungarian
 	quick OUT=elsewhere >log
-	[ "$(cut -d' ' -f1 log | xargs)" = "hungarian frame2tsv" ]
+	[ "$(cut -d' ' -f1 log | xargs)" = "hungarian frame2tsv match2html" ]
 }
 
 @test "a target that someone changed or cut short is made again" {
@@ -387,8 +387,9 @@ as_quiet() {
 @test "names of files hold anything, of which nothing is run" {
 	stubs
 	RANDOM=11
-	part=(' ' '  ' \" "'" '`touch pwned`' '$(touch pwned)' '$(shell touch pwned)' '${HOME}' '$$' \
-		'&touch pwned&' ';touch pwned;' '|' '<' '>pwned' '(' ')' '#' '%' '*' '?' '[a]' '{a,b}' \
+	part=(' ' '  ' \" "'" '`touch pwned`' '$(touch pwned)' '$(shell touch pwned)' '${HOME}' \
+		'$$' '&touch pwned&' ';touch pwned;' '|' '<' '>pwned' '(' ')' '#' '%' '*' '?' \
+		'[a]' '{a,b}' \
 		'!' '~' \\ '\n' = , : @ ^ + - -- --help é 'ü ' 日本 $'\xff' a b.npy x/y $'\\\'')
 	name() {
 		local i
@@ -423,8 +424,8 @@ as_quiet() {
 		stem=$("$ROOT/pipelines/stage" --stem "$graph")
 		[[ $stem != *[\ /\$\'\"\`\;\&\|%\#]* ]]
 		make -s -f "$ROOT/pipelines/circuit.mk" GRAPH="$graph" DISTANCE=edgeprofile \
-			"$stem.graph"
-		printf '%s\n' graph2frame "in $graph" | cmp - "out/$stem.graph"
+			"$stem.whole"
+		printf '%s\n' graph2frame "in $graph" | cmp - "out/$stem.whole"
 		name
 		if quick -n "A=$name" >log 2>&1; then
 			grep -qF -e "--hidden 'hidden_L$name.npy'" log
@@ -443,11 +444,12 @@ as_quiet() {
 	[ "$(grep -c ^done states)" -eq 8 ]
 	grep -q '^changed 2-4.sinkhorn.matching$' states
 	grep -q '^changed 2-4.sinkhorn.tsv$' states
+	grep -q '^changed 2-4.sinkhorn.html$' states
 	refute quick -s MATCH='echo no such luck >&2; false #' 2>/dev/null
 	quick status MATCH='echo no such luck >&2; false #' >table
 	grep -q '^failed  *2-4.sinkhorn.matching .* no such luck$' table
 	quick status DISTANCE=other >table
-	[ "$(grep -c '^missing' table)" -eq 3 ]
+	[ "$(grep -c '^missing' table)" -eq 4 ]
 	[ "$(grep -c '^done' table)" -eq 7 ]
 	awk '$1 == "done" && !($3 ~ /^[0-9]+[.][0-9][0-9][0-9]$/) { exit 1 }' table
 	SLOW=1 quick -s MATCH='hungarian --slow' >/dev/null &
@@ -473,4 +475,49 @@ as_quiet() {
 	quick -n A=one.3 B=two.5 HIDDEN.one=1/L%.npy SAE.two=/two/%/%% ACT_DUMP.two=act-import >log
 	grep -q "^act-dump .* '1/L3.npy' --sae 'sae_Lone.3_s0' --layer one.3" log
 	grep -q "^act-import --hidden 'hidden_Ltwo.5.npy' --sae '/two/5/%' --layer two.5" log
+}
+
+@test "all pairs, or those of a list, of layers of several models; in blocks, which are stages" {
+	stubs
+	pairs() {
+		make --no-print-directory -f "$ROOT/pipelines/pairs.mk" "$@"
+	}
+	pairs -n LAYERS='2 a.4 6' HIDDEN.a='a/%.npy' >log
+	grep -q "^act-dump .* 'a/4.npy' .* --layer a.4 " log
+	[ "$(grep -o '^sinkhorn .*' log | grep -o '[^/]*$')" = "$(printf '%s\n' \
+		2-a.4.sinkhorn.distances 2-6.sinkhorn.distances a.4-6.sinkhorn.distances)" ]
+	pairs -n LAYERS='2 4 6' PAIRS='6-2 2-2' >log
+	[ "$(grep -c '^sinkhorn' log)" -eq 2 ]
+	refute grep -q 'layer 4' log
+	for bad in PAIRS=2-8 "LAYERS=2 4 2" "LAYERS=1 1-2 2-3 3" BLOCKS=0 BLOCKS=x; do
+		refute pairs "$bad" 2>log
+		[ "$(wc -l <log)" -eq 1 ]
+	done
+	pairs -s LAYERS='2 4' BLOCKS=3
+	grep -q -e '^2/3' out/2-4.sinkhorn.2.block
+	rm out/2-4.sinkhorn.2.block
+	pairs LAYERS='2 4' BLOCKS=3 >log
+	[ "$(grep -c '^sinkhorn' log)" -eq 1 ]
+	grep -q '^framecat --merge out/2-4.sinkhorn.1.block out/2-4.sinkhorn.2.block out/2' log
+}
+
+@test "blocks of distances are the distances" {
+	fast
+	fast BLOCKS=3 OUT="$PWD/blocks"
+	framecat --check blocks/2-4.*.{block,distances}
+	cmp out/2-4.*.tsv blocks/2-4.*.tsv
+	PYTHONPATH=$ROOT/examples "$PY" "$ROOT/tests/oracle/same.py" out/2-4.*.distances \
+		blocks/2-4.*.distances
+}
+
+@test "a page shows the matches, with what features fire on and what they are called" {
+	fast
+	tail -n 1 out/2-4.*.html | grep -q "</html>"
+	match -n TOKENS=tokens.npy VOCAB='a vocab' LABELS=a.tsv LABELS.4=b.tsv >log
+	grep -q "^act-dump .* --tokens 'tokens.npy'" log
+	[ "$(grep -c "^contexts --vocab 'a vocab' " log)" -eq 2 ]
+	grep -q "^match2html .*/2.contexts .*/4.contexts --labels 'a.tsv' --labels-b 'b.tsv' " log
+	grep -q "^frame2tsv .* --labels 'a.tsv' --labels-b 'b.tsv' " log
+	match -n LABELS=a.tsv >log
+	refute grep -q -e --labels-b -e contexts log
 }
