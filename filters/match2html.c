@@ -3,6 +3,7 @@
 #include "base/opt.h"
 #include "file/labels.h"
 #include "match/page_contexts.h"
+#include "match/page_map.h"
 #include "match/page_nearest.h"
 #include "match/page_view.h"
 
@@ -13,7 +14,7 @@
 
 extern const unsigned char match_page_template[];	/* match_page.html, made by the Makefile */
 
-static struct list contexts[2], distances;
+static struct list contexts[2], distances, points;
 static const char *label_file[2], *source[2], *title;
 static struct page_context_options shown = {3, 1};
 static size_t near = 5;
@@ -26,6 +27,7 @@ static const struct opt options[] = {
 	{"distances", OPT_LIST, &distances, "FILE", "distances, for the nearest of each feature",
 		0, 0},
 	{"near", OPT_SIZE, &near, "K", "how many nearest of each feature", 0, 1000},
+	{"points", OPT_LIST, &points, "FILE", "distributions of the features, for a map", 0, 0},
 	{"strongest", OPT_SIZE, &shown.top, "K", "contexts of a feature, of the highest range",
 		0, 1e6},
 	{"weaker", OPT_SIZE, &shown.lower, "K", "its contexts of each other range", 0, 1e6},
@@ -66,19 +68,31 @@ static void write_labels(struct html *h, struct labels *const l[2], const struct
 	html_close(h, ']');
 }
 
-static void write_page(const struct page_views *views, const struct page_nearest_list *nearest,
-	struct page_contexts *known, struct labels *const l[2], struct page_features *p)
+/* All that was read. */
+struct content {
+	struct page_features features;
+	struct page_views views;
+	struct page_nearest_list nearest;
+	struct page_contexts *contexts;
+	struct page_map map;
+	struct labels *label[2];
+};
+
+static void write_page(struct content *c)
 {
+	struct page_features *p = &c->features;
 	struct html h = html_begin(match_page_template);
 
 	html_open(&h, NULL, '{');
 	html_text(&h, "title", title);
 	write_dictionaries(&h, p);
-	write_labels(&h, l, p);
-	page_views_write(&h, "views", views, p);
-	page_nearest_write(&h, "distances", nearest, p);
+	write_labels(&h, c->label, p);
+	page_views_write(&h, "views", &c->views, p);
+	page_nearest_write(&h, "distances", &c->nearest, p);
 	if (contexts[0].n + contexts[1].n > 0)
-		page_contexts_write(&h, "contexts", known);
+		page_contexts_write(&h, "contexts", c->contexts);
+	if (c->map.known > 0)
+		page_map_write(&h, "map", &c->map);
 	html_close(&h, '}');
 	html_end(&h);
 }
@@ -95,26 +109,25 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "match2html [OPTION]... [FILE]...",
 		"Makes an HTML page of matchings, or of a flow, for the browser.", 1 << 20);
-	struct page_features features = {.apart = contexts[1].n > 0 || label_file[1] || source[1]};
-	struct page_views views = {0};
-	struct page_nearest_list nearest = {0};
-	struct labels *label[2];
+	struct content c = {.features.apart = contexts[1].n > 0 || label_file[1] || source[1]};
 
 	check_source(source[0]);
 	check_source(source[1]);
-	page_views_read(&views, operand, &features);
-	page_nearest_read(&nearest, &distances, near, &features);
-	page_number(&features);
-	struct page_contexts *known = page_contexts_read(contexts, &shown, &features);
-	labels_open_sides(label, label_file);
-	write_page(&views, &nearest, known, label, &features);
+	page_views_read(&c.views, operand, &c.features);
+	page_nearest_read(&c.nearest, &distances, near, &c.features);
+	page_number(&c.features);
+	c.contexts = page_contexts_read(contexts, &shown, &c.features);
+	c.map = page_map_read(&points, &c.features);
+	labels_open_sides(c.label, label_file);
+	write_page(&c);
 	if (ferror(stdout) || fclose(stdout) != 0)
 		die("stdout: %s", strerror(errno));
-	page_views_free(&views);
-	page_nearest_free(&nearest);
-	page_contexts_free(known);
-	labels_close_sides(label);
-	page_features_free(&features);
+	page_views_free(&c.views);
+	page_nearest_free(&c.nearest);
+	page_contexts_free(c.contexts);
+	page_map_free(&c.map);
+	labels_close_sides(c.label);
+	page_features_free(&c.features);
 	free(operand);
 	return 0;
 }

@@ -14,6 +14,7 @@ setup_file() {
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
 	done
 	gzip <L12.npy >L12.npy.gz
+	cp "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" .
 	mkdir other && "$PY" -c '
 import numpy as np
 for layer in 12, 20, 25:

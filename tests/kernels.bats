@@ -8,6 +8,10 @@ load helper
 	"$BUILD/tests/linkage"
 }
 
+@test "the kernel of thirds of a growing maximum agrees with the plain choice" {
+	"$BUILD/tests/thirds"
+}
+
 @test "a distance that was not found ends a stage with a line that names the features" {
 	for options in "" "--top 1" "--top 4" "--threads 1"; do
 		fails 1 "$BUILD/tests/stage" $options

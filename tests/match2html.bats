@@ -34,6 +34,44 @@ browser() {
 	oracle match_page holds turned.html two one
 }
 
+@test "the map has the directions of mean points, on their first two axes" {
+	sample
+	"$PY" -c '
+import semot
+[(header, (pairs, rest))] = semot.read("2-4.matching")
+rest["free_row_layer"].append("2")
+import numpy as np
+rest["free_row_feature"] = np.append(rest["free_row_feature"], 9999).astype("<u4")
+semot.write("more", header, [pairs, rest])'
+	match2html --points 2.dist --points 4.dist more >map.html
+	oracle match_page mapped map.html 2.dist 4.dist
+	stream distributions >other
+	fails 1 match2html --points 2.dist --points other 2-4.matching && [ ! -s stdout ]
+	[[ $line == "match2html: other: points of space"* ]]
+}
+
+@test "random pairs are those of the distances, where these hold them" {
+	stream matching >m
+	stream distances >d
+	"$PY" -c '
+import semot, numpy as np
+[(header, (names, *blocks))] = semot.read("d")
+names["random"] = np.array([3, 1, 2], "<f4")
+semot.write("with", header, [names, *blocks])'
+	match2html --distances with m >html
+	"$PY" -c '
+from match_page import carried
+assert carried("html")["distances"][0]["sample"].tolist() == [1, 2, 3]'
+	sample
+	"$PY" -c '
+import semot
+[(header, (names, *blocks))] = semot.read("2-4.distances")
+del names["random"]
+semot.write("without", header, [names, *blocks])'
+	match2html --distances without 2-4.matching >html
+	oracle match_page holds html 2-4.matching without
+}
+
 @test "columns of the same layer's name have contexts and labels of their own" {
 	"$PY" - <<-'E'
 	import match_page as m

@@ -44,6 +44,14 @@ void tokens_close(struct tokens *t)
 		states_close(t->states);
 }
 
+/* As --context says it, or ids of the shape (sequences, tokens); 0: it is not known. */
+static size_t sequence_length(const struct tokens *t)
+{
+	bool sequences = t->vocab.rank == 2 && t->vocab.shape[0] > 1 && t->vocab.shape[1] > 1;
+
+	return t->kept.context ? t->kept.context : sequences ? t->vocab.shape[1] : 0;
+}
+
 void tokens_write_header(const struct tokens *t, const struct feature_source *from,
 	struct sm_writer *out)
 {
@@ -63,8 +71,8 @@ void tokens_write_header(const struct tokens *t, const struct feature_source *fr
 		sm_set_integer(&header, "signed", (int64_t)from->is_signed);
 	sm_set_integer(&header, "tokens", (int64_t)t->n);
 	sm_set_integer(&header, "skip", (int64_t)t->kept.skip);
-	if (t->kept.skip > 0)
-		sm_set_integer(&header, "context", (int64_t)t->kept.context);
+	if (sequence_length(t) > 0)
+		sm_set_integer(&header, "context", (int64_t)sequence_length(t));
 	if (t->kept.words)
 		sm_set_string(&header, "without", t->kept.words);
 	sm_set_string(&header, "arch", from->arch);

@@ -75,7 +75,9 @@ function snippet(f) {
 const called = f => labelOf(f) === null ? snippet(f) : isolated(visible(short(labelOf(f), 300)));
 
 const whole = n => n.toLocaleString("en");
-const ratio = x => !(x < 1) ? "100%" : x >= .0995 ? percent(x) : x >= .0001 ? `${+(100 * x).toPrecision(2)}%` : x > 0 ? `${(100 * x).toExponential(0)}%` : "0";
+const ratio = x => !(x < 1) ? "100%" : x >= .0995 ? percent(x) : x >= 1e-6 ? `${+(100 * x).toPrecision(x < .001 ? 1 : 2)}%` : x > 0 ? `${(100 * x).toExponential(0)}%` : "0";
+// A chance that was counted in n random pairs.
+const rarely = (x, sample) => x === 0 && sample ? `<${ratio(1 / sample.length)}` : ratio(x);
 const real = x => Number.isFinite(x) ? number(x) : Number.isNaN(x) ? "" : x > 0 ? "∞" : "−∞";
 // For a column of a list: as many places for all.
 function aligned(list) {
@@ -136,10 +138,10 @@ function matchingColumns(v) {
 	];
 	return [...side(v.a, "a"), ...side(v.b, "b"),
 		{ key: "cost", title: "distance", className: "n main", wide: "54px", by: r => paired(v.cost, r), show: r => cost(paired(v.cost, r)) },
-		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "50px", by: r => paired(v.chance, r), show: r => r < v.pairs ? ratio(v.chance[r]) : "", help: "how often random features are as near" }] : [],
+		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "50px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
 		{ key: "margin", title: "margin", className: `n${v.chance ? "" : " next"}`, wide: "44px", by: r => paired(v.margin, r), show: r => margin(paired(v.margin, r)), help: "how much dearer the next choice is" },
 		...v.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => r < v.pairs ? -v.certified[r] : NaN, show: r => v.certified[r] ? "✓" : "", help: "certified: sure in spite of sampling" }] : [],
-		...contexts ? [{ key: "density", title: "density", className: "n", wide: "46px", help: "on how many tokens the first feature fires",
+		...contexts ? [{ key: "density", title: "density", className: "n", wide: "50px", help: "on how many tokens the first feature fires",
 			by: r => density(v.a[r] === NONE ? v.b[r] : v.a[r]), show: r => { const x = density(v.a[r] === NONE ? v.b[r] : v.a[r]); return Number.isNaN(x) ? "" : ratio(x); } }] : [],
 	];
 }
@@ -449,7 +451,7 @@ function nearTable(f, partner, side) {
 	for (const x of near) {
 		const button = make("button", { type: "button", className: `go${x.f === partner ? " partner" : ""}`, onclick: () => openFeature(x.f), title: x.f === partner ? "the match" : "open its match" },
 			`${x.f === partner ? "● " : ""}${features.index[x.f]} `, called(x.f));
-		table.append(make("tr", {}, make("td", {}, button), make("td", { className: "n", textContent: real(x.dist) }), ...sample ? [make("td", { className: "n", textContent: ratio(shareBelow(sample, x.dist)) })] : []));
+		table.append(make("tr", {}, make("td", {}, button), make("td", { className: "n", textContent: real(x.dist) }), ...sample ? [make("td", { className: "n", textContent: rarely(shareBelow(sample, x.dist), sample) })] : []));
 	}
 	return [make("h3", { textContent: "nearest on the other side" }), table];
 }
@@ -482,7 +484,7 @@ function matchBody(r) {
 		section.append(...contextList(f), ...nearTable(f, other, tone === "a" ? "row" : "col"));
 		return section;
 	};
-	return [facts([["distance", paired ? real(now.cost[r]) : ""], ["chance", paired && now.chance ? `${ratio(now.chance[r])} of random pairs are as near` : ""],
+	return [facts([["distance", paired ? real(now.cost[r]) : ""], ["chance", paired && now.chance ? `${rarely(now.chance[r], now.sample)} of random pairs are as near` : ""],
 		["margin", paired ? real(now.margin[r]) : ""], ["sampling error", paired && now.error ? real(now.error[r]) : ""],
 		["certified", paired && now.certified ? now.certified[r] ? "yes" : "no" : ""], ["one to one", paired ? now.single(r) ? "yes" : "no" : ""]]),
 	make("div", { className: "sides" }, side(a, "a", b), side(b, "b", a)), ...howMade()];
@@ -666,7 +668,7 @@ function labelPicture() {
 		cells.set(names.join("\n"), (cells.get(names.join("\n")) || 0) + 1);
 	}
 	const top = [...count].filter(([, n]) => n > 2).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).slice(0, 14).map(([name]) => name).sort((a, b) => a.localeCompare(b));
-	if (top.length < 3) return [];
+	if (top.length < 3 || top.filter(a => top.some(b => cells.has(`${a}\n${b}`))).length < top.length / 2) return [];
 	const left = 104, size = (WIDE - left - 4) / top.length, tall = top.length * size + 66;
 	return figure("labels of matched pairs", "labels", svg => {
 		const most = Math.max(...top.flatMap(a => top.map(b => cells.get(`${a}\n${b}`) || 0)), 1);
@@ -831,33 +833,39 @@ function lengthPicture() {
 	});
 }
 
-// Features on two axes, with lines from each to its partner on hover.
+// Features on two axes. Near the mouse is one of them; a line leads to its partner.
 function mapPicture() {
-	const map = data.map;
+	const { map } = data;
 	if (!map || now.kind === "flow") return [];
 	columns(map, "x", "y");
-	const own = Array.from(new Set([...now.a, ...now.b])).filter(f => f !== NONE && Number.isFinite(map.x[f]));
-	const rx = extent(own.map(f => map.x[f])), ry = extent(own.map(f => map.y[f]));
-	if (!rx || !ry) return [];
-	const wide = 2 * WIDE, tall = 330, x = f => 8 + (map.x[f] - rx[0]) / (rx[1] - rx[0]) * (wide - 16), y = f => tall - 8 - (map.y[f] - ry[0]) / (ry[1] - ry[0]) * (tall - 16);
+	const own = [...new Set([...now.a, ...now.b])].filter(f => f !== NONE && Number.isFinite(map.x[f]));
+	const ranges = [extent(own.map(f => map.x[f])), extent(own.map(f => map.y[f]))];
+	if (!ranges[0] || !ranges[1]) return [];
+	const wide = 2 * WIDE + 20, tall = 300, scale = (x, [low, high], from, to) => from + (x - low) / (high - low) * (to - from);
+	const x = f => scale(map.x[f], ranges[0], 8, wide - 8), y = f => scale(map.y[f], ranges[1], tall - 8, 8);
 	const onB = new Set(now.b), rowOf = new Map();
 	for (let r = now.rows - 1; r >= 0; r--) for (const f of now.names(r)) rowOf.set(f, r);
+	const tone = f => rowOf.get(f) >= now.pairs ? "none" : onB.has(f) ? "b" : "a";
 	return figure("a map of the features", "map", svg => {
-		const line = drawn("path", { class: "level", fill: "none" });
-		for (const f of own) {
-			const alone = rowOf.get(f) >= now.pairs, dot = drawn("circle", { class: `pick ${alone ? "fill-none" : onB.has(f) ? "fill-b" : "fill-a"}`, cx: x(f).toFixed(1), cy: y(f).toFixed(1), r: own.length > 4000 ? 1.3 : 2.4, "fill-opacity": .7 });
-			dot.dataset.f = f;
-			svg.append(dot);
-		}
-		svg.append(line);
-		svg.onclick = event => event.target.dataset.f && openFeature(+event.target.dataset.f);
-		svg.onmouseover = event => {
-			const f = event.target.dataset.f === undefined ? -1 : +event.target.dataset.f, r = rowOf.get(f);
-			if (f < 0 || r === undefined) return;
-			if (!event.target.firstChild) hint(event.target, visible(`${nameOf(f)} ${labelOf(f) || ""}`));
-			line.setAttribute("d", r < now.pairs && own.includes(now.a[r]) && own.includes(now.b[r]) ? `M${x(now.a[r])} ${y(now.a[r])}L${x(now.b[r])} ${y(now.b[r])}` : "");
+		for (const t of ["none", "a", "b"])
+			svg.append(drawn("path", { class: `dots dots-${t}`, "stroke-width": own.length > 4000 ? 2.2 : 4,
+				d: own.filter(f => tone(f) === t).map(f => `M${x(f).toFixed(1)} ${y(f).toFixed(1)}h0`).join("") }));
+		const line = drawn("path", { class: "level", fill: "none" }), name = drawn("text", { class: "strong halo" });
+		svg.append(line, name);
+		let near = -1;
+		svg.onmousemove = event => {
+			const box = svg.getBoundingClientRect(), at = [(event.clientX - box.left) * wide / box.width, (event.clientY - box.top) * tall / box.height];
+			const away = f => (x(f) - at[0]) ** 2 + (y(f) - at[1]) ** 2;
+			near = own.reduce((best, f) => away(f) < away(best) ? f : best, own[0]);
+			const r = rowOf.get(near), ends = [now.a[r], now.b[r]].filter(f => f !== NONE && Number.isFinite(map.x[f]));
+			line.setAttribute("d", ends.map((f, i) => `${i ? "L" : "M"}${x(f).toFixed(1)} ${y(f).toFixed(1)}`).join(""));
+			name.textContent = visible(short(ends.map(f => `${nameOf(f)} ${labelOf(f) || ""}`).join(" ↔ "), 90));
+			name.setAttribute("text-anchor", x(near) > wide / 2 ? "end" : "start");
+			name.setAttribute("x", x(near) + (x(near) > wide / 2 ? -7 : 7));
+			name.setAttribute("y", Math.max(10, y(near) - 6));
 		};
-		return `${visible(map.how)} A line on hover leads to the partner; grey: without one.`;
+		svg.onclick = () => near >= 0 && openFeature(near);
+		return `Blue: ${layerTitle(now.sides[0])}, orange: ${layerTitle(now.sides[1])}, grey: without a partner. Where the mean points of features lie, seen from the mean of all: directions, on the two axes of largest variance (${percent(map.share[0])} and ${percent(map.share[1])} of it; near here need not be near)${map.space ? `, in the space ${visible(short(map.space, 60))}` : ""}.`;
 	}, { wide, tall, span: true });
 }
 
@@ -881,7 +889,7 @@ function svgText(svg) {
 	const copy = svg.cloneNode(true), size = svg.viewBox.baseVal, originals = svg.querySelectorAll("*");
 	copy.querySelectorAll("*").forEach((node, i) => {
 		const style = getComputedStyle(originals[i]);
-		for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "font-size", "font-family"]) node.setAttribute(name, style.getPropertyValue(name));
+		for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-opacity", "fill-opacity", "font-size", "font-family"]) node.setAttribute(name, style.getPropertyValue(name));
 		node.removeAttribute("class");
 	});
 	copy.prepend(drawn("rect", { width: size.width, height: size.height, fill: getComputedStyle(document.body).backgroundColor }));
@@ -909,8 +917,8 @@ function tableText() {
 // -- What the reader does -------------------------------------------------------------------------
 
 function summary() {
-	const parts = now.kind === "flow" ? [plural(now.dictionaries.length, "layer"), plural(now.rows, "chain"), `${whole(sum(Array.from(now.births)))} births`, `${whole(sum(Array.from(now.deaths)))} deaths`]
-		: [plural(now.pairs, "pair"), ...now.certified ? [`${whole(sum(Array.from(now.certified)))} certified`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
+	const parts = now.kind === "flow" ? [plural(now.dictionaries.length, "layer"), `${whole(now.rows)} chains`, `${whole(sum(Array.from(now.births)))} births`, `${whole(sum(Array.from(now.deaths)))} deaths`]
+		: [`${whole(now.pairs)} ${now.pairs === 1 ? "pair" : "pairs"}`, ...now.certified ? [`${whole(sum(Array.from(now.certified)))} certified`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
 	return parts.join(" · ");
 }
 

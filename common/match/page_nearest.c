@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SAMPLES = 4096 };
 
@@ -15,11 +16,22 @@ static int ascending(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Of a whole matrix, every so-many-th distance: those of random pairs. */
-static void take_sample(struct page_nearest *n, const struct distances *d)
+/* The distances of random pairs: those that the stream holds; or, of a whole matrix, every
+ * so-many-th. */
+static void take_sample(struct page_nearest *n, const struct sm_reader *in,
+	const struct distances *d)
 {
 	size_t all = d->row.n * d->k, step = all / SAMPLES + 1;
 
+	n->samples = SM_ANY;
+	if (sm_find_field(&d->ids, "random")) {
+		const float *random = sm_want(in, &d->ids, "random", SM_F4, &n->samples);
+		n->sample = xalloc(n->samples, sizeof *n->sample);
+		memcpy(n->sample, random, n->samples * sizeof *n->sample);
+		qsort(n->sample, n->samples, sizeof *n->sample, ascending);
+		return;
+	}
+	n->samples = 0;
 	if (d->at || all == 0)
 		return;
 	while (step % 2 == 0 || d->k % step == 0)	/* not always the same columns */
@@ -75,7 +87,7 @@ void page_nearest_read(struct page_nearest_list *list, const struct list *files,
 		for (; sm_read_header(in, &n.header); n = (struct page_nearest){0}) {
 			struct distances *d = &n.names;
 			read_distances(in, &n.header, d, NEAREST);
-			take_sample(&n, d);
+			take_sample(&n, in, d);
 			take_nearest(&n, d, most);
 			free(d->dist);
 			free(d->at);

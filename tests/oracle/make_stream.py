@@ -173,6 +173,11 @@ def states():
     return np.random.default_rng(0).standard_normal((9 * TOKENS, D)).astype("f4")
 
 
+def tokens():
+    """The vocabulary ids of the text."""
+    return np.random.default_rng(0).integers(0, 20, 9 * TOKENS, dtype="<i4")
+
+
 KINDS = {make.__name__: make for make in (activations, distributions, contexts, distances, coupling, matching, graph)}
 
 

@@ -203,11 +203,37 @@ def holds_distances(found, name, frames):
         order = np.argsort(matrix, axis=1, kind="stable")[:, :k]
         assert [name[f] for f in own["near"]] == [ids[other][j] for j in order.ravel()]
         assert np.array_equal(own["dist"], np.take_along_axis(matrix, order, 1).ravel())
+    if "random" in frames[0]:
+        assert np.array_equal(found["sample"], frames[0]["random"])
+        return
     assert np.all(np.diff(found["sample"]) >= 0) and set(found["sample"].tolist()) <= set(dist.ravel().tolist())
     if dist.size > 4096:
         assert 2000 < len(found["sample"]) <= 4096
         for q in .01, .1, .5:
             assert abs(np.mean(dist <= np.quantile(found["sample"], q)) - q) < .02 + q / 10
+
+
+def mapped(page, *distributions):
+    """The map's coordinates are those of directions of mean points on their first two principal axes, by numpy."""
+    data, points = carried(page), {}
+    for path in distributions:
+        header, frames = one(path)
+        table = np.concatenate([f["point"] for f in frames if "point" in f]).astype(float)
+        for frame in frames:
+            for i, feature in enumerate(frame.get("feature", [])):
+                own = slice(*frame["indptr"][i:i + 2])
+                points[header["layer"], int(feature)] = frame["weight"][own].astype(float) @ table[frame["row"][own]]
+    known = [f for f, own in enumerate(names(data)) if own in points]
+    x = np.array([points[names(data)[f]] for f in known])
+    x -= x.mean(0)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    x -= x.mean(0)
+    axes, values = np.linalg.svd(x, full_matrices=False)[2][:2], np.linalg.svd(x, compute_uv=False)
+    assert np.allclose(data["map"]["share"], (values ** 2 / np.sum(values ** 2))[:2], rtol=1e-3)
+    for own, axis in zip((data["map"]["x"], data["map"]["y"]), axes):
+        expected = x @ axis
+        assert min(np.abs(own[known] - expected).max(), np.abs(own[known] + expected).max()) < 1e-3
+        assert np.isnan(np.delete(own, known)).all()
 
 
 # -- In the browser -------------------------------------------------------------------------------
@@ -450,4 +476,4 @@ def says(page, *texts):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (contexts, big, hostile, holds, reads, files, large, flows, harmless, says)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (contexts, big, hostile, holds, mapped, reads, files, large, flows, harmless, says)}[sys.argv[1]](*sys.argv[2:])
