@@ -176,6 +176,7 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scip
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver python3-selenium
+CLUSTER_PACKAGES = slurm-wlm munge
 
 install-build:
 	@sh packages.sh $(BUILD_PACKAGES)
@@ -184,6 +185,7 @@ install-build:
 install-check:
 	@sh packages.sh $(CHECK_PACKAGES)
 	@sh packages.sh $(BROWSER_PACKAGES) || echo "without $(BROWSER_PACKAGES): no test of pages"
+	@sh packages.sh $(CLUSTER_PACKAGES) || echo "without $(CLUSTER_PACKAGES): no test of clusters"
 
 # -- Installation -------------------------------------------------------------------------------
 
