@@ -20,7 +20,7 @@ PIPELINES := $(sort $(wildcard pipelines/*.mk))
 
 # pkg-config is asked once, when something is compiled: it may have to be installed first.
 LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) \
-	liblz4 libxxhash openblas libzip jansson)$(LIBS)
+	liblz4 libxxhash openblas libzip jansson zlib)$(LIBS)
 PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
 PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
 PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
@@ -99,7 +99,7 @@ check: install-check
 
 # Readers of files on what clang's libFuzzer makes of them, MINUTES each, until one of them crashes;
 # what it found new stays in build-fuzz. (make check does a little of that.)
-READERS = npy npz safetensors pt cfg delphi json
+READERS = npy npz safetensors pt cfg delphi json vocab
 MINUTES = 10
 fuzz: install-check
 	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz
@@ -171,7 +171,7 @@ dist:
 # -- What they need -----------------------------------------------------------------------------
 
 BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev \
-	libopenblas-dev libzip-dev libjansson-dev
+	libopenblas-dev libzip-dev libjansson-dev zlib1g-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
@@ -185,7 +185,7 @@ install-build:
 install-check:
 	@sh packages.sh $(CHECK_PACKAGES)
 	@sh packages.sh $(BROWSER_PACKAGES) || echo "without $(BROWSER_PACKAGES): no test of pages"
-	@sh packages.sh $(CLUSTER_PACKAGES) || echo "without $(CLUSTER_PACKAGES): no test of clusters"
+	@sh packages.sh $(CLUSTER_PACKAGES) || echo "without $(CLUSTER_PACKAGES): no test on Slurm"
 
 # -- Installation -------------------------------------------------------------------------------
 
@@ -195,7 +195,8 @@ install: all $(B)/libsemot-stream.a
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install pipelines/stage $(DESTDIR)$(PREFIX)/share/semot/pipelines
-	install -m 644 examples/semot.py examples/token_rows.py $(DESTDIR)$(PREFIX)/share/semot
+	install -m 644 examples/semot.py examples/plots.py examples/token_rows.py \
+		$(DESTDIR)$(PREFIX)/share/semot
 	install -m 644 common/stream/stream.h common/stream/dtype.h \
 		$(DESTDIR)$(PREFIX)/include/semot
 	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h

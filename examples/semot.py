@@ -1,14 +1,21 @@
 """Streams of semot in Python, as frame(5) describes them.
 
-    for header, frames in read("12.dist"): ...      every stream of a file
-    [(header, frames)] = read("12.dist")            the stream of a file that holds one
+    [d] = run("sinkhorn", "--top", 5, "12.dist", "20.dist")     runs a program
+    [m] = run("nearest", d)                     a stream in memory is an operand like a file
+    m["row_feature"], m["col_feature"], m["cost"], m.header["matched"]
+    print(run("frame2tsv", m))                  what is no stream is text
+
+    for header, frames in read("12.dist"): ...  every stream of a file
+    [d] = read("12.dist")                       the stream of a file that holds one
     write("13.dist", header, frames)
 
-To use it, copy this file. It needs numpy and msgpack; lz4 for compressed streams only; and xxhash,
-without which checksums are neither checked nor written.
+To import it, copy this file, or set PYTHONPATH to where `make install` puts it, such as
+/usr/local/share/semot; the programs have to be on PATH. It needs numpy and msgpack; lz4 for
+compressed streams only; and xxhash, without which checksums are neither checked nor written.
 
 A header is a dict, frames are a list of dicts. A field is a numpy array, a list of str, a str, a
-number, or whatever else MessagePack holds. The fields of each kind, with dtypes and shapes:
+number, or whatever else MessagePack holds. stream["name"] joins a field of all frames into one
+array. The fields of each kind, with dtypes and shapes:
 
 activations    Frames of n tokens. Those of token i are feature[indptr[i]:indptr[i + 1]].
     token u4 (n), point f4 f2 bf16 (n, d), indptr u4 (n + 1), feature u4 (nnz), value f4 (nnz)
@@ -40,16 +47,19 @@ A distance of your own, in a file that hungarian(1) reads:
     ...          "col_layer": ["6"] * 5, "col_feature": np.arange(5, dtype="<u4")}
     >>> header = {"kind": "distances", "metric": "own", "rows": 5, "cols": 5, "history": []}
     >>> write("own.dist", header, [names, {"row0": 0, "dist": dist}])
-    >>> [(header, (names, *blocks))] = read("own.dist")
-    >>> np.concatenate([block["dist"] for block in blocks]).shape
-    (5, 5)
+    >>> [d] = read("own.dist")
+    >>> d["dist"].shape, d.frames[1]["row0"]
+    ((5, 5), 0)
 """
+import collections
 import contextlib
 import itertools
 import math
 import os
 import struct
+import subprocess
 import sys
+import threading
 
 import msgpack
 import numpy as np
@@ -61,10 +71,114 @@ except ImportError:
 
 PLAIN, LZ4 = 1, 2
 DTYPES = ["<f4", "<f8", "<f2", "<u4", "<u8", "<i4", "|u1"]  # and bf16, which numpy lacks
+OFFSETS = ["indptr", "begin"]           # they begin with 0 in every frame
+
+
+class Stream(collections.namedtuple("Stream", "header frames")):
+    """A header and its frames. stream["name"] is the field of that name, joined where several
+    frames have it: an array, of str too. KeyError names the fields that there are."""
+
+    def __getitem__(self, name):
+        if not isinstance(name, str):
+            return super().__getitem__(name)
+        parts = [frame[name] for frame in self.frames if name in frame]
+        if not parts:
+            there = dict.fromkeys(name for frame in self.frames for name in frame)
+            raise KeyError(f"no {name}: there are {', '.join(there) or 'no frames'}")
+        if name in OFFSETS:
+            ends = np.cumsum([0] + [int(part[-1]) for part in parts])
+            return np.concatenate([[0]] + [part[1:] + end for part, end in zip(parts, ends)])
+        if len(parts) == 1 and not isinstance(parts[0], list):
+            return parts[0]
+        parts = [np.empty(0, "U1") if isinstance(part, list) and not part else np.asarray(part)
+                 for part in parts]
+        if len({(part.dtype.kind, part.shape[1:]) for part in parts if part.size}) > 1:
+            raise KeyError(f"{name} is not the same in all frames: take it from .frames")
+        return np.concatenate(parts) if parts[0].ndim else np.array(parts)
+
+
+def run(program, *words, input=None):
+    """Runs a program and returns its streams, a list of Stream; or its text, where it writes no
+    stream.
+
+    The words are options and operands: str, numbers, paths; and streams in memory, which are
+    (header, frames) or a list of them, such as another run() returns. The input, streams or text,
+    is what the program reads on stdin. RuntimeError has the line of a program that failed; notes
+    go to stderr. Streams are written as they are read: none is held twice.
+
+    >>> a = run("json2frame", input='{"semot":1}\\n{"a":["<f4",[2],[1,2]]}\\n{"end":1}\\n')
+    >>> a[0]["a"]
+    array([1., 2.], dtype=float32)
+    >>> print(run("frame2tsv", a), end="")
+    a
+    1.0
+    2.0
+    >>> run("hungarian", a)
+    Traceback (most recent call last):
+    RuntimeError: hungarian: <stream 1>: header: no kind
+    """
+    problems, texts, result, cut = [], [], None, None
+
+    def feed(file, what):
+        try:
+            with file:
+                if isinstance(what, (str, bytes)):
+                    file.write(what.encode() if isinstance(what, str) else what)
+                else:
+                    for header, frames in [what] if isinstance(what, tuple) else what:
+                        write(file, header, frames, checksum=False)
+        except BrokenPipeError:             # it has read enough, or failed
+            pass
+        except Exception as problem:        # of write()
+            problems.append(problem)
+
+    with contextlib.ExitStack() as stack:
+        command, feeds, ends = [program], [], {}        # ends: of pipes, that the program reads
+        for word in words:
+            if isinstance(word, (tuple, list)):
+                end, begin = os.pipe()
+                ends[f"/dev/fd/{end}"] = stack.enter_context(open(end, "rb"))
+                feeds.append((stack.enter_context(open(begin, "wb")), word))
+                word = f"/dev/fd/{end}"
+            command.append(str(word))
+        process = stack.enter_context(subprocess.Popen(
+            command, stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            pass_fds=[end.fileno() for end in ends.values()]))
+        for end in ends.values():
+            end.close()
+        if input is not None:
+            feeds.append((process.stdin, input))
+        threads = [threading.Thread(target=feed, args=one) for one in feeds]
+        threads.append(threading.Thread(target=lambda: texts.append(process.stderr.read())))
+        for thread in threads:
+            thread.start()
+        try:
+            first = process.stdout.peek(1)[:1]
+            result = list(read(process.stdout)) if b"\xc7" <= first <= b"\xc9" \
+                else process.stdout.read().decode(errors="surrogateescape")
+        except ValueError as problem:       # of read(): the program's own line says more
+            cut = ValueError(f"{program}: {str(problem).partition(': ')[2]}")
+            process.stdout.read()
+        for thread in threads:
+            thread.join()
+        status = process.wait()
+    lines = texts[0].decode(errors="replace").strip()
+    for i, name in enumerate(ends):
+        lines = lines.replace(name, f"<stream {i + 1}>")
+    if problems:
+        raise problems[0]
+    if status != 0:
+        raise RuntimeError(lines or f"{program}: exit status {status}")
+    if cut:
+        raise cut
+    if lines:
+        print(lines, file=sys.stderr)
+    return result
 
 
 def read(path):
-    """Yields (header, frames) of each stream of a file, of stdin ("-"), or of an open binary file.
+    """Yields each Stream of a file, of stdin ("-"), or of an open binary file.
 
     A stream is yielded when its end mark was read and agrees. Where a file is cut or damaged,
     ValueError tells the stream and the frame. A tensor of bf16 becomes float32, value for value.
@@ -88,7 +202,7 @@ def read(path):
                         raise ValueError("the end mark does not agree with the frames read")
                     if fields and checksum and fields["xxh64"] != checksum.intdigest():
                         raise ValueError("the checksum is not that of the bytes read")
-                    yield maps[0], maps[1:]
+                    yield Stream(maps[0], maps[1:])
                     stream, maps = stream + 1, []
                     continue
                 elif "semot" in fields:
@@ -227,7 +341,7 @@ def from_field(name, value):
         raise ValueError(f"{name}: {len(data)} bytes do not make {dtype} of shape {shape}")
     array = np.ndarray(shape, stored, data)
     if dtype == "bf16":
-        return (array.astype("<u4") << 16).view("<f4").reshape(shape)
+        return (array.reshape(-1).astype("<u4") << 16).view("<f4").reshape(shape)
     return array.copy()
 
 

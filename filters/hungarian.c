@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct matching_options how = {.max_cost = INFINITY};
+static struct matching_options how = {.most = {NAN, NAN}};
 static bool list_open;
 static char *complete[3];		/* the sets of the rows and of the columns */
 

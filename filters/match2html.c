@@ -16,7 +16,6 @@ extern const unsigned char match_page_template[];	/* match_page.html, made by th
 
 static struct list contexts[2], distances, points;
 static const char *label_file[2], *source[2], *title;
-static struct page_context_options shown = {3, 1};
 static size_t near = 5;
 
 static const struct opt options[] = {
@@ -28,9 +27,6 @@ static const struct opt options[] = {
 		0, 0},
 	{"near", OPT_SIZE, &near, "K", "how many nearest of each feature", 0, 1000},
 	{"points", OPT_LIST, &points, "FILE", "distributions of the features, for a map", 0, 0},
-	{"strongest", OPT_SIZE, &shown.top, "K", "contexts of a feature, of the highest range",
-		0, 1e6},
-	{"weaker", OPT_SIZE, &shown.lower, "K", "its contexts of each other range", 0, 1e6},
 	{"source", OPT_TEXT, &source[0], "MODEL/SET",
 		"the features on Neuronpedia; % is the layer's name", 0, 0},
 	{"source-b", OPT_TEXT, &source[1], "MODEL/SET", "those of the columns", 0, 0},
@@ -116,7 +112,7 @@ int main(int argc, char **argv)
 	page_views_read(&c.views, operand, &c.features);
 	page_nearest_read(&c.nearest, &distances, near, &c.features);
 	page_number(&c.features);
-	c.contexts = page_contexts_read(contexts, &shown, &c.features);
+	c.contexts = page_contexts_read(contexts, &c.features);
 	c.map = page_map_read(&points, &c.features);
 	labels_open_sides(c.label, label_file);
 	write_page(&c);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct matching_options how = {.max_cost = INFINITY};
+static struct matching_options how = {.most = {NAN, NAN}};
 static bool mutual, greedy;
 
 static const struct opt options[] = {

@@ -2,8 +2,8 @@
 #
 #	make -f slurm.mk -f pairs.mk -j32 BLOCKS=16 SRUN='--partition=cpu --time=4:00:00' ...
 #
-# It stands before the pipeline; a site's own file, which sets some variables anew, stands between. OUT
-# has to be on a file system that all nodes see. semot-cluster(7) has more.
+# It stands before the pipeline; a site's own file, which sets some variables anew, stands between.
+# OUT has to be on a file system that all nodes see. semot-cluster(7) has more.
 
 kinds = activations distributions axes projected points contexts coupling distances block matching \
 	nearest flow tsv html

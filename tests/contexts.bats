@@ -167,8 +167,8 @@ assert 7 not in frames[0]["id"] and max(frames[0]["begin"][1:] - frames[0]["begi
 	}
 	no '' 'no strings'
 	no '{"a":0' 'the text ends too early'
-	no '{"a":-1}' 'no id below 16777216'
-	no '{"a":16777216}' 'no id below 16777216'
+	no '{"a":-1}' 'no id below 1048584'
+	no '{"a":1048592}' 'byte 5: no id below 1048589'
 	no '{"a":0.5}' 'no id below'
 	no '{"a":0,"b":0}' 'two strings of the id 0'
 	no '{"model":{}}' 'the model has no vocab'

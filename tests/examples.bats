@@ -40,6 +40,8 @@ for i in 0, 1:
 	for l in 12 20; do
 		act-dump --hidden L$l.npy --sae saes/layer_$l --layer $l >$l.act
 		featdist --quiet --support 16 $l.act | refproj --lift L25.npy --whiten >$l.dist
+		contexts --quiet --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
+			>$l.contexts
 	done
 	for l in 1 2 3 4 5 6; do
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l |

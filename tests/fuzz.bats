@@ -8,9 +8,9 @@ load helper
 	done
 }
 
-@test "readers take files that were changed, or refuse them: settings, caches, JSON" {
+@test "readers take files that were changed, or refuse them: settings, caches, JSON, vocabularies" {
 	oracle fuzz seeds
-	for reader in cfg delphi json; do
+	for reader in cfg delphi json vocab; do
 		"$BUILD/tests/fuzz" $reader "${TIMES:-1500}" 2 seeds/$reader/*
 	done
 }

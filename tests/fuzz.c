@@ -17,6 +17,7 @@
 #include "file/sae.h"
 #include "file/states.h"
 #include "file/stored.h"
+#include "file/vocab.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -358,6 +359,17 @@ static void read_json(const char *path)
 		free(json_with(whole.text, "weight", "1"));
 }
 
+static void read_vocab(const char *path)
+{
+	struct vocab v = vocab_open(path, (enum marks)below(MARKS_NONE + 1));
+	volatile size_t length = 0;
+
+	for (size_t i = 0; i < v.n; i++)
+		if (vocab_text(&v, (uint32_t)i))
+			length = length + strlen(vocab_text(&v, (uint32_t)i));
+	vocab_close(&v);
+}
+
 static const struct reader {
 	const char *name;
 	void (*read)(const char *path);
@@ -365,7 +377,7 @@ static const struct reader {
 } readers[] = {
 	{"npy", read_file, false}, {"npz", read_file, false}, {"safetensors", read_file, false},
 	{"pt", read_file, false}, {"cfg", read_sae, true}, {"delphi", read_ready, true},
-	{"json", read_json, false}, {0}
+	{"json", read_json, false}, {"vocab", read_vocab, false}, {0}
 };
 static const struct reader *reader = readers;
 

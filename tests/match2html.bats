@@ -7,8 +7,8 @@ sample() {
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
 			>$l.act
 		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
-		oracle match_page contexts $l.act "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" \
-			$l.contexts
+		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
+			>$l.contexts
 	done
 	centroid 2.dist 4.dist >2-4.distances
 	hungarian --max-cost 6 2-4.distances >2-4.matching 2>/dev/null
@@ -94,6 +94,25 @@ c = d["contexts"]
 for f, word in zip(range(4), "aabb"):
     own = slice(*c["begin"][c["first"][f]:c["first"][f] + 2])
     assert {c["text"][i] for i in c["id"][own]} == {word}'
+}
+
+@test "contexts of another layer, or SAE, are told of and not shown" {
+	"$PY" -c '
+import match_page as m
+m.matching("m", [1, 2], "1", "2", extra={"row_sae": "one", "col_sae": "two"})
+m.made_contexts("1", 2, ["x"], "1.contexts")
+m.made_contexts("3", 2, ["x"], "3.contexts")
+import semot
+[(header, frames)] = semot.read("1.contexts")
+semot.write("sae.contexts", {**header, "sae": "other"}, frames)'
+	match2html --contexts 3.contexts --contexts sae.contexts m >html 2>notes
+	told="match2html: the page has no feature of these contexts: layer"
+	[ "$(<notes)" = "$told 3, model unknown, SAE unknown
+$told 1, model unknown, SAE other" ]
+	"$PY" -c 'from match_page import carried
+assert not carried("html")["contexts"]["contexts"].any()'
+	match2html --contexts 1.contexts m >html 2>notes
+	[ ! -s notes ]
 }
 
 @test "a page asks for nothing, and no text can end its script" {
@@ -216,8 +235,8 @@ assert v["pairs"]["composed"].tolist() == pairs["composed"].tolist()'
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
 			>$l.act
 		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
-		oracle match_page contexts $l.act "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" \
-			$l.contexts
+		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
+			>$l.contexts
 	done
 	for pair in "1 2" "2 3"; do
 		centroid ${pair% *}.dist ${pair#* }.dist >d

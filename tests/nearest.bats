@@ -286,6 +286,31 @@ assert 1 <= header['matched'] == header['certified'] < 30 and (frames[0]['certif
 	fails 1 nearest missing
 }
 
+@test "--max-cost chance:P leaves out the pairs of a larger chance, and no others" {
+	oracle hungarian make uniform --rows 40 --cols 30 >in
+	nearest in >all
+	for p in 0 .1 .2 .333 1; do
+		nearest --max-cost chance:$p in >out
+		oracle hungarian check out in
+		hungarian --max-cost chance:$p in >assigned
+		oracle hungarian check assigned in
+		values "
+(_, (every, _)), = read('all')
+(_, (pairs, rest)), = out
+assert np.array_equal(pairs['row'], every['row'][every['chance'] <= $p]), pairs['chance']
+assert len(rest['second']) > 10 and (np.diff(rest['second']) >= 0).all()
+(_, (assigned, _)), = read('assigned')
+assert (assigned['chance'] <= $p).all()"
+	done
+	bent "for b in blocks: b['dist'] = b['dist'][:, :1]; b['col'] = np.zeros((len(b['dist']), 1), '<u4')" >in
+	fails 1 nearest --max-cost chance:.1 in
+	[ "$line" = "nearest: in: frame 3: --max-cost chance needs the two nearest columns of each row" ]
+	nearest in >out
+	values "assert 'chance' not in out[0][1][0]"
+	fails 2 nearest --max-cost chance:2
+	fails 2 nearest --max-cost chance:
+}
+
 @test "a wrong command line is refused" {
 	fails 2 nearest --mutual --greedy
 	fails 2 nearest --nearest

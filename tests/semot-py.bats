@@ -205,3 +205,100 @@ for header, frames in read("-"):
 	END
 	framecat b | cmp - a
 }
+
+@test "run() runs a program on paths, numbers and streams in memory, as the shell does" {
+	for seed in 0 1; do stream distributions --seed $seed >$seed.dist; done
+	"$PY" - <<-'END'
+	import pathlib
+	from semot import read, run, write
+	def same(found, command):
+	    [stream] = found
+	    stream.header["history"].clear()
+	    [expected] = run("sh", "-c", command)
+	    expected.header["history"].clear()
+	    for name, stream in ("a", stream), ("b", expected):
+	        write(name, *stream)
+	    assert pathlib.Path("a").read_bytes() == pathlib.Path("b").read_bytes(), command
+	[a], [b] = read("0.dist"), read("1.dist")
+	command = "sinkhorn --top 5 0.dist 1.dist"
+	same(run("sinkhorn", "--top", 5, pathlib.Path("0.dist"), "1.dist"), command)
+	same(run("sinkhorn", "--top", 5, a, b), command)
+	same(run("sinkhorn", "--top", 5, [a], tuple(b)), command)
+	same(run("sinkhorn", "--top", 5, a, "-", input=b), command)
+	same(run("sinkhorn", "--top", 5, input=[a, b]), command)
+	same(run("hungarian", "--quiet", run("emd", a, b)), "emd 0.dist 1.dist | hungarian --quiet")
+	assert run("frame2tsv", a) == run("frame2tsv", "0.dist") == run("frame2tsv", input=a)
+	assert run("framecat", "--check", a) == ""
+	assert len(run("framecat", a, "0.dist", [a, b])) == 4
+	END
+}
+
+@test "run() passes more than pipes hold, both ways, and what is not read does not hang" {
+	"$PY" - <<-'END'
+	import numpy as np
+	from semot import run
+	big = {"kind": "x", "history": []}, [{"a": np.ones(1 << 18, "<f4")}] * 3
+	streams = run("framecat", big, "-", [big, big], input=[big])
+	assert len(streams) == 4 and all(s["a"].sum() == 3 << 18 for s in streams)
+	assert len(run("framecat", big, input=[big] * 9)) == 1
+	try:
+	    run("hungarian", big, big)
+	    assert False
+	except RuntimeError as problem:
+	    assert "at most 1 operand" in str(problem) or "hungarian: " in str(problem), problem
+	END
+}
+
+@test "run() raises the program's line, passes on its notes, and says what cannot be written" {
+	stream activations >a
+	"$PY" - 2>notes <<-'END'
+	import numpy as np
+	from semot import read, run
+	[a] = read("a")
+	for words, kind, line in [
+	        (("hungarian", a), RuntimeError,
+	         "hungarian: <stream 1>: header: a stream of activations, where "),
+	        (("hungarian",), RuntimeError, "hungarian: stdin: empty: not even a header"),
+	        (("hungarian", "nothing"), RuntimeError, "hungarian: nothing: No such file"),
+	        (("sinkhorn", "--top", 0), RuntimeError, "sinkhorn: --top"),
+	        (("sh", "-c", "framecat a | head -c 99"), ValueError,
+	         "sh: stream 1: header: cut short"),
+	        (("sh", "-c", "kill -9 $$"), RuntimeError, "sh: exit status -9"),
+	        (("nonesuch", a), FileNotFoundError, "[Errno 2] No such file"),
+	        (("framecat", ({}, [{"a": np.arange(3)}])), ValueError,
+	         "frame 1: a: dtype <i8 is none")]:
+	    try:
+	        run(*words)
+	        assert False, words
+	    except kind as problem:
+	        assert str(problem).startswith(line), problem
+	[d] = run("featdist", a)
+	assert d.header["kind"] == "distributions"
+	END
+	featdist <a 2>&1 >/dev/null | cmp - notes
+}
+
+@test "a name in brackets is that field of all frames, and an error names those that there are" {
+	for kind in activations distributions distances coupling; do
+		stream $kind --frames 3 >$kind
+		frame2npz $kind >$kind.npz
+	done
+	"$PY" - <<-'END'
+	import numpy as np
+	from semot import read
+	for kind in "activations", "distributions", "distances", "coupling":
+	    [s], z = read(kind), np.load(kind + ".npz")
+	    for name in z.files:
+	        if name not in ("data", "indices", "shape", "format", "header", "frames"):
+	            assert np.array_equal(s[name], z[name]), (kind, name)
+	[s] = read("distances")
+	assert s["row_layer"].dtype.kind == "U" and s["row0"].tolist() == [0, 5, 10]
+	assert s[0] is s.header and s[1] is s.frames
+	try:
+	    s["distance"]
+	    assert False
+	except KeyError as problem:
+	    assert problem.args[0] == "no distance: there are row_layer, row_feature, col_layer, " \
+	        "col_feature, row0, dist", problem
+	END
+}

@@ -36,7 +36,8 @@ setup_file() {
 	ReturnToService=2
 	KillWait=1
 	NodeName=DEFAULT CPUs=2 RealMemory=1000
-	NodeName=n[1-2] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 2))]
+	NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 1))
+	NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 2))
 	PartitionName=test Nodes=n[1-2] Default=YES State=UP
 	CONF
 	export SLURM_CONF=$PWD/slurm.conf

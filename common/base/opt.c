@@ -101,6 +101,16 @@ static double real(const struct opt *o, const char *value)
 	return x;
 }
 
+static struct limit limit(const struct opt *o, const char *value)
+{
+	struct opt chance = {.name = o->name, .max = 1};
+	size_t n = strlen("chance:");
+
+	if (strncmp(value, "chance:", n) == 0)
+		return (struct limit){NAN, real(&chance, value + n)};
+	return (struct limit){real(o, value), NAN};
+}
+
 static struct row_block row_block(const struct opt *o, const char *value)
 {
 	struct row_block p;
@@ -164,6 +174,9 @@ static void set(const struct opt *o, const char *value, const char *second)
 		break;
 	case OPT_ROW_BLOCK:
 		*(struct row_block *)o->target = row_block(o, value);
+		break;
+	case OPT_LIMIT:
+		*(struct limit *)o->target = limit(o, value);
 		break;
 	case OPT_CHOICE:
 		*(int *)o->target = choice(o, value);

@@ -26,6 +26,7 @@ enum opt_type {
 	OPT_LIST,	/* struct list: may be given several times */
 	OPT_CHOICE,	/* int: index of a word in value, "a|b|c"; -1: none unless given */
 	OPT_ROW_BLOCK,	/* struct row_block */
+	OPT_LIMIT,	/* struct limit: a number in [min, max], or chance:P, P in [0, 1] */
 	OPT_THREAD_COUNT, OPT_SECONDS	/* no target: see OPT_THREADS, OPT_PROGRESS */
 };
 
@@ -37,6 +38,11 @@ struct row_block {
 struct optional {
 	bool given;
 	const char *value;	/* or NULL */
+};
+
+/* What is not given is NaN. */
+struct limit {
+	double number, chance;
 };
 
 struct list {

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/die.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -58,4 +60,17 @@ void text_write(FILE *to, const char *text)
 			fprintf(to, n > 1 ? "\\u%04x" : "\\x%02x", c);
 		text += n > 0 ? n : 1;
 	}
+}
+
+char *text_safe(const char *text)
+{
+	char *safe;
+	size_t size;
+	FILE *to = open_memstream(&safe, &size);
+
+	if (to)
+		text_write(to, text);
+	if (!to || fclose(to) != 0)
+		die("out of memory");
+	return safe;
 }

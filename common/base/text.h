@@ -15,5 +15,6 @@ size_t text_shown(const char *s, uint32_t *character);
 /* Writes a text whose every character is shown: those that are not become \t, \n, \r, \x1b (of
  * ASCII, and of bytes that are no UTF-8) or \u202e, and \ becomes \\. */
 void text_write(FILE *, const char *text);
+char *text_safe(const char *text);		/* the same, to free() */
 
 #endif

@@ -238,6 +238,11 @@ char *archive_text(const struct archive *f, const char *key)
 	return f->zip ? npz_text(f->zip, f->file.name, key) : NULL;
 }
 
+struct npz_texts *archive_texts(struct archive *f, const char *key)
+{
+	return f->zip ? npz_texts_open(f->zip, f->file.name, key) : NULL;
+}
+
 bool archive_zipped(const struct archive *f)
 {
 	return f->zip;

@@ -35,9 +35,10 @@ bool archive_pickled(const struct archive *);		/* a .pt? */
 /* What the file says beside its arrays, an object to json_decref(); NULL: nothing. */
 json_t *archive_settings(const struct archive *);
 
-/* The text of that name in an .npz, of bytes or characters below 128, to free(); NULL: there is
- * none. */
+/* The text of that name in an .npz, to free(); NULL: there is none. */
 char *archive_text(const struct archive *, const char *key);
+/* Texts of that name in an .npz, as file/npz.h has them; NULL: there are none. */
+struct npz_texts *archive_texts(struct archive *, const char *key);
 
 /* The array of that name; false when there is none. A NULL key is the only array there is. */
 bool archive_find(struct archive *, const char *key, struct array *);

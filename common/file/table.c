@@ -19,10 +19,10 @@ struct table table_open(const char *path)
 	ssize_t n = getdelim(&t.text, &room, '\0', f);
 	if (ferror(f))
 		die("%s: %s", path, strerror(errno));
-	if (n > 0 && strlen(t.text) < (size_t)n)
-		die("%s: a zero byte, where a table is text", path);
 	if (f != stdin)
 		fclose(f);
+	if (n > 0 && strlen(t.text) < (size_t)n)
+		die("%s: a zero byte, where a table is text", path);
 	t.rest = n > 0 ? t.text : NULL;
 	return t;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDS_MOST = 1 << 24 };
+enum { IDS_FREE = 1 << 20 };		/* ids may be as large as that, ... */
 
 /* A string as the file has it. */
 struct piece {
@@ -19,6 +19,7 @@ struct piece {
 
 struct pieces {
 	const char *path;
+	size_t most;			/* ... or as the file is long: memory is of that order */
 	size_t n, room;
 	struct piece *item;		/* (n) by id */
 	enum marks marks;		/* that a tokenizer.json says; MARKS_AUTO: it does not */
@@ -30,7 +31,7 @@ struct pieces {
 static void put_piece(struct pieces *p, size_t id, struct piece x)
 {
 	if (id >= p->room) {
-		size_t room = id < 512 ? 1024 : 2 * id;
+		size_t room = id < 512 ? 1024 : id + id / 2;
 		p->item = xrealloc(p->item, room, sizeof *p->item);
 		memset(p->item + p->room, 0, (room - p->room) * sizeof *p->item);
 		p->room = room;
@@ -48,8 +49,6 @@ static void read_lines(struct pieces *p, const char *text)
 
 	for (const char *end; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\n");
-		if (lines == IDS_MOST)
-			die("%s: more than %d lines", p->path, IDS_MOST);
 		returns += end > text && end[-1] == '\r';
 		put_piece(p, lines++, (struct piece){text, (size_t)(end - text), false});
 	}
@@ -81,15 +80,15 @@ static struct piece piece_of(const struct json *j, struct span string, bool adde
 	return (struct piece){to, json_decode(to, string), added};
 }
 
-static size_t id_of(const struct json *j, struct span number)
+static size_t id_of(const struct pieces *p, const struct json *j, struct span number)
 {
 	size_t id = 0;
 
 	for (size_t i = 0; i < number.n; i++) {
 		char c = number.text[i];
-		if (c < '0' || c > '9' || (id = 10 * id + (size_t)(c - '0')) >= IDS_MOST)
-			json_wrong(j, "byte %zu: no id below %d",
-				(size_t)(number.text - j->text), IDS_MOST);
+		if (c < '0' || c > '9' || (id = 10 * id + (size_t)(c - '0')) >= p->most)
+			json_wrong(j, "byte %zu: no id below %zu",
+				(size_t)(number.text - j->text), p->most);
 	}
 	return id;
 }
@@ -99,7 +98,7 @@ static void read_object(struct pieces *p, struct json j)
 {
 	for (bool more = json_open(&j, '{'); more; more = json_more(&j, '}')) {
 		struct span key = json_key(&j), id = json_value(&j);
-		put_piece(p, id_of(&j, id), piece_of(&j, key, false));
+		put_piece(p, id_of(p, &j, id), piece_of(&j, key, false));
 	}
 }
 
@@ -109,8 +108,6 @@ static void read_list(struct pieces *p, struct json j)
 	size_t id = 0;
 
 	for (bool more = json_open(&j, '['); more; more = json_more(&j, ']'), id++) {
-		if (id == IDS_MOST)
-			json_wrong(&j, "more than %d pieces", IDS_MOST);
 		if (!json_open(&j, '['))
 			json_wrong(&j, "piece %zu is empty", id);
 		struct span piece = json_value(&j);
@@ -129,7 +126,7 @@ static void read_added(struct pieces *p, struct json j)
 		json_members(&j, value, key, 2);
 		if (!value[0].text || !value[1].text)
 			json_wrong(&j, "an added token without id or content");
-		put_piece(p, id_of(&j, value[0]), piece_of(&j, value[1], true));
+		put_piece(p, id_of(p, &j, value[0]), piece_of(&j, value[1], true));
 	}
 }
 
@@ -460,12 +457,13 @@ struct vocab vocab_open(const char *path, enum marks marks)
 	struct pieces p = {.path = path};
 	size_t longest = 0;
 
-	if (!file.text || !*file.text)
+	if (!file.rest)
 		die("%s: no strings", path);
-	if (looks_like_json(file.text))
-		read_json(&p, file.text);
+	p.most = strlen(file.rest) + IDS_FREE;
+	if (looks_like_json(file.rest))
+		read_json(&p, file.rest);
 	else
-		read_lines(&p, file.text);
+		read_lines(&p, file.rest);
 	for (size_t i = 0; i < p.n; i++)
 		longest = p.item[i].n > longest ? p.item[i].n : longest;
 	char *room = xalloc(longest + 1, 1);

@@ -127,7 +127,8 @@ static const char *metadata_text(const json_t *document, const char *key)
 	return json_string_value(json_object_get(json_object_get(document, "metadata"), key));
 }
 
-static struct graph_pins every_pin(const struct graph *g, const json_t *document)
+static struct graph_pins every_pin(const struct graph *g, const char *const *id,
+	const json_t *document)
 {
 	const json_t *query = json_object_get(document, "qParams");
 	uint32_t *ranked = xalloc(g->nodes, sizeof *ranked);
@@ -136,7 +137,8 @@ static struct graph_pins every_pin(const struct graph *g, const json_t *document
 	for (size_t i = 0; i < g->nodes; i++)
 		leader[i] = (uint32_t)i;
 	graph_rank(ranked, g);
-	struct graph_pins pins = graph_pins(g, json_object_get(query, "pinnedIds"), ranked, leader);
+	struct graph_pins pins = graph_pins(g, id, json_object_get(query, "pinnedIds"), ranked,
+		leader);
 	free(leader);
 	free(ranked);
 	return pins;
@@ -150,7 +152,7 @@ char *graph_link(const char *name, const struct graph *g, const json_t *document
 			? graph_viewer_ids(g, document) : g->node_id, {0}};
 
 	check_names(name, &x);
-	x.pins = every_pin(g, document);
+	x.pins = every_pin(g, x.id, document);
 	size_t n = x.pins.n;
 	char *link = with_pins(&x, n);
 	while (strlen(link) > SHORT_LINK && n > x.pins.needed) {

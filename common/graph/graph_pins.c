@@ -110,7 +110,7 @@ static size_t find_ends(struct end *end, const struct choice *x, enum node_type 
 static void pin_ends(struct choice *x)
 {
 	const struct graph *g = x->g;
-	size_t room = g->groups < MOST_PINS ? MOST_PINS - g->groups : 1;
+	size_t room = g->groups < MOST_PINS ? MOST_PINS - g->groups : 0;
 	struct end *end = xalloc(g->nodes, sizeof *end);
 	double *carries = carried(g);
 	size_t n = find_ends(end, x, LOGIT_NODE, carries);
@@ -119,12 +119,14 @@ static void pin_ends(struct choice *x)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t node = x->leader[end[i].node];
 		bool first = g->group[node] >= 0 && !x->shown[g->group[node]];
-		if (!x->taken[node] && !first && room == 0) {
+		if (x->taken[node])
+			continue;
+		if (!first && room == 0 && x->pins.n > 0) {
 			x->taken[node] = true;
 			x->pins.left++;
 			continue;
 		}
-		room -= !x->taken[node] && !first;
+		room -= !first && room > 0;
 		pin(x, node);
 	}
 	free(carries);
@@ -133,17 +135,32 @@ static void pin_ends(struct choice *x)
 
 /* -- Groups ------------------------------------------------------------------------------------ */
 
-static void pin_groups(struct choice *x)
+/* (nodes), to free(): how well a node can stand for its group. One whose id another node has, too,
+ * can be taken for that. */
+static uint8_t *fitness(const struct choice *x, const char *const *id)
+{
+	struct name_index ids = name_index_open(id, x->g->nodes);
+	uint8_t *fit = xcalloc(x->g->nodes, sizeof *fit);
+
+	for (size_t d = 0; d < ids.distinct; d++)
+		for (size_t i = ids.begin[d]; i < ids.begin[d + 1]; i++)
+			fit[ids.number[i]] = (uint8_t)(2 * (ids.begin[d + 1] - ids.begin[d] == 1)
+				+ x->pinned[ids.number[i]]);
+	name_index_close(&ids);
+	return fit;
+}
+
+static void pin_groups(struct choice *x, const char *const *id)
 {
 	const struct graph *g = x->g;
 	uint32_t *chosen = xalloc(g->groups, sizeof *chosen);
+	uint8_t *fit = fitness(x, id);
 
 	memset(chosen, 0xff, g->groups * sizeof *chosen);		/* NO_NODE */
 	for (size_t i = 0; i < g->nodes; i++) {
 		uint32_t node = x->ranked[i];
 		int32_t group = g->group[node];
-		if (group >= 0 && (chosen[group] == NO_NODE
-				|| (x->pinned[node] && !x->pinned[chosen[group]])))
+		if (group >= 0 && (chosen[group] == NO_NODE || fit[node] > fit[chosen[group]]))
 			chosen[group] = node;
 	}
 	for (size_t i = 0; i < g->nodes; i++) {
@@ -152,18 +169,19 @@ static void pin_groups(struct choice *x)
 		if (group >= 0 && !x->shown[group] && chosen[group] == node)
 			pin(x, node);
 	}
+	free(fit);
 	free(chosen);
 }
 
-struct graph_pins graph_pins(const struct graph *g, const json_t *old, const uint32_t *ranked,
-	const uint32_t *leader)
+struct graph_pins graph_pins(const struct graph *g, const char *const *id, const json_t *old,
+	const uint32_t *ranked, const uint32_t *leader)
 {
 	struct choice x = {g, ranked, leader, xcalloc(g->nodes, sizeof *x.pinned),
 		xcalloc(g->nodes, sizeof *x.taken), xcalloc(g->groups, sizeof *x.shown), {0}};
 
 	read_old(&x, old);
 	pin_ends(&x);
-	pin_groups(&x);
+	pin_groups(&x, id);
 	for (size_t i = 0; i < g->nodes; i++)
 		if (x.pinned[ranked[i]])
 			pin(&x, ranked[i]);

@@ -167,8 +167,8 @@ static void note_pins(const char *name, const struct graph_pins *pins)
 /* Several nodes can have one name, which is pinned once. */
 static json_t *pins(const char *name, const struct grouped *x, const json_t *query)
 {
-	struct graph_pins pins = graph_pins(x->g, json_object_get(query, "pinnedIds"), x->ranked,
-		x->leader);
+	struct graph_pins pins = graph_pins(x->g, x->id, json_object_get(query, "pinnedIds"),
+		x->ranked, x->leader);
 	json_t *list = json_array(), *seen = json_object();
 
 	for (size_t i = 0; i < pins.n; i++) {

@@ -15,24 +15,27 @@
 
 struct matching_options {
 	bool maximize, certified_only;
-	double max_cost;		/* as given; infinite: none */
+	struct limit most;		/* as given, by --max-cost */
 };
 
 #define OPT_MATCHING(o) \
 	{"maximize", OPT_FLAG, &(o).maximize, NULL, \
 		"take the numbers as similarities: larger is nearer", 0, 0}, \
-	{"max-cost", OPT_REAL, &(o).max_cost, "C", \
-		"leave a row unmatched when its pair would cost more than C", -1e30, 1e30}, \
+	{"max-cost", OPT_LIMIT, &(o).most, "C", \
+		"leave a row unmatched when its pair would cost more than C, or chance:P", \
+		-1e30, 1e30}, \
 	{"certified", OPT_FLAG, &(o).certified_only, NULL, \
 		"write only pairs that sampling errors leave certain", 0, 0}
 
 struct distance_matching {
 	const struct matching_options *options;
-	double ceiling;			/* max_cost, as a distance */
+	double ceiling;			/* the largest distance of a pair; infinite: any */
 	struct distances d;		/* of similarities: their negative */
 	uint32_t *col_of;		/* (rows): UNASSIGNED (assign.h): no column */
 	float *paid;			/* (rows): the distance to it */
 	double *margin;			/* (rows) */
+	float *second;			/* (seconds), of chance.h */
+	size_t seconds;
 	struct pair_list pairs;
 };
 
@@ -42,12 +45,12 @@ void distance_matching_read(struct distance_matching *, const struct matching_op
 	struct sm_reader *, const struct sm_frame *header, unsigned wide);
 void distance_matching_free(struct distance_matching *);
 
-/* Lists the pairs that were found, none above the ceiling, with their errors and verdicts where the
- * stream has errors; says in the header how many they are. */
+/* Lists the pairs that were found, none above the ceiling, with their chances, and their errors and
+ * verdicts where the stream has errors; says in the header how many they are. */
 void distance_matching_list(struct distance_matching *, struct sm_frame *header,
 	const char *method);
 
-/* Writes frames and end mark; `rest` as in pair_list_write(). */
+/* Writes frames, with what chances are from, and end mark; `rest` as in pair_list_write(). */
 void distance_matching_write(const struct distance_matching *, struct sm_writer *,
 	struct sm_frame *rest);
 

@@ -138,7 +138,7 @@ function matchingColumns(v) {
 	];
 	return [...side(v.a, "a"), ...side(v.b, "b"),
 		{ key: "cost", title: "distance", className: "n main", wide: "54px", by: r => paired(v.cost, r), show: r => cost(paired(v.cost, r)) },
-		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "50px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
+		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "58px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
 		{ key: "margin", title: "margin", className: `n${v.chance ? "" : " next"}`, wide: "44px", by: r => paired(v.margin, r), show: r => margin(paired(v.margin, r)), help: "how much dearer the next choice is" },
 		...v.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => r < v.pairs ? -v.certified[r] : NaN, show: r => v.certified[r] ? "✓" : "", help: "certified: sure in spite of sampling" }] : [],
 		...contexts ? [{ key: "density", title: "density", className: "n", wide: "50px", help: "on how many tokens the first feature fires",
@@ -326,9 +326,10 @@ function makeList() {
 	drawRows();
 }
 
-function scrollTo(place) {
+function scrollTo(place, middle = false) {
 	const list = $("list"), h = high(), top = place * h, room = list.clientHeight - list.firstChild.offsetHeight;
-	if (top < list.scrollTop) list.scrollTop = top;
+	if (middle) list.scrollTop = top - room / 2;
+	else if (top < list.scrollTop) list.scrollTop = top;
 	else if (top + h > list.scrollTop + room) list.scrollTop = top + h - room;
 }
 
@@ -384,12 +385,13 @@ function chip(text, help, on, act) {
 function contextLine(context, f, first) {
 	const line = make("p", { className: `context${first ? " first" : ""}`, dir: "auto", title: `token ${contexts.token[context]}` });
 	for (let t = contexts.begin[context]; t < contexts.begin[context + 1]; t++) {
-		const value = contexts.value[t], text = visible(contexts.text[contexts.id[t]]);
+		const value = contexts.value[t], text = visible(contexts.text[contexts.id[t]]), space = /^ (?=.)|/.exec(text)[0];
+		if (t > contexts.begin[context]) line.append(space);
 		if (value === 0) {
-			line.append(text);
+			line.append(text.slice(space.length));
 			continue;
 		}
-		const token = make("span", { textContent: text, title: `${real(value / 255 * contexts.max[f])}` });
+		const token = make("span", { textContent: text.slice(space.length), title: `${real(value / 255 * contexts.max[f])}` });
 		token.style.setProperty("--v", (value / 255).toFixed(2));
 		if (t === contexts.begin[context] + contexts.at[context]) token.className = "peak";
 		line.append(token);
@@ -479,7 +481,7 @@ function facts(list) {
 function matchBody(r) {
 	const [a, b] = [now.a[r], now.b[r]], paired = r < now.pairs;
 	const side = (f, tone, other) => {
-		if (f === NONE) return make("section", { className: `side of-${tone}` }, make("h4", { textContent: "no partner" }));
+		if (f === NONE) return withoutPartner(other, tone);
 		const section = head(f, tone);
 		section.append(...contextList(f), ...nearTable(f, other, tone === "a" ? "row" : "col"));
 		return section;
@@ -488,6 +490,16 @@ function matchBody(r) {
 		["margin", paired ? real(now.margin[r]) : ""], ["sampling error", paired && now.error ? real(now.error[r]) : ""],
 		["certified", paired && now.certified ? now.certified[r] ? "yes" : "no" : ""], ["one to one", paired ? now.single(r) ? "yes" : "no" : ""]]),
 	make("div", { className: "sides" }, side(a, "a", b), side(b, "b", a)), ...howMade()];
+}
+
+// Beside a feature without a partner: the nearest of the other side.
+function withoutPartner(f, tone) {
+	const [nearest] = nearestOf(f, now.distances, tone === "a" ? "col" : "row");
+	if (!nearest) return make("section", { className: `side of-${tone}` }, make("h4", { textContent: "no partner" }));
+	const section = head(nearest.f, tone), chance = now.sample ? `, chance ${rarely(shareBelow(now.sample, nearest.dist), now.sample)}` : "";
+	section.prepend(make("p", { className: "link", textContent: `no partner; the nearest is at distance ${real(nearest.dist)}${chance}` }));
+	section.append(...contextList(nearest.f));
+	return section;
 }
 
 function chainBody(r) {
@@ -523,6 +535,7 @@ function open(r) {
 	$("panel").replaceChildren(bar, ...now.kind === "flow" ? chainBody(r) : matchBody(r));
 	$("panel").classList.add("open");
 	$("panel").scrollTop = 0;
+	if (getComputedStyle($("panel")).position === "fixed") bar.lastChild.focus();		// it hides the list
 	drawRows();
 	writeAddress();
 }
@@ -943,7 +956,7 @@ function show(number, keep = false) {
 	} else {
 		here = Math.max(0, shown.indexOf(r));
 		open(r);
-		scrollTo(here);
+		scrollTo(here, true);
 	}
 	writeAddress();
 }

@@ -15,7 +15,6 @@ struct place {
 };
 
 struct page_contexts {
-	const struct page_context_options *how;
 	struct context_streams side[2];
 	size_t n, contexts, tokens, words;
 	struct place *place;		/* (n): of the page's features */
@@ -44,49 +43,31 @@ static struct place find_place(const struct page_contexts *c, const struct page_
 	return (struct place){&s->item[stream], i};
 }
 
-/* Calls take(c, stream, context) for every context that is shown of the feature at a place. */
-static void each_context(struct page_contexts *c, const struct place *p,
-	void (*take)(struct page_contexts *, const struct contexts *, size_t context))
-{
-	const struct contexts *s = p->stream;
-	size_t of_range = 0;
-
-	for (size_t k = s ? s->indptr[p->i] : 0; s && k < s->indptr[p->i + 1]; k++) {
-		bool same = k > s->indptr[p->i] && s->range[k] == s->range[k - 1];
-		of_range = same ? of_range + 1 : 1;
-		if (of_range <= (s->range[k] == 0 ? c->how->top : c->how->lower))
-			take(c, s, k);
-	}
-}
-
-static void count_context(struct page_contexts *c, const struct contexts *s, size_t k)
-{
-	c->contexts++;
-	c->tokens += s->begin[k + 1] - s->begin[k];
-}
-
-static void take_context(struct page_contexts *c, const struct contexts *s, size_t k)
-{
-	c->of[c->contexts] = s;
-	c->at[c->contexts++] = (uint32_t)k;
-}
-
 static void choose(struct page_contexts *c)
 {
 	struct pool *m = &c->memory;
 
-	for (size_t i = 0; i < c->n; i++)
-		each_context(c, &c->place[i], count_context);
+	for (const struct place *p = c->place; p < c->place + c->n; p++)
+		if (p->stream) {
+			uint32_t from = p->stream->indptr[p->i], to = p->stream->indptr[p->i + 1];
+			c->contexts += to - from;
+			c->tokens += p->stream->begin[to] - p->stream->begin[from];
+		}
 	c->of = pool_alloc(m, c->contexts, sizeof(struct contexts *));
 	c->at = pool_alloc(m, c->contexts, sizeof *c->at);
 	c->begin = pool_calloc(m, c->contexts + 1, sizeof *c->begin);
 	c->id = pool_alloc(m, c->tokens, sizeof *c->id);
 	c->value = pool_alloc(m, c->tokens, sizeof *c->value);
-	c->contexts = 0;
+	size_t n = 0;
 	for (size_t i = 0; i < c->n; i++) {
-		c->first[i] = (uint32_t)c->contexts;
-		each_context(c, &c->place[i], take_context);
-		c->own[i] = (uint32_t)c->contexts - c->first[i];
+		const struct contexts *s = c->place[i].stream;
+		c->first[i] = (uint32_t)n;
+		for (size_t k = s ? s->indptr[c->place[i].i] : 0;
+				s && k < s->indptr[c->place[i].i + 1]; k++) {
+			c->of[n] = s;
+			c->at[n++] = (uint32_t)k;
+		}
+		c->own[i] = (uint32_t)n - c->first[i];
 	}
 }
 
@@ -169,12 +150,27 @@ static void number_words(struct page_contexts *c)
 
 /* -- Reading and writing ----------------------------------------------------------------------- */
 
+/* Streams of which the page has no feature, which a path to the SAE can be the reason of. */
+static void tell_unused(const struct page_contexts *c)
+{
+	for (int side = 0; side < 2; side++)
+		for (const struct contexts *s = c->side[side].item;
+				s < c->side[side].item + c->side[side].n; s++) {
+			bool used = s->features == 0;
+			for (size_t i = 0; i < c->n && !used; i++)
+				used = c->place[i].stream == s;
+			if (!used)
+				note("the page has no feature of these contexts: layer %s, model "
+					"%s, SAE %s", s->layer, s->model ? s->model : "unknown",
+					s->sae ? s->sae : "unknown");
+		}
+}
+
 struct page_contexts *page_contexts_read(const struct list files[2],
-	const struct page_context_options *how, const struct page_features *p)
+	const struct page_features *p)
 {
 	struct page_contexts *c = xcalloc(1, sizeof *c);
 
-	c->how = how;
 	c->n = p->n;
 	for (int side = 0; side < 2; side++)
 		for (size_t i = 0; i < files[side].n; i++)
@@ -186,6 +182,7 @@ struct page_contexts *page_contexts_read(const struct list files[2],
 			d++)
 		for (size_t i = 0; i < d->n; i++)
 			c->place[d->first + i] = find_place(c, d, d->feature[i]);
+	tell_unused(c);
 	choose(c);
 	number_words(c);
 	return c;

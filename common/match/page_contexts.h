@@ -1,4 +1,4 @@
-/* Contexts of the features of a page of matchings: some of each feature, as columns. */
+/* Contexts of the features of a page of matchings: those of each feature, as columns. */
 #ifndef MATCH_PAGE_CONTEXTS_H
 #define MATCH_PAGE_CONTEXTS_H
 
@@ -6,17 +6,12 @@
 #include "base/opt.h"
 #include "match/page_features.h"
 
-/* How many contexts of a feature a page has: of the highest range, and of each other. */
-struct page_context_options {
-	size_t top, lower;
-};
-
 struct page_contexts;
 
 /* Reads the files of the rows, and of the columns where they have some of their own: what they know
  * of the page's features. */
 struct page_contexts *page_contexts_read(const struct list files[2],
-	const struct page_context_options *, const struct page_features *);
+	const struct page_features *);
 void page_contexts_write(struct html *, const char *key, struct page_contexts *);
 void page_contexts_free(struct page_contexts *);
 

@@ -17,6 +17,7 @@ struct pair_list pair_list_open(size_t most)
 	p.col_feature = pool_alloc(m, most, sizeof *p.col_feature);
 	p.cost = pool_alloc(m, most, sizeof *p.cost);
 	p.margin = pool_alloc(m, most, sizeof *p.margin);
+	p.chance = pool_alloc(m, most, sizeof *p.chance);
 	p.error = pool_alloc(m, most, sizeof *p.error);
 	p.certified = pool_alloc(m, most, sizeof *p.certified);
 	return p;
@@ -41,6 +42,7 @@ void pair_list_add(struct pair_list *p, const struct ids *row, const struct ids 
 	p->col_feature[k] = col->feature[new->col];
 	p->cost[k] = (float)new->cost;
 	p->margin[k] = new->margin;
+	p->chance[k] = new->chance;
 	p->error[k] = new->error;
 	p->certified[k] = new->certified;
 	p->total += new->cost;
@@ -53,6 +55,7 @@ struct matching pair_list_matching(const struct pair_list *p)
 		.col = {.n = p->n, .layer = p->col_layer, .feature = p->col_feature},
 		.cost = p->cost,
 		.margin = p->margin,
+		.chance = p->chances ? p->chance : NULL,
 		.error = p->errors ? p->error : NULL,
 		.certified = p->verdicts ? p->certified : NULL,
 	};

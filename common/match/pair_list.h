@@ -8,17 +8,17 @@
 struct pair {
 	size_t row, col;		/* places among the features of rows and columns */
 	double cost;
-	float margin, error;
+	float margin, chance, error;
 	bool certified;
 };
 
 struct pair_list {
-	bool errors, verdicts;		/* are these written? */
+	bool chances, errors, verdicts;	/* are these written? */
 	size_t n;
 	uint32_t *row, *col;		/* (n), as all that follows */
 	const char **row_layer, **col_layer;
 	uint32_t *row_feature, *col_feature;
-	float *cost, *margin, *error;
+	float *cost, *margin, *chance, *error;
 	uint8_t *certified;
 	double total;			/* of the costs */
 	struct pool memory;

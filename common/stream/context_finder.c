@@ -152,7 +152,6 @@ static void offer(struct context_finder *f, struct feature *x, size_t place)
 		x->candidate_value};
 	size_t k = f->how.top;
 
-	x->candidate = NONE;
 	if (x->tops == k && !(peak.activation > x->top[k - 1].activation)) {
 		offer_lower(f, x, peak, place);
 		return;
@@ -298,8 +297,6 @@ struct context_finder *context_finder_open(size_t features, struct context_optio
 	f->ring = f->reach + how.before + 1;
 	f->id = xalloc(f->ring, sizeof *f->id);
 	f->waiting = xcalloc(f->reach + 1, sizeof *f->waiting);
-	for (size_t i = 0; i < features; i++)
-		f->feature[i].candidate = NONE;
 	return f;
 }
 

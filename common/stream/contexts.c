@@ -293,16 +293,22 @@ static void take_stream(struct sm_reader *in, struct context_streams *all)
 	sm_frame_free(&frame);
 }
 
+void read_context_stream(struct sm_reader *in, struct sm_frame *header,
+	struct context_streams *all)
+{
+	all->item = xrealloc(all->item, all->n + 1, sizeof *all->item);
+	all->item[all->n++] = (struct contexts){.header = *header};
+	*header = (struct sm_frame){0};
+	take_stream(in, all);
+}
+
 void read_contexts(const char *path, struct context_streams *all)
 {
 	struct sm_reader *in = sm_reader_open(path);
 	struct sm_frame header = {0};
 
-	for (; sm_read_header(in, &header); header = (struct sm_frame){0}) {
-		all->item = xrealloc(all->item, all->n + 1, sizeof *all->item);
-		all->item[all->n++] = (struct contexts){.header = header};
-		take_stream(in, all);
-	}
+	while (sm_read_header(in, &header))
+		read_context_stream(in, &header, all);
 	sm_frame_free(&header);
 	sm_reader_close(in);
 }

@@ -64,6 +64,8 @@ struct context_streams {
 /* Appends all the streams of an input. Two of one layer, whose model and SAE are the same or not
  * known, end the program. */
 void read_contexts(const char *path, struct context_streams *);
+/* The same of the stream whose header was just read, up to its end mark. */
+void read_context_stream(struct sm_reader *, struct sm_frame *header, struct context_streams *);
 void context_streams_free(struct context_streams *);
 
 /* The stream of this layer, and its feature of this number, *i; SIZE_MAX where there is none. A

@@ -29,38 +29,38 @@ const char *number_text(char text[REAL_TEXT], const struct sm_tensor *t, size_t 
 
 /* -- Frames to JSON ------------------------------------------------------------------------- */
 
-static void print_hex(const char *what, const void *bytes, size_t n)
+static void print_hex(FILE *to, const char *what, const void *bytes, size_t n)
 {
-	printf("%s\"", what);
+	fprintf(to, "%s\"", what);
 	for (size_t i = 0; i < n; i++)
-		printf("%02x", ((const unsigned char *)bytes)[i]);
-	putchar('"');
+		fprintf(to, "%02x", ((const unsigned char *)bytes)[i]);
+	putc('"', to);
 }
 
-static bool print_string(const char *s, size_t n)
+static bool print_string(FILE *to, const char *s, size_t n)
 {
 	json_t *string = json_stringn(s, n);
 	bool utf8 = string != NULL;
 
 	if (utf8)
-		json_dumpf(string, stdout, JSON_ENCODE_ANY);
+		json_dumpf(string, to, JSON_ENCODE_ANY);
 	json_decref(string);
 	return utf8;
 }
 
-static void print_text(const char *s, size_t n)
+static void print_text(FILE *to, const char *s, size_t n)
 {
-	if (!print_string(s, n)) {
-		print_hex("{\"$text\":", s, n);
-		putchar('}');
+	if (!print_string(to, s, n)) {
+		print_hex(to, "{\"$text\":", s, n);
+		putc('}', to);
 	}
 }
 
-static void print_real(double x)
+static void print_real(FILE *to, double x)
 {
 	char text[REAL_TEXT];
 
-	printf(isfinite(x) ? "%s" : "{\"$number\":\"%s\"}", real_text(text, x));
+	fprintf(to, isfinite(x) ? "%s" : "{\"$number\":\"%s\"}", real_text(text, x));
 }
 
 /* Can the n pairs be an object of JSON: are the keys different texts, and none begins with $? */
@@ -81,143 +81,169 @@ static bool is_object(const struct sm_value *map)
 	return fine;
 }
 
-static void print_value(const struct sm_value *);
+static void print_value(FILE *to, const struct sm_value *);
 
-static void print_map(const struct sm_value *v)
+static void print_map(FILE *to, const struct sm_value *v)
 {
 	bool object = is_object(v);
 
-	fputs(object ? "{" : "{\"$map\":[", stdout);
+	fputs(object ? "{" : "{\"$map\":[", to);
 	for (size_t i = 0; i < v->n; i++) {
-		fputs(i ? "," : "", stdout);
-		fputs(object ? "" : "[", stdout);
-		print_value(&v->item[2 * i]);
-		putchar(object ? ':' : ',');
-		print_value(&v->item[2 * i + 1]);
-		fputs(object ? "" : "]", stdout);
+		fputs(i ? "," : "", to);
+		fputs(object ? "" : "[", to);
+		print_value(to, &v->item[2 * i]);
+		putc(object ? ':' : ',', to);
+		print_value(to, &v->item[2 * i + 1]);
+		fputs(object ? "" : "]", to);
 	}
-	fputs(object ? "}" : "]}", stdout);
+	fputs(object ? "}" : "]}", to);
 }
 
-static void print_value(const struct sm_value *v)
+static void print_value(FILE *to, const struct sm_value *v)
 {
 	switch (v->kind) {
 	case SM_IS_NIL:
-		fputs("null", stdout);
+		fputs("null", to);
 		break;
 	case SM_IS_BOOLEAN:
-		fputs(v->natural ? "true" : "false", stdout);
+		fputs(v->natural ? "true" : "false", to);
 		break;
 	case SM_IS_NATURAL:
-		printf(v->natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}",
+		fprintf(to, v->natural <= INT64_MAX ? "%" PRIu64 : "{\"$number\":\"%" PRIu64 "\"}",
 			v->natural);
 		break;
 	case SM_IS_NEGATIVE:
-		printf("%" PRId64, v->negative);
+		fprintf(to, "%" PRId64, v->negative);
 		break;
 	case SM_IS_FLOATING:
-		print_real(v->floating);
+		print_real(to, v->floating);
 		break;
 	case SM_IS_TEXT:
-		print_text(v->bytes, v->n);
+		print_text(to, v->bytes, v->n);
 		break;
 	case SM_IS_BYTES:
-		print_hex("{\"$bytes\":", v->bytes, v->n);
-		putchar('}');
+		print_hex(to, "{\"$bytes\":", v->bytes, v->n);
+		putc('}', to);
 		break;
 	case SM_IS_EXTENSION:
-		printf("{\"$extension\":[%d,", v->type);
-		print_hex("", v->bytes, v->n);
-		fputs("]}", stdout);
+		fprintf(to, "{\"$extension\":[%d,", v->type);
+		print_hex(to, "", v->bytes, v->n);
+		fputs("]}", to);
 		break;
 	case SM_IS_LIST:
-		putchar('[');
+		putc('[', to);
 		for (size_t i = 0; i < v->n; i++) {
-			fputs(i ? "," : "", stdout);
-			print_value(&v->item[i]);
+			fputs(i ? "," : "", to);
+			print_value(to, &v->item[i]);
 		}
-		putchar(']');
+		putc(']', to);
 		break;
 	case SM_IS_MAP:
-		print_map(v);
+		print_map(to, v);
 		break;
 	}
 }
 
-static void print_tensor(const struct sm_tensor *t)
+static void print_tensor(FILE *to, const struct sm_tensor *t)
 {
 	char text[REAL_TEXT];
 	size_t n = 1;
 
-	printf("[\"%s\",[", sm_dtype_name(t->dtype));
+	fprintf(to, "[\"%s\",[", sm_dtype_name(t->dtype));
 	for (size_t i = 0; i < t->rank; i++) {
-		printf("%s%zu", i ? "," : "", t->shape[i]);
+		fprintf(to, "%s%zu", i ? "," : "", t->shape[i]);
 		n *= t->shape[i];
 	}
-	fputs("],[", stdout);
+	fputs("],[", to);
 	for (size_t i = 0; i < n; i++) {
 		number_text(text, t, i);
 		bool plain = text[0] != 'N' && text[0] != 'I' && text[1] != 'I'
 			&& (t->dtype != SM_U8 || ((const uint64_t *)t->data)[i] <= INT64_MAX);
-		printf(plain ? "%s%s" : "%s\"%s\"", i ? "," : "", text);
+		fprintf(to, plain ? "%s%s" : "%s\"%s\"", i ? "," : "", text);
 	}
-	fputs("]]", stdout);
+	fputs("]]", to);
 }
 
-/* A list that would be read as a tensor is marked. */
-static void print_other(const struct sm_value *v)
+/* A list that would be read as a tensor, or as where its numbers are, is marked. */
+static void print_other(FILE *to, const struct sm_value *v)
 {
 	char dtype[8] = "";
 
 	if (v->kind == SM_IS_LIST && v->n == 3 && v->item[0].kind == SM_IS_TEXT
 			&& v->item[0].n < sizeof dtype)
 		memcpy(dtype, v->item[0].bytes, v->item[0].n);
-	bool mistakable = sm_dtype_named(dtype) != SM_DTYPES && v->item[1].kind == SM_IS_LIST;
-	fputs(mistakable ? "{\"$list\":" : "", stdout);
-	print_value(v);
-	fputs(mistakable ? "}" : "", stdout);
+	bool mistakable = (sm_dtype_named(dtype) != SM_DTYPES || strcmp(dtype, STRINGS_DTYPE) == 0)
+		&& v->item[1].kind == SM_IS_LIST;
+	fputs(mistakable ? "{\"$list\":" : "", to);
+	print_value(to, v);
+	fputs(mistakable ? "}" : "", to);
 }
 
-static void print_field(const struct sm_field *x)
+/* A tensor or a list of strings without what is in it, which is elsewhere under that name. */
+static void print_place(FILE *to, const struct sm_field *x, const char *member)
+{
+	const struct sm_tensor *t = &x->tensor;
+
+	if (x->kind == SM_STRINGS)
+		fprintf(to, "[\"" STRINGS_DTYPE "\",[%zu", x->strings.n);
+	else
+		fprintf(to, "[\"%s\",[", sm_dtype_name(t->dtype));
+	for (size_t i = 0; x->kind == SM_TENSOR && i < t->rank; i++)
+		fprintf(to, "%s%zu", i ? "," : "", t->shape[i]);
+	fputs("],", to);
+	print_string(to, member, strlen(member));
+	putc(']', to);
+}
+
+static void print_field(FILE *to, const struct sm_field *x)
 {
 	switch (x->kind) {
 	case SM_TENSOR:
-		print_tensor(&x->tensor);
+		print_tensor(to, &x->tensor);
 		break;
 	case SM_STRINGS:
-		putchar('[');
+		putc('[', to);
 		for (size_t i = 0; i < x->strings.n; i++) {
-			fputs(i ? "," : "", stdout);
-			print_text(x->strings.item[i], strlen(x->strings.item[i]));
+			fputs(i ? "," : "", to);
+			print_text(to, x->strings.item[i], strlen(x->strings.item[i]));
 		}
-		putchar(']');
+		putc(']', to);
 		break;
 	case SM_STRING:
-		print_text(x->string, strlen(x->string));
+		print_text(to, x->string, strlen(x->string));
 		break;
 	case SM_INTEGER:
-		printf("%" PRId64, x->integer);
+		fprintf(to, "%" PRId64, x->integer);
 		break;
 	case SM_REAL:
-		print_real(x->real);
+		print_real(to, x->real);
 		break;
 	case SM_OTHER:
-		print_other(&x->value);
+		print_other(to, &x->value);
 		break;
 	}
+}
+
+void put_json(FILE *to, const struct sm_reader *in, const struct sm_frame *f,
+	const char *const *member)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const char *name = f->field[i].name;
+		putc(i ? ',' : '{', to);
+		if (!print_string(to, name, strlen(name)))
+			sm_bad(in, "a field's name is not UTF-8");
+		putc(':', to);
+		if (member && member[i])
+			print_place(to, &f->field[i], member[i]);
+		else
+			print_field(to, &f->field[i]);
+	}
+	fputs(f->n ? "}\n" : "{}\n", to);
 }
 
 void print_json(const struct sm_reader *in, const struct sm_frame *f)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		const char *name = f->field[i].name;
-		putchar(i ? ',' : '{');
-		if (!print_string(name, strlen(name)))
-			sm_bad(in, "a field's name is not UTF-8");
-		putchar(':');
-		print_field(&f->field[i]);
-	}
-	fputs(f->n ? "}\n" : "{}\n", stdout);
+	put_json(stdout, in, f, NULL);
 }
 
 void text_close(void)

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/pool.h"
+#include "stream/frame_json.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -14,11 +15,15 @@
 /* A line's object, and what was made of it, stay until the next line. */
 struct json_lines {
 	const char *name;
-	FILE *file;
+	FILE *file;			/* NULL: the lines are a text, of which these are left */
+	const char *left;
+	bool places;
 	char *text;
 	size_t room, number;
 	json_t *object;
 	struct pool pool;
+	const char **place;		/* for each field of the line */
+	size_t fields, place_room;
 };
 
 void json_lines_bad(const struct json_lines *in, const char *format, ...)
@@ -244,34 +249,72 @@ static bool like_tensor(const json_t *x)
 		&& json_is_array(json_array_get(x, 1)) && json_is_array(json_array_get(x, 2));
 }
 
-static void tensor(struct json_lines *in, struct sm_frame *f, const char *name, const json_t *x)
+/* The dtype and shape of a tensor: how many numbers it has. */
+static size_t take_shape(struct json_lines *in, struct sm_tensor *t, const char *name,
+	const json_t *x)
 {
-	enum sm_dtype dtype = sm_dtype_named(json_string_value(json_array_get(x, 0)));
-	const json_t *lengths = json_array_get(x, 1), *numbers = json_array_get(x, 2);
-	size_t rank = json_array_size(lengths), shape[SM_MAX_RANK] = {0}, n = 1;
+	const json_t *lengths = json_array_get(x, 1);
+	size_t n = 1;
 
-	if (!sm_in_streams(dtype))
+	t->dtype = sm_dtype_named(json_string_value(json_array_get(x, 0)));
+	t->rank = json_array_size(lengths);
+	if (!sm_in_streams(t->dtype))
 		json_lines_bad(in, "%s: %s is none of the dtypes of streams", name,
-			sm_dtype_name(dtype));
-	if (rank > SM_MAX_RANK)
-		json_lines_bad(in, "%s: %zu dimensions: the limit is %d", name, rank, SM_MAX_RANK);
-	for (size_t i = 0; i < rank; i++) {
+			sm_dtype_name(t->dtype));
+	if (t->rank > SM_MAX_RANK)
+		json_lines_bad(in, "%s: %zu dimensions: the limit is %d", name, t->rank,
+			SM_MAX_RANK);
+	for (size_t i = 0; i < t->rank; i++) {
 		json_int_t length = json_integer_value(json_array_get(lengths, i));
 		if (!json_is_integer(json_array_get(lengths, i)) || length < 0
 				|| length > UINT32_MAX
 				|| __builtin_mul_overflow(n, (size_t)length, &n))
 			json_lines_bad(in, "%s: dimension %zu of its shape is no length", name, i);
-		shape[i] = (size_t)length;
+		t->shape[i] = (size_t)length;
 	}
+	return n;
+}
+
+static void tensor(struct json_lines *in, struct sm_frame *f, const char *name, const json_t *x)
+{
+	const json_t *numbers = json_array_get(x, 2);
+	struct sm_tensor t;
+	size_t n = take_shape(in, &t, name, x);
+
 	if (n != json_array_size(numbers))
 		json_lines_bad(in, "%s: %zu numbers where its shape needs %zu", name,
 			json_array_size(numbers), n);
-	void *data = pool_alloc(&in->pool, n, sm_dtype_size(dtype));
+	void *data = pool_alloc(&in->pool, n, sm_dtype_size(t.dtype));
 	for (size_t i = 0; i < n; i++)
-		if (!put_number(data, dtype, i, json_array_get(numbers, i)))
+		if (!put_number(data, t.dtype, i, json_array_get(numbers, i)))
 			json_lines_bad(in, "%s: item %zu is no number that fits into %s", name, i,
-				sm_dtype_name(dtype));
-	sm_set_shape(f, name, dtype, data, rank, shape);
+				sm_dtype_name(t.dtype));
+	sm_set_shape(f, name, t.dtype, data, t.rank, t.shape);
+}
+
+/* A field of which only the place is here: false when it is no such. */
+static bool place(struct json_lines *in, struct sm_frame *f, const char *name, const json_t *x)
+{
+	const json_t *dtype = json_array_get(x, 0), *lengths = json_array_get(x, 1);
+	const json_t *member = json_array_get(x, 2);
+	json_int_t n = json_integer_value(json_array_get(lengths, 0));
+	struct sm_tensor t;
+
+	if (!in->places || json_array_size(x) != 3 || !json_is_string(dtype)
+			|| !json_is_array(lengths) || !json_is_string(member))
+		return false;
+	in->place[in->fields] = json_string_value(member);
+	if (strcmp(json_string_value(dtype), STRINGS_DTYPE) == 0) {
+		if (json_array_size(lengths) != 1 || n < 0 || n > UINT32_MAX)
+			json_lines_bad(in, "%s: no number of strings", name);
+		sm_set_strings(f, name, (size_t)n, NULL);
+		return true;
+	}
+	if (sm_dtype_named(json_string_value(dtype)) == SM_DTYPES)
+		return false;
+	take_shape(in, &t, name, x);
+	sm_set_shape(f, name, t.dtype, NULL, t.rank, t.shape);
+	return true;
 }
 
 /* -- Fields and lines ---------------------------------------------------------------------- */
@@ -300,6 +343,11 @@ static void set_field(struct json_lines *in, struct sm_frame *f, const char *nam
 	bool history = strcmp(name, "history") == 0;
 	struct sm_value v;
 
+	if (in->fields == in->place_room) {
+		in->place_room = in->place_room ? 2 * in->place_room : 16;
+		in->place = xrealloc(in->place, in->place_room, sizeof *in->place);
+	}
+	in->place[in->fields] = NULL;
 	if (history && !json_is_array(x))
 		json_lines_bad(in, "the history is no list");
 	if (is_text(x))
@@ -310,10 +358,13 @@ static void set_field(struct json_lines *in, struct sm_frame *f, const char *nam
 		sm_set_real(f, name, json_real_value(x));
 	else if (like_tensor(x) && !history)
 		tensor(in, f, name, x);
+	else if (place(in, f, name, x))
+		;
 	else if (!json_is_array(x) || history || !strings(in, f, name, x)) {
 		v = value_of(in, x, 1);
 		sm_set_value(f, name, &v);
 	}
+	in->fields++;
 }
 
 struct json_lines *json_lines_open(const char *path)
@@ -328,6 +379,19 @@ struct json_lines *json_lines_open(const char *path)
 	return in;
 }
 
+struct json_lines *json_lines_of(const char *name, const char *text, bool places)
+{
+	struct json_lines *in = xcalloc(1, sizeof *in);
+
+	*in = (struct json_lines){.name = name, .left = text, .places = places};
+	return in;
+}
+
+const char *json_lines_place(const struct json_lines *in, size_t i)
+{
+	return i < in->fields ? in->place[i] : NULL;
+}
+
 static void forget(struct json_lines *in)
 {
 	pool_clear(&in->pool);
@@ -335,35 +399,55 @@ static void forget(struct json_lines *in)
 	in->object = NULL;
 }
 
+void json_lines_free(struct json_lines *in)
+{
+	forget(in);
+	pool_free(&in->pool);
+	if (in->file && in->file != stdin)
+		fclose(in->file);
+	free(in->place);
+	free(in->text);
+	free(in);
+}
+
 void json_lines_close(struct json_lines *in)
 {
 	if (in->number == 0)
 		die("%s: empty: not even a header line (did the program before this one fail?)",
 			in->name);
-	forget(in);
-	pool_free(&in->pool);
-	if (in->file != stdin)
-		fclose(in->file);
-	free(in->text);
-	free(in);
+	json_lines_free(in);
+}
+
+/* The next line and its length, without copying it where it is in a text; false at the end. */
+static bool next_line(struct json_lines *in, const char **line, size_t *n)
+{
+	if (!in->file) {
+		*line = in->left;
+		*n = strcspn(in->left, "\n");
+		in->left += *n + (in->left[*n] == '\n');
+		return in->left > *line;
+	}
+	ssize_t length = getline(&in->text, &in->room, in->file);
+	if (length < 0 && !feof(in->file))
+		die("%s: %s", in->name, strerror(errno));
+	*line = in->text;
+	*n = (size_t)length;
+	return length >= 0;
 }
 
 bool read_json(struct json_lines *in, struct sm_frame *f)
 {
 	json_error_t error;
-	const char *name;
+	const char *line, *name;
 	json_t *value;
+	size_t n;
 
 	forget(in);
-	f->n = 0;
-	ssize_t n = getline(&in->text, &in->room, in->file);
-	if (n < 0 && !feof(in->file))
-		die("%s: %s", in->name, strerror(errno));
-	if (n < 0)
+	f->n = in->fields = 0;
+	if (!next_line(in, &line, &n))
 		return false;
 	in->number++;
-	in->object = json_loadb(in->text, (size_t)n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-		&error);
+	in->object = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (!in->object)
 		json_lines_bad(in, "%s%s", error.text, strstr(error.text, "Infinity")
 			|| strstr(error.text, "NaN") ? ": in a tensor it stands in quotes" : "");

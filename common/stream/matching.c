@@ -13,12 +13,16 @@ static void read_pairs(struct sm_reader *in, struct matching *m)
 		sm_bad(in, "%zu rows are matched with %zu columns", n, m->col.n);
 	m->cost = sm_want(in, f, "cost", SM_F4, &n);
 	m->margin = sm_want(in, f, "margin", SM_F4, &n);
+	m->chance = sm_find_field(f, "chance") ? sm_want(in, f, "chance", SM_F4, &n) : NULL;
 	m->error = sm_find_field(f, "error") ? sm_want(in, f, "error", SM_F4, &n) : NULL;
 	if (sm_find_field(f, "certified"))
 		m->certified = sm_want(in, f, "certified", SM_U1, &n);
 	for (size_t i = 0; i < n; i++)
 		if (isnan(m->cost[i]) || isnan(m->margin[i]))
 			sm_bad(in, "the cost or the margin of pair %zu is no number", i);
+	for (size_t i = 0; i < n && m->chance; i++)
+		if (!(m->chance[i] >= 0 && m->chance[i] <= 1))
+			sm_bad(in, "the chance of pair %zu is %g", i, (double)m->chance[i]);
 }
 
 static void read_rest(struct sm_reader *in, struct matching *m)
@@ -56,6 +60,8 @@ void set_pairs(struct sm_frame *f, const struct matching *m)
 	set_ids(f, "col_layer", "col_feature", &m->col);
 	sm_set_tensor(f, "cost", SM_F4, m->cost, n);
 	sm_set_tensor(f, "margin", SM_F4, m->margin, n);
+	if (m->chance)
+		sm_set_tensor(f, "chance", SM_F4, m->chance, n);
 	if (m->error)
 		sm_set_tensor(f, "error", SM_F4, m->error, n);
 	if (m->certified)

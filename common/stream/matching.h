@@ -8,6 +8,7 @@
 struct matching {
 	struct ids row, col;		/* (n): the pairs; nearest columns may repeat */
 	const float *cost, *margin;	/* (n): not NaN; a margin may be infinite */
+	const float *chance;		/* (n): 0 to 1; or NULL */
 	const float *error;		/* (n): of the cost or the row's nearest other; or NULL */
 	const uint8_t *certified;	/* (n): 1 where the pair is sure in spite of it; or NULL */
 	struct ids free_row, free_col;	/* in no pair; none where the stream does not name them */

@@ -8,8 +8,9 @@ How to run a program stands in its own test, as a line
 
 where KIND is the kind of stream on its stdin (see make_stream.py), or `none` when it reads something
 else and only some rules make sense. {activations}, {graph}, ... in COMMAND are files of such streams, {next}
-one of activations of the layer after that of {activations}, {sae}, {states} and {tokens} an SAE, hidden states
-and vocabulary ids of them, {truth} people's groups of {graph} as JSON, {sample} is the bundled sample and {root} the repository."""
+one of activations of the layer after that of {activations}, {arrays} an .npz of distances, {sae}, {states} and
+{tokens} an SAE, hidden states and vocabulary ids of them, {truth} people's groups of {graph} as JSON, {sample} is
+the bundled sample and {root} the repository."""
 import io
 import itertools
 import os
@@ -45,7 +46,8 @@ class Program:
             return
         places = {kind: folder / kind for kind in make_stream.KINDS}
         places.update(next=folder / "next", truth=folder / "truth", sae=folder / "sae.npz",
-                      states=folder / "states.npy", tokens=folder / "tokens.npy", root=ROOT, sample=ROOT / "examples" / "storyworld")
+                      states=folder / "states.npy", tokens=folder / "tokens.npy", arrays=folder / "arrays.npz",
+                      root=ROOT, sample=ROOT / "examples" / "storyworld")
         self.kind = line[1]
         self.command = [word.format(**places) for word in line[2].split()]
 
@@ -320,6 +322,7 @@ def main():
         np.savez(folder / "sae.npz", **make_stream.sae())
         np.save(folder / "states.npy", make_stream.states())
         np.save(folder / "tokens.npy", make_stream.tokens())
+        np.savez(folder / "arrays.npz", dist=np.eye(5), row_layer="3", col_layer="4", kind="distances")
         programs = [Program(name, folder) for name in names]
         lines = [line for found in pool.map(lambda program: problems(rule, program), programs) for line in found]
     sys.exit("\n".join(lines) or 0)

@@ -204,7 +204,7 @@ def carried(nodes, link):
     return influence(dense, logit_weights(nodes)) + logit_weights(nodes)
 
 
-def pins(nodes, link, found, old, limit=200):
+def pins(nodes, names, link, found, old, limit=200):
     """The nodes that are to be pinned, in order, and all groups' names that have none of them."""
     order, kind, group = ranked(nodes, link), nodes["type"], found["group"].tolist()
     mine, carries, ends = pinned_nodes(nodes, old), carried(nodes, link), []
@@ -212,16 +212,16 @@ def pins(nodes, link, found, old, limit=200):
         these = [i for i in range(len(kind)) if kind[i] == one_kind]
         these = [i for i in these if i in mine] or [i for i in these if carries[i] > 0]
         ends += sorted(these, key=lambda i: (-carries[i], i))
-    taken, room = [], max(limit - len(found["group_name"]), 1)
+    taken, room = [], max(limit - len(found["group_name"]), 0)
     for i in ends:
         first = group[i] >= 0 and group[i] not in [group[k] for k in taken]
-        if first or room:
+        if first or room or not taken:
             taken.append(i)
-            room -= not first
-    best = {}
-    for i in order:
-        if group[i] >= 0 and (group[i] not in best or (i in mine and best[group[i]] not in mine)):
-            best[group[i]] = i
+            room = max(room - (not first), 0)
+    best, count = {}, Counter(names)
+    for i in sorted(order, key=lambda i: (count[names[i]] > 1, i not in mine)):
+        best.setdefault(group[i], i)
+    best.pop(-1, None)
     others = [i for i in order if best.get(group[i]) == i and group[i] not in {group[k] for k in taken}]
     others += [i for i in order if i in mine] + [i for i in order if group[i] >= 0]
     return list(dict.fromkeys(taken + [i for i in others if i not in set(ends) - set(taken)]))[:limit]
@@ -235,7 +235,7 @@ def supernodes(path, stream, before):
     expected = [[name] + [names[i] for i, group in enumerate(found["group"]) if group == g]
                 for g, name in enumerate(found["group_name"])]
     assert document["qParams"]["supernodes"] == expected
-    wanted = [names[i] for i in pins(nodes, link, found, old["qParams"].get("pinnedIds", []))]
+    wanted = [names[i] for i in pins(nodes, names, link, found, old["qParams"].get("pinnedIds", []))]
     assert document["qParams"]["pinnedIds"] == list(dict.fromkeys(wanted))
     assert document["qParams"].get("sg_pos", "") == ""
     for key in "supernodes", "pinnedIds", "sg_pos":

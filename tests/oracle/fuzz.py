@@ -11,6 +11,7 @@ import numpy as np
 import arrays
 import dialects
 import pt
+import vocab
 
 SETTINGS = ".json", ".yaml"
 
@@ -87,6 +88,12 @@ def texts(out):
         put(out, "json", str(i), {"x.json": text.encode()})
 
 
+def vocabularies(out):
+    for name, make in vocab.KINDS.items():
+        data, _ = make(np.random.default_rng(0))
+        put(out, "vocab", name, {"x.txt": data if isinstance(data, bytes) else data.encode()})
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     work = f"{out}/work"
@@ -95,6 +102,7 @@ def main():
     states(out, work)
     caches(out)
     texts(out)
+    vocabularies(out)
     shutil.rmtree(work)
 
 

@@ -162,6 +162,14 @@ def by_greedy(cost):
     return col
 
 
+def chances(cost, paid):
+    """The share of second nearest that are as near, of the rows whose nearest column has them as its nearest; None: unknown."""
+    if len(cost.T) < 2:
+        return None
+    second = [sorted(row)[1] for row, j in zip(cost.tolist(), by_mutual(cost)) if j != NONE]
+    return np.array([np.mean([x <= c for x in second]) for c in paid], "<f4") if second else None
+
+
 def wrong(header, frames, before, cost, col):
     """What is wrong with a matching."""
     ceiling, scale = header.get("max_cost", np.inf), 1 + np.abs(cost[np.isfinite(cost)]).max(initial=0)
@@ -176,6 +184,9 @@ def wrong(header, frames, before, cost, col):
         yield "cost"
     if header["matched"] != len(rows) or not np.isclose(header["total"], paid.sum(), 1e-12, 1e-12 * scale):
         yield f"header: {header['matched']} matched of {len(rows)}, total {header['total']} of {paid.sum()}"
+    chance = chances(cost, paid)
+    if (chance is None) != ("chance" not in match) or chance is not None and not np.array_equal(match["chance"], chance):
+        yield f"chance: {match.get('chance')}, {chance}"
     if header["method"] != "assignment":
         plain = np.array({"nearest": by_nearest, "mutual": by_mutual, "greedy": by_greedy}[header["method"]](cost), "u4")
         i = np.flatnonzero(plain != NONE)

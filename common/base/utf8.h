@@ -1,0 +1,17 @@
+/* Characters of UTF-8, one at a time. A byte that is no UTF-8 becomes half a surrogate pair, U+DC80
+ * to U+DCFF, as Python's "surrogateescape" has it; so any text has a way there and back. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { UTF8_MOST = 4 };
+
+/* The character at *s, which moves behind it; the text ends with a NUL. */
+uint32_t utf8_next(const char **s);
+
+/* How many bytes it took in `to`; 0: it is no character. */
+size_t utf8_put(char to[UTF8_MOST], uint32_t character);
+
+#endif

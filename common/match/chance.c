@@ -1,0 +1,81 @@
+#include "match/chance.h"
+
+#include "base/die.h"
+#include "kernel/assign.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The nearest of a row and its distance, and the next distance; of a column the nearest. */
+struct nearest {
+	float first, second;
+	uint32_t of;
+};
+
+static struct nearest *begin(size_t n)
+{
+	struct nearest *a = xalloc(n, sizeof *a);
+
+	for (size_t i = 0; i < n; i++)
+		a[i] = (struct nearest){INFINITY, INFINITY, UNASSIGNED};
+	return a;
+}
+
+static inline void take(struct nearest *a, float x, uint32_t of)
+{
+	if (x >= a->second)
+		return;
+	a->second = x < a->first ? a->first : x;
+	if (x < a->first) {
+		a->first = x;
+		a->of = of;
+	}
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const float *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+size_t second_nearest(float *second, const struct distances *d)
+{
+	size_t outer = d->turned ? d->col.n : d->row.n, inner = d->turned ? d->row.n : d->k, n = 0;
+	struct nearest *row = begin(d->row.n), *col = begin(d->col.n);
+
+	for (size_t a = 0, e = 0; a < outer && d->k > 1; a++)
+		for (size_t b = 0; b < inner; b++, e++) {
+			size_t i = d->turned ? b : a, j = d->turned ? a : d->at ? d->at[e] : b;
+			take(&row[i], d->dist[e], (uint32_t)j);
+			take(&col[j], d->dist[e], (uint32_t)i);
+		}
+	for (size_t i = 0; i < d->row.n; i++)
+		if (row[i].of != UNASSIGNED && col[row[i].of].of == i)
+			second[n++] = row[i].second;
+	qsort(second, n, sizeof *second, ascending);
+	free(row);
+	free(col);
+	return n;
+}
+
+float chance_of(const float *second, size_t n, float dist)
+{
+	size_t low = 0, high = n;	/* how many are no farther: within these */
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (second[middle] <= dist)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (float)low / (float)n;
+}
+
+float chance_ceiling(const float *second, size_t n, double share)
+{
+	size_t most = (size_t)(share * (double)n + 1e-9);
+
+	return most < n ? nextafterf(second[most], -INFINITY) : INFINITY;
+}
