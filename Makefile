@@ -84,7 +84,7 @@ $(B)/dep:
 
 demo: install-build
 	$(MAKE) all
-	PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
+	MAKEFLAGS= PATH="$(CURDIR)/$(B)/bin:$$PATH" bash examples/demo.sh demo
 
 # TESTS=tests/x.bats: some of them. SAN=1: under the sanitizers of addresses, leaks and undefined
 # behaviour. COV=1: ends with the share of lines that the tests ran. LEVEL=v2, v3 or v4: as on a CPU
@@ -176,6 +176,7 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scip
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver python3-selenium
+CLUSTER_PACKAGES = slurm-wlm munge
 
 install-build:
 	@sh packages.sh $(BUILD_PACKAGES)
@@ -184,6 +185,7 @@ install-build:
 install-check:
 	@sh packages.sh $(CHECK_PACKAGES)
 	@sh packages.sh $(BROWSER_PACKAGES) || echo "without $(BROWSER_PACKAGES): no test of pages"
+	@sh packages.sh $(CLUSTER_PACKAGES) || echo "without $(CLUSTER_PACKAGES): no test on Slurm"
 
 # -- Installation -------------------------------------------------------------------------------
 
@@ -192,6 +194,7 @@ install: all $(B)/libsemot-stream.a
 		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	install pipelines/stage $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py examples/plots.py examples/token_rows.py \
 		$(DESTDIR)$(PREFIX)/share/semot
 	install -m 644 common/stream/stream.h common/stream/dtype.h \

@@ -14,37 +14,47 @@
 # graph, and, with TRUTH, OUT/GRAPH.DISTANCE.agreement.tsv.
 
 all:
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
+variables += GRAPH LAYERS PRUNE SUPERNODE TRUTH
 GRAPH     = graph.json
 LAYERS    = 1 2 3 4 5 6
 PRUNE     = graph-prune --most 100
 SUPERNODE = supernode --errors
-TRUTH     =
 
-name := $(OUT)/$(basename $(notdir $(GRAPH)))
-to   := $(name).$(subst $(space),,$(DISTANCE))
+layers = $(LAYERS)
+include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
-$(eval $(call stage,$(name).whole,$(GRAPH),graph2frame $(GRAPH)))
-$(eval $(call stage,$(name).graph,$(name).whole,$(PRUNE) $(name).whole))
+name := $(call stem,$(GRAPH))
+to   := $(name).$(by)
+
+$(name).whole:
+	$(call stage,graph2frame $(call input,$(GRAPH)),$(call input,$(GRAPH)))
+$(name).graph: $(name).whole
+	$(call stage,$(PRUNE) $(out)$<)
+
 ifeq "$(firstword $(DISTANCE))" "edgeprofile"
-$(eval $(call stage,$(to).distances,$(name).graph,$(DISTANCE) $(name).graph))
+$(to).distances: $(name).graph
+	$(call stage,$(DISTANCE) $(out)$<)
 else
-sides := $(LAYERS:%=$(OUT)/%.$(reads))
-$(foreach l,$(LAYERS),$(eval \
-	$(call projected,$(l),$(call layer,$(HIDDEN),$(l)),$(call layer,$(SAE),$(l)))))
-$(eval $(call stage,$(to).distances,$(sides) $(name).graph,\
-	cat $(sides) | featpick --graph $(name).graph | $(DISTANCE) -))
+$(to).distances: $(name).graph $(layers:%=%.$(reads))
+	$(call stage,cat $(addprefix $(out),$(filter-out $<,$^)) | \
+		featpick --graph $(out)$< | $(DISTANCE) -)
 endif
-$(eval $(call stage,$(to).supernodes,$(name).graph $(to).distances,\
-	$(SUPERNODE) --graph $(name).graph $(to).distances))
-$(eval $(call stage,$(to).scores.tsv,$(to).supernodes,\
-	graph-score $(to).supernodes | frame2tsv))
-$(if $(TRUTH),$(eval $(call stage,$(to).agreement.tsv,$(to).supernodes,\
-	group-agree --truth $(TRUTH) $(to).supernodes | frame2tsv)))
-$(eval $(call stage,$(to).json,$(to).supernodes,frame2graph $(to).supernodes))
-$(eval $(call stage,$(to).small.json,$(to).supernodes,frame2graph --collapse $(to).supernodes))
-$(eval $(call stage,$(to).html,$(to).supernodes,graph2html $(to).supernodes))
 
-all: $(to).json $(to).small.json $(to).html $(to).scores.tsv $(if $(TRUTH),$(to).agreement.tsv)
-.PHONY: all
+$(to).supernodes: $(name).graph $(to).distances
+	$(call stage,$(SUPERNODE) --graph $(out)$< $(out)$(to).distances)
+$(to).json: $(to).supernodes
+	$(call stage,frame2graph $(out)$<)
+$(to).small.json: $(to).supernodes
+	$(call stage,frame2graph --collapse $(out)$<)
+$(to).html: $(to).supernodes
+	$(call stage,graph2html $(out)$<)
+$(to).scores.tsv: $(to).supernodes
+	$(call stage,graph-score $(out)$< | frame2tsv)
+$(to).agreement.tsv: $(to).supernodes
+	$(call stage,group-agree --truth $(call input,$(TRUTH)) $(out)$< | frame2tsv,\
+		$(call input,$(TRUTH)))
+
+wanted := $(to).json $(to).small.json $(to).html $(to).scores.tsv $(if $(TRUTH),$(to).agreement.tsv)
+all: $(wanted)
+.PHONY: $(name).whole $(name).graph $(to).distances $(to).supernodes $(to).agreement.tsv $(wanted)

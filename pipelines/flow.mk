@@ -5,43 +5,42 @@
 #		LAYERS='2 3 4'
 #	make -f pipelines/flow.mk ... MATCH='nearest --mutual'	shorter chains, and surer
 #
-# Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow and tables of it, .layers.tsv,
-# .pairs.tsv, .chains.tsv and .merges.tsv.
+# Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow, tables of it, .layers.tsv,
+# .pairs.tsv, .chains.tsv and .merges.tsv, and .flow.html, a page. With TOKENS and VOCAB the page
+# shows what features fire on, with LABELS what they are called.
 
 all:
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
+variables += LAYERS
 LAYERS = 1 2 3 4 5 6
 
-first     := $(firstword $(LAYERS))
-to        := $(call pair,$(first),$(lastword $(LAYERS)))
-before    :=
-matchings :=
+layers = $(LAYERS)
+first  = $(firstword $(layers))
+chain  = $(join $(layers:%=%-),$(wordlist 2,$(words $(layers)),$(layers)))
+pairs  = $(filter-out %-,$(chain)) $(addprefix $(first)-,$(wordlist 3,$(words $(layers)),$(layers)))
+include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
 
-# $(call link,A,B): one to one. $(call next,L): from the layer before, the nearest too.
-define link
-matchings += $(call pair,$(1),$(2)).matching
-$(call distances,$(1),$(2))
-$(call matching,$(1),$(2),matching,$(MATCH))
-endef
-define next
-$(if $(before),$(call link,$(before),$(1))
-matchings += $(call pair,$(before),$(1)).nearest
-$(call matching,$(before),$(1),nearest,nearest))
-before := $(1)
-endef
-table = $(eval $(call stage,$(to).$(1).tsv,$(to).flow,\
-	frame2tsv --columns $(subst $(space),$(c),$(2)) $(to).flow))
+flow   := $(first)-$(lastword $(layers)).$(by)
+steps  := $(filter-out %-,$(chain))
+# One to one, and from each layer to the next the nearest too.
+joined := $(foreach p,$(pairs),$(p).$(by).matching \
+	$(addsuffix .$(by).nearest,$(filter $(p),$(steps))))
 
-$(foreach l,$(LAYERS),$(eval $(call projected,$(l),\
-	$(call layer,$(HIDDEN),$(l)),$(call layer,$(SAE),$(l)))))
-$(foreach l,$(LAYERS),$(eval $(call next,$(l))))
-$(foreach l,$(wordlist 3,$(words $(LAYERS)),$(LAYERS)),$(eval $(call link,$(first),$(l))))
-$(eval $(call stage,$(to).flow,$(matchings),flow $(matchings)))
-$(call table,layers,layer features births deaths through)
-$(call table,pairs,row_layer col_layer composed direct both agree merges)
-$(call table,chains,chain length weakest weakest_layer dearest)
-$(call table,merges,row_layer row_feature col_layer col_feature cost margin)
+$(flow).flow: $(joined)
+	$(call stage,flow $(addprefix $(out),$^))
 
-all: $(foreach t,layers pairs chains merges,$(to).$(t).tsv)
-.PHONY: all
+layers.columns = layer,features,births,deaths,through
+pairs.columns  = row_layer,col_layer,composed,direct,both,agree,merges
+chains.columns = chain,length,weakest,weakest_layer,dearest
+merges.columns = row_layer,row_feature,col_layer,col_feature,cost,margin
+flow_tables := $(foreach t,layers pairs chains merges,$(flow).$(t).tsv)
+$(flow_tables): $(flow).%.tsv: $(flow).flow
+	$(call stage,frame2tsv --columns $($*.columns) $(out)$<)
+
+contexts_of_all := $(foreach l,$(layers),$(call shown,$(l)))
+$(flow).flow.html: $(flow).flow $(joined) $(contexts_of_all)
+	$(call stage,$(PAGE)$(call on,$(contexts_of_all))$(call option,--labels,LABELS) \
+		$(out)$< $(addprefix $(out),$(joined)),$(call option,,LABELS))
+
+all: $(flow_tables) $(flow).flow.html
+.PHONY: $(flow).flow $(flow_tables) $(flow).flow.html

@@ -16,7 +16,8 @@ listed() {
 }
 
 # Tabs count up to the next multiple of 8.
-listed '*.[ch]' '*.sh' '*.bash' '*.bats' '*.mk' '*.awk' Makefile | while read -r file; do
+listed '*.[ch]' '*.sh' '*.bash' '*.bats' '*.mk' '*.awk' pipelines/stage Makefile |
+		while read -r file; do
 	expand "$file" |
 		awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns" }'
 done >>"$found"
@@ -54,7 +55,8 @@ for layer in $layers; do
 done >>"$found"
 
 if command -v shellcheck >/dev/null; then
-	listed '*.sh' '*.bash' .ci/run | xargs shellcheck -S warning -f gcc >>"$found"
+	listed '*.sh' '*.bash' .ci/run pipelines/stage |
+		xargs shellcheck -S warning -f gcc >>"$found"
 else
 	echo "lint: without shellcheck" >&2
 fi

@@ -1,4 +1,5 @@
 load helper
+load stubs
 
 # match VARIABLE=...: the pipeline on the sample, in ./out
 match() {
@@ -28,7 +29,7 @@ setup() {
 
 @test "a second run does nothing" {
 	fast
-	fast | grep -q "Nothing to be done"
+	[ -z "$(fast 2>&1)" ]
 }
 
 @test "an interrupted run goes on where it was" {
@@ -71,7 +72,7 @@ setup() {
 	fast
 	match -n DISTANCE='sinkhorn --quiet --epsilon 0.5' FEATDIST='featdist --quiet --support 9' |
 		grep -q "support 9"
-	fast | grep -q "Nothing to be done"
+	[ -z "$(fast)" ]
 }
 
 @test "distances with errors make a table that says which pairs are certified" {
@@ -135,13 +136,13 @@ print(len(json.load(open(*glob.glob("out/*profile.json")))["qParams"]["supernode
 	PYTHON
 	texts() {
 		match HIDDEN="$PWD/one/L%.npy" REFERENCE="$PWD/one/L6.npy" \
-			B_HIDDEN="$PWD/two/L4.npy" B_REFERENCE="$PWD/two/L6.npy" "$@"
+			HIDDEN.4="$PWD/two/L4.npy" REFERENCE.4="$PWD/two/L6.npy" "$@"
 	}
 	texts DISTANCE=coact COUPLE=couple
 	framecat --check out/2-4.coupling out/2-4.coact.distances
 	framecat --header out/2-4.coact.distances | grep -q '"by":"nearest"'
 	[ "$(wc -l <out/2-4.coact.tsv)" -eq 513 ]
-	texts DISTANCE=coact COUPLE=couple | grep -q "Nothing to be done"
+	[ -z "$(texts DISTANCE=coact COUPLE=couple)" ]
 	texts DISTANCE=coact COUPLE='couple --by cells --cells 500' >log
 	refute grep -q -e act-dump -e refproj log
 	framecat --header out/2-4.coact.distances | grep -q '"by":"cells"'
@@ -158,31 +159,30 @@ print(len(json.load(open(*glob.glob("out/*profile.json")))["qParams"]["supernode
 	"$PY" "$ROOT/examples/token_rows.py" A_offsets.npy B_offsets.npy rows.npy
 	models() {
 		make --no-print-directory -f "$ROOT/pipelines/match.mk" OUT=../out A=A B=B \
-			A_HIDDEN=A.npy A_SAE=A B_HIDDEN=B.npy B_SAE=B REFERENCE=B.npy \
-			ROWS=rows.npy "$@"
+			HIDDEN=%.npy SAE=% REFERENCE=B.npy ROWS.A=rows.npy "$@"
 	}
 	models DISTANCE=coact
 	oracle cross planted ../out/A-B.coact.matching
 	framecat --header ../out/A-B.coact.distances | grep -q '"by":"rows"'
 	[ ! -e ../out/A.projected ]
-	models DISTANCE=coact | grep -q "Nothing to be done"
+	[ -z "$(models DISTANCE=coact)" ]
 	models DISTANCE=emd >log
 	refute grep -q act-dump log
 	oracle cross planted ../out/A-B.emd.matching
-	models DISTANCE=emd | grep -q "Nothing to be done"
+	[ -z "$(models DISTANCE=emd)" ]
 	touch rows.npy
 	models DISTANCE=emd >log
-	grep -q "^refproj .*--rows rows.npy " log
+	grep -q "^refproj .*--rows 'rows.npy' " log
 	refute grep -q act-dump log
 	"$PY" -c 'import numpy as np		# a map from the one space to the other
 a, b, row = (np.load(name + ".npy").astype("f8") for name in ("A", "B", "rows"))
 a, b = a[row >= 0], b[row[row >= 0].astype(int)]
 m = np.linalg.lstsq(b - b.mean(0), a - a.mean(0), None)[0]
 np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
-	space="--space A --axes ../mapped/reference.axes"
-	models ROWS= OUT=../mapped ACT_DUMP=act-dump DISTANCE=emd REFERENCE=A.npy \
-		A_REFPROJ="refproj --lift A.npy $space" \
-		B_REFPROJ="refproj --map map.npy --bias bias.npy $space"
+	space="--space A --axes \"\$OUT\"/reference.axes"
+	models ROWS.A= OUT=../mapped ACT_DUMP=act-dump DISTANCE=emd REFERENCE=A.npy \
+		REFPROJ.A="refproj --lift A.npy $space" \
+		REFPROJ.B="refproj --map map.npy --bias bias.npy $space"
 	oracle cross planted ../mapped/A-B.emd.matching
 }
 
@@ -199,8 +199,294 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	composed=$(awk '$1 == 2 && $2 == 4 { print $3 }' out/2-4.centroid.pairs.tsv)
 	[ "$(grep -c '^2:.* 3:.* 4:' out/2-4.centroid.chains.tsv)" -eq "$composed" ]
 	[ "$(wc -l <out/2-4.centroid.merges.tsv)" -gt 200 ]
-	follow | grep -q "Nothing to be done"
+	[ -z "$(follow)" ]
 	follow MATCH='nearest --mutual' >log
 	refute grep -q '^centroid ' log
 	[ "$(wc -l <out/2-4.centroid.layers.tsv)" -eq 4 ]
+}
+
+# From here on the programs are stubs: tests/stubs.bash
+
+@test "killed at any moment, make goes on, and ends with the bytes of a quiet run" {
+	stubs
+	quick -s
+	cp -r out quiet
+	RANDOM=7
+	for round in {1..10}; do
+		rm -rf out
+		SLOW=.04 setsid make -s -j2 -f "$ROOT/pipelines/match.mk" >log 2>&1 3>&- &
+		group=$!
+		sleep ".$((RANDOM % 6))$((RANDOM % 10))"
+		mapfile -t alive < <(pgrep -g "$group")
+		if [ "${#alive[@]}" -gt 0 ]; then
+			case $((round % 3)) in
+			0) kill -9 -- "-$group" || true ;;
+			*) kill -9 "${alive[RANDOM % ${#alive[@]}]}" || true ;;
+			esac
+		fi 2>/dev/null
+		wait "$group" || true
+		quick -s -j2 2>>log || { cat log; false; }
+		as_quiet
+	done
+}
+
+@test "two makes in one OUT share the work" {
+	stubs
+	quick -s
+	mv out quiet
+	for round in 1 2 3; do
+		rm -rf out
+		SLOW=.02 quick -j2 >one 2>notes &
+		SLOW=.02 quick -j2 >two 2>>notes
+		wait $!
+		[ "$(cat one two | wc -l)" -eq 11 ]
+		as_quiet
+	done
+}
+
+@test "no clock decides: targets of the future and inputs of the past" {
+	stubs
+	quick -s MATCH='hungarian --other'
+	mv out quiet
+	quick -s
+	touch -d '+1 hour' out/*
+	quick -s MATCH='hungarian --other'
+	as_quiet
+	touch -d '+1 hour' hidden_L4.npy
+	quick -s MATCH='hungarian --other'
+	[ -z "$(quick MATCH='hungarian --other')" ]
+	echo older >older && touch -d '1 day ago' older && mv older hidden_L4.npy
+	quick -s MATCH='hungarian --other'
+	grep -q older out/2-4.sinkhorn.tsv
+}
+
+@test "what an SAE's folder holds, and what a command names, are inputs" {
+	stubs
+	echo 1 >seeds.txt
+	quick -s DISTANCE='sinkhorn seeds.txt'
+	echo '{}' >sae_L2_s0/cfg.json
+	quick DISTANCE='sinkhorn seeds.txt' >log
+	grep -q '^act-dump .*L2' log
+	echo 2 >seeds.txt
+	quick DISTANCE='sinkhorn seeds.txt' >log
+	[ "$(wc -l <log)" -eq 4 ]
+	mv sae_L4_s0/params.npz w.safetensors
+	quick -s SAE.4=w.safetensors
+	echo '{}' >cfg.json
+	quick SAE.4=w.safetensors >log
+	grep -q '^act-dump .*L4' log
+	[ -z "$(quick SAE.4=w.safetensors)" ]
+}
+
+@test "OUT may be moved, and a program built again to the same code: nothing is made again" {
+	stubs
+	quick -s
+	mv out elsewhere
+	[ -z "$(quick OUT="$PWD/elsewhere")" ]
+	touch bin/*
+	[ -z "$(quick OUT=elsewhere)" ]
+	[ -z "$(quick OUT=elsewhere)" ]
+	sed -i 's/^echo /echo new /' bin/hungarian
+	quick OUT=elsewhere >log
+	[ "$(cut -d' ' -f1 log | xargs)" = "hungarian frame2tsv match2html" ]
+}
+
+@test "a target that someone changed or cut short is made again" {
+	stubs
+	quick -s
+	cp -r out quiet
+	: >out/2.projected
+	echo x >>out/2-4.sinkhorn.matching
+	quick -s
+	as_quiet
+}
+
+@test "a full disk and one that cannot be written are an error, and the next make goes on" {
+	unshare -rm true || skip "no file systems of our own here"
+	stubs
+	head -c 30000 /dev/zero >>hidden_L2.npy
+	quick -s
+	mv out quiet
+	mkdir out
+	export -f quick as_quiet refute
+	unshare -rm bash -ec '
+		mount -t tmpfs -o size=140k tmpfs out
+		refute quick -s 2>log
+		grep -q "No space" log
+		for name in out/*; do
+			[ ! -e "out/.${name#out/}.record" ] || cmp "$name" "quiet/${name#out/}"
+		done
+		mount -o remount,size=10m tmpfs out
+		quick -s
+		as_quiet
+		mount -o remount,ro tmpfs out
+		[ -z "$(quick 2>&1)" ]
+		refute quick -s MATCH=nearest 2>log
+		grep -q "Read-only" log
+		mount -o remount,rw tmpfs out
+		as_quiet'
+}
+
+@test "a command that ends well and writes nothing has failed, and so has a RUN that starts none" {
+	stubs
+	refute quick -s DISTANCE=true 2>log
+	grep -q "^stage: 2-4.true.distances: exit status 0, and no output" log
+	refute quick -s TRIES=2 RUN="true --nodes=1" OUT=other 2>log
+	grep -q "^stage: 2.activations: true --nodes=1 ended with 0 and left no output" log
+	refute compgen -G 'other/[0-9]*'
+	quick -s RUN='nice env SLOW=.01'
+}
+
+@test "a variable that no pipeline has is an error, and so is a layer without a name" {
+	stubs
+	for bad in DISTNACE=decoder HIDDEN.5=x SHELL=/bin/true 'A=a b' 'A=$(shell touch pwned)' \
+			'A=../x' A=-x 'B=a;b' OUT= $'HIDDEN=a\nb' $'MASK=a\eb' $'OUT=\u202ea'; do
+		refute quick "$bad" >log 2>&1
+		[ "$(wc -l <log)" -eq 1 ]
+		grep -q "^$ROOT/pipelines/.*\*\*\*" log
+		[ ! -e out ]
+	done
+	refute quick -n DISTNACE=decoder 2>log
+	grep -q "no variable is named DISTNACE" log
+	DISTANCE='$(shell touch pwned)' SKIP=3 quick -n >log
+	refute grep -q -e --skip -e pwned log
+	[ ! -e pwned ]
+}
+
+@test "names of files hold anything, of which nothing is run" {
+	stubs
+	RANDOM=11
+	part=(' ' '  ' \" "'" '`touch pwned`' '$(touch pwned)' '$(shell touch pwned)' '${HOME}' \
+		'$$' '&touch pwned&' ';touch pwned;' '|' '<' '>pwned' '(' ')' '#' '%' '*' '?' \
+		'[a]' '{a,b}' \
+		'!' '~' \\ '\n' = , : @ ^ + - -- --help é 'ü ' 日本 $'\xff' a b.npy x/y $'\\\'')
+	name() {
+		local i
+		name=
+		for ((i = RANDOM % 5 + 1; i > 0; i--)); do
+			name+=${part[RANDOM % ${#part[@]}]}
+		done
+		name="${name#"${name%%[! ]*}"}z"	# make takes blanks before a value away
+	}
+	pattern() {
+		printf %s "${1//%/%%}"
+	}
+	for round in {1..100}; do
+		name && states=$name && name && mask=$name && name && out=out$round$name
+		name && sae=$name.sae
+		for file in "$states" "$mask" "$sae"; do
+			mkdir -p "./$(dirname "./$file")"
+			echo "in $file" >"./$file"
+		done
+		rm -rf pwned
+		quick -s "HIDDEN.2=$(pattern "$states")" MASK="$mask" "SAE.2=$(pattern "$sae")" \
+			OUT="$out" 2.activations
+		printf '%s\n' act-dump --no-point --hidden "in $states" --sae "in $sae" --layer 2 \
+			--mask "in $mask" | cmp - "./$out/2.activations"
+		[ ! -e pwned ]
+	done
+	for round in {1..50}; do
+		name
+		graph=$name.json
+		mkdir -p "./$(dirname "./$graph")"
+		echo "in $graph" >"./$graph"
+		stem=$("$ROOT/pipelines/stage" --stem "$graph")
+		[[ $stem != *[\ /\$\'\"\`\;\&\|%\#]* ]]
+		make -s -f "$ROOT/pipelines/circuit.mk" GRAPH="$graph" DISTANCE=edgeprofile \
+			"$stem.whole"
+		printf '%s\n' graph2frame "in $graph" | cmp - "out/$stem.whole"
+		name
+		if quick -n "A=$name" >log 2>&1; then
+			grep -qF -e "--hidden 'hidden_L$name.npy'" log
+		else
+			[ "$(wc -l <log)" -eq 1 ]
+		fi
+		[ ! -e pwned ]
+	done
+}
+
+@test "make status prints a table: done, changed, failed with its last words, missing" {
+	stubs
+	quick -s
+	quick status MATCH=other >table
+	awk 'NR > 1 { print $1, $2 }' table | sort >states
+	[ "$(grep -c ^done states)" -eq 8 ]
+	grep -q '^changed 2-4.sinkhorn.matching$' states
+	grep -q '^changed 2-4.sinkhorn.tsv$' states
+	grep -q '^changed 2-4.sinkhorn.html$' states
+	refute quick -s MATCH='echo no such luck >&2; false #' 2>/dev/null
+	quick status MATCH='echo no such luck >&2; false #' >table
+	grep -q '^failed  *2-4.sinkhorn.matching .* no such luck$' table
+	quick status DISTANCE=other >table
+	[ "$(grep -c '^missing' table)" -eq 4 ]
+	[ "$(grep -c '^done' table)" -eq 7 ]
+	awk '$1 == "done" && !($3 ~ /^[0-9]+[.][0-9][0-9][0-9]$/) { exit 1 }' table
+	SLOW=1 quick -s MATCH='hungarian --slow' >/dev/null &
+	for ((i = 0; i < 50; i++)); do
+		sleep .1
+		quick status | grep -q '^running  *2-4.sinkhorn.matching' && break
+	done
+	[ "$i" -lt 50 ]
+	wait $!
+}
+
+@test "what counts of a text is said once, to all that read states" {
+	stubs
+	quick -n CONTEXT=64 SKIP=1 MASK=mask.npy TOKENS=ids.npy SKIP_IDS=0,1 >log
+	[ "$(grep -c -e "--context '64' --skip '1' --mask 'mask.npy' --skip-ids '0,1'" log)" -eq 3 ]
+	grep -q "^refaxes .*--tokens 'ids.npy' >" log
+	quick -n REFPROJ='refproj --identity --dim 8' SKIP=1 >log
+	grep -q "^refproj .*--skip '1'" log
+	quick -n TOKENS=ids.npy SKIP.4=2 CONTEXT.4=8 SHARDS='one two' HIDDEN='%/*.npy' >log
+	grep -q "^act-dump .* --hidden '2/one.npy' --hidden '2/two.npy' .*--tokens 'ids.npy' >" log
+	grep -q "^act-dump .* --layer 4 --context '8' --skip '2'" log
+	refute grep -q '^refaxes.*--tokens' log
+	quick -n A=one.3 B=two.5 HIDDEN.one=1/L%.npy SAE.two=/two/%/%% ACT_DUMP.two=act-import >log
+	grep -q "^act-dump .* '1/L3.npy' --sae 'sae_Lone.3_s0' --layer one.3" log
+	grep -q "^act-import --hidden 'hidden_Ltwo.5.npy' --sae '/two/5/%' --layer two.5" log
+}
+
+@test "all pairs, or those of a list, of layers of several models; in blocks, which are stages" {
+	stubs
+	pairs() {
+		make --no-print-directory -f "$ROOT/pipelines/pairs.mk" "$@"
+	}
+	pairs -n LAYERS='2 a.4 6' HIDDEN.a='a/%.npy' >log
+	grep -q "^act-dump .* 'a/4.npy' .* --layer a.4 " log
+	[ "$(grep -o '^sinkhorn .*' log | grep -o '[^/]*$')" = "$(printf '%s\n' \
+		2-a.4.sinkhorn.distances 2-6.sinkhorn.distances a.4-6.sinkhorn.distances)" ]
+	pairs -n LAYERS='2 4 6' PAIRS='6-2 2-2' >log
+	[ "$(grep -c '^sinkhorn' log)" -eq 2 ]
+	refute grep -q 'layer 4' log
+	for bad in PAIRS=2-8 "LAYERS=2 4 2" "LAYERS=1 1-2 2-3 3" BLOCKS=0 BLOCKS=x; do
+		refute pairs "$bad" 2>log
+		[ "$(wc -l <log)" -eq 1 ]
+	done
+	pairs -s LAYERS='2 4' BLOCKS=3
+	grep -q -e '^2/3' out/2-4.sinkhorn.2.block
+	rm out/2-4.sinkhorn.2.block
+	pairs LAYERS='2 4' BLOCKS=3 >log
+	[ "$(grep -c '^sinkhorn' log)" -eq 1 ]
+	grep -q '^framecat --merge out/2-4.sinkhorn.1.block out/2-4.sinkhorn.2.block out/2' log
+}
+
+@test "blocks of distances are the distances" {
+	fast
+	fast BLOCKS=3 OUT="$PWD/blocks"
+	framecat --check blocks/2-4.*.{block,distances}
+	cmp out/2-4.*.tsv blocks/2-4.*.tsv
+	PYTHONPATH=$ROOT/examples "$PY" "$ROOT/tests/oracle/same.py" out/2-4.*.distances \
+		blocks/2-4.*.distances
+}
+
+@test "a page shows the matches, with what features fire on and what they are called" {
+	fast
+	tail -n 1 out/2-4.*.html | grep -q "</html>"
+	match -n TOKENS=tokens.npy VOCAB='a vocab' LABELS=a.tsv LABELS.4=b.tsv >log
+	grep -q "^act-dump .* --tokens 'tokens.npy'" log
+	[ "$(grep -c "^contexts --vocab 'a vocab' " log)" -eq 2 ]
+	grep -q "^match2html .*/2.contexts .*/4.contexts --labels 'a.tsv' --labels-b 'b.tsv' " log
+	grep -q "^frame2tsv .* --labels 'a.tsv' --labels-b 'b.tsv' " log
+	match -n LABELS=a.tsv >log
+	refute grep -q -e --labels-b -e contexts log
 }

@@ -1,0 +1,31 @@
+# Matches the features of many pairs of layers.
+#
+#	make -f pipelines/pairs.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L25.npy \
+#		LAYERS='2 4 6'					all pairs
+#	make -f pipelines/pairs.mk ... PAIRS='2-4 4-6'		these
+#	make -f pipelines/pairs.mk ... BLOCKS=64 -j16		each in pieces, many at once
+#
+# Layers of other models have a name and a dot before theirs; of each model one says where it is:
+#
+#	make -f pipelines/pairs.mk LAYERS='12 20 other.8' HIDDEN.other=/data/other/L%.npy \
+#		SAE.other=/data/saes/L% REFPROJ.other='refproj --map map.npy ...' ...
+#
+# Every stage stays in OUT; the last are OUT/A-B.DISTANCE.tsv, tables of the matched features. The
+# goal pages makes a page of each, OUT/A-B.DISTANCE.html.
+
+all:
+
+variables += LAYERS PAIRS
+LAYERS = 1 2 3 4 5 6
+PAIRS  = $(foreach l,$(LAYERS),$(addprefix $(l)-,$(call after,$(l),$(LAYERS))))
+# $(call after,WORD,WORDS): what comes after it.
+after  = $(if $(filter $(1),$(firstword $(2))),$(wordlist 2,$(words $(2)),$(2)),$(if \
+	$(2),$(call after,$(1),$(wordlist 2,$(words $(2)),$(2)))))
+
+layers = $(LAYERS)
+pairs  = $(PAIRS)
+include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+
+all: $(tables)
+pages: $(pages)
+.PHONY: pages
