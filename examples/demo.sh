@@ -9,12 +9,14 @@ out=$(cd "$1" && pwd)
 cd "$here/storyworld"
 
 stages() {
-	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" "${@:2}" \
+	make --no-print-directory -s -f "$here/../pipelines/$1.mk" OUT="$out" TOKENS=tokens.npy \
+		VOCAB=vocab.txt LABELS="$out/labels.tsv" "${@:2}" \
 		2>>"$out/notes.txt" ||
 		{ tail -n 5 "$out/notes.txt" >&2; exit 1; }
 }
 
 : >"$out/notes.txt"
+awk -F '\t' -v OFS='\t' 'NR > 1 && $2 == 0 { print $1, $3, $8 }' feature_labels.tsv >"$out/labels.tsv"
 echo "storyworld: a language model of six layers, 4096 tokens,"
 echo "512 features a layer with known meanings"
 for pair in "2 4" "1 6"; do
@@ -41,4 +43,5 @@ paste "$groups.nodes.tsv" "$groups.group.tsv" | awk -f "$here/members.awk" "$gro
 echo
 echo "$(basename "$out")/ holds every stream (frame2json, frame2tsv, framecat --history read them),"
 echo "the tables, the notes of the programs, and the compressed circuit: $graph.sinkhorn.json,"
-echo "$graph.sinkhorn.small.json, and $graph.sinkhorn.html, a page for the browser"
+echo "$graph.sinkhorn.small.json. Pages for the browser:"
+printf '    %s\n' "$(basename "$out")/2-4.sinkhorn.html" "$(basename "$out")/$graph.sinkhorn.html"
