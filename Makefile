@@ -99,7 +99,7 @@ check: install-check
 
 # Readers of files on what clang's libFuzzer makes of them, MINUTES each, until one of them crashes;
 # what it found new stays in build-fuzz. (make check does a little of that.)
-READERS = npy npz safetensors pt cfg delphi json vocab
+READERS = npy npz safetensors pt cfg delphi json vocab labels
 MINUTES = 10
 fuzz: install-check
 	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz
