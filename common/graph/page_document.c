@@ -32,7 +32,8 @@ static void set_numbers(json_t *page, const char *key, const uint32_t *x, size_t
 /* -- Pins -------------------------------------------------------------------------------------- */
 
 /* Without groups, logits and embeddings are pinned first. */
-static void set_pins(json_t *page, const struct graph *g, const json_t *pinned)
+static void set_pins(json_t *page, const struct graph *g, const char *const *id,
+	const json_t *pinned)
 {
 	uint32_t *ranked = xalloc(g->nodes, sizeof *ranked);
 	uint32_t *self = xalloc(g->nodes, sizeof *self);
@@ -47,7 +48,7 @@ static void set_pins(json_t *page, const struct graph *g, const json_t *pinned)
 	alone.group = none;
 	alone.groups = alone.group_links = 0;
 	graph_rank(ranked, g);
-	struct graph_pins pins = graph_pins(&alone, pinned, ranked, self);
+	struct graph_pins pins = graph_pins(&alone, id, pinned, ranked, self);
 	while (ends < pins.n && (g->type[pins.node[ends]] == LOGIT_NODE
 			|| g->type[pins.node[ends]] == EMBEDDING_NODE))
 		ends++;
@@ -116,14 +117,15 @@ void page_set_document(json_t *page, const char *name, const struct graph *g,
 	const json_t *document)
 {
 	const json_t *query = json_object_get(document, "qParams");
+	const char *const *id = graph_viewer_ids(g, document);
 
 	if (g->links > MOST_PAGE_LINKS) {
 		note("%s: %zu links are too many to edit the graph in the page", name, g->links);
 		return;
 	}
-	set_texts(page, "id", name, graph_viewer_ids(g, document), g->nodes);
+	set_texts(page, "id", name, id, g->nodes);
 	set_texts(page, "node_json", name, g->node_json, g->nodes);
-	set_pins(page, g, json_object_get(query, "pinnedIds"));
+	set_pins(page, g, id, json_object_get(query, "pinnedIds"));
 	set_links(page, name, g);
 	char *text = graph_grouped_document(g, document, json_array(), json_array());
 	json_object_set_new(page, "document", pieces_of(text));

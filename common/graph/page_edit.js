@@ -112,16 +112,20 @@ function pinsOf(g) {
 		if (!taken.has(node) && pins.length < MOST_PINS) pins.push(node), shown.add(g.group[node]);
 		taken.add(node);
 	};
-	let room = Math.max(1, MOST_PINS - g.group_name.length);
+	let room = Math.max(0, MOST_PINS - g.group_name.length);
 	for (const node of g.ends) {
 		const own = g.group[node] >= 0 && !shown.has(g.group[node]);
-		if (own || room-- > 0) pin(node);
+		if (own || room > 0 || pins.length === 0) pin(node);
 		else taken.add(node);
+		if (!own && room > 0) room--;
 	}
+	const bearers = new Map();
+	for (const id of g.id) bearers.set(id, (bearers.get(id) || 0) + 1);
+	const fit = node => 2 * (bearers.get(g.id[node]) === 1) + pinned.has(node);
 	const grouped = g.rank.filter(node => g.group[node] >= 0);
 	for (const node of grouped) {
 		const leader = first.get(g.group[node]);
-		if (leader === undefined || (pinned.has(node) && !pinned.has(leader))) first.set(g.group[node], node);
+		if (leader === undefined || fit(node) > fit(leader)) first.set(g.group[node], node);
 	}
 	for (const node of grouped) if (!shown.has(g.group[node]) && first.get(g.group[node]) === node) pin(node);
 	g.rank.filter(node => pinned.has(node)).forEach(pin);
