@@ -32,8 +32,8 @@ struct layer_path {
 	const struct layer_map **one_to_one, **nearest;
 };
 
-/* Reads all the streams of the operands. Pairs whose chance is larger than that are no partners, and
- * a note says how many they are. The path is the only order of the layers in which all
+/* Reads all the streams of the operands. Pairs whose chance is larger than that are no partners,
+ * and a note says how many they are. The path is the only order of the layers in which all
  * one-to-one matchings lead forward and one leads from each layer to the next; where there is none
  * the program ends with a line that says why. A matching without features on one side is left
  * out. */

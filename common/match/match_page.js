@@ -164,6 +164,7 @@ function flowView(v) {
 	});
 	v.weakest = least(chains.margin, false);
 	v.dearest = least(chains.cost, true);
+	v.likeliest = chains.chance && least(chains.chance, true);
 	v.title = v.dictionaries.length ? `${layerTitle(v.dictionaries[0])} → ${layerTitle(v.dictionaries[v.dictionaries.length - 1])}` : "an empty flow";
 	v.names = r => [...v.members(r)];
 	const weakest = aligned(v.weakest), dearest = aligned(v.dearest);
@@ -175,6 +176,7 @@ function flowView(v) {
 			by: r => labelOf(v.members(r)[0]) || "", show: r => called(v.members(r)[0]) }] : [],
 		{ key: "weakest", title: "weakest", className: "n", wide: "56px", by: r => v.weakest[r], show: r => weakest(v.weakest[r]), help: "the smallest margin of its links" },
 		{ key: "dearest", title: "dearest", className: "n next", wide: "56px", by: r => v.dearest[r], show: r => dearest(v.dearest[r]), help: "the largest distance of its links" },
+		...v.likeliest ? [{ key: "chance", title: "chance", className: "n", wide: "52px", by: r => v.likeliest[r], show: r => v.length(r) > 1 ? ratio(v.likeliest[r]) : "", help: "the largest chance of its links" }] : [],
 		...chains.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => -chains.certified[r], show: r => chains.certified[r] ? "✓" : "" }] : [],
 	];
 }
@@ -822,7 +824,7 @@ function flowPicture() {
 			if (l + 1 < n) label(svg, x(l) + bar / 2 + (l > 0 ? 0 : 0), top - 8, `−${whole(now.deaths[l])}`, "middle");
 			if (merges >= 0 && now.pairs.merges[merges] > 0) label(svg, (x(l - 1) + bar + x(l)) / 2, base + 14, `${whole(now.pairs.merges[merges])} merge`, "middle");
 		});
-		return "A band: features that are followed, in the colour of the layer where they begin. Above: births (+) and deaths (−), as wedges before and behind a layer. Merges: columns that are nearest of several rows. A click lists the chains.";
+		return `A band: features that are followed, in the colour of the layer where they begin. Above: births (+) and deaths (−), as wedges before and behind a layer.${now.header.chance < 1 ? ` Pairs with a chance above ${ratio(now.header.chance)} are left out.` : ""} Merges: columns that are nearest of several rows. A click lists the chains.`;
 	}, { wide, tall, span: true });
 }
 

@@ -107,11 +107,11 @@ def small(stream, file, viewer, less=0):
 
 def every(less):
     """shows() and small() of ./graph for each viewer, with what it can show: ./plain.json or ./file with a link that is
-    named for the viewer, ./file, ./small."""
+    named for the viewer (VIEWER.link), ./file, ./small."""
     anthropic = load("plain.json")["metadata"]["scan"].startswith("jackl")
     for viewer in "neuronpedia", "circuit-tracer":
         for file in "plain.json", "file":
-            shows("graph", file, viewer, viewer, less)
+            shows("graph", file, viewer, viewer + ".link", less)
     for viewer in ("neuronpedia", "anthropic") if anthropic else ("neuronpedia",):
         shows("graph", "file", viewer, None, less)
     for viewer in ("neuronpedia", "anthropic" if anthropic else "circuit-tracer"):
