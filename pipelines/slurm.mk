@@ -9,8 +9,8 @@ kinds = activations distributions axes projected points contexts coupling distan
 	nearest flow tsv html
 variables += SRUN MEMORY CORES $(kinds:%=MEMORY.%) $(kinds:%=CORES.%)
 
-# Megabytes, and cores, of a stage; of each kind where it differs. They are for 16,384 features, points
-# of 2,304 numbers and a quarter of a million tokens: the pages of the programs say what they need.
+# Megabytes, and cores, of a stage; of each kind where it differs. For 16,384 features, points of
+# 2,304 numbers, a quarter of a million tokens: the pages of the programs say what they need.
 MEMORY = 2000
 CORES  = 1
 
