@@ -77,6 +77,7 @@ work  = $@ $(call q,$(1)) $^ -- $(2)
 out  := "$$OUT"/
 
 # make -n and make status ask each stage; one that waits for a changed one is changed too.
+changed :=
 flags := $(firstword -$(MAKEFLAGS))
 asks  := $(if $(filter status,$(MAKECMDGOALS)),--status,$(if $(findstring n,$(flags)),--ask))
 ask    = $(shell PATH=$(call q,$(PATH)) OUT=$(call q,$(OUT)) bash $(call q,$(script)) $(asks) \

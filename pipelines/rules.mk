@@ -151,10 +151,11 @@ $(matchings): %.matching: %.distances
 $(nearest): %.nearest: %.distances
 	$(call stage,nearest $(out)$<)
 
-columns = row_layer,row_feature,col_layer,col_feature,cost,margin
+columns = row_layer,row_feature,col_layer,col_feature,cost,margin$(errors)$(named)
 errors  = $(if $(filter --error%,$(DISTANCE)),$(c)error$(c)certified)
+named   = $(if $(labels),$(c)row_label$(c)col_label)
 $(tables): %.$(by).tsv: %.$(by).matching
-	$(call stage,frame2tsv --columns $(columns)$(errors)$(labels) $(out)$<,$(label_files))
+	$(call stage,frame2tsv --columns $(columns)$(labels) $(out)$<,$(label_files))
 
 # What the features are called.
 label_of    = $(call of,LABELS,$($(1).$*))
@@ -166,7 +167,7 @@ label_files = $(foreach s,a b,$(if $(call label_of,$(s)),$(call input,$(call lab
 # A page of the matched features, with what they fire on.
 shown    = $(if $(call of,TOKENS,$(1)),$(1).contexts)
 contexts = $(sort $(call shown,$(a.$*)) $(call shown,$(b.$*)))
-on       = $(foreach c,$(1), --contexts $(out)$(c))
+on       = $(if $(1), $(addprefix --contexts $(out),$(1)))
 $(pages): %.$(by).html: %.$(by).matching %.$(by).distances $$(contexts)
 	$(call stage,$(PAGE) --distances $(out)$*.$(by).distances$(call on,$(contexts))$(labels) \
 		$(out)$<,$(label_files))

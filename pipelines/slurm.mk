@@ -9,8 +9,8 @@ kinds = activations distributions axes projected points contexts coupling distan
 	nearest flow tsv html
 variables += SRUN MEMORY CORES $(kinds:%=MEMORY.%) $(kinds:%=CORES.%)
 
-# Megabytes, and cores, of a stage; of each kind where it differs. For 16,384 features of 128 points
-# of 2,304 numbers, and any number of tokens; semot-cluster(7) says what they are made of.
+# Megabytes, and cores, of a stage; of each kind where it differs. For 16,384 features, points of
+# 2,304 numbers, a quarter of a million tokens: the pages of the programs say what they need.
 MEMORY = 2000
 CORES  = 1
 
@@ -18,14 +18,14 @@ MEMORY.activations = 4000
 MEMORY.axes        = 1000
 MEMORY.projected   = 6000
 MEMORY.points      = 6000
-MEMORY.distances   = 14000
+MEMORY.distances   = $(if $(BLOCKS),1000,14000)
 MEMORY.block       = 14000
 MEMORY.matching    = 3000
 MEMORY.html        = 4000
 
 CORES.activations  = 4
 CORES.axes         = 4
-CORES.distances    = 16
+CORES.distances    = $(if $(BLOCKS),1,16)
 CORES.block        = 16
 
 SRUN =

@@ -212,7 +212,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	quick -s
 	cp -r out quiet
 	RANDOM=7
-	for round in {1..10}; do
+	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
 		rm -rf out
 		SLOW=.04 setsid make -s -j2 -f "$ROOT/pipelines/match.mk" >log 2>&1 3>&- &
 		group=$!

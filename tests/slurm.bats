@@ -151,7 +151,7 @@ quiet() {
 @test "killed make, tasks and nodes at any moment: the next make has the bytes of a quiet run" {
 	quiet
 	RANDOM=3
-	for round in {1..10}; do
+	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
 		rm -rf out
 		SLOW=.2 setsid make -s -j4 -f "$ROOT/pipelines/slurm.mk" -f site.mk \
 			-f "$ROOT/pipelines/match.mk" BLOCKS=4 >log 2>&1 3>&- &
