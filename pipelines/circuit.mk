@@ -5,6 +5,8 @@
 # DISTANCE=edgeprofile			by its links alone, without hidden states
 # PRUNE='graph-prune --nodes .6'		other nodes; cat keeps all of them
 # SUPERNODE='supernode --acyclic'	other groups, one command
+# LABELS=labels.tsv			what features are called, where the graph does not say it
+# CONTEXTS='1.contexts 2.contexts'	what they fire on, for the page
 # TRUTH=people.json:supernodes		how well they agree with people's
 #
 # The hundred features and errors of most influence are kept: Ward's linkage makes 7 to 18 groups of
@@ -20,12 +22,15 @@ GRAPH     = graph.json
 LAYERS    = 1 2 3 4 5 6
 PRUNE     = graph-prune --most 100
 SUPERNODE = supernode --errors
+LABELS    =
+CONTEXTS  =
 TRUTH     =
 
 name := $(OUT)/$(basename $(notdir $(GRAPH)))
 to   := $(name).$(subst $(space),,$(DISTANCE))
 
-$(eval $(call stage,$(name).whole,$(GRAPH),graph2frame $(GRAPH)))
+$(eval $(call stage,$(name).whole,$(GRAPH) $(LABELS),\
+	graph2frame $(LABELS:%=--labels %) $(GRAPH)))
 $(eval $(call stage,$(name).graph,$(name).whole,$(PRUNE) $(name).whole))
 ifeq "$(firstword $(DISTANCE))" "edgeprofile"
 $(eval $(call stage,$(to).distances,$(name).graph,$(DISTANCE) $(name).graph))
@@ -44,7 +49,8 @@ $(if $(TRUTH),$(eval $(call stage,$(to).agreement.tsv,$(to).supernodes,\
 	group-agree --truth $(TRUTH) $(to).supernodes | frame2tsv)))
 $(eval $(call stage,$(to).json,$(to).supernodes,frame2graph $(to).supernodes))
 $(eval $(call stage,$(to).small.json,$(to).supernodes,frame2graph --collapse $(to).supernodes))
-$(eval $(call stage,$(to).html,$(to).supernodes,graph2html $(to).supernodes))
+$(eval $(call stage,$(to).html,$(to).supernodes $(CONTEXTS),\
+	graph2html $(CONTEXTS:%=--contexts %) $(to).supernodes))
 
 all: $(to).json $(to).small.json $(to).html $(to).scores.tsv $(if $(TRUTH),$(to).agreement.tsv)
 .PHONY: all
