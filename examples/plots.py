@@ -15,11 +15,15 @@ from matplotlib import pyplot
 
 
 def histogram(d, axes):
-    """Of all distances, and of each row's nearest."""
+    """Of all distances that are given, of each row's nearest, and of random pairs."""
     dist = d["dist"]
-    edges = np.linspace(0, dist[np.isfinite(dist)].max(), 60)
-    for label, x in ("pairs", dist[np.isfinite(dist)]), ("nearest of each row", dist.min(axis=1)):
-        axes.hist(x, edges, density=True, alpha=.6, label=f"{label} ({x.size:,})")
+    kinds = {"pairs": dist[np.isfinite(dist)], "nearest of each row": dist.min(axis=1)}
+    if "random" in d.frames[0]:
+        kinds["random pairs"] = d["random"]
+    edges = np.linspace(0, max(x[np.isfinite(x)].max() for x in kinds.values()), 60)
+    for label, x in kinds.items():
+        axes.hist(x, edges, density=True, alpha=.7, label=f"{label} ({x.size:,})",
+                  histtype="step" if label == "random pairs" else "stepfilled")
     axes.set(xlabel=f"distance ({d.header['metric']})", ylabel="density")
     axes.legend()
 

@@ -5,6 +5,8 @@
 # DISTANCE=edgeprofile			by its links alone, without hidden states
 # PRUNE='graph-prune --nodes .6'		other nodes; cat keeps all of them
 # SUPERNODE='supernode --acyclic'	other groups, one command
+# LABELS=labels.tsv			what features are called, where the graph does not say it
+# CONTEXTS='1.contexts 2.contexts'	what they fire on, for the page
 # TRUTH=people.json:supernodes		how well they agree with people's
 #
 # The hundred features and errors of most influence are kept: Ward's linkage makes 7 to 18 groups of
@@ -28,7 +30,8 @@ name := $(call stem,$(GRAPH))
 to   := $(name).$(by)
 
 $(name).whole:
-	$(call stage,graph2frame $(call input,$(GRAPH)),$(call input,$(GRAPH)))
+	$(call stage,graph2frame$(call option,--labels,LABELS) $(call input,$(GRAPH)),\
+		$(call input,$(GRAPH))$(call option,,LABELS))
 $(name).graph: $(name).whole
 	$(call stage,$(PRUNE) $(out)$<)
 
@@ -47,8 +50,9 @@ $(to).json: $(to).supernodes
 	$(call stage,frame2graph $(out)$<)
 $(to).small.json: $(to).supernodes
 	$(call stage,frame2graph --collapse $(out)$<)
-$(to).html: $(to).supernodes
-	$(call stage,graph2html $(out)$<)
+contexts_of_all := $(foreach l,$(layers),$(call shown,$(l)))
+$(to).html: $(to).supernodes $(contexts_of_all)
+	$(call stage,graph2html$(call on,$(contexts_of_all)) $(out)$<)
 $(to).scores.tsv: $(to).supernodes
 	$(call stage,graph-score $(out)$< | frame2tsv)
 $(to).agreement.tsv: $(to).supernodes
