@@ -16,7 +16,8 @@ stages() {
 }
 
 : >"$out/notes.txt"
-awk -F '\t' -v OFS='\t' 'NR > 1 && $2 == 0 { print $1, $3, $8 }' feature_labels.tsv >"$out/labels.tsv"
+awk -F '\t' -v OFS='\t' 'NR > 1 && $2 == 0 { print $1, $3, $8 }' feature_labels.tsv \
+	>"$out/labels.tsv"
 echo "storyworld: a language model of six layers, 4096 tokens,"
 echo "512 features a layer with known meanings"
 for pair in "2 4" "1 6"; do

@@ -8,7 +8,7 @@ load helper
 	done
 }
 
-@test "readers take files that were changed, or refuse them: settings, caches, JSON, words, labels" {
+@test "readers take files that were changed, or refuse them: settings, JSON, words, labels" {
 	oracle fuzz seeds
 	for reader in cfg delphi json vocab labels; do
 		"$BUILD/tests/fuzz" $reader "${TIMES:-1500}" 2 seeds/$reader/*

@@ -405,7 +405,8 @@ d["nodes"] += [dict(d["nodes"][-1], node_id=l["source"])] * (n // 10)'
 	    n["clerp"] = ""
 	json.dump(graph, open("bare.json", "w"))
 	with open("labels.tsv", "w") as f:
-	    for layer, feature in sorted({tuple(map(int, n["node_id"].split("_")[:2])) for n in nodes}):
+	    ids = {tuple(map(int, n["node_id"].split("_")[:2])) for n in nodes}
+	    for layer, feature in sorted(ids):
 	        f.write(f'{layer}\t{feature}\tsay "{feature}"\n')
 	E
 	graph2frame --labels labels.tsv bare.json >graph
@@ -418,7 +419,8 @@ d["nodes"] += [dict(d["nodes"][-1], node_id=l["source"])] * (n // 10)'
 	first = True
 	for i, (old, new) in enumerate(zip(before, after)):
 	    if "transcoder" in old["feature_type"] and not first:
-	        assert new.pop("clerp") == nodes["clerp"][i] == 'say "%s"' % old["node_id"].split("_")[1]
+	        said = 'say "%s"' % old["node_id"].split("_")[1]
+	        assert new.pop("clerp") == nodes["clerp"][i] == said
 	        old.pop("clerp")
 	    first &= "transcoder" not in old["feature_type"]
 	    assert old == new

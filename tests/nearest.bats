@@ -302,9 +302,12 @@ assert len(rest['second']) > 10 and (np.diff(rest['second']) >= 0).all()
 (_, (assigned, _)), = read('assigned')
 assert (assigned['chance'] <= $p).all()"
 	done
-	bent "for b in blocks: b['dist'] = b['dist'][:, :1]; b['col'] = np.zeros((len(b['dist']), 1), '<u4')" >in
+	bent "for b in blocks:
+    b['dist'] = b['dist'][:, :1]
+    b['col'] = np.zeros((len(b['dist']), 1), '<u4')" >in
 	fails 1 nearest --max-cost chance:.1 in
-	[ "$line" = "nearest: in: frame 3: --max-cost chance needs the two nearest columns of each row" ]
+	wants="--max-cost chance needs the two nearest columns of each row"
+	[ "$line" = "nearest: in: frame 3: $wants" ]
 	nearest in >out
 	values "assert 'chance' not in out[0][1][0]"
 	fails 2 nearest --max-cost chance:2

@@ -13,8 +13,8 @@ enum { MEMBER_CONTEXTS = 5 };	/* of a feature, at most: the top ones */
  *
  *	context_text	the tokens' texts, each once
  *	context_of	(nodes) a number in the next list, or null
- *	contexts	features: {"count", "density", "max", "top": [[place of the peak in it, numbers
- *			of texts, activations in percent of the maximum], ...]}
+ *	contexts	features: {"count", "density", "max", "top": [[place of the peak in it,
+ *			numbers of texts, activations in percent of the maximum], ...]}
  *
  * Features are found by layer and number. */
 void set_member_contexts(json_t *page, const char *name, const struct graph *,

@@ -14,8 +14,8 @@
  *	node_json	(nodes) texts
  *	link_source, link_target, link_weight	(links), weights as texts
  *	link_json	(links) texts of links that are not plain, or "", if there is any
- *	document	texts, and between them the names of what stands there, each in a list of its
- *			own: nodes, links, supernodes, pinnedIds
+ *	document	texts, and between them the names of what stands there, each in a list of
+ *			its own: nodes, links, supernodes, pinnedIds
  *
  * A graph of more links than MOST_PAGE_LINKS gets none of them. */
 enum { MOST_PAGE_LINKS = 400000 };
