@@ -65,7 +65,7 @@ $(B)/%.v4.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -march=x86-64-v4 -DKERNEL_LEVEL=4 -c -o $@ $<
 
 # common/x/NAME.html, with the files that its lines @include PATH name, is NAME_template.
-$(B)/%_template.c: common/%.html $(wildcard common/base/page.* common/match/*.js) | $(B)/dep
+$(B)/%_template.c: common/%.html $(wildcard common/base/page.* common/*/*.js) | $(B)/dep
 	(echo 'const unsigned char $(*F)_template[] = {'; \
 		awk '/^@include / { while ((getline line <("common/" $$2)) > 0) print line; next } \
 			{ print }' $< | od -An -v -tu1 | sed 's/[0-9]\{1,\}/&,/g'; \
@@ -99,7 +99,7 @@ check: install-check
 
 # Readers of files on what clang's libFuzzer makes of them, MINUTES each, until one of them crashes;
 # what it found new stays in build-fuzz. (make check does a little of that.)
-READERS = npy npz safetensors pt cfg delphi json vocab
+READERS = npy npz safetensors pt cfg delphi json vocab labels
 MINUTES = 10
 fuzz: install-check
 	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz

@@ -6,10 +6,15 @@
 Of each seed a dictionary and, for each level of noise, a copy of it (tests/oracle/planted.py) go through act-dump, featdist,
 refproj, `centroid --top 4 --error 8`, hungarian and nearest. Prints, by noise, the share of features recovered one to one and by
 nearest neighbour, the share certified, how many certified pairs are wrong, and the largest ratio of margin to error of a
-wrong nearest pair, which has to stay below 4; the rows go to bench/results/planted.tsv. The programs have to be on PATH."""
+wrong nearest pair, which has to stay below 4; the rows go to bench/results/planted.tsv. The programs have to be on PATH.
+
+    planted.py --partners       which features have a partner, by chance: of 256 planted ones, of which a share has none, of the
+                                sample (a feature of the same sure label) and of bl361 (a correlation of .5 on unseen text);
+                                the rows go to bench/results/partners.tsv"""
 import argparse
 import concurrent.futures
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -18,6 +23,10 @@ import tempfile
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
+import numpy as np
+
+import quality
+import semot
 from record import Table
 import planted                  # tests/oracle/planted.py, which record puts before this folder
 
@@ -25,6 +34,8 @@ NOISES = [0., .2, .4, .8, 1.6, 6.4]
 TABLE = Table("planted", ("features", "seeds", "noise", "command"), dict(
     assigned=".4f", nearest=".4f", assigned_certified=".4f", nearest_certified=".4f", wrong="d",
     worst=".2f"))
+PARTNERS = Table("partners", ("data", "alone", "noise", "a", "b", "way"), dict(
+    share=".2f", precision=".2f", recall=".2f", strict_precision=".2f", strict_recall=".2f", best=".2f"))
 
 
 def run(folder, command):
@@ -53,12 +64,57 @@ def measure(seed, features, tokens, error):
     return rows
 
 
+def score(matching, true, known, **row):
+    """At a chance of .2 and of .1, and the largest that precision and recall both reach at any cost."""
+    (_, (pairs, *_)), = semot.read(io.BytesIO(matching))
+    def both(said):
+        rows = np.isin(np.arange(len(true)), pairs["row"][said])[known]
+        return (rows & true[known]).sum() / max(rows.sum(), 1), (rows & true[known]).sum() / true[known].sum()
+    (precision, recall), strict = (both(pairs["chance"] <= np.float32(chance)) for chance in (.2, .1))
+    PARTNERS.add(share=true[known].mean(), precision=precision, recall=recall, strict_precision=strict[0], strict_recall=strict[1],
+                 best=max(min(both(pairs["cost"] <= cost)) for cost in pairs["cost"]), **row)
+
+
+def planted_partners():
+    for alone, noise in itertools.product((0, .2, .33, .5), (0., .2)):
+        with tempfile.TemporaryDirectory() as folder:
+            order = planted.make(folder, 256, 4096, [noise], 0, alone)
+            for side, path, way in ("a", "a", "--lift a.npy"), ("b", f"b{noise}", f"--fit b{noise}.npy a.npy"):
+                run(folder, f"act-dump --quiet --hidden {path}.npy --sae {path}.npz --layer {side} >{side}.acts;"
+                            f"featdist --quiet {side}.acts | refproj --quiet {way} --whiten >{side}.dist")
+            for way in ("sinkhorn", "centroid", "coact"):
+                kind = "acts" if way == "coact" else "dist"
+                score(run(folder, f"{way} --quiet a.{kind} b.{kind} | hungarian --quiet"), np.isin(np.arange(256), order),
+                      np.ones(256, bool), data="planted", alone=alone, noise=noise, a="", b="", way=way)
+
+
+def real_partners():
+    for model in quality.Sample(), quality.LanguageModel():
+        with tempfile.TemporaryDirectory() as folder:
+            for (a, b), way in itertools.product(model.pairs, ("sinkhorn", "centroid", "coact", "decoder")):
+                files = [quality.side(model, key, quality.DEFAULT, folder)[way != "coact"] for key in (a, b)]
+                distances = run(folder, f"{way} --quiet '{files[0]}' '{files[1]}'")
+                (_, (names, *_)), = semot.read(io.BytesIO(distances))
+                worth = model.worth(a, b)[np.ix_(names["row_feature"], names["col_feature"])]
+                known = ~np.isnan(worth).all(1)
+                true = np.where(np.isnan(worth), -1, worth).max(1) >= .5
+                with open(f"{folder}/distances", "wb") as file:
+                    file.write(distances)
+                score(run(folder, "hungarian --quiet distances"), true, known, data=model.name, alone="", noise="", a=a, b=b, way=way)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawTextHelpFormatter)
     for name, default in (("seeds", 100), ("features", 4096), ("tokens", 8192), ("error", 8), ("jobs", os.cpu_count())):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--partners", action="store_true")
     args = parser.parse_args()
+    if args.partners:
+        planted_partners()
+        quality.OUT.mkdir(exist_ok=True)
+        real_partners()
+        return
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as jobs:
         found = jobs.map(lambda seed: measure(seed, args.features, args.tokens, args.error),
                          range(args.seeds))

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	struct sm_frame header = {0};
 	struct layer_path path;
 
-	layer_path_read(&path, operand);
+	layer_path_read(&path, operand, 1);
 	layer_path_header(&header, &path);
 	write_composed(out, &header, &path);
 	sm_writer_close(out);

@@ -9,7 +9,13 @@
 
 #include <stdlib.h>
 
-static const struct opt options[] = {OPT_END};
+static double chance = 0.2;
+
+static const struct opt options[] = {
+	{"chance", OPT_REAL, &chance, "P",
+		"leave out pairs that chance is as near as more often than in a share P", 0, 1},
+	OPT_END
+};
 
 /* Columns of n counts each, one after another. */
 static void set_counts(struct sm_frame *frame, const char *const *name, size_t columns,
@@ -43,16 +49,6 @@ static void write_layers(struct sm_writer *out, const struct layer_path *p)
 	pool_free(&memory);
 }
 
-/* Columns that several rows have as their nearest. */
-static uint32_t shared(const struct layer_map *nearest, const struct layer *col)
-{
-	uint32_t n = 0;
-
-	for (size_t j = 0; nearest && j < col->ids.n; j++)
-		n += nearest->rows[j] > 1;
-	return n;
-}
-
 /* Adds one pair of layers to columns of n counts: composed, direct, both, agree, merges, splits. */
 static void compare(uint32_t *count, size_t n, const struct layer_path *p, size_t from, size_t to)
 {
@@ -68,8 +64,8 @@ static void compare(uint32_t *count, size_t n, const struct layer_path *p, size_
 		count[2 * n] += composed && matched;
 		count[3 * n] += composed && matched && direct->col_of[i] == w.feature;
 	}
-	count[4 * n] = shared(p->nearest[from * l + to], &p->layer[to]);
-	count[5 * n] = shared(p->nearest[to * l + from], &p->layer[from]);
+	count[4 * n] = shared_columns(p->nearest[from * l + to], &p->layer[to]);
+	count[5 * n] = shared_columns(p->nearest[to * l + from], &p->layer[from]);
 }
 
 /* The composed permutation beside the direct one, of every two layers. */
@@ -102,7 +98,7 @@ static void write_pairs(struct sm_writer *out, const struct layer_path *p)
 struct chains {
 	size_t entries, n;
 	uint32_t *indptr, *layer, *feature, *length;
-	float *cost, *margin, *weakest, *dearest;
+	float *cost, *margin, *chance, *weakest, *dearest;
 	const char **weakest_layer;
 	uint8_t *certified;
 	struct pool memory;
@@ -119,6 +115,7 @@ static void chains_open(struct chains *c, size_t most)
 	c->length = pool_alloc(m, most, sizeof *c->length);
 	c->cost = pool_alloc(m, most, sizeof *c->cost);
 	c->margin = pool_alloc(m, most, sizeof *c->margin);
+	c->chance = pool_alloc(m, most, sizeof *c->chance);
 	c->weakest = pool_alloc(m, most, sizeof *c->weakest);
 	c->dearest = pool_alloc(m, most, sizeof *c->dearest);
 	c->weakest_layer = pool_alloc(m, most, sizeof *c->weakest_layer);
@@ -137,6 +134,7 @@ static void add_chain(struct chains *c, const struct layer_path *p, size_t l, si
 		on = walk_step(p, &w);
 		c->cost[c->entries] = w.cost;
 		c->margin[c->entries] = w.margin;
+		c->chance[c->entries] = w.chance;
 	}
 	c->length[c->n] = (uint32_t)(c->entries - first);
 	c->weakest[c->n] = w.weakest;
@@ -165,6 +163,8 @@ static void write_chains(struct sm_writer *out, const struct layer_path *p)
 	sm_set_tensor(&frame, "feature", SM_U4, c.feature, c.entries);
 	sm_set_tensor(&frame, "cost", SM_F4, c.cost, c.entries);
 	sm_set_tensor(&frame, "margin", SM_F4, c.margin, c.entries);
+	if (layer_path_chances(p, false))
+		sm_set_tensor(&frame, "chance", SM_F4, c.chance, c.entries);
 	sm_set_tensor(&frame, "length", SM_U4, c.length, c.n);
 	sm_set_tensor(&frame, "weakest", SM_F4, c.weakest, c.n);
 	sm_set_strings(&frame, "weakest_layer", c.n, c.weakest_layer);
@@ -193,7 +193,8 @@ static void add_merges(struct pair_list *list, const struct layer_map *a, const 
 	for (size_t k = 0; k < shared; k++) {
 		size_t i = in_order[k], pair = a->pair[i];
 		pair_list_add(list, row, col, &(struct pair){.row = i, .col = a->col_of[i],
-			.cost = (double)a->match.cost[pair], .margin = a->match.margin[pair]});
+			.cost = (double)a->match.cost[pair], .margin = a->match.margin[pair],
+			.chance = list->chances ? a->match.chance[pair] : 0});
 	}
 	free(in_order);
 	free(next);
@@ -209,6 +210,7 @@ static void write_merges(struct sm_writer *out, const struct layer_path *p)
 		most += p->map[k].nearest ? p->map[k].match.row.n : 0;
 	}
 	struct pair_list list = pair_list_open(most);
+	list.chances = layer_path_chances(p, true);
 	for (size_t at = 0; at < l * l; at++)
 		if (p->nearest[at])
 			add_merges(&list, p->nearest[at], &p->layer[at / l].ids,
@@ -229,7 +231,7 @@ int main(int argc, char **argv)
 	struct sm_frame header = {0};
 	struct layer_path path;
 
-	layer_path_read(&path, operand);
+	layer_path_read(&path, operand, chance);
 	layer_path_header(&header, &path);
 	sm_set_string(&header, "kind", "flow");
 	sm_write_header(out, &header);

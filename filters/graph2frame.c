@@ -3,6 +3,7 @@
 #include "base/opt.h"
 #include "graph/graph_influence.h"
 #include "graph/graph_json.h"
+#include "graph/graph_labels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,12 @@ static char *read_text(const char *name, int fd, size_t *n)
 
 int main(int argc, char **argv)
 {
-	static const struct opt options[] = {OPT_END};
+	static const char *labels_file;
+	static const struct opt options[] = {
+		{"labels", OPT_TEXT, &labels_file, "FILE",
+			"what features without a clerp are called", 0, 0},
+		OPT_END
+	};
 	char **operand = opt_parse(argc, argv, options, "graph2frame [OPTION]... [FILE]",
 		"Turns an attribution graph (Neuronpedia's JSON) into a stream.", 1);
 	bool standard = !operand[0] || strcmp(operand[0], "-") == 0;
@@ -49,6 +55,11 @@ int main(int argc, char **argv)
 	if (!graph_has_shares(&g))
 		note("%s: influence is no cumulative share: links decide which nodes come first",
 			name);
+	if (labels_file) {
+		struct labels *labels = labels_open(labels_file);
+		graph_take_labels(name, &g, labels);
+		labels_close(labels);
+	}
 	sm_write_header(out, &header);
 	write_graph(out, &g);
 	sm_writer_close(out);

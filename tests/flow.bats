@@ -181,3 +181,27 @@ write('-', header, frames)" >bent
 @test "a wrong command line is refused" {
 	fails 2 flow --compose A C
 }
+
+@test "a pair that chance is as near as is left out: a death and a birth" {
+	given "
+for frames, chance in (ab, [0, .1, .2, 1]), (bc, [0, 0, 0, .11]):
+    frames[0]['chance'] = np.array(chance, '<f4')" >in
+	flow --chance .1 in >out 2>notes
+	values "
+layers, pairs, chains = frames
+assert layers['births'].tolist() == [0, 2, 1] and layers['deaths'].tolist() == [2, 1, 0]
+assert pairs['direct'].tolist() == [2, 0, 3] and header['by_chance'] == 3 and header['chance'] == .1
+assert chains['chance'].dtype == 'f4' and np.isinf(chains['chance'][chains['indptr'][1:] - 1]).all()
+links = np.sort(chains['chance'][np.isfinite(chains['chance'])])
+assert np.array_equal(links, np.array([0, 0, 0, 0, .1], 'f4'))"
+	[ "$(cat notes)" = "flow: 3 of 8 pairs are left out: chance is as near in more than 0.1 of cases (--chance)" ]
+	flow --chance 1 in >out 2>notes
+	values "assert not frames[0]['births'].any() and 'by_chance' not in header"
+	[ ! -s notes ]
+	given "ab[0]['chance'] = np.full(4, 2, '<f4')" >in
+	fails 1 flow in
+	[ "$line" = "flow: in: frame 1: the chance of pair 0 is 2" ]
+	given "ab[0]['chance'] = np.ones(4, '<f4')" | flow --quiet >out
+	values "assert 'chance' not in frames[2] and frames[0]['births'].tolist() == [0, 4, 0]"
+	fails 2 flow --chance 2 in
+}

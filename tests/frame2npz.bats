@@ -28,6 +28,8 @@ setup_file() {
 	flow ?-?.matching ?-?.nearest >chains.flow
 	act-dump --hidden "$SAMPLE/hidden_L3.npy" --sae "$SAMPLE/sae_L3_s0" --features 0:30 >points
 	couple --quiet points points >tokens.coupling
+	contexts --quiet --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" \
+		1.activations >1.contexts
 	match-eval --a 1.activations --b 2.activations 1-2.matching >1-2.scores
 	refaxes --whiten "$SAMPLE/hidden_L6.npy" >whole.axes
 	graph2frame "$SAMPLE/graphs/add-three-four.json" >whole.graph
@@ -71,6 +73,7 @@ job() {
 	from semot import read
 	renamed = {"activations": ("feature", "value"), "distributions": ("row", "weight"),
 	           "coupling": ("col", "weight")}
+	offsets = "indptr", "begin"
 	for name in sys.argv[1:]:
 	    [stream] = read(name)
 	    data = subprocess.run(["frame2npz", name], capture_output=True, check=True).stdout
@@ -88,7 +91,7 @@ job() {
 	        x, y = z[member], stream[field]
 	        assert np.array_equal(x, y, x.dtype.kind == "f"), (name, field)
 	        assert x.dtype.str == (y.dtype.str if x.dtype.kind == "U" else "<i4" if
-	            member == "indices" else "<i8" if field == "indptr" else y.dtype.str), field
+	            member == "indices" else "<i8" if field in offsets else y.dtype.str), field
 	    assert kind == "flow" or not left, left
 	    if sparse:
 	        m = scipy.sparse.load_npz(io.BytesIO(data))

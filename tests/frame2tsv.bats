@@ -306,7 +306,8 @@ tables() {
 	"$PY" - >s <<-'END'
 	import sys
 	import make_stream
-	texts = ['"open', 'in"side', '""', "#", "a\tb\nc\rd\\", "", "\x1b[31m", "\x7f", "\x85\x9b1m",
+	texts = ['"open', 'in"side', '""', "#", "a\tb\nc\rd\\", "", "\x1b[31m", "\x7f",
+	         "\x85\x9b1m",
 	         "\u202e\u2066\u200f\u061c\u2028\u2029", "caf\u00e9 \u05d0 \u4e2d \U0001f600",
 	         "\ufffd"]
 	number = make_stream.np.arange(len(texts), dtype="<u4")

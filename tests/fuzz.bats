@@ -8,9 +8,9 @@ load helper
 	done
 }
 
-@test "readers take files that were changed, or refuse them: settings, caches, JSON, vocabularies" {
+@test "readers take files that were changed, or refuse them: settings, caches, JSON, words, labels" {
 	oracle fuzz seeds
-	for reader in cfg delphi json vocab; do
+	for reader in cfg delphi json vocab labels; do
 		"$BUILD/tests/fuzz" $reader "${TIMES:-1500}" 2 seeds/$reader/*
 	done
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "file/array.h"
 #include "file/kept.h"
+#include "file/labels.h"
 #include "file/mapping.h"
 #include "file/ready.h"
 #include "file/sae.h"
@@ -370,6 +371,20 @@ static void read_vocab(const char *path)
 	vocab_close(&v);
 }
 
+static void read_labels(const char *path)
+{
+	struct labels *l = labels_open(path);
+	volatile size_t length = 0;
+
+	for (uint32_t i = 0; i < 9; i++) {
+		const char *text = labels_find(l, i % 2 ? "3" : "12", i);
+		if (text)
+			length = length + strlen(text);
+	}
+	labels_tell(l, "x", below(2));
+	labels_close(l);
+}
+
 static const struct reader {
 	const char *name;
 	void (*read)(const char *path);
@@ -377,7 +392,8 @@ static const struct reader {
 } readers[] = {
 	{"npy", read_file, false}, {"npz", read_file, false}, {"safetensors", read_file, false},
 	{"pt", read_file, false}, {"cfg", read_sae, true}, {"delphi", read_ready, true},
-	{"json", read_json, false}, {"vocab", read_vocab, false}, {0}
+	{"json", read_json, false}, {"vocab", read_vocab, false},
+	{"labels", read_labels, false}, {0}
 };
 static const struct reader *reader = readers;
 

@@ -395,3 +395,35 @@ d["nodes"] += [dict(d["nodes"][-1], node_id=l["source"])] * (n // 10)'
 	[[ $line == *"missing.json: No such file"* ]]
 	printf '' | fails 1 graph2frame
 }
+
+@test "--labels are the clerps of features that have none, in the stream and in the JSON" {
+	"$PY" - "$SAMPLE/graphs/add-three-four.json" <<-'E'
+	import json, sys
+	graph = json.load(open(sys.argv[1]))
+	nodes = [n for n in graph["nodes"] if "transcoder" in n["feature_type"]]
+	for n in nodes[1:]:
+	    n["clerp"] = ""
+	json.dump(graph, open("bare.json", "w"))
+	with open("labels.tsv", "w") as f:
+	    for layer, feature in sorted({tuple(map(int, n["node_id"].split("_")[:2])) for n in nodes}):
+	        f.write(f'{layer}\t{feature}\tsay "{feature}"\n')
+	E
+	graph2frame --labels labels.tsv bare.json >graph
+	frame2graph graph >labelled.json
+	"$PY" - <<-'E'
+	import json
+	from attribution import one
+	nodes = one("graph")[1][0]
+	before, after = (json.load(open(f))["nodes"] for f in ("bare.json", "labelled.json"))
+	first = True
+	for i, (old, new) in enumerate(zip(before, after)):
+	    if "transcoder" in old["feature_type"] and not first:
+	        assert new.pop("clerp") == nodes["clerp"][i] == 'say "%s"' % old["node_id"].split("_")[1]
+	        old.pop("clerp")
+	    first &= "transcoder" not in old["feature_type"]
+	    assert old == new
+	E
+	sed 's/^/9/' labels.tsv >other.tsv
+	fails 1 graph2frame --labels other.tsv bare.json
+	[[ $line == *"none of its"*"labels"* ]]
+}

@@ -49,7 +49,7 @@ same() {
 	same lines
 	same list
 	same numbers
-	echo "match-eval: several: 1 of 5 explanations are of a feature that has one before:" \
+	echo "match-eval: several: of 5 labels 1 are other ones of a feature that has one before:" \
 		"the first counts" >told
 	same several told
 }
@@ -73,6 +73,35 @@ same() {
 	fails 1 $score exported
 	[[ $line == *"exported: none of its 2 labels is of a feature of the activations: it has \
 labels of layer 1-res-16k, 13-res-16k, those features are of layer 12 (act-dump"* ]]
+}
+
+@test "the clerps of a graph's features, by layer and index in every dialect" {
+	"$PY" - <<-'END'
+	import json
+	def node(id, layer, feature, ctx, kind, clerp):
+	    return {"node_id": id, "layer": layer, "feature": feature, "ctx_idx": ctx,
+	            "feature_type": kind, "clerp": clerp, "jsNodeId": id}
+	nodes = [node("3_2_5", "3", 23, 5, "cross layer transcoder", "of two"),
+	         node("3_2_6", 3, 23, 6, "cross layer transcoder", "of two"),
+	         node("3_2_7", "3", 23, 7, "cross layer transcoder", "another"),
+	         node("3_lor_4_7", "3", 23, 7, "lorsa", "a head's"),
+	         node("3_cro_5_7", "3", 23, 7, "cross layer transcoder", "five"),
+	         node("E_7_0", "E", 7, 0, "embedding", "none"),
+	         node("3_8_1", "3", 8, 1, "logit", "none"),
+	         node("0_3_1", "3", -1, 1, "mlp reconstruction error", "none"),
+	         node("x", "3", 6, 1, "sae", "six"), node("3_9_1", "3", 9, 1, "transcoder", None),
+	         node("3_10_1", "3", 10, 1, "transcoder", "")]
+	json.dump({"metadata": {"slug": "x"}, "nodes": nodes, "links": [{"a": 1}]}, open("g", "w"))
+	END
+	named distributions layer=3 | frame2tsv --columns feature,label --labels g 2>notes |
+		awk -F'\t' '$2 != ""' >found
+	printf '%s\t%s\n' feature label 2 "of two" 5 five 6 six | cmp - found
+	grep -q "^frame2tsv: g: of 6 labels 1 are other ones" notes
+	named distributions layer=3_lor | frame2tsv --columns feature,label --quiet --labels g |
+		grep -qx $'4\ta head\'s'
+	graph2frame "$SAMPLE/graphs/add-three-four.json" >s
+	frame2tsv --columns type,clerp,label --labels "$SAMPLE/graphs/add-three-four.json" s |
+		awk -F'\t' '$1 == 0 && $2 != "" { n++; if ($2 != $3) exit 1 } END { exit n < 100 }'
 }
 
 @test "what is no file of labels is refused by its line" {
@@ -105,7 +134,7 @@ feature's index"
 	refused x "explanation 0: description holds a NUL"
 	printf '{"modelId": "%s", "layer": "a", "index": 1, "description": "x"}\n' A B >x
 	refused x "explanation 1: modelId is B, of others A"
-	for text in '{' '[' '[1]' '{"layer": "a", "index": 1, "description": "x"}]' '{"layer":"a"'; do
+	for text in '{' '[' '[1]' '{"layer":"a","index":1,"description":"x"}]' '{"layer":"a"'; do
 		echo "$text" >x
 		fails 1 match-eval m --a a --b a --labels x
 	done

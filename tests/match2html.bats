@@ -50,28 +50,6 @@ semot.write("more", header, [pairs, rest])'
 	[[ $line == "match2html: other: points of space"* ]]
 }
 
-@test "random pairs are those of the distances, where these hold them" {
-	stream matching >m
-	stream distances >d
-	"$PY" -c '
-import semot, numpy as np
-[(header, (names, *blocks))] = semot.read("d")
-names["random"] = np.array([3, 1, 2], "<f4")
-semot.write("with", header, [names, *blocks])'
-	match2html --distances with m >html
-	"$PY" -c '
-from match_page import carried
-assert carried("html")["distances"][0]["sample"].tolist() == [1, 2, 3]'
-	sample
-	"$PY" -c '
-import semot
-[(header, (names, *blocks))] = semot.read("2-4.distances")
-del names["random"]
-semot.write("without", header, [names, *blocks])'
-	match2html --distances without 2-4.matching >html
-	oracle match_page holds html 2-4.matching without
-}
-
 @test "columns of the same layer's name have contexts and labels of their own" {
 	"$PY" - <<-'E'
 	import match_page as m
@@ -156,10 +134,12 @@ m.matching("free", [], free=(3, 2))'
 import match_page as m
 import numpy as np
 m.matching("nan", [np.nan, 1])
-m.matching("short", [1, 2], chance=np.ones(1, "<f4"))'
+m.matching("short", [1, 2], chance=np.ones(1, "<f4"))
+m.matching("scale", [1, 2], scale={"second": [2, 1]})'
 	fails 1 match2html nan && [ ! -s stdout ]
 	[ "$line" = "match2html: nan: frame 1: the cost or the margin of pair 0 is no number" ]
 	fails 1 match2html short && [[ $line == *"chance"* ]]
+	fails 1 match2html scale && [[ $line == *"second does not ascend" ]]
 	stream distances >d
 	fails 1 match2html d && [ ! -s stdout ]
 	stream matching >m

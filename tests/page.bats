@@ -59,6 +59,73 @@ shown() {
 	oracle page clicks opposite-small-en.html opposite-small-en.stream
 }
 
+@test "a person changes groups, and gets the file and the link of frame2graph" {
+	page opposite-small-en --errors
+	oracle page edits opposite-small-en.html opposite-small-en.stream
+}
+
+@test "so it is for real graphs, of Neuronpedia's and of Anthropic's names" {
+	[ -n "$DATA" ] || skip "no real data"
+	as_pruned() {
+		graph2frame --quiet "$(graph "$1")" | graph-prune --quiet --most 100 >plain
+		edgeprofile plain | supernode --graph plain --quiet --errors >"$1.stream"
+		graph2html "$1.stream" >"$1.html"
+		oracle page edits "$1.html" "$1.stream"
+	}
+	as_pruned dollar
+	as_pruned capital-state-dallas
+}
+
+@test "members lead to their pages where the file says where they are, and show contexts" {
+	page add-three-four
+	oracle page features add-three-four.html add-three-four.stream
+	"$PY" - "$SAMPLE/graphs/add-three-four.json" <<-'E'
+	import json, sys
+	def graph(name, scan, **metadata):
+	    graph = json.load(open(sys.argv[1]))
+	    graph["metadata"].update(metadata, scan=scan)
+	    json.dump(graph, open(name + ".json", "w"))
+	of = dict(neuronpedia_source_set="a set/<b>")
+	graph("info", "m-1", info=of)
+	graph("feature_details", "m-1", feature_details=of)
+	graph("urls", "m-1", info=dict(source_urls=[
+	    1, "https://x.org", "https://neuronpedia.org/m-1/clt-hp"]))
+	E
+	for where in info feature_details urls; do
+		graph2frame $where.json >plain
+		edgeprofile plain | supernode --graph plain --quiet >$where.stream
+		graph2html $where.stream >$where.html
+		set=$([ $where = urls ] && echo clt-hp || echo 'a%20set%2F%3Cb%3E')
+		oracle page features $where.html $where.stream \
+			"https://www.neuronpedia.org/m-1/LAYER-$set/NUMBER" 0
+	done
+	for layer in 1 2 3 4 5 6; do
+		"$PY" - $layer <<-'E'
+		import sys
+		import numpy as np
+		from semot import write
+		def u4(*list):
+		    return np.array(list, "<u4")
+		n = 512			# two contexts of each, of three tokens
+		header = dict(kind="contexts", layer=sys.argv[1], features=n, tokens_read=99)
+		text = ["<b>", "\u202e\n", "</script>"]
+		def full(count, value):
+		    return np.full(count, value, "<f4")
+		texts = dict(vocab=u4(3, 4, 9), text=text)
+		write(f"{sys.argv[1]}.contexts", header, [texts, dict(
+		    feature=u4(*range(n)), count=u4(*n * [7]), density=full(n, 7 / 99),
+		    mean=full(n, 1), max=full(n, 2), indptr=u4(*range(0, 2 * n + 1, 2)),
+		    range=np.zeros(2 * n, "|u1"), token=u4(*range(2 * n)), at=u4(*2 * n * [1]),
+		    peak=full(2 * n, 2), begin=u4(*range(0, 6 * n + 1, 3)),
+		    id=u4(*2 * n * [3, 4, 7]), value=np.array(2 * n * [0, 2, 1], "<f4"))])
+		E
+	done
+	cat [1-6].contexts >all.contexts
+	graph2html --contexts all.contexts info.stream >info.html
+	oracle page features info.html info.stream \
+		"https://www.neuronpedia.org/m-1/LAYER-a%20set%2F%3Cb%3E/NUMBER" 2
+}
+
 @test "weights of any size are read as they are" {
 	oracle attribution make | "$PY" -c '
 import json, sys

@@ -21,3 +21,17 @@ load helper
 		sort -nr shares | uniq | cmp shares -
 	done
 }
+
+@test "which features have a partner, where all have one, and where a third has none" {
+	for alone in 0 .2 .33; do
+		oracle planted make . --noise 0 --noise .2 --alone $alone --seed 4
+		act-dump --no-point --hidden a.npy --sae a.npz --layer a | featdist --quiet |
+			refproj --lift a.npy --whiten >a.dist
+		for noise in 0.0 0.2; do
+			act-dump --hidden b$noise.npy --sae b$noise.npz --layer b |
+				featdist --quiet | refproj --fit b$noise.npy a.npy --whiten |
+				centroid a.dist - | hungarian --quiet >$alone.$noise
+			oracle planted partners . $alone.$noise .2
+		done
+	done
+}

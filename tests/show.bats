@@ -5,7 +5,8 @@ load helper
 given() {
 	unfolded >contexts.json <<-'END'
 	{"semot":1,"kind":"contexts","layer":"a","features":9,"tokens_read":1000}
-	{"vocab":["<u4",[7],[0,1,2,3,4,5,6]],"text":[" the"," capital"," of"," texas"," is","\n","中文"]}
+	{"vocab":["<u4",[7],[0,1,2,3,4,5,6]],
+	 "text":[" the"," capital"," of"," texas"," is","\n","中文"]}
 	{"feature":["<u4",[2],[1,2]],"count":["<u4",[2],[4,20]],"density":["<f4",[2],[0.004,0.02]],
 	 "mean":["<f4",[2],[2.5,1]],"max":["<f4",[2],[5.25,9.5]],"indptr":["<u4",[3],[0,2,4]],
 	 "range":["|u1",[4],[0,2,0,1]],"token":["<u4",[4],[10,20,30,40]],
@@ -127,8 +128,8 @@ given() {
 @test "no line is wider than the terminal, every peak is seen, and no text is obeyed" {
 	"$PY" - <<-'END'
 	import make_stream, numpy as np, semot
-	words = ["\u4e2d\u6587", " e\u0301", "\t", "\x1b[31m", "\u202eabc", "\U0001f600", " word", "]", "",
-	         " a" * 60, "\u0645\u0631\u062d\u0628\u0627", "\x9b", "x" * 300]
+	words = ["\u4e2d\u6587", " e\u0301", "\t", "\x1b[31m", "\u202eabc", "\U0001f600", " word",
+	         "]", "", " a" * 60, "\u0645\u0631\u062d\u0628\u0627", "\x9b", "x" * 300]
 	make = make_stream.contexts
 	rng = np.random.default_rng(3)
 	header, (vocab, *body) = make(rng, 3)
@@ -136,8 +137,9 @@ given() {
 	for f in body:
 	    f["id"] = rng.integers(0, len(words) + 1, len(f["id"])).astype("<u4")
 	semot.write("c", {"kind": "contexts", **header}, [vocab, *body])
-	label = "".join(f"3\t{i}\t" + " ".join(rng.choice(words, 40)).replace("\t", " ") + "\n" for i in range(12))
-	open("labels", "w").write(label)
+	with open("labels", "w") as file:
+	    for i in range(12):
+	        file.write(f"3\t{i}\t" + " ".join(rng.choice(words, 40)).replace("\t", " ") + "\n")
 	END
 	"$PY" -c '
 import io, make_stream, semot
@@ -148,10 +150,12 @@ semot.write("m", header, [{**f, "col_layer": f["row_layer"]}])'
 		"$PY" - $columns <<-'END'
 		import sys, unicodedata
 		columns = max(int(sys.argv[1]), 24)
-		width = lambda c: 0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+		def width(c):
+		    wide = unicodedata.east_asian_width(c) in "WF"
+		    return 0 if unicodedata.combining(c) else 1 + wide
 		peaks = 0
 		for line in open("out", newline="\n").read().split("\n"):
-		    assert all(unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") for c in line), repr(line)
+		    assert not {"Cc", "Cf", "Zl", "Zp"} & set(map(unicodedata.category, line))
 		    if not line.startswith("cost"):
 		        assert sum(map(width, line)) <= columns, (sum(map(width, line)), line)
 		    if line.startswith("     ") and line.strip()[:1].isdigit():
@@ -196,7 +200,7 @@ semot.write("m", header, [{**f, "col_layer": f["row_layer"]}])'
 	given
 	sed 's/"layer":"a"/"layer":"x"/' contexts.json | json2frame >x
 	fails 1 show --contexts x m
-	[[ $line == "show: m: no contexts of any of its features: layer, model and SAE have to be"* ]]
+	[[ $line == "show: m: no contexts of any of its features: layer, model and SAE have to "* ]]
 	sed 's/"layer":"a"/"layer":"a","sae":"one"/' contexts.json | json2frame >one
 	sed 's/"layer":"a"/"layer":"a","sae":"two"/' contexts.json | json2frame >two
 	sed 's/"kind"/"row_sae":"one","col_sae":"three","kind"/' pairs.json | json2frame >n
@@ -208,7 +212,7 @@ semot.write("m", header, [{**f, "col_layer": f["row_layer"]}])'
 	fails 1 show --labels other m
 	[[ $line == "show: other: none of its 1 labels is of a feature of m: "* ]]
 	fails 1 show --labels labels n
-	[[ $line == *"layer a is of two dictionaries: give the labels of the columns by --labels-b" ]]
+	[[ $line == *"layer a is of two dictionaries: give the labels of the columns by "* ]]
 }
 
 @test "streams whose tensors lie: taken or refused, never a crash" {

@@ -2,7 +2,9 @@
 
 #include "base/die.h"
 #include "base/json.h"
+#include "base/pool.h"
 #include "file/feature_list.h"
+#include "file/graph_node.h"
 #include "file/table.h"
 
 #include <stdio.h>
@@ -26,7 +28,8 @@ struct layer {
 struct labels {
 	const char *path;
 	const char *model;		/* of explanations, or NULL */
-	struct table table;		/* texts point into it */
+	struct table table;		/* texts point into it, or into the pool */
+	struct pool pool;
 	struct label *of;		/* (n): by layer, then feature */
 	size_t n, room;
 	struct layer *layer;		/* (layers + 1): by name */
@@ -97,34 +100,76 @@ static void read_table(struct labels *l)
 
 /* -- JSON ----------------------------------------------------------------------------------- */
 
-enum { MODEL, IN_LAYER, INDEX, DESCRIPTION, KEYS };
-static const char *const key[KEYS] = {"modelId", "layer", "index", "description"};
+enum { MODEL, IN_LAYER, INDEX, DESCRIPTION, NODES, KEYS };
+static const char *const key[KEYS] = {"modelId", "layer", "index", "description", "nodes"};
+enum { ID, OF_LAYER, NUMBER, CTX_IDX, TYPE, CLERP, NODE_KEYS };
+static const char *const node_key[NODE_KEYS] = {"node_id", "layer", "feature", "ctx_idx",
+	"feature_type", "clerp"};
 
-/* A string or a number as text, in its place in the file; NULL: there is none. */
-static const char *take_text(const struct json *j, const struct span value[KEYS], size_t k)
+/* Strings and numbers as text, in their place in the file; NULL: there is none. */
+static void take_texts(const char **text, const struct json *j, const struct span *value,
+	const char *const *name, size_t n)
 {
-	char *text = (char *)value[k].text;
-
-	if (value[k].n == 0 || *text == 'n')
-		return NULL;
-	if (*text != '"' && !strchr("-0123456789", *text))
-		json_wrong(j, "%s is neither a string nor a number", key[k]);
-	if (*text != '"')
-		text[value[k].n] = '\0';
-	else if (json_decode(text, value[k]) != strlen(text))
-		json_wrong(j, "%s holds a NUL", key[k]);
-	return text;
+	for (size_t k = 0; k < n; k++) {
+		char *at = (char *)value[k].text;
+		text[k] = value[k].n > 0 && *at != 'n' ? at : NULL;
+		if (!text[k])
+			continue;
+		if (*at != '"' && !strchr("-0123456789", *at))
+			json_wrong(j, "%s is neither a string nor a number", name[k]);
+		if (*at != '"')
+			at[value[k].n] = '\0';
+		else if (json_decode(at, value[k]) != strlen(at))
+			json_wrong(j, "%s holds a NUL", name[k]);
+	}
 }
 
-static void read_explanation(struct labels *l, struct json *j)
+/* The clerp of a graph's node, where that is a feature. */
+static void read_node(struct labels *l, struct json *j)
+{
+	struct span value[NODE_KEYS], word;
+	const char *text[NODE_KEYS];
+	uint32_t feature;
+
+	json_members(j, value, node_key, NODE_KEYS);
+	take_texts(text, j, value, node_key, NODE_KEYS);
+	for (size_t k = ID; k < CLERP; k++)
+		if (!text[k] && k != NUMBER)
+			json_wrong(j, "no %s", node_key[k]);
+	if (!text[CLERP] || graph_node_type(text[TYPE]) != FEATURE_NODE)
+		return;
+	const char *index = graph_node_index(text[ID], text[OF_LAYER],
+		(int32_t)strtol(text[CTX_IDX], NULL, 10), &word);
+	char *digits = xasprintf("%.*s", (int)strcspn(index ? index : "", "_"), index ? index : "");
+	if (index && word.n > 0)
+		text[OF_LAYER] = pool_keep(&l->pool, xasprintf("%s_%.*s", text[OF_LAYER],
+			(int)word.n, word.text));
+	if (table_index(index ? digits : text[NUMBER] ? text[NUMBER] : "", &feature))
+		add_label(l, text[OF_LAYER], feature, text[CLERP], j->number);
+	free(digits);
+}
+
+static void read_nodes(struct labels *l, struct json j, struct span nodes)
+{
+	j.kind = "node";
+	j.at = nodes.text;
+	for (bool more = json_open(&j, '['); more; more = json_more(&j, ']'), j.number++)
+		read_node(l, &j);
+}
+
+/* An explanation, or a whole graph. */
+static void read_object(struct labels *l, struct json *j)
 {
 	struct span value[KEYS];
-	const char *text[KEYS];
+	const char *text[NODES];
 	uint32_t feature;
 
 	json_members(j, value, key, KEYS);
-	for (size_t k = 0; k < KEYS; k++)
-		text[k] = take_text(j, value, k);
+	if (value[NODES].n > 0) {
+		read_nodes(l, *j, value[NODES]);
+		return;
+	}
+	take_texts(text, j, value, key, NODES);
 	for (size_t k = IN_LAYER; k < DESCRIPTION; k++)
 		if (!text[k])
 			json_wrong(j, "no %s", key[k]);
@@ -137,14 +182,14 @@ static void read_explanation(struct labels *l, struct json *j)
 		add_label(l, text[IN_LAYER], feature, text[DESCRIPTION], j->number);
 }
 
-static void read_explanations(struct labels *l)
+static void read_json(struct labels *l)
 {
 	struct json j = {.name = l->path, .kind = "explanation", .text = l->table.rest};
 	bool list = *(j.at = j.text + strspn(j.text, " \t\r\n")) == '[';
 	bool more = !list || json_open(&j, '[');
 
 	for (; more; j.number++) {
-		read_explanation(l, &j);
+		read_object(l, &j);
 		j.at += strspn(j.at, " \t\r\n");
 		more = list ? json_more(&j, ']') : *j.at != '\0';
 	}
@@ -165,7 +210,7 @@ static int by_name(const void *a, const void *b)
 /* Sorts the labels and leaves one of each feature. */
 static void settle(struct labels *l, bool several)
 {
-	size_t n = 0;
+	size_t n = 0, others = 0;
 
 	if (l->n > 0)
 		qsort(l->of, l->n, sizeof *l->of, by_name);
@@ -173,13 +218,15 @@ static void settle(struct labels *l, bool several)
 		const struct label *x = &l->of[i], *last = n > 0 ? &l->of[n - 1] : NULL;
 		if (!last || last->feature != x->feature || strcmp(last->layer, x->layer) != 0)
 			l->of[n++] = *x;
-		else if (!several && strcmp(last->text, x->text) != 0)
+		else if (strcmp(last->text, x->text) != 0 && !several)
 			die("%s: line %zu: feature %u of layer %s occurs twice", l->path, x->number,
 				x->feature, x->layer);
+		else
+			others += strcmp(last->text, x->text) != 0;
 	}
-	if (several && n < l->n)
-		note("%s: %zu of %zu explanations are of a feature that has one before: the first "
-			"counts", l->path, l->n - n, l->n);
+	if (others > 0)
+		note("%s: of %zu labels %zu are other ones of a feature that has one before: the "
+			"first counts", l->path, l->n, others);
 	l->n = n;
 }
 
@@ -213,7 +260,7 @@ struct labels *labels_open(const char *path)
 	first += first ? strspn(first, " \t\r\n") : 0;
 	bool json = first && (*first == '{' || *first == '[');
 	if (json)
-		read_explanations(l);
+		read_json(l);
 	else
 		read_table(l);
 	settle(l, json);
@@ -228,6 +275,7 @@ void labels_close(struct labels *l)
 	for (size_t i = 0; i < l->asks; i++)
 		free(l->asked[i].name);
 	table_close(&l->table);
+	pool_free(&l->pool);
 	free(l->of);
 	free(l->layer);
 	free(l);
@@ -342,8 +390,8 @@ void labels_tell(const struct labels *l, const char *where, bool whole)
 		absent_count(&absent, l->of[i].layer, l->of[i].feature, l->of[i].found);
 	if (l->n > 0 && l->asks > 0 && absent.n == l->n && (whole || !l->known))
 		die("%s: none of its %zu labels is of a feature of %s: it has labels of layer %s, "
-			"those features are of layer %s (act-dump --layer names layers)", l->path, l->n,
-			where, list_layers(l, false), list_layers(l, true));
+			"those features are of layer %s (act-dump --layer names layers)", l->path,
+			l->n, where, list_layers(l, false), list_layers(l, true));
 	if (whole && l->asks > 0)
 		absent_tell(&absent, l->path, where, true);
 }

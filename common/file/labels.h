@@ -3,10 +3,12 @@
  *	a table (file/table.h) of layer, feature and label: its first line names these columns, in
  *	any order and among others; or the first three columns are these, without such a line;
  *	Neuronpedia's explanations: JSON of objects with layer, index and description, line after
- *	line or in one list.
+ *	line or in one list;
+ *	an attribution graph's JSON: the clerps of its features.
  *
- * An empty label is none. A table may give a feature one label only. Of several explanations of a
- * feature the first counts. Texts may hold any bytes but NUL: who shows one escapes it. */
+ * An empty label is none. A table may give a feature one label only. Of several explanations or
+ * clerps of a feature the first counts. Texts may hold any bytes but NUL: who shows one escapes
+ * it. */
 #ifndef FILE_LABELS_H
 #define FILE_LABELS_H
 
@@ -18,7 +20,7 @@ struct labels;
 /* const char *file[2]: that of the rows (of all, where there is one), that of the columns. */
 #define OPT_LABELS(file) \
 	{"labels", OPT_TEXT, &(file)[0], "FILE", \
-		"what features are called: TSV of layer, feature, label, or explanations", 0, 0}, \
+		"what features are called: a table, explanations or a graph", 0, 0}, \
 	{"labels-b", OPT_TEXT, &(file)[1], "FILE", "the same for the columns alone", 0, 0}
 
 /* What is wrong with the file ends the program. NULL is a file without labels, where path is. */

@@ -31,6 +31,7 @@ static const struct kind {
 		{"col_feature", "col_feature", "<u4", "m", RANGE},
 		{"row_node", "row_node", "<U", "n", OPTIONAL},
 		{"col_node", "col_node", "<U", "m", OPTIONAL},
+		{"random", "random", "<f4", "s", OPTIONAL},
 	}, {
 		{"col", "col", "<u4", "nk", OPTIONAL},
 		{"dist", "dist", "<f4", "nk", NEEDED},
@@ -72,6 +73,7 @@ static const struct kind {
 		{"margin", "margin", "<f4", "n", NEEDED},
 		{"error", "error", "<f4", "n", OPTIONAL},
 		{"certified", "certified", "|u1", "n", OPTIONAL},
+		{"chance", "chance", "<f4", "n", OPTIONAL},
 		{"row", "row", "<u4", "n", OPTIONAL},
 		{"col", "col", "<u4", "n", OPTIONAL},
 	}, {
@@ -81,6 +83,8 @@ static const struct kind {
 		{"free_col_feature", "free_col_feature", "<u4", "g", OPTIONAL},
 		{"row_dual", "row_dual", "<f8", "r", OPTIONAL},
 		{"col_dual", "col_dual", "<f8", "c", OPTIONAL},
+		{"second", "second", "<f4", "s", OPTIONAL},
+		{"random", "random", "<f4", "t", OPTIONAL},
 	}}},
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/json.h"
+#include "file/graph_node.h"
 #include "graph/node_names.h"
 #include "graph/supernode_list.h"
 
@@ -93,67 +94,21 @@ enum {
 static const char *const node_key[NODE_KEYS] = {"node_id", "jsNodeId", "layer", "feature",
 	"ctx_idx", "feature_type", "clerp", "influence", "activation"};
 
-/* Anthropic's graphs call a feature that was not followed to its inputs "unexplored node". */
 static enum node_type type_of(const struct item *x, char *room)
 {
-	static const struct {
-		const char *word;
-		enum node_type type;
-	} table[] = {
-		{"error", ERROR_NODE}, {"embedding", EMBEDDING_NODE}, {"logit", LOGIT_NODE},
-		{"transcoder", FEATURE_NODE}, {"feature", FEATURE_NODE}, {"lorsa", FEATURE_NODE},
-		{"sae", FEATURE_NODE}, {"autoencoder", FEATURE_NODE}, {"unexplored", FEATURE_NODE},
-	};
-	const char *text = take_text(x, FEATURE_TYPE, &room);
-
-	for (size_t i = 0; i < COUNT(table); i++)
-		if (strstr(text, table[i].word))
-			return table[i].type;
-	return OTHER_NODE;
+	return graph_node_type(take_text(x, FEATURE_TYPE, &room));
 }
 
-/* Where the index stands in a node_id of this layer and position: "layer_index_position", or
- * "layer_lor_index_position" where the word tells which of a layer's dictionaries it is of. NULL:
- * in no such place. word: this word, or none. */
-static const char *index_in(const char *id, const char *layer, int32_t ctx, struct span *word)
-{
-	size_t n = strlen(layer), digits;
-	char *end;
-
-	*word = (struct span){0};
-	if (strncmp(id, layer, n) != 0 || id[n] != '_')
-		return NULL;
-	id += n + 1;
-	n = strspn(id, "abcdefghijklmnopqrstuvwxyz");
-	if (n > 0 && id[n] == '_') {
-		*word = (struct span){id, n};
-		id += n + 1;
-	}
-	digits = strspn(id, "0123456789");
-	return digits > 0 && digits < 20 && id[digits] == '_'
-		&& strtol(id + digits + 1, &end, 10) == ctx && *end == '\0' ? id : NULL;
-}
-
-/* The word is the beginning of its feature_type: "cross layer transcoder", "transcoder". */
-static bool is_transcoder(struct span word)
-{
-	return word.n == 3 && (strncmp(word.text, "cro", 3) == 0
-		|| strncmp(word.text, "tra", 3) == 0);
-}
-
-/* The index in the layer's dictionary is in the node_id in every dialect, while `feature` is also
- * Cantor(layer, index) or 100000 layer + index. An error's node_id has another sense:
- * 0_{layer}_{position}. A layer with two dictionaries is two layers: that of the transcoder keeps
- * its name, and any other's has the word of its node_id behind it. */
+/* The layer gets the word of a second dictionary behind its name. */
 static uint64_t feature_of(struct graph *g, const struct item *x, enum node_type type,
 	const char *id, const char **layer, int32_t ctx)
 {
 	struct span word;
-	const char *index = index_in(id, *layer, ctx, &word);
+	const char *index = graph_node_index(id, *layer, ctx, &word);
 
 	if (!is_null(x->value[FEATURE]) && !is_number(x->value[FEATURE]))
 		json_wrong(&x->j, "feature is no number");
-	if (index && type == FEATURE_NODE && word.n > 0 && !is_transcoder(word))
+	if (index && type == FEATURE_NODE && word.n > 0)
 		*layer = pool_keep(&g->pool, xasprintf("%s_%.*s", *layer, (int)word.n, word.text));
 	if (index && type != ERROR_NODE)
 		return strtoull(index, NULL, 10);

@@ -400,16 +400,17 @@ static struct graph collapsed(struct grouped *x)
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-/* The document's text with the groups in its qParams. The places of boxes that a viewer left there
- * are those of other groups. */
-static char *grouped_document(const char *name, const struct grouped *x, const json_t *query)
+/* The document's text with these groups and pins, which it takes, in its qParams. The places of
+ * boxes that a viewer left there are those of other groups. */
+static char *grouped_document(const struct grouped *x, const json_t *query, json_t *groups,
+	json_t *pinned)
 {
 	const char *clicked = json_string_value(json_object_get(query, "clickedId"));
 	struct span old = json_find(x->g->document, "qParams");
 	char *text = memcpy(xcalloc(old.n + 1, 1), old.text, old.n);
 
-	set_member(&text, "supernodes", supernodes(x));
-	set_member(&text, "pinnedIds", pins(name, x, query));
+	set_member(&text, "supernodes", groups);
+	set_member(&text, "pinnedIds", pinned);
 	if (clicked)
 		set_member(&text, "clickedId", json_string(written_name(x, clicked)));
 	if (json_object_get(query, "sg_pos"))
@@ -417,6 +418,16 @@ static char *grouped_document(const char *name, const struct grouped *x, const j
 	char *document = json_with(x->g->document, "qParams", text);
 	free(text);
 	return document;
+}
+
+char *graph_grouped_document(const struct graph *g, const json_t *document, json_t *groups,
+	json_t *pinned)
+{
+	struct grouped x = grouped_open(g, document, false);
+	char *text = grouped_document(&x, json_object_get(document, "qParams"), groups, pinned);
+
+	grouped_close(&x);
+	return text;
 }
 
 static void write_nodes(const struct graph *g)
@@ -481,7 +492,7 @@ void graph_to_json(const char *name, const struct graph *g, const json_t *docume
 	}
 	struct grouped x = grouped_open(g, document, collapse);
 	struct graph small = collapse ? collapsed(&x) : (struct graph){0};
-	char *text = grouped_document(name, &x, query);
+	char *text = grouped_document(&x, query, supernodes(&x), pins(name, &x, query));
 	write_json(text, collapse ? &small : g);
 	free(text);
 	graph_free(&small);

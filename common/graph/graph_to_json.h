@@ -15,6 +15,10 @@ json_t *graph_check(const char *name, const struct graph *);
  * Anthropic's graphs, those whose scan begins with "jackl-circuits-runs-". */
 const char *const *graph_viewer_ids(const struct graph *, const json_t *document);
 
+/* The document's text with these lists, which it takes, in its qParams; to free(). */
+char *graph_grouped_document(const struct graph *, const json_t *document, json_t *groups,
+	json_t *pinned);
+
 /* Writes a graph to stdout, with its groups as supernodes and pins of the document's qParams; or,
  * collapse, the graph of its groups, of which there have to be some. */
 void graph_to_json(const char *name, const struct graph *, const json_t *document, bool collapse);

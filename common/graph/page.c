@@ -5,6 +5,7 @@
 #include "graph/graph_groups.h"
 #include "graph/graph_influence.h"
 #include "graph/node_names.h"
+#include "graph/page_document.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,6 +43,30 @@ static json_t *texts(const char *name, const char *field, const char *const *tex
 		if (json_array_append_new(list, json_string(text[i])) != 0)
 			die("%s: %s %zu is not UTF-8", name, field, i);
 	return list;
+}
+
+/* The index in its layer of every feature, or null. */
+static json_t *indices(const struct graph *g)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < g->nodes; i++)
+		json_array_append_new(list, g->type[i] == FEATURE_NODE
+			&& g->feature[i] != NO_FEATURE ? json_integer((json_int_t)g->feature[i])
+			: json_null());
+	return list;
+}
+
+/* What metadata tells of the place where Neuronpedia shows the features. */
+static json_t *sources(const json_t *metadata)
+{
+	static const char key[] = "neuronpedia_source_set";
+	const json_t *details = json_object_get(metadata, "feature_details");
+	const json_t *info = json_object_get(metadata, "info");
+	const json_t *set = json_object_get(details, key);
+
+	return json_pack("{s:O*,s:O*}", "set", set ? set : json_object_get(info, key),
+		"urls", json_object_get(info, "source_urls"));
 }
 
 /* The position, the type, the token's probability and the weight as a logit of every node. */
@@ -97,6 +122,8 @@ static json_t *as_json(const char *name, const struct graph *g, const json_t *do
 	json_object_set(page, "slug", json_object_get(metadata, "slug"));
 	json_object_set(page, "scan", json_object_get(metadata, "scan"));
 	json_object_set(page, "prompt_tokens", json_object_get(metadata, "prompt_tokens"));
+	json_object_set_new(page, "sources", sources(metadata));
+	json_object_set_new(page, "feature", indices(g));
 	json_object_set_new(page, "node_id", texts(name, "node_id", g->node_id, g->nodes));
 	json_object_set_new(page, "layer", texts(name, "layer", g->layer, g->nodes));
 	json_object_set_new(page, "clerp", texts(name, "clerp", g->clerp, g->nodes));
@@ -139,7 +166,8 @@ static const char *write_head(bool wanted)
 	return end + strlen(placeholder);
 }
 
-void page_graph(const char *name, struct graph *g, const json_t *document, size_t number)
+void page_graph(const char *name, struct graph *g, const json_t *document, size_t number,
+	const struct context_streams *contexts)
 {
 	if (!g->group) {
 		const json_t *query = json_object_get(document, "qParams");
@@ -151,6 +179,8 @@ void page_graph(const char *name, struct graph *g, const json_t *document, size_
 	}
 	json_t *page = as_json(name, g, document);
 
+	page_set_document(page, name, g, document);
+	set_member_contexts(page, name, g, contexts);
 	write_head(number == 0);
 	fputs(number == 0 ? "[" : ",\n", stdout);
 	json_dump_callback(page, write_escaped, NULL, JSON_COMPACT | JSON_REAL_PRECISION(6));

@@ -1,5 +1,5 @@
-/* How near a nearest may be by chance. The second nearest of a feature that has a partner is what its
- * nearest would be without it; so the second nearest of all such features say how near a feature
+/* How near a nearest may be by chance. The second nearest of a feature that has a partner is what
+ * its nearest would be without it; so the second nearest of all such features say how near a feature
  * without a partner has its nearest. They are a minimum of as many distances as the nearest is, at
  * any number of columns. */
 #ifndef MATCH_CHANCE_H

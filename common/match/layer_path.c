@@ -217,8 +217,11 @@ static uint32_t number(const struct layer *l, uint32_t feature)
 	return (uint32_t)(at - l->ids.feature);
 }
 
-static void number_pairs(struct layer_map *a, const struct layer *row, const struct layer *col)
+/* Returns how many pairs are left out. */
+static size_t number_pairs(struct layer_map *a, const struct layer *row, const struct layer *col,
+	double chance)
 {
+	size_t by_chance = 0;
 	const struct matching *m = &a->match;
 
 	a->col_of = xalloc(row->ids.n, sizeof *a->col_of);
@@ -234,9 +237,15 @@ static void number_pairs(struct layer_map *a, const struct layer *row, const str
 		if (a->rows[j]++ > 0 && !a->nearest)
 			die("%s: layer %s to %s: column feature %u stands twice", a->file,
 				row->name, col->name, col->ids.feature[j]);
+		if (m->chance && m->chance[k] > (float)chance) {
+			a->rows[j]--;
+			by_chance++;
+			continue;
+		}
 		a->col_of[i] = j;
 		a->pair[i] = (uint32_t)k;
 	}
+	return by_chance;
 }
 
 static void number_features(struct layer_path *p)
@@ -246,18 +255,22 @@ static void number_features(struct layer_path *p)
 	for (struct layer_map *a = p->map; a < p->map + p->maps; a++) {
 		size_t row = layer_path_place(p, a->row_layer);
 		size_t col = layer_path_place(p, a->col_layer);
-		number_pairs(a, &p->layer[row], &p->layer[col]);
+		p->pairs += a->match.row.n;
+		p->by_chance += number_pairs(a, &p->layer[row], &p->layer[col], p->chance);
 	}
 }
 
-void layer_path_read(struct layer_path *p, char *const *operand)
+void layer_path_read(struct layer_path *p, char *const *operand, double chance)
 {
-	*p = (struct layer_path){0};
+	*p = (struct layer_path){.chance = chance};
 	for (size_t i = 0; i == 0 || operand[i]; i++)
 		take_all(p, operand[i]);
 	find_layers(p);
 	place_maps(p);
 	number_features(p);
+	if (p->by_chance > 0)
+		note("%zu of %zu pairs are left out: chance is as near in more than %g of cases "
+			"(--chance)", p->by_chance, p->pairs, chance);
 }
 
 void layer_path_free(struct layer_path *p)
@@ -278,6 +291,10 @@ void layer_path_header(struct sm_frame *header, const struct layer_path *p)
 		sm_join_header(header, &p->map[k].header);
 	sm_drop(header, "rows", "cols", "matched", "total", "method", "max_cost", "certified",
 		"open", "row_model", "row_sae", "col_model", "col_sae");
+	if (p->chance < 1) {
+		sm_set_real(header, "chance", p->chance);
+		sm_set_integer(header, "by_chance", (int64_t)p->by_chance);
+	}
 }
 
 void layer_path_names(struct sm_frame *frame, const struct layer_path *p, struct pool *memory)
@@ -316,13 +333,15 @@ struct walk walk_from(size_t layer, size_t feature)
 
 bool walk_step(const struct layer_path *p, struct walk *w)
 {
-	w->cost = w->margin = INFINITY;
+	w->cost = w->margin = w->chance = INFINITY;
 	if (!layer_path_after(p, w->layer, w->feature))
 		return false;
 	const struct layer_map *a = link_from(p, w->layer);
 	size_t k = a->pair[w->feature];
 	w->cost = a->match.cost[k];
 	w->margin = a->match.margin[k];
+	if (a->match.chance)
+		w->chance = a->match.chance[k];
 	w->total += (double)w->cost;
 	w->dearest = fmaxf(w->dearest, w->cost);
 	if (w->margin < w->weakest) {
@@ -347,4 +366,24 @@ bool layer_path_verdicts(const struct layer_path *p, size_t from, size_t to)
 	while (from < to && link_from(p, from)->match.certified)
 		from++;
 	return from >= to;
+}
+
+bool layer_path_chances(const struct layer_path *p, bool nearest)
+{
+	size_t of = 0, with = 0;
+
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
+		of += a->nearest == nearest;
+		with += a->nearest == nearest && a->match.chance;
+	}
+	return of > 0 && with == of;
+}
+
+uint32_t shared_columns(const struct layer_map *nearest, const struct layer *col)
+{
+	uint32_t n = 0;
+
+	for (size_t j = 0; nearest && j < col->ids.n; j++)
+		n += nearest->rows[j] > 1;
+	return n;
 }

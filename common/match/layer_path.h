@@ -24,17 +24,20 @@ struct layer {
 
 struct layer_path {
 	size_t maps, layers;
+	double chance;			/* pairs of a larger one are left out: ... */
+	size_t pairs, by_chance;	/* ... so many of those of all matchings */
 	struct layer_map *map;
 	struct layer *layer;		/* in order */
 	/* (layers, layers): from row to column layer, or NULL */
 	const struct layer_map **one_to_one, **nearest;
 };
 
-/* Reads all the streams of the operands. The path is the only order of the layers in which all
+/* Reads all the streams of the operands. Pairs whose chance is larger than that are no partners,
+ * and a note says how many they are. The path is the only order of the layers in which all
  * one-to-one matchings lead forward and one leads from each layer to the next; where there is none
  * the program ends with a line that says why. A matching without features on one side is left
  * out. */
-void layer_path_read(struct layer_path *, char *const *operand);
+void layer_path_read(struct layer_path *, char *const *operand, double chance);
 void layer_path_free(struct layer_path *);
 
 /* What the matchings' headers say, but for what is of one matching only. It points into the
@@ -52,14 +55,20 @@ size_t layer_path_place(const struct layer_path *, const char *layer);
 bool layer_path_before(const struct layer_path *, size_t layer, size_t i);
 bool layer_path_after(const struct layer_path *, size_t layer, size_t i);
 
+/* Columns that several rows have as their nearest; 0 without a matching. */
+uint32_t shared_columns(const struct layer_map *nearest, const struct layer *col);
+
 /* Do all matchings from each layer to the next, `from` to `to`, say which pairs are certified? */
 bool layer_path_verdicts(const struct layer_path *, size_t from, size_t to);
+
+/* Are there matchings, of nearest pairs or one to one, and do all say how near chance is? */
+bool layer_path_chances(const struct layer_path *, bool nearest);
 
 /* A walk along the path, from a feature to its partner in the next layer and on. */
 struct walk {
 	size_t layer;
 	uint32_t feature;		/* by number */
-	float cost, margin;		/* of the link taken last; infinite where the walk ended */
+	float cost, margin, chance;	/* of the link taken last; infinite where the walk ended */
 	double total;			/* of the links so far: the sum of their costs, ... */
 	float dearest, weakest;		/* ... the largest cost, the smallest margin, ... */
 	size_t weakest_layer;		/* ... the layer that this link leaves, ... */

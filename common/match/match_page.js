@@ -30,7 +30,6 @@ const contexts = data.contexts && columns(data.contexts, "density", "mean", "max
 const labelled = data.labels.some(label => label !== null);
 for (const d of data.distances)
 	for (const side of [d.row, d.col]) columns(side, "feature", "near", "dist");
-for (const d of data.distances) columns(d, "sample");
 
 const dictionary = f => data.dictionaries[features.dictionary[f]];
 const layerOf = f => dictionary(f).layer;
@@ -76,8 +75,8 @@ const called = f => labelOf(f) === null ? snippet(f) : isolated(visible(short(la
 
 const whole = n => n.toLocaleString("en");
 const ratio = x => !(x < 1) ? "100%" : x >= .0995 ? percent(x) : x >= 1e-6 ? `${+(100 * x).toPrecision(x < .001 ? 1 : 2)}%` : x > 0 ? `${(100 * x).toExponential(0)}%` : "0";
-// A chance that was counted in n random pairs.
-const rarely = (x, sample) => x === 0 && sample ? `<${ratio(1 / sample.length)}` : ratio(x);
+// A chance, which was counted in some second nearest.
+const rarely = (x, second) => x === 0 && second.length ? `<${ratio(1 / second.length)}` : ratio(x);
 const real = x => Number.isFinite(x) ? number(x) : Number.isNaN(x) ? "" : x > 0 ? "∞" : "−∞";
 // For a column of a list: as many places for all.
 function aligned(list) {
@@ -105,7 +104,7 @@ function shareBelow(sample, x) {
 }
 
 function matchingView(v) {
-	columns(v, "row", "col", "free_row", "free_col", "cost", "margin", "error", "certified", "chance", "sample");
+	columns(v, "row", "col", "free_row", "free_col", "cost", "margin", "error", "certified", "chance", "second", "random");
 	const pairs = v.pairs = v.row.length, rows = v.rows = pairs + v.free_row.length + v.free_col.length;
 	v.a = new Uint32Array(rows).fill(NONE);
 	v.b = new Uint32Array(rows).fill(NONE);
@@ -114,8 +113,6 @@ function matchingView(v) {
 	const first = list => { for (const f of list) if (f !== NONE) return features.dictionary[f]; };
 	v.sides = [first(v.a), first(v.b)];
 	v.distances = distancesOf(...v.sides);
-	v.sample ||= v.distances && v.distances.sample.length > 0 ? v.distances.sample : null;
-	if (!v.chance && v.sample) v.chance = Float32Array.from(v.cost, x => shareBelow(v.sample, x));
 	const times = new Uint32Array(features.n), timesB = new Uint32Array(features.n);
 	for (let r = 0; r < pairs; r++) times[v.a[r]]++, timesB[v.b[r]]++;
 	v.single = r => r < pairs && times[v.a[r]] === 1 && timesB[v.b[r]] === 1;
@@ -138,7 +135,7 @@ function matchingColumns(v) {
 	];
 	return [...side(v.a, "a"), ...side(v.b, "b"),
 		{ key: "cost", title: "distance", className: "n main", wide: "54px", by: r => paired(v.cost, r), show: r => cost(paired(v.cost, r)) },
-		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "58px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.sample) : "", help: "how often random features are as near" }] : [],
+		...v.chance ? [{ key: "chance", title: "chance", className: "n next", wide: "58px", by: r => paired(v.chance, r), show: r => r < v.pairs ? rarely(v.chance[r], v.second) : "", help: "how often a feature without a partner has a nearest as near" }] : [],
 		{ key: "margin", title: "margin", className: `n${v.chance ? "" : " next"}`, wide: "44px", by: r => paired(v.margin, r), show: r => margin(paired(v.margin, r)), help: "how much dearer the next choice is" },
 		...v.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => r < v.pairs ? -v.certified[r] : NaN, show: r => v.certified[r] ? "✓" : "", help: "certified: sure in spite of sampling" }] : [],
 		...contexts ? [{ key: "density", title: "density", className: "n", wide: "50px", help: "on how many tokens the first feature fires",
@@ -167,6 +164,7 @@ function flowView(v) {
 	});
 	v.weakest = least(chains.margin, false);
 	v.dearest = least(chains.cost, true);
+	v.likeliest = chains.chance && least(chains.chance, true);
 	v.title = v.dictionaries.length ? `${layerTitle(v.dictionaries[0])} → ${layerTitle(v.dictionaries[v.dictionaries.length - 1])}` : "an empty flow";
 	v.names = r => [...v.members(r)];
 	const weakest = aligned(v.weakest), dearest = aligned(v.dearest);
@@ -178,6 +176,7 @@ function flowView(v) {
 			by: r => labelOf(v.members(r)[0]) || "", show: r => called(v.members(r)[0]) }] : [],
 		{ key: "weakest", title: "weakest", className: "n", wide: "56px", by: r => v.weakest[r], show: r => weakest(v.weakest[r]), help: "the smallest margin of its links" },
 		{ key: "dearest", title: "dearest", className: "n next", wide: "56px", by: r => v.dearest[r], show: r => dearest(v.dearest[r]), help: "the largest distance of its links" },
+		...v.likeliest ? [{ key: "chance", title: "chance", className: "n", wide: "52px", by: r => v.likeliest[r], show: r => v.length(r) > 1 ? ratio(v.likeliest[r]) : "", help: "the largest chance of its links" }] : [],
 		...chains.certified ? [{ key: "certified", title: "✓", className: "n", wide: "22px", by: r => -chains.certified[r], show: r => chains.certified[r] ? "✓" : "" }] : [],
 	];
 }
@@ -362,8 +361,8 @@ function makeFilters() {
 			refresh();
 		}));
 	if (now.chance && now.kind !== "flow") {
-		const choice = make("select", { title: "how often random features are as near", onchange: () => { state.chance = choice.value; refresh(); } },
-			...[["", "any chance"], ["0.1", "chance ≤ 10%"], ["0.01", "chance ≤ 1%"], ["0.001", "chance ≤ 0.1%"], ["0.0001", "chance ≤ 0.01%"]].map(([value, text]) => new Option(text, value)));
+		const choice = make("select", { title: "how often a feature without a partner has a nearest as near", onchange: () => { state.chance = choice.value; refresh(); } },
+			...[["", "any chance"], ["0.5", "chance ≤ 50%"], ["0.1", "chance ≤ 10%"], ["0.05", "chance ≤ 5%"], ["0.01", "chance ≤ 1%"]].map(([value, text]) => new Option(text, value)));
 		choice.setAttribute("aria-label", "chance");
 		choice.value = state.chance;
 		chips.push(choice);
@@ -446,14 +445,14 @@ function nearestOf(f, distances, side) {
 }
 
 function nearTable(f, partner, side) {
-	const near = nearestOf(f, now.distances, side), sample = now.sample;
+	const near = nearestOf(f, now.distances, side), { second } = now;
 	if (near.length === 0) return [];
 	const table = make("table", { className: "near" }, make("tr", {}, make("th", { textContent: side === "row" ? `nearest of ${layerTitle(now.sides[1])}` : `nearest of ${layerTitle(now.sides[0])}` }),
-		make("th", { className: "n", textContent: "distance" }), ...sample ? [make("th", { className: "n", textContent: "chance" })] : []));
+		make("th", { className: "n", textContent: "distance" }), ...second.length ? [make("th", { className: "n", textContent: "chance" })] : []));
 	for (const x of near) {
 		const button = make("button", { type: "button", className: `go${x.f === partner ? " partner" : ""}`, onclick: () => openFeature(x.f), title: x.f === partner ? "the match" : "open its match" },
 			`${x.f === partner ? "● " : ""}${features.index[x.f]} `, called(x.f));
-		table.append(make("tr", {}, make("td", {}, button), make("td", { className: "n", textContent: real(x.dist) }), ...sample ? [make("td", { className: "n", textContent: rarely(shareBelow(sample, x.dist), sample) })] : []));
+		table.append(make("tr", {}, make("td", {}, button), make("td", { className: "n", textContent: real(x.dist) }), ...second.length ? [make("td", { className: "n", textContent: rarely(shareBelow(second, x.dist), second) })] : []));
 	}
 	return [make("h3", { textContent: "nearest on the other side" }), table];
 }
@@ -486,7 +485,7 @@ function matchBody(r) {
 		section.append(...contextList(f), ...nearTable(f, other, tone === "a" ? "row" : "col"));
 		return section;
 	};
-	return [facts([["distance", paired ? real(now.cost[r]) : ""], ["chance", paired && now.chance ? `${rarely(now.chance[r], now.sample)} of random pairs are as near` : ""],
+	return [facts([["distance", paired ? real(now.cost[r]) : ""], ["chance", paired && now.chance ? rarely(now.chance[r], now.second) : ""],
 		["margin", paired ? real(now.margin[r]) : ""], ["sampling error", paired && now.error ? real(now.error[r]) : ""],
 		["certified", paired && now.certified ? now.certified[r] ? "yes" : "no" : ""], ["one to one", paired ? now.single(r) ? "yes" : "no" : ""]]),
 	make("div", { className: "sides" }, side(a, "a", b), side(b, "b", a)), ...howMade()];
@@ -496,7 +495,7 @@ function matchBody(r) {
 function withoutPartner(f, tone) {
 	const [nearest] = nearestOf(f, now.distances, tone === "a" ? "col" : "row");
 	if (!nearest) return make("section", { className: `side of-${tone}` }, make("h4", { textContent: "no partner" }));
-	const section = head(nearest.f, tone), chance = now.sample ? `, chance ${rarely(shareBelow(now.sample, nearest.dist), now.sample)}` : "";
+	const section = head(nearest.f, tone), chance = now.second.length ? `, chance ${rarely(shareBelow(now.second, nearest.dist), now.second)}` : "";
 	section.prepend(make("p", { className: "link", textContent: `no partner; the nearest is at distance ${real(nearest.dist)}${chance}` }));
 	section.append(...contextList(nearest.f));
 	return section;
@@ -610,17 +609,18 @@ function extent(...lists) {
 	return low < high ? [low, high] : low === high ? [low - .5, high + .5] : null;
 }
 
-// Distances of the pairs, beside those of random pairs.
+// Distances of the pairs, beside those of second nearest and of random pairs.
 function distancePicture() {
-	const { cost, sample } = now, range = extent(cost, sample || []);
+	const { cost, second, random } = now, range = extent(cost, second, random);
 	if (!range) return [];
-	return figure(sample ? "distances, matched and random" : "distances of matched pairs", "distances", svg => {
+	return figure("distances", "distances", svg => {
 		const [low, high] = range, bins = 30, left = 34, right = WIDE - 6, top = 14, base = TALL - 32;
-		const x = v => left + (v - low) / (high - low) * (right - left), own = binned(cost, low, high, bins), random = sample && binned(sample, low, high, bins);
-		const most = Math.max(...own.share, ...random ? random.share : []), y = s => base - s / most * (base - top);
+		const x = v => left + (v - low) / (high - low) * (right - left), own = binned(cost, low, high, bins);
+		const others = [[second, "second", "second nearest"], [random, "random", "random pairs"]].filter(([list]) => list.length).map(([list, tone, name]) => [binned(list, low, high, bins).share, tone, name]);
+		const most = Math.max(...own.share, ...others.flatMap(([s]) => [...s])), y = s => base - s / most * (base - top);
 		for (const t of ticks(0, most, 4).filter(t => t > 0)) {
 			svg.append(drawn("line", { class: "gridline", x1: left, x2: right, y1: y(t), y2: y(t) }));
-			label(svg, left - 4, y(t) + 3, percent(t), "end");
+			label(svg, left - 4, y(t) + 3, ratio(t), "end");
 		}
 		own.share.forEach((s, i) => {
 			if (s === 0) return;
@@ -629,17 +629,18 @@ function distancePicture() {
 			bar.onclick = () => { state.pick = ["cost", ...edges.map(e => e.toPrecision(5))].join(":"); refresh(); };
 			svg.append(hint(bar, `${plural(own.count[i], "pair")} at ${real(edges[0])} to ${real(edges[1])}`));
 		});
-		if (random) svg.append(drawn("path", { class: "random", d: `M${left} ${base}` + Array.from(random.share, (s, i) => `V${y(s).toFixed(1)}H${(left + (i + 1) / bins * (right - left)).toFixed(1)}`).join("") + `V${base}` }));
-		if (sample) {
-			const level = sample[Math.floor(.01 * (sample.length - 1))], right1 = x(level) < WIDE - 110;
+		for (const [s, tone] of others)
+			svg.append(drawn("path", { class: tone, d: `M${left} ${base}` + Array.from(s, (h, i) => `V${y(h).toFixed(1)}H${(left + (i + 1) / bins * (right - left)).toFixed(1)}`).join("") + `V${base}` }));
+		if (second.length) {
+			const level = second[Math.floor(.1 * (second.length - 1))], after = x(level) < WIDE - 90;
 			svg.append(drawn("line", { class: "level", x1: x(level), x2: x(level), y1: top - 6, y2: base }));
-			label(svg, x(level) + (right1 ? 4 : -4), top, "nearest 1% of random pairs", right1 ? "start" : "end", "fill-level");
+			label(svg, x(level) + (after ? 4 : -4), top, "chance 10%", after ? "start" : "end", "fill-level halo");
 		}
 		svg.append(drawn("line", { class: "axis", x1: left, x2: right, y1: base, y2: base }));
 		for (const t of ticks(low, high, 6)) label(svg, x(t), base + 13, real(t));
 		label(svg, (left + right) / 2, TALL - 4, `distance${now.header.metric ? ` (${visible(short(now.header.metric, 20))})` : ""}`);
-		const nearer = sample ? Array.from(cost).filter(c => c <= sample[Math.floor(.01 * (sample.length - 1))]).length : 0;
-		return sample ? `Bars: matched. Line: random pairs. ${whole(nearer)} of ${whole(now.pairs)} are nearer than all but 1% of random pairs.` : `${whole(now.pairs)} pairs. How far random pairs are was not given (--distances).`;
+		return ["Bars: matched.", second.length ? "Line: second nearest, which chances are from." : "", random.length ? "Dotted: random pairs." : "",
+			now.chance ? `${whole(Array.from(now.chance).filter(c => c <= .1).length)} of ${whole(now.pairs)} have a chance of 10% or less.` : ""].filter(t => t).join(" ");
 	});
 }
 
@@ -746,7 +747,7 @@ const share = (list, test) => list.length ? list.reduce((n, x, i) => n + (test(x
 const MEASURES = [
 	{ title: "pairs", of: v => v.pairs, show: whole },
 	{ title: "median distance", of: v => median(v.cost), show: real },
-	{ title: "chance ≤ 1%", of: v => v.chance ? share(v.chance, x => x <= .01) : NaN, show: percent },
+	{ title: "chance ≤ 10%", of: v => v.chance ? share(v.chance, x => x <= .1) : NaN, show: percent },
 	{ title: "certified", of: v => v.certified ? share(v.certified, x => x) : NaN, show: percent },
 	{ title: "one label", of: v => labelled ? share(v.row, (_, r) => labelOf(v.a[r]) !== null && labelOf(v.a[r]) === labelOf(v.b[r])) : NaN, show: percent },
 ];
@@ -823,7 +824,7 @@ function flowPicture() {
 			if (l + 1 < n) label(svg, x(l) + bar / 2 + (l > 0 ? 0 : 0), top - 8, `−${whole(now.deaths[l])}`, "middle");
 			if (merges >= 0 && now.pairs.merges[merges] > 0) label(svg, (x(l - 1) + bar + x(l)) / 2, base + 14, `${whole(now.pairs.merges[merges])} merge`, "middle");
 		});
-		return "A band: features that are followed, in the colour of the layer where they begin. Above: births (+) and deaths (−), as wedges before and behind a layer. Merges: columns that are nearest of several rows. A click lists the chains.";
+		return `A band: features that are followed, in the colour of the layer where they begin. Above: births (+) and deaths (−), as wedges before and behind a layer.${now.header.chance < 1 ? ` Pairs with a chance above ${ratio(now.header.chance)} are left out.` : ""} Merges: columns that are nearest of several rows. A click lists the chains.`;
 	}, { wide, tall, span: true });
 }
 

@@ -5,43 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { SAMPLES = 4096 };
-
-static int ascending(const void *a, const void *b)
-{
-	const float *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* The distances of random pairs: those that the stream holds; or, of a whole matrix, every
- * so-many-th. */
-static void take_sample(struct page_nearest *n, const struct sm_reader *in,
-	const struct distances *d)
-{
-	size_t all = d->row.n * d->k, step = all / SAMPLES + 1;
-
-	n->samples = SM_ANY;
-	if (sm_find_field(&d->ids, "random")) {
-		const float *random = sm_want(in, &d->ids, "random", SM_F4, &n->samples);
-		n->sample = xalloc(n->samples, sizeof *n->sample);
-		memcpy(n->sample, random, n->samples * sizeof *n->sample);
-		qsort(n->sample, n->samples, sizeof *n->sample, ascending);
-		return;
-	}
-	n->samples = 0;
-	if (d->at || all == 0)
-		return;
-	while (step % 2 == 0 || d->k % step == 0)	/* not always the same columns */
-		step++;
-	n->sample = xalloc(all / step + 1, sizeof *n->sample);
-	for (size_t i = 0; i < all; i += step)
-		if (isfinite(d->dist[i]))
-			n->sample[n->samples++] = d->dist[i];
-	qsort(n->sample, n->samples, sizeof *n->sample, ascending);
-}
 
 static void keep(struct page_nearest *n, int side, size_t i, float dist, uint32_t j)
 {
@@ -87,7 +50,6 @@ void page_nearest_read(struct page_nearest_list *list, const struct list *files,
 		for (; sm_read_header(in, &n.header); n = (struct page_nearest){0}) {
 			struct distances *d = &n.names;
 			read_distances(in, &n.header, d, NEAREST);
-			take_sample(&n, in, d);
 			take_nearest(&n, d, most);
 			free(d->dist);
 			free(d->at);
@@ -131,7 +93,6 @@ void page_nearest_write(struct html *h, const char *key, const struct page_neare
 		html_open(h, NULL, '{');
 		write_side(h, n, 0, (const uint32_t *const[]){row, col});
 		write_side(h, n, 1, (const uint32_t *const[]){row, col});
-		html_floats(h, "sample", n->sample, n->samples);
 		html_close(h, '}');
 		free(row);
 		free(col);
@@ -148,7 +109,6 @@ void page_nearest_free(struct page_nearest_list *list)
 			free(n->at[side]);
 			free(n->dist[side]);
 		}
-		free(n->sample);
 	}
 	free(list->item);
 	*list = (struct page_nearest_list){0};

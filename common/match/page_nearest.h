@@ -1,5 +1,4 @@
-/* Distances as a page of matchings shows them: the nearest of every feature of both sides, and how
- * far random pairs are apart. */
+/* Distances as a page of matchings shows them: the nearest of every feature of both sides. */
 #ifndef MATCH_PAGE_NEAREST_H
 #define MATCH_PAGE_NEAREST_H
 
@@ -13,8 +12,6 @@ struct page_nearest {
 	size_t k[2];
 	uint32_t *at[2];		/* (row.n, k): columns, nearest first; (col.n, k): rows */
 	float *dist[2];
-	size_t samples;
-	float *sample;			/* of random pairs, ascending */
 };
 
 struct page_nearest_list {

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +10,27 @@ enum { LAYERS, PAIRS, CHAINS, MERGES };	/* frames of a flow */
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
+static struct scale want_scale(const struct sm_reader *in, const struct sm_frame *f,
+	const char *name)
+{
+	struct scale s = {.n = SM_ANY};
+
+	if (!sm_find_field(f, name))
+		return (struct scale){0};
+	s.at = sm_want(in, f, name, SM_F4, &s.n);
+	for (size_t i = 0; i < s.n; i++)
+		if (isnan(s.at[i]) || (i > 0 && s.at[i] < s.at[i - 1]))
+			sm_bad(in, "%s does not ascend", name);
+	return s;
+}
+
 static void take_matching(struct sm_reader *in, struct page_view *v, struct page_features *p)
 {
 	struct matching *m = &v->match;
-	size_t n;
 
 	read_matching(in, &v->header, m);
-	n = m->row.n;
-	if (sm_find_field(&m->pairs, "chance"))
-		v->chance = sm_want(in, &m->pairs, "chance", SM_F4, &n);
+	v->second = want_scale(in, &m->rest, "second");
+	v->random = want_scale(in, &m->rest, "random");
 	get_origin(&m->free_row, &v->header, 0);
 	get_origin(&m->free_col, &v->header, 1);
 	page_add(p, &m->row, 0);
@@ -201,8 +214,10 @@ static void write_matching_view(struct html *h, const struct page_view *v, struc
 		html_floats(h, "error", m->error, n);
 	if (m->certified)
 		html_octets(h, "certified", m->certified, n);
-	if (v->chance)
-		html_floats(h, "chance", v->chance, n);
+	if (m->chance)
+		html_floats(h, "chance", m->chance, n);
+	html_floats(h, "second", v->second.at, v->second.n);
+	html_floats(h, "random", v->random.at, v->random.n);
 }
 
 /* The tensor of a frame, where it is there, as a column. */

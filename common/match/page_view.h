@@ -12,7 +12,10 @@ struct page_view {
 	struct sm_frame header;
 	bool flow;
 	struct matching match;			/* of a matching */
-	const float *chance;			/* (pairs), or NULL */
+	struct scale {
+		const float *at;		/* (n), ascending */
+		size_t n;
+	} second, random;			/* what chances are from; of random pairs */
 	struct sm_frame frame[FLOW_FRAMES];	/* of a flow: layers, pairs, chains, merges */
 	size_t frames;
 	size_t *dictionary;			/* (layers): of a flow */

@@ -94,6 +94,15 @@ def vocabularies(out):
         put(out, "vocab", name, {"x.txt": data if isinstance(data, bytes) else data.encode()})
 
 
+def labels(out):
+    table = "layer\tfeature\tlabel\n3\t1\tone\n12\t2\ttwo\r\n"
+    said = [{"modelId": "a", "layer": "12-res-16k", "index": str(i), "description": "\u00e9 \t"} for i in range(3)]
+    graph = {"nodes": [{"node_id": f"3_{word}1_0", "layer": "3", "feature": 7, "ctx_idx": 0, "feature_type": "transcoder", "clerp": "c"}
+                       for word in ("", "lor_")], "links": []}
+    for i, text in enumerate((table, table[22:], json.dumps(said), "\n".join(map(json.dumps, said)), json.dumps(graph))):
+        put(out, "labels", str(i), {"x.txt": text.encode()})
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     work = f"{out}/work"
@@ -103,6 +112,7 @@ def main():
     caches(out)
     texts(out)
     vocabularies(out)
+    labels(out)
     shutil.rmtree(work)
 
 

@@ -6,15 +6,19 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
+import time
 
 import numpy as np
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from attribution import EMBEDDING, ERROR, LOGIT, one
+from attribution import EMBEDDING, ERROR, FEATURE, LOGIT, one
 from attribution import units as numbered
+from semot import write
 
 SHOTS = pathlib.Path(os.environ["BUILD"]) / "pages"
 MOST = 12
@@ -230,6 +234,189 @@ def keys(page, stream):
     assert fewer["label"].startswith("0 of ")
 
 
+# -- Groups as a person changes them ------------------------------------------------------------------------------------------
+
+class Editor(Browser):
+    def __init__(self):
+        super().__init__()
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir="."))
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(self.folder.resolve())})
+
+    def tool(self, text):
+        found = [e for e in self.driver.find_elements("css selector", ".tool") if e.text == text]
+        self.click(found[0])
+
+    def pick(self, *nodes):
+        for node in nodes:
+            self.click(self.driver.find_element("css selector", f'#members input[value="{node}"]'))
+
+    def select(self, label, text):
+        select = self.driver.find_element("css selector", f'select[aria-label="{label}"]')
+        [option] = [e for e in select.find_elements("tag name", "option") if e.text == text]
+        option.click()
+
+    def named(self, name):
+        """The unit of this name, of which there is one."""
+        [unit] = [e for e in self.driver.find_elements("css selector", "#graph .group") if e.get_attribute("title").split("\n")[0] == name]
+        return unit
+
+    def rename(self, name):
+        self.press(Keys.F2)
+        self.press(name + Keys.ENTER, self.driver.find_element("id", "name"))
+
+    def download(self):
+        for old in self.folder.iterdir():
+            old.unlink()
+        self.tool("save JSON")
+        for _ in range(100):
+            found = [f for f in self.folder.iterdir() if f.suffix == ".json"]
+            if found:
+                return found[0].read_bytes()
+            time.sleep(.1)
+        raise AssertionError("nothing was downloaded")
+
+    def link(self):
+        self.tool("link")
+        return self.driver.find_element("id", "link").get_attribute("value")
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def regrouped(stream, state):
+    """./edited: the stream with these groups, [(name, members)]."""
+    header, (nodes, link, document, *_) = one(stream)
+    group = np.full(len(nodes["type"]), -1, "<i4")
+    for k, (_, members) in enumerate(state):
+        group[sorted(members)] = k
+    names = [name for name, _ in state]
+    unit, sums = numbered({"group": group, "group_name": names}), {}
+    for s, t, w in zip(link["source"], link["target"], link["weight_exact"]):
+        if unit[s] != unit[t]:
+            pair = int(unit[t]), int(unit[s])
+            sums[pair] = sums.get(pair, 0) + w
+    pairs = sorted(sums)
+    found = {"group": group, "group_name": names, "group_link_source": np.array([s for _, s in pairs], "<u4"),
+             "group_link_target": np.array([t for t, _ in pairs], "<u4"),
+             "group_link_weight": np.array([sums[p] for p in pairs], "<f4"),
+             "group_link_abs": np.array([abs(sums[p]) for p in pairs], "<f4")}
+    write("edited", header, [nodes, link, document, found], checksum=False)
+
+
+def same_as_frame2graph(browser, stream, state):
+    """What is downloaded, and the link, are those of frame2graph for these groups."""
+    regrouped(stream, state)
+    nodes = one(stream)[1][0]
+    got = browser.download()
+    expected = run("frame2graph", "--quiet", "edited")
+    supernodes = json.loads(got)["qParams"]["supernodes"]
+    assert [s[0] for s in supernodes] == [name for name, _ in state], supernodes
+    ids = nodes["js_node_id"] if "jackl-circuits" in one(stream)[0]["scan"] else nodes["node_id"]
+    assert [s[1:] for s in supernodes] == [[ids[i] for i in sorted(members)] for _, members in state]
+    assert got == expected, "frame2graph writes another file"
+    assert browser.link() == run("frame2graph", "--quiet", "--link", "neuronpedia", "edited").decode().strip()
+    assert not browser.driver.get_log("browser")
+
+
+def edits(page, stream):
+    """Rename, join by list and by mouse, split, move, take out, undo and redo; after each the units are drawn and their links are
+    those of the nodes; the download and the link are frame2graph's."""
+    browser = Editor()
+    browser.open(page)
+    nodes, _, _, found = one(stream)[1]
+    state = [(name, {int(i) for i in np.flatnonzero(found["group"] == k)}) for k, name in enumerate(found["group_name"])]
+    same_as_frame2graph(browser, stream, state)
+    states = [list(state)]
+
+    def check():
+        regrouped(stream, state)
+        seen = browser.look()
+        assert sorted(seen["numbers"]) == list(range(max(numbered(groups("edited"))) + 1))
+        assert f" of {len(one('edited')[1][3]['group_link_weight'])} link" in seen["label"], seen["label"]
+        states.append(list(state))
+
+    by_size = sorted(state, key=lambda s: (-len(s[1]), s[0]))
+    (big, members), (second, _), (third, _) = by_size[:3]
+    at = {name: k for k, (name, _) in enumerate(state)}
+    browser.click(browser.named(big))
+    hostile = 'say "é" \\ </script> 🧠'
+    browser.rename(hostile)
+    state[at[big]] = (hostile, members)
+    check()
+    assert browser.look()["heading"] == hostile
+    browser.select("join with…", "▢ " + second)
+    state[at[big]] = (hostile, members | state[at[second]][1])
+    del state[at[second]]
+    check()
+    split = sorted(members)[:2]
+    browser.pick(*split)
+    browser.tool("new group")
+    k = [name for name, _ in state].index(hostile)
+    name = browser.look()["heading"]
+    state[k] = (hostile, state[k][1] - set(split))
+    state.append((name, set(split)))
+    check()
+    browser.rename("two")
+    state[-1] = ("two", set(split))
+    check()
+    browser.pick(split[0])
+    browser.select("move to…", "▢ " + third)
+    k = [name for name, _ in state].index(third)
+    state[k] = (third, state[k][1] | {split[0]})
+    state[-1] = ("two", {split[1]})
+    check()
+    browser.click(browser.named(third))
+    browser.pick(split[0])
+    browser.tool("take out")
+    state[k] = (third, state[k][1] - {split[0]})
+    check()
+    single = browser.unit(numbered(groups("edited"))[split[0]])
+    ActionChains(browser.driver).click_and_hold(single).move_by_offset(15, 9).move_to_element(browser.named("two")).release().perform()
+    state[-1] = ("two", set(split))
+    check()
+    same_as_frame2graph(browser, stream, state)
+    browser.shot(pathlib.Path(page).stem + "-edited")
+    for before in reversed(states[:-1]):
+        browser.press(Keys.CONTROL + "z")
+        regrouped(stream, before)
+        assert sorted(browser.look()["numbers"]) == list(range(max(numbered(groups("edited"))) + 1))
+    same_as_frame2graph(browser, stream, states[0])
+    for _ in states[1:]:
+        browser.tool("redo")
+    same_as_frame2graph(browser, stream, state)
+    browser.click(browser.named(third))
+    browser.tool("ungroup")
+    del state[[name for name, _ in state].index(third)]
+    same_as_frame2graph(browser, stream, state)
+
+
+def features(page, stream, address="", contexts=0):
+    """Members have layer and number, which lead to an address where one is given, and so many lines of context."""
+    browser = Browser()
+    browser.open(page)
+    unit = largest(stream)
+    browser.click(browser.unit(unit))
+    nodes = one(stream)[1][0]
+    names = [f"{nodes['layer'][i]}/{nodes['feature'][i]}" for i, u in enumerate(unit_of(stream)) if u == unit and nodes["type"][i] == FEATURE]
+    cells = browser.driver.find_elements("css selector", "#members td.which")
+    assert sorted(cell.text for cell in cells) == sorted(names), names
+    links = browser.driver.find_elements("css selector", "#members td.which a")
+    assert len(links) == (len(names) if address else 0)
+    for link in links:
+        layer, number = link.text.split("/")
+        assert link.get_attribute("href") == address.replace("LAYER", layer).replace("NUMBER", number), link.get_attribute("href")
+        assert "noopener" in link.get_attribute("rel") and link.get_attribute("target") == "_blank"
+    lines = browser.driver.find_elements("css selector", "#members .context")
+    assert len(lines) == len(names) * int(contexts)
+    if lines:
+        assert lines[0].get_attribute("textContent") == "<b>\u202e↵[7]"
+        assert [span.get_attribute("className") for span in lines[0].find_elements("tag name", "span")] == ["", "peak", ""]
+        browser.click(browser.driver.find_element("css selector", "#members summary"))
+        assert browser.driver.find_element("css selector", "#members .context").is_displayed()
+    browser.shot(pathlib.Path(page).stem + "-features")
+
+
 def harmless(page, stream):
     """Labels that are code stay text, whatever is chosen."""
     browser = Browser()
@@ -262,4 +449,4 @@ def says(page, text):
 
 if __name__ == "__main__":
     {"fits": fits, "clicks": clicks, "keys": keys, "harmless": harmless, "several": several,
-     "says": says}[sys.argv[1]](*sys.argv[2:])
+     "says": says, "edits": edits, "features": features}[sys.argv[1]](*sys.argv[2:])

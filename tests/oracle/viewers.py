@@ -105,6 +105,19 @@ def small(stream, file, viewer, less=0):
     assert any(node["feature_type"] == "logit" for node in shown.values())
 
 
+def every(less):
+    """shows() and small() of ./graph for each viewer, with what it can show: ./plain.json or ./file with a link that is
+    named for the viewer (VIEWER.link), ./file, ./small."""
+    anthropic = load("plain.json")["metadata"]["scan"].startswith("jackl")
+    for viewer in "neuronpedia", "circuit-tracer":
+        for file in "plain.json", "file":
+            shows("graph", file, viewer, viewer + ".link", less)
+    for viewer in ("neuronpedia", "anthropic") if anthropic else ("neuronpedia",):
+        shows("graph", "file", viewer, None, less)
+    for viewer in ("neuronpedia", "anthropic" if anthropic else "circuit-tracer"):
+        small("graph", "small", viewer, less)
+
+
 def saved(path):
     """The file as circuit-tracer's Save leaves it, on stdout."""
     document = load(path)
@@ -122,17 +135,13 @@ def main():
     command.add_argument("--pins", action="store_true")
     command.add_argument("--unique", action="store_true")
     command.add_argument("--scan", default="gemma-2-2b")
-    for name in "shows", "small":
-        command = commands.add_parser(name)
-        command.add_argument("stream")
-        command.add_argument("file")
-        command.add_argument("viewer", choices=("neuronpedia", "circuit-tracer", "anthropic"))
-        command.add_argument("--less", type=int, default=0)
-        if name == "shows":
-            command.add_argument("--link")
+    command = commands.add_parser("shows")
+    for name in "stream", "file", "viewer", "--link":
+        command.add_argument(name)
+    commands.add_parser("every").add_argument("--less", type=int, default=0)
     commands.add_parser("saved").add_argument("path")
     given = vars(parser.parse_args())
-    {"make": make, "shows": shows, "small": small, "saved": saved}[given.pop("command")](**given)
+    {"make": make, "shows": shows, "every": every, "saved": saved}[given.pop("command")](**given)
 
 
 if __name__ == "__main__":
