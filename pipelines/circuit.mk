@@ -6,6 +6,8 @@
 # PRUNE='graph-prune --nodes .6'		other nodes; cat keeps all of them
 # SUPERNODE='supernode --acyclic'	other groups, one command
 # TRUTH=people.json:supernodes		how well they agree with people's
+# TOKENS=ids.npy VOCAB=tokenizer.json	the page shows what features fire on
+# LABELS=labels.tsv			what features are called that the graph has no label for
 #
 # The hundred features and errors of most influence are kept: Ward's linkage makes 7 to 18 groups of
 # them, which one page shows. Every stage stays in OUT; the last are OUT/GRAPH.DISTANCE.json, the
@@ -28,7 +30,8 @@ name := $(call stem,$(GRAPH))
 to   := $(name).$(by)
 
 $(name).whole:
-	$(call stage,graph2frame $(call input,$(GRAPH)),$(call input,$(GRAPH)))
+	$(call stage,graph2frame$(call option,--labels,LABELS) $(call input,$(GRAPH)),\
+		$(call input,$(GRAPH))$(call option,,LABELS))
 $(name).graph: $(name).whole
 	$(call stage,$(PRUNE) $(out)$<)
 
@@ -47,8 +50,8 @@ $(to).json: $(to).supernodes
 	$(call stage,frame2graph $(out)$<)
 $(to).small.json: $(to).supernodes
 	$(call stage,frame2graph --collapse $(out)$<)
-$(to).html: $(to).supernodes
-	$(call stage,graph2html $(out)$<)
+$(to).html: $(to).supernodes $(all_shown)
+	$(call stage,graph2html$(call on,$(all_shown)) $(out)$<)
 $(to).scores.tsv: $(to).supernodes
 	$(call stage,graph-score $(out)$< | frame2tsv)
 $(to).agreement.tsv: $(to).supernodes
