@@ -5,9 +5,9 @@
 # DISTANCE=edgeprofile			by its links alone, without hidden states
 # PRUNE='graph-prune --nodes .6'		other nodes; cat keeps all of them
 # SUPERNODE='supernode --acyclic'	other groups, one command
-# LABELS=labels.tsv			what features are called, where the graph does not say it
-# CONTEXTS='1.contexts 2.contexts'	what they fire on, for the page
 # TRUTH=people.json:supernodes		how well they agree with people's
+# TOKENS=ids.npy VOCAB=tokenizer.json	the page shows what features fire on
+# LABELS=labels.tsv			what features are called that the graph has no label for
 #
 # The hundred features and errors of most influence are kept: Ward's linkage makes 7 to 18 groups of
 # them, which one page shows. Every stage stays in OUT; the last are OUT/GRAPH.DISTANCE.json, the
@@ -50,9 +50,8 @@ $(to).json: $(to).supernodes
 	$(call stage,frame2graph $(out)$<)
 $(to).small.json: $(to).supernodes
 	$(call stage,frame2graph --collapse $(out)$<)
-contexts_of_all := $(foreach l,$(layers),$(call shown,$(l)))
-$(to).html: $(to).supernodes $(contexts_of_all)
-	$(call stage,graph2html$(call on,$(contexts_of_all)) $(out)$<)
+$(to).html: $(to).supernodes $(all_shown)
+	$(call stage,graph2html$(call on,$(all_shown)) $(out)$<)
 $(to).scores.tsv: $(to).supernodes
 	$(call stage,graph-score $(out)$< | frame2tsv)
 $(to).agreement.tsv: $(to).supernodes

@@ -37,9 +37,8 @@ flow_tables := $(foreach t,layers pairs chains merges,$(flow).$(t).tsv)
 $(flow_tables): $(flow).%.tsv: $(flow).flow
 	$(call stage,frame2tsv --columns $($*.columns) $(out)$<)
 
-contexts_of_all := $(foreach l,$(layers),$(call shown,$(l)))
-$(flow).flow.html: $(flow).flow $(joined) $(contexts_of_all)
-	$(call stage,$(PAGE)$(call on,$(contexts_of_all))$(call option,--labels,LABELS) \
+$(flow).flow.html: $(flow).flow $(joined) $(all_shown)
+	$(call stage,$(PAGE)$(call on,$(all_shown))$(call option,--labels,LABELS) \
 		$(out)$< $(addprefix $(out),$(joined)),$(call option,,LABELS))
 
 all: $(flow_tables) $(flow).flow.html

@@ -96,7 +96,10 @@ $(by_rows:%=%.projected): %.projected: %.activations $$(axes)
 $(points): %.points: %.activations $$(axes)
 	$(call stage,$(refproj) --unit $(out)$<,$(lifted))
 
-# What features fire on, of activations that carry the ids of their tokens.
+# What features fire on, of activations that carry the ids of their tokens, for the pages.
+shown     = $(if $(call of,TOKENS,$(1)),$(1).contexts)
+all_shown = $(foreach l,$(layers),$(call shown,$(l)))
+on        = $(if $(1), $(addprefix --contexts $(out),$(1)))
 $(fired_on): %.contexts: %.activations
 	$(call stage,$(call of,CONTEXTS,$*)$(call option,--vocab,VOCAB) $(out)$<,\
 		$(call option,,VOCAB))
@@ -164,10 +167,8 @@ labels      = $(if $(call label_of,a), --labels $(call input,$(call label_of,a))
 	$(b_others), --labels-b $(call input,$(call label_of,b)))
 label_files = $(foreach s,a b,$(if $(call label_of,$(s)),$(call input,$(call label_of,$(s)))))
 
-# A page of the matched features, with what they fire on.
-shown    = $(if $(call of,TOKENS,$(1)),$(1).contexts)
+# A page of the matched features.
 contexts = $(sort $(call shown,$(a.$*)) $(call shown,$(b.$*)))
-on       = $(if $(1), $(addprefix --contexts $(out),$(1)))
 $(pages): %.$(by).html: %.$(by).matching %.$(by).distances $$(contexts)
 	$(call stage,$(PAGE) --distances $(out)$*.$(by).distances$(call on,$(contexts))$(labels) \
 		$(out)$<,$(label_files))

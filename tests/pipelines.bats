@@ -331,7 +331,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	stubs
 	refute quick -s DISTANCE=true 2>log
 	grep -q "^stage: 2-4.true.distances: exit status 0, and no output" log
-	refute quick -s TRIES=2 RUN="true --nodes=1" OUT=other 2>log
+	TRIES=2 refute quick -s RUN="true --nodes=1" OUT=other 2>log
 	grep -q "^stage: 2.activations: true --nodes=1 ended with 0 and left no output" log
 	refute compgen -G 'other/[0-9]*'
 	quick -s RUN='nice env SLOW=.01'
@@ -489,4 +489,10 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	grep -q "^frame2tsv .* --labels 'a.tsv' --labels-b 'b.tsv' " log
 	match -n LABELS=a.tsv >log
 	refute grep -q -e --labels-b -e contexts log
+	make -n -f "$ROOT/pipelines/circuit.mk" GRAPH='a b.json' LABELS=l TOKENS=t LAYERS='1 2' >log
+	grep -q "^graph2frame --labels 'l' 'a b.json' >out/a_b.whole" log
+	grep -q "^graph2html --contexts out/1.contexts --contexts out/2.contexts out/a_b.s" log
+	match -s DISTANCE=centroid TOKENS=tokens.npy VOCAB=vocab.txt CONTEXT=64 OUT="$PWD/shown"
+	framecat --header shown/2.contexts | grep -q '"kind":"contexts"'
+	grep -q capital shown/2-4.centroid.html
 }
