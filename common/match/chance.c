@@ -6,9 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The nearest of a row and its distance, and the next distance; of a column the nearest. */
+/* The nearest and its distance. */
 struct nearest {
-	float first, second;
+	float dist;
 	uint32_t of;
 };
 
@@ -17,19 +17,22 @@ static struct nearest *begin(size_t n)
 	struct nearest *a = xalloc(n, sizeof *a);
 
 	for (size_t i = 0; i < n; i++)
-		a[i] = (struct nearest){INFINITY, INFINITY, UNASSIGNED};
+		a[i] = (struct nearest){INFINITY, UNASSIGNED};
 	return a;
 }
 
 static inline void take(struct nearest *a, float x, uint32_t of)
 {
-	if (x >= a->second)
-		return;
-	a->second = x < a->first ? a->first : x;
-	if (x < a->first) {
-		a->first = x;
-		a->of = of;
-	}
+	if (x < a->dist)
+		*a = (struct nearest){x, of};
+}
+
+/* Row i and column j of the distance that stands at place b of line a, e in all. */
+static inline void place(const struct distances *d, size_t a, size_t b, size_t e, size_t *i,
+	size_t *j)
+{
+	*i = d->turned ? b : a;
+	*j = d->turned ? a : d->at ? d->at[e] : b;
 }
 
 static int ascending(const void *a, const void *b)
@@ -42,20 +45,30 @@ static int ascending(const void *a, const void *b)
 size_t second_nearest(float *second, const struct distances *d)
 {
 	size_t outer = d->turned ? d->col.n : d->row.n, inner = d->turned ? d->row.n : d->k, n = 0;
-	struct nearest *row = begin(d->row.n), *col = begin(d->col.n);
+	size_t i, j;
+	struct nearest *row = begin(d->row.n), *col = begin(d->col.n), *next = begin(d->row.n);
 
-	for (size_t a = 0, e = 0; a < outer && d->k > 1; a++)
-		for (size_t b = 0; b < inner; b++, e++) {
-			size_t i = d->turned ? b : a, j = d->turned ? a : d->at ? d->at[e] : b;
-			take(&row[i], d->dist[e], (uint32_t)j);
-			take(&col[j], d->dist[e], (uint32_t)i);
-		}
-	for (size_t i = 0; i < d->row.n; i++)
+	if (d->k > 1) {
+		for (size_t a = 0, e = 0; a < outer; a++)
+			for (size_t b = 0; b < inner; b++, e++) {
+				place(d, a, b, e, &i, &j);
+				take(&row[i], d->dist[e], (uint32_t)j);
+				take(&col[j], d->dist[e], (uint32_t)i);
+			}
+		for (size_t a = 0, e = 0; a < outer; a++)
+			for (size_t b = 0; b < inner; b++, e++) {
+				place(d, a, b, e, &i, &j);
+				if (col[j].of != i)
+					take(&next[i], d->dist[e], (uint32_t)j);
+			}
+	}
+	for (i = 0; i < d->row.n; i++)
 		if (row[i].of != UNASSIGNED && col[row[i].of].of == i)
-			second[n++] = row[i].second;
+			second[n++] = next[i].dist;
 	qsort(second, n, sizeof *second, ascending);
 	free(row);
 	free(col);
+	free(next);
 	return n;
 }
 

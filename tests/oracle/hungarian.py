@@ -163,10 +163,12 @@ def by_greedy(cost):
 
 
 def chances(cost, paid):
-    """The share of second nearest that are as near, of the rows whose nearest column has them as its nearest; None: unknown."""
-    if len(cost.T) < 2:
+    """The share of mutual rows of which the nearest column that belongs to another row is as near; None: unknown."""
+    if min(cost.shape[1] - 1, len(cost)) < 1:
         return None
-    second = [sorted(row)[1] for row, j in zip(cost.tolist(), by_mutual(cost)) if j != NONE]
+    owner = cost.argmin(0)
+    second = [min((x for x, o in zip(row, owner) if o != i), default=np.inf)
+              for i, (row, j) in enumerate(zip(cost.tolist(), by_mutual(cost))) if j != NONE]
     return np.array([np.mean([x <= c for x in second]) for c in paid], "<f4") if second else None
 
 
