@@ -4,7 +4,7 @@
 #	make -f pipelines/flow.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy \
 #		LAYERS='2 3 4'
 #	make -f pipelines/flow.mk ... MATCH='nearest --mutual'	shorter chains, and surer
-#	make -f pipelines/flow.mk ... FLOW='flow --chance 1'	all pairs, also those that chance explains
+#	make -f pipelines/flow.mk ... FLOW='flow --chance 1'	all pairs, by chance or not
 #
 # Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow, tables of it, .layers.tsv,
 # .pairs.tsv, .chains.tsv and .merges.tsv, and .flow.html, a page. With TOKENS and VOCAB the page
