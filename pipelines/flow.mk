@@ -4,6 +4,7 @@
 #	make -f pipelines/flow.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy \
 #		LAYERS='2 3 4'
 #	make -f pipelines/flow.mk ... MATCH='nearest --mutual'	shorter chains, and surer
+#	make -f pipelines/flow.mk ... FLOW='flow --chance 1'	all pairs, by chance or not
 #
 # Every stage stays in OUT; the last are OUT/FIRST-LAST.DISTANCE.flow, tables of it, .layers.tsv,
 # .pairs.tsv, .chains.tsv and .merges.tsv, and .flow.html, a page. With TOKENS and VOCAB the page
@@ -11,7 +12,8 @@
 
 all:
 
-variables += LAYERS
+variables += LAYERS FLOW
+FLOW   = flow
 LAYERS = 1 2 3 4 5 6
 
 layers = $(LAYERS)
@@ -27,7 +29,7 @@ joined := $(foreach p,$(pairs),$(p).$(by).matching \
 	$(addsuffix .$(by).nearest,$(filter $(p),$(steps))))
 
 $(flow).flow: $(joined)
-	$(call stage,flow $(addprefix $(out),$^))
+	$(call stage,$(FLOW) $(addprefix $(out),$^))
 
 layers.columns = layer,features,births,deaths,through
 pairs.columns  = row_layer,col_layer,composed,direct,both,agree,merges

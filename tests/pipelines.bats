@@ -190,7 +190,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	follow() {
 		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/flow.mk" \
 			OUT="$BATS_TEST_TMPDIR/out" LAYERS='2 3 4' DISTANCE=centroid \
-			FEATDIST='featdist --quiet --support 8' "$@"
+			FEATDIST='featdist --quiet --support 8' FLOW='flow --chance 1' "$@"
 	}
 	follow
 	framecat --check out/*.matching out/*.nearest out/2-4.centroid.flow
