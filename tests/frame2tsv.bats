@@ -208,7 +208,7 @@ tables() {
 	stream distances >d
 	edgeprofile --top 2 <(stream graph) | frame2tsv >table
 	[ "$(head -n 1 table | tr '\t' ,)" = \
-		row_layer,row_feature,row_node,col_layer,col_feature,col_node,dist ]
+		row_layer,row_feature,row_node,col_layer,col_feature,col_node,dist,random ]
 	tables table
 	nearest --mutual d | frame2tsv >table
 	tables table
@@ -229,6 +229,23 @@ tables() {
 	tables table
 	graph2frame "$SAMPLE/graphs/add-three-four.json" | frame2tsv >table
 	tables table
+}
+
+@test "distances say how often a random pair is as near" {
+	centroid --quiet --top 3 <(named distributions) <(named distributions layer=4) >d
+	frame2tsv d >table
+	"$PY" - table d <<-'END'
+	import sys
+	import numpy as np
+	import semot
+	(_, (names, *blocks)), = semot.read("d")
+	said = np.genfromtxt("table", names=True, delimiter="\t")["random"]
+	dist = np.concatenate([b["dist"].ravel() for b in blocks])
+	assert np.allclose(said, [(names["random"] <= x).mean() for x in dist], atol=1e-6), said
+	assert 0 < said.min() < said.max() <= 1
+	END
+	frame2json d | sed 's/"random":/"other":/' | json2frame | frame2tsv | head -n 1 |
+		grep -v random
 }
 
 @test "what a table of a kind holds" {

@@ -72,20 +72,6 @@ size_t second_nearest(float *second, const struct distances *d)
 	return n;
 }
 
-float chance_of(const float *second, size_t n, float dist)
-{
-	size_t low = 0, high = n;	/* how many are no farther: within these */
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (second[middle] <= dist)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return (float)low / (float)n;
-}
-
 float chance_ceiling(const float *second, size_t n, double share)
 {
 	size_t most = (size_t)(share * (double)n + 1e-9);

@@ -14,9 +14,6 @@
  * the lower row. */
 size_t second_nearest(float *second, const struct distances *);
 
-/* The share of them that is no farther than this. */
-float chance_of(const float *second, size_t n, float dist);
-
 /* The largest distance of which the share is at most that, 0 to 1; infinite where all are. */
 float chance_ceiling(const float *second, size_t n, double share);
 

@@ -133,6 +133,20 @@ void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t
 	}
 }
 
+float share_as_near(const float *dists, size_t n, float dist)
+{
+	size_t low = 0, high = n;	/* how many are no farther: within these */
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (dists[middle] <= dist)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (float)low / (float)n;
+}
+
 void set_ids(struct sm_frame *f, const char *layer, const char *feature, const struct ids *ids)
 {
 	sm_set_strings(f, layer, ids->n, ids->layer);

@@ -62,6 +62,9 @@ enum { BOUNDS = 1, ITERATIONS = 2, ERRORS = 4, BEYOND = 8 };
  * both have. */
 void copy_entry(struct entries *to, size_t k, const struct entries *from, size_t j);
 
+/* The share of n ascending distances that is no farther than this. */
+float share_as_near(const float *dists, size_t n, float dist);
+
 /* The header (its kind, rows and cols are set here) and the frame of ids, with the distances of n
  * random pairs, ascending. */
 void write_distances_header(struct sm_writer *, struct sm_frame *header, const struct ids *row,

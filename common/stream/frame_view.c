@@ -1,7 +1,9 @@
 #include "stream/frame_view.h"
 
 #include "base/die.h"
+#include "stream/distances.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +190,20 @@ static void name_pairs(struct frame_views *v, const struct sm_reader *in, struct
 	}
 }
 
+/* Of n pairs, how often a random pair is as near; NULL where the stream has no random pairs. */
+static float *as_random(struct frame_views *v, const struct sm_reader *in, const float *dist, size_t n)
+{
+	size_t pairs = SM_ANY;
+
+	if (!sm_find_field(&v->names, "random"))
+		return NULL;
+	const float *random = sm_want(in, &v->names, "random", SM_F4, &pairs);
+	float *share = pool_alloc(&v->pool, n, sizeof *share);
+	for (size_t i = 0; i < n; i++)
+		share[i] = pairs > 0 ? share_as_near(random, pairs, dist[i]) : NAN;
+	return share;
+}
+
 /* A block of distances as a table of pairs, with what it says of a row beside each of the row's. */
 static void as_distances(struct frame_views *v, const struct sm_reader *in, struct sm_frame *made)
 {
@@ -195,7 +211,7 @@ static void as_distances(struct frame_views *v, const struct sm_reader *in, stru
 	size_t first = sm_want_size(in, f, "row0"), b = SM_ANY, k = SM_ANY, cols = SM_ANY;
 	const struct sm_field *listed = sm_find_field(f, "col");
 
-	sm_want(in, f, "dist", SM_F4, &b, &k);
+	const float *dist = sm_want(in, f, "dist", SM_F4, &b, &k);
 	sm_want(in, &v->names, "col_feature", SM_U4, &cols);
 	const uint32_t *col = listed ? sm_want(in, f, "col", SM_U4, &b, &k) : NULL;
 	if (!listed && k != cols)
@@ -218,6 +234,9 @@ static void as_distances(struct frame_views *v, const struct sm_reader *in, stru
 		if (of_row && t->rank == 1)
 			sm_set_tensor(made, x->name, t->dtype, pick(v, t, NULL, b * k, k), b * k);
 	}
+	float *random = as_random(v, in, dist, b * k);
+	if (random)
+		sm_set_tensor(made, "random", SM_F4, random, b * k);
 }
 
 /* A block of a coupling as a table of pairs of tokens. */
