@@ -13,7 +13,7 @@ static double chance = 0.2;
 
 static const struct opt options[] = {
 	{"chance", OPT_REAL, &chance, "P",
-		"leave out pairs that chance is as near as more often than in a share P", 0, 1},
+		"leave out pairs whose chance is above P", 0, 1},
 	OPT_END
 };
 

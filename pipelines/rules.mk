@@ -99,6 +99,9 @@ $(points): %.points: %.activations $$(axes)
 # What features fire on, of activations that carry the ids of their tokens, for the pages.
 shown     = $(if $(call of,TOKENS,$(1)),$(1).contexts)
 all_shown = $(foreach l,$(layers),$(call shown,$(l)))
+ifneq "$(strip $(foreach l,$(layers),$(call of,VOCAB,$(l))))" ""
+$(if $(strip $(all_shown)),,$(error VOCAB has the strings of tokens; TOKENS says which there are))
+endif
 on        = $(if $(1), $(addprefix --contexts $(out),$(1)))
 $(fired_on): %.contexts: %.activations
 	$(call stage,$(call of,CONTEXTS,$*)$(call option,--vocab,VOCAB) $(out)$<,\
@@ -129,7 +132,9 @@ coupled  = $(if $(filter rows identity,$(COUPLE)),activations,points)
 $(couplings): %.coupling: $$(a.$$*).$$(coupled) $$(b.$$*).$$(coupled)
 	$(call stage,$(COUPLE) $(out)$(a.$*).$(coupled) $(out)$(b.$*).$(coupled),$(list))
 
-reads    = $(if $(filter coact,$(firstword $(DISTANCE))),activations,projected)
+reads    = $(or $(reads.$(firstword $(DISTANCE))),projected)
+reads.coact   = activations
+reads.decoder = distributions
 sides    = $(a.$*).$(reads) $(b.$*).$(reads)
 coupling = $(if $(COUPLE),$*.coupling)
 distance = $(DISTANCE)$(coupling:%= --coupling $(out)%)
@@ -154,7 +159,9 @@ $(matchings): %.matching: %.distances
 $(nearest): %.nearest: %.distances
 	$(call stage,nearest $(out)$<)
 
-columns = row_layer,row_feature,col_layer,col_feature,cost,margin$(errors)$(named)
+columns = row_layer,row_feature,col_layer,col_feature,cost$(near),margin$(errors)$(named)
+# One nearest column says nothing about chance: that takes the second.
+near    = $(if $(findstring --top=1 ,$(subst --top ,--top=,$(DISTANCE)) ),,$(c)chance)
 errors  = $(if $(filter --error%,$(DISTANCE)),$(c)error$(c)certified)
 named   = $(if $(labels),$(c)row_label$(c)col_label)
 $(tables): %.$(by).tsv: %.$(by).matching

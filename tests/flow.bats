@@ -194,7 +194,7 @@ assert pairs['direct'].tolist() == [2, 0, 3] and header['by_chance'] == 3 and he
 assert chains['chance'].dtype == 'f4' and np.isinf(chains['chance'][chains['indptr'][1:] - 1]).all()
 links = np.sort(chains['chance'][np.isfinite(chains['chance'])])
 assert np.array_equal(links, np.array([0, 0, 0, 0, .1], 'f4'))"
-	left="3 of 8 pairs are left out: chance is as near in more than 0.1 of cases (--chance)"
+	left="3 of 8 pairs are left out: their chance is above 0.1 (--chance)"
 	[ "$(cat notes)" = "flow: $left" ]
 	flow --chance 1 in >out 2>notes
 	values "assert not frames[0]['births'].any() and 'by_chance' not in header"

@@ -77,7 +77,7 @@ setup() {
 
 @test "distances with errors make a table that says which pairs are certified" {
 	fast DISTANCE='centroid --top 8 --error 8'
-	head -n 1 out/2-4.*.tsv | grep -qw "margin	error	certified"
+	head -n 1 out/2-4.*.tsv | grep -qw "cost	chance	margin	error	certified"
 	grep -q '	1$' out/2-4.*.tsv
 	grep -q '	0$' out/2-4.*.tsv
 }
@@ -487,6 +487,8 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	[ "$(grep -c "^contexts --vocab 'a vocab' " log)" -eq 2 ]
 	grep -q "^match2html .*/2.contexts .*/4.contexts --labels 'a.tsv' --labels-b 'b.tsv' " log
 	grep -q "^frame2tsv .* --labels 'a.tsv' --labels-b 'b.tsv' " log
+	refute match -n VOCAB=vocab.txt 2>log
+	grep -q "VOCAB .* TOKENS" log
 	match -n LABELS=a.tsv >log
 	refute grep -q -e --labels-b -e contexts log
 	make -n -f "$ROOT/pipelines/circuit.mk" GRAPH='a b.json' LABELS=l TOKENS=t LAYERS='1 2' >log

@@ -269,8 +269,8 @@ void layer_path_read(struct layer_path *p, char *const *operand, double chance)
 	place_maps(p);
 	number_features(p);
 	if (p->by_chance > 0)
-		note("%zu of %zu pairs are left out: chance is as near in more than %g of cases "
-			"(--chance)", p->by_chance, p->pairs, chance);
+		note("%zu of %zu pairs are left out: their chance is above %g (--chance)",
+			p->by_chance, p->pairs, chance);
 }
 
 void layer_path_free(struct layer_path *p)

@@ -66,8 +66,8 @@ function snippet(f) {
 	if (context < 0) return node;
 	const begin = contexts.begin[context], peak = begin + contexts.at[context];
 	const words = (from, to) => visible(Array.from({ length: Math.max(0, to - from) }, (_, i) => contexts.text[contexts.id[from + i]]).join(""));
-	node.append(words(Math.max(begin, peak - 3), peak), make("b", { textContent: words(peak, peak + 1) }),
-		words(peak + 1, Math.min(contexts.begin[context + 1], peak + 4)));
+	node.append(...[["before", Math.max(begin, peak - 3), peak], ["peak", peak, peak + 1], ["after", peak + 1, Math.min(contexts.begin[context + 1], peak + 4)]]
+		.map(([className, from, to]) => make(className === "peak" ? "b" : "span", { className, textContent: words(from, to) })));
 	return node;
 }
 
@@ -230,11 +230,11 @@ function picked() {
 function select() {
 	const only = new Set(state.only.split(",")), terms = termsOf(state.q), pick = picked();
 	const active = FILTERS.filter(f => f.test && only.has(f.key) && f.of(now)), alone = only.has("unmatched") && now.kind !== "flow";
-	const limit = state.chance && now.chance ? +state.chance : null, list = [];
+	const far = state.chance.startsWith(">"), limit = +state.chance.replace(">", ""), list = [];
 	for (let r = 0; r < now.rows; r++) {
 		if (now.kind !== "flow" && (alone ? r < now.pairs : r >= now.pairs && terms.length === 0)) continue;
 		if (!alone && !active.every(f => f.test(r))) continue;
-		if (limit !== null && !alone && !(now.chance[r] <= limit)) continue;
+		if (state.chance && now.chance && !alone && !(far ? now.chance[r] > limit : now.chance[r] <= limit)) continue;
 		if (pick && !alone && !pick.test(r)) continue;
 		if (terms.length && !terms.every(term => now.names(r).some(f => hit(f, term)))) continue;
 		list.push(r);
@@ -362,7 +362,7 @@ function makeFilters() {
 		}));
 	if (now.chance && now.kind !== "flow") {
 		const choice = make("select", { title: "how often a feature without a partner has a nearest as near", onchange: () => { state.chance = choice.value; refresh(); } },
-			...[["", "any chance"], ["0.5", "chance ≤ 50%"], ["0.1", "chance ≤ 10%"], ["0.05", "chance ≤ 5%"], ["0.01", "chance ≤ 1%"]].map(([value, text]) => new Option(text, value)));
+			...[["", "any chance"], ...[.2, .1, .05, .01].map(x => [String(x), `chance ≤ ${ratio(x)}`]), ...[.2, .5].map(x => [`>${x}`, `chance > ${ratio(x)}`])].map(([value, text]) => new Option(text, value)));
 		choice.setAttribute("aria-label", "chance");
 		choice.value = state.chance;
 		chips.push(choice);
@@ -932,7 +932,8 @@ function tableText() {
 
 function summary() {
 	const parts = now.kind === "flow" ? [plural(now.dictionaries.length, "layer"), `${whole(now.rows)} chains`, `${whole(sum(Array.from(now.births)))} births`, `${whole(sum(Array.from(now.deaths)))} deaths`]
-		: [`${whole(now.pairs)} ${now.pairs === 1 ? "pair" : "pairs"}`, ...now.certified ? [`${whole(sum(Array.from(now.certified)))} certified`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
+		: [`${whole(now.pairs)} ${now.pairs === 1 ? "pair" : "pairs"}`, ...now.certified ? [`${whole(sum(Array.from(now.certified)))} certified`] : [],
+			...now.chance ? [`${whole(sum(Array.from(now.chance, x => +(x <= .2))))} of a chance ≤ 20%`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
 	return parts.join(" · ");
 }
 

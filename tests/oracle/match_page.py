@@ -265,6 +265,14 @@ def reads(page, word):
     b.shot(pathlib.Path(page).stem)
     assert seen["count"] == f"{len(pairs):,}" and first(seen) == [pairs[0][0][1], pairs[0][1][1]]
     assert len(seen["rows"]) < 60 and len(seen["figures"]) >= 4, seen["figures"]
+    if "chance" in view:
+        for text, far in ("%3E0.2", view["chance"] > .2), ("0.1", view["chance"] <= .1):
+            assert b.goto(page, f"#chance={text}")["count"].split(" of ")[0] == f"{far.sum():,}", text
+        b.goto(page, "")
+    cut = b.driver.execute_script("""return [...document.querySelectorAll("#rows .hint .peak")].filter(e => {
+        const peak = e.getBoundingClientRect(), cell = e.closest(".words").getBoundingClientRect();
+        return peak.left < cell.left - 1 || peak.right > cell.right + 1; }).map(e => e.textContent)""")
+    assert not cut, cut
 
     seen = b.press_button("#list .head .main button")
     nearest = np.lexsort((np.arange(len(pairs)), view["cost"]))
