@@ -44,9 +44,7 @@ def heat(d, axes):
 def flow(f, axes):
     """A bar for each layer: on its left what comes from the layer before and what is born, on its
     right what goes on and what ends."""
-    layers = f.frames[0]
-    features, births, deaths = (layers[name].astype(int)
-                                for name in ("features", "births", "deaths"))
+    features, births, deaths = (f[name].astype(int) for name in ("features", "births", "deaths"))
     x, on, old = np.arange(len(features)), features - deaths, features - births
     for i in x[:-1]:
         axes.fill_between([i + .15, i + .85], [on[i], old[i + 1]], color="C0", alpha=.25, lw=0)
@@ -55,7 +53,7 @@ def flow(f, axes):
     axes.bar(x - .075, births, .15, old, color="C2", label="born: none before")
     axes.bar(x + .075, deaths, .15, on, color="C3", label="ends: none after")
     axes.bar([-.075, x[-1] + .075], [features[0], features[-1]], .15, color=".8")
-    axes.set(xticks=x, xticklabels=layers["layer"], xlabel="layer", ylabel="features")
+    axes.set(xticks=x, xticklabels=f.frames[0]["layer"], xlabel="layer", ylabel="features")
     axes.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncol=3, frameon=False)
 
 
@@ -64,5 +62,8 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     [stream] = read(sys.argv[2])
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
-    {"histogram": histogram, "heat": heat, "flow": flow}[sys.argv[1]](stream, axes)
+    try:
+        {"histogram": histogram, "heat": heat, "flow": flow}[sys.argv[1]](stream, axes)
+    except KeyError as problem:
+        sys.exit(f"{sys.argv[2]}: {problem.args[0]}")
     figure.savefig(sys.argv[3], dpi=150)

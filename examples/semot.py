@@ -78,6 +78,12 @@ class Stream(collections.namedtuple("Stream", "header frames")):
     """A header and its frames. stream["name"] is the field of that name, joined where several
     frames have it: an array, of str too. KeyError names the fields that there are."""
 
+    def __repr__(self):
+        frames = collections.Counter(tuple(frame) for frame in self.frames)
+        return f"<{self.header.get('kind', 'stream')}: " + "; ".join(
+            (f"{n} frames of " if n > 1 else "") + ", ".join(names)
+            for names, n in frames.items()) + ">"
+
     def __getitem__(self, name):
         if not isinstance(name, str):
             return super().__getitem__(name)

@@ -51,4 +51,7 @@ load helper
 	[ "$(head -c 4 flow.png | tail -c 3)" = PNG ]
 	refute plots pie f flow.png 2>said
 	grep -q 'histogram|heat|flow' said
+	refute plots flow 1-2.d flow.svg 2>said
+	[ "$(wc -l <said)" -eq 1 ]
+	grep -q '^1-2.d: no features: there are .*dist' said
 }

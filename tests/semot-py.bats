@@ -292,6 +292,8 @@ for header, frames in read("-"):
 	        if name not in ("data", "indices", "shape", "format", "header", "frames"):
 	            assert np.array_equal(s[name], z[name]), (kind, name)
 	[s] = read("distances")
+	assert repr(s).startswith("<distances: ") and len(repr(s)) < 200, repr(s)
+	assert all(name in repr(s) for frame in s.frames for name in frame), repr(s)
 	assert s["row_layer"].dtype.kind == "U" and s["row0"].tolist() == [0, 5, 10]
 	assert s[0] is s.header and s[1] is s.frames
 	try:
