@@ -8,6 +8,7 @@ setup_file() {
 	for program in munged slurmctld slurmd srun scontrol; do
 		command -v $program >/dev/null || skip "without slurm-wlm and munge"
 	done
+	export BATS_TEST_TIMEOUT=300	# a job that never begins ends the test
 	cd "$BATS_FILE_TMPDIR"
 	head -c 128 /dev/urandom >key
 	chmod 600 key
@@ -42,11 +43,9 @@ setup_file() {
 	CONF
 	export SLURM_CONF=$PWD/slurm.conf
 	munged --force --key-file="$PWD/key" --socket="$PWD/munge.socket" --seed-file="$PWD/seed" \
-		--pid-file="$PWD/munged.pid" --log-file="$PWD/munged.log" 3>&-
-	slurmctld 3>&-
-	slurmd -N n1 3>&-
-	slurmd -N n2 3>&-
-	ready
+		--pid-file="$PWD/munged.pid" --log-file="$PWD/munged.log" 3>&- &&
+		slurmctld 3>&- && slurmd -N n1 3>&- && slurmd -N n2 3>&- && ready ||
+		skip "Slurm does not start here: $(cat ./*.log 2>/dev/null | tail -n 1)"
 }
 
 teardown_file() {
