@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMBERS_MOST = 1 << 14, MEMORY_STEP = 1 << 28, PUT_MOST = 4096, RAGGED = 16, RAGGED_LEAST = 1 << 20 };
+enum { MEMBERS_MOST = 1 << 14, MEMORY_STEP = 1 << 28, PUT_MOST = 4096, RAGGED = 16,
+	RAGGED_LEAST = 1 << 20 };
 
 /* Fields of frames of one form, one after the other. */
 struct member {
