@@ -11,8 +11,9 @@ contexts() {
 	n = int(sys.argv[2])
 	header = {"kind": "contexts", "layer": "3", "features": 1, "tokens_read": 9, "history": []}
 	semot.write("-", header, [{"vocab": u4(0), "text": [eval(sys.argv[1])]}, {
-	    "feature": u4(0), "count": u4(1), "density": f4, "mean": f4, "max": f4, "indptr": u4(0, 1),
-	    "range": np.zeros(1, "|u1"), "token": u4(0), "peak": f4, "at": u4(n // 2),
+	    "feature": u4(0), "count": u4(1), "density": f4, "mean": f4, "max": f4,
+	    "indptr": u4(0, 1), "range": np.zeros(1, "|u1"), "token": u4(0), "peak": f4,
+	    "at": u4(n // 2),
 	    "begin": u4(0, n), "id": np.zeros(n, "<u4"), "value": np.ones(n, "<f4")}])
 	END
 }
@@ -52,16 +53,16 @@ chain() {
 	[ "$(wc -c <out)" -gt 5000000 ]
 	contexts '"x" * 10**6' 900 >c
 	fails 1 frame2tsv --columns context c
-	[ "$line" = "frame2tsv: c: frame 2: texts of more than 1024 bytes for each of 900 entries" ]
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 900 entries" ]]
 	chain '"x" * 10000' 5 1000 >c
 	fails 1 frame2tsv c
-	[ "$line" = "frame2tsv: c: frame 2: texts of more than 1024 bytes for each of 1000 entries" ]
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 1000 entries" ]]
 	chain '"3"' 2 1000 >c
 	for feature in 0 1; do
 		printf '3\t%s\t%s\n' $feature "$(head -c 10000 /dev/zero | tr '\0' $feature)"
 	done >labels
 	fails 1 frame2tsv --labels labels c
-	[ "$line" = "frame2tsv: c: frame 2: texts of more than 1024 bytes for each of 1000 entries" ]
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 1000 entries" ]]
 	frame2tsv c >out
 	[ "$(wc -l <out)" -eq 2 ]
 }
