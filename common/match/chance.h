@@ -10,8 +10,8 @@
 
 /* second (rows), ascending: of the rows that are the nearest of their nearest column, the distance
  * of the nearest column whose nearest row is another; infinite where none is known. Returns how
- * many: 0 where only one column of each row is known. Of equal distances the lower column is nearer, then
- * the lower row. */
+ * many: 0 where only one column of each row is known. Of equal distances the lower column is nearer,
+ * then the lower row. */
 size_t second_nearest(float *second, const struct distances *);
 
 /* The largest distance of which the share is at most that, 0 to 1; infinite where all are. */

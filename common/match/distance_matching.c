@@ -68,7 +68,8 @@ void distance_matching_list(struct distance_matching *m, struct sm_frame *header
 		struct pair pair = {.row = i, .col = m->col_of[i], .margin = (float)m->margin[i]};
 		pair.cost = o->maximize ? -(double)m->paid[i] : (double)m->paid[i];
 		pair.certified = d->error && certify_pair(&pair.error, d, i, m->col_of[i]);
-		pair.chance = m->seconds ? share_as_near(m->second, m->seconds, (float)m->paid[i]) : 0;
+		pair.chance = m->seconds
+			? share_as_near(m->second, m->seconds, (float)m->paid[i]) : 0;
 		certified += pair.certified;
 		if (pair.certified || !o->certified_only)
 			pair_list_add(&m->pairs, &d->row, &d->col, &pair);

@@ -203,7 +203,8 @@ static void name_pairs(struct frame_views *v, const struct sm_reader *in, struct
 }
 
 /* Of n pairs, how often a random pair is as near; NULL where the stream has no random pairs. */
-static float *as_random(struct frame_views *v, const struct sm_reader *in, const float *dist, size_t n)
+static float *as_random(struct frame_views *v, const struct sm_reader *in, const float *dist,
+	size_t n)
 {
 	size_t pairs = SM_ANY;
 
