@@ -61,7 +61,7 @@ fails() {
 	else
 		return 0
 	fi
-	return 1
+	exit 1
 }
 
 # refute COMMAND...: the command has to fail (`! command` alone would not end a test).

@@ -1,6 +1,6 @@
 #include "base/text.h"
 
-#include "base/die.h"
+#include "base/text_stream.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -44,12 +44,14 @@ size_t text_shown(const char *s, uint32_t *character)
 	return n > 0 && is_obeyed(c) ? 0 : n;
 }
 
-void text_write(FILE *to, const char *text)
+/* Writes up to the character that holds byte `most`; returns what follows. */
+static const char *write_begin(FILE *to, const char *text, size_t most)
 {
 	static const char named[] = "\\\t\n\r", name[] = "\\tnr";
+	const char *begin = text;
 	uint32_t c;
 
-	while (*text) {
+	while (*text && (size_t)(text - begin) < most) {
 		size_t n = utf8((const unsigned char *)text, &c);
 		const char *letter = strchr(named, *text);
 		if (letter)
@@ -60,17 +62,27 @@ void text_write(FILE *to, const char *text)
 			fprintf(to, n > 1 ? "\\u%04x" : "\\x%02x", c);
 		text += n > 0 ? n : 1;
 	}
+	return text;
+}
+
+void text_write(FILE *to, const char *text)
+{
+	write_begin(to, text, SIZE_MAX);
+}
+
+char *text_safe_begin(const char *text, size_t most)
+{
+	char *safe;
+	size_t size;
+	FILE *to = text_stream(&safe, &size);
+
+	if (*write_begin(to, text, most))
+		fputs("\u2026", to);
+	text_stream_close(to);
+	return safe;
 }
 
 char *text_safe(const char *text)
 {
-	char *safe;
-	size_t size;
-	FILE *to = open_memstream(&safe, &size);
-
-	if (to)
-		text_write(to, text);
-	if (!to || fclose(to) != 0)
-		die("out of memory");
-	return safe;
+	return text_safe_begin(text, SIZE_MAX);
 }

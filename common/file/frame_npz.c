@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/memory.h"
+#include "base/text_stream.h"
 #include "base/utf8.h"
 #include "file/npz_arrays.h"
 #include "file/npz_writer.h"
@@ -10,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMORY_STEP = 1 << 28, PUT_MOST = 4096, RAGGED = 16, RAGGED_LEAST = 1 << 20 };
+enum { MEMBERS_MOST = 1 << 14, MEMORY_STEP = 1 << 28, PUT_MOST = 4096, RAGGED = 16,
+	RAGGED_LEAST = 1 << 20 };
 
 /* Fields of frames of one form, one after the other. */
 struct member {
-	char *name;
+	char *name, *base;		/* NAME_2, NAME */
+	size_t number;			/* 2 */
 	const struct sm_field **part;
 	size_t parts, room, rows;
 	bool offsets;			/* where rows begin: joined, and of 8 bytes */
@@ -67,23 +70,25 @@ static bool is_taken(const struct frame_npz *z, const char *name)
 	return taken;
 }
 
-/* To free(). The second of one name is NAME_2. */
-static char *name_of(const struct frame_npz *z, const struct sm_frame *f, const char *field)
+/* The second of one name is NAME_2. */
+static void set_name(struct member *m, const struct frame_npz *z, const struct sm_frame *f,
+	const char *field)
 {
-	char *base = NULL, *name;
+	char *base = NULL;
+	size_t number = 1;
 
 	for (size_t i = 0; i < sizeof renamed / sizeof *renamed && !base; i++)
 		if (strcmp(z->kind, renamed[i].kind) == 0 && sm_find_field(f, renamed[i].has)
 				&& (!renamed[i].field || strcmp(field, renamed[i].field) == 0))
 			base = xasprintf("%s%s", renamed[i].name, renamed[i].field ? "" : field);
-	base = base ? base : xasprintf("%s", field);
-	name = xasprintf("%s", base);
-	for (size_t i = 2; is_taken(z, name); i++) {
-		free(name);
-		name = xasprintf("%s_%zu", base, i);
-	}
-	free(base);
-	return name;
+	m->base = base ? base : xasprintf("%s", field);
+	for (size_t k = 0; k < z->members; k++)
+		if (strcmp(z->member[k]->base, m->base) == 0)
+			number = z->member[k]->number + 1;
+	m->name = number == 1 ? xasprintf("%s", m->base) : xasprintf("%s_%zu", m->base, number);
+	for (; is_taken(z, m->name); m->name = xasprintf("%s_%zu", m->base, ++number))
+		free(m->name);
+	m->number = number;
 }
 
 /* -- Frames, held and joined ------------------------------------------------------------------- */
@@ -122,8 +127,11 @@ static struct member *add_member(struct frame_npz *z, const struct sm_frame *f,
 {
 	struct member *m = xalloc(1, sizeof *m);
 
-	*m = (struct member){.name = name_of(z, f, x->name), .offsets = are_offsets(x),
-		.width = 1};
+	if (z->members == MEMBERS_MOST)
+		sm_bad(z->in, "frames of too many forms: their fields make more than %d arrays",
+			MEMBERS_MOST);
+	*m = (struct member){.offsets = are_offsets(x), .width = 1};
+	set_name(m, z, f, x->name);
 	z->member = xrealloc(z->member, z->members + 1, sizeof *z->member);
 	z->member[z->members++] = m;
 	return m;
@@ -372,17 +380,16 @@ static char *text_of(const struct frame_npz *z, bool header)
 	const char *place[SM_MAX_FIELDS];
 	char *text;
 	size_t size;
-	FILE *to = open_memstream(&text, &size);
+	FILE *to = text_stream(&text, &size);
 
-	if (to && header)
+	if (header)
 		put_json(to, z->in, z->header, NULL);
-	for (const struct held *h = z->frame; to && !header && h < z->frame + z->frames; h++) {
+	for (const struct held *h = z->frame; !header && h < z->frame + z->frames; h++) {
 		for (size_t i = 0; i < h->frame.n; i++)
 			place[i] = h->of[i] && !h->of[i]->ragged ? h->of[i]->name : NULL;
 		put_json(to, z->in, &h->frame, place);
 	}
-	if (!to || fclose(to) != 0)
-		die("out of memory");
+	text_stream_close(to);
 	if (size > 0)
 		text[size - 1] = '\0';		/* the last line's end */
 	return text;
@@ -425,6 +432,7 @@ void frame_npz_free(struct frame_npz *z)
 	}
 	for (size_t i = 0; i < z->members; i++) {
 		free(z->member[i]->name);
+		free(z->member[i]->base);
 		free(z->member[i]->part);
 		free(z->member[i]);
 	}

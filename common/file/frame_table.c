@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/text.h"
+#include "base/text_stream.h"
 #include "stream/frame_json.h"
 #include "stream/frame_view.h"
 
@@ -77,27 +78,13 @@ static bool chosen_columns(struct frame_table *t, const struct sm_reader *in,
 	return x != NULL;
 }
 
-static FILE *open_text(char **text, size_t *size)
-{
-	FILE *to = open_memstream(text, size);
-
-	if (!to)
-		die("out of memory");
-	return to;
-}
-
-static void close_text(FILE *to)
-{
-	if (fclose(to) != 0)
-		die("out of memory");
-}
-
 /* Remembers which columns a frame has: those of one length after those of another. */
 static void tell_columns(struct frame_table *t, const struct sm_frame *f)
 {
 	char *line;
 	size_t size;
-	FILE *to = open_text(&line, &size);
+	FILE *to = text_stream(&line, &size);
+	bool any = false;
 
 	for (size_t i = 0; i < f->n; i++) {
 		bool first = is_column(&f->field[i]);
@@ -107,10 +94,11 @@ static void tell_columns(struct frame_table *t, const struct sm_frame *f)
 		for (size_t k = i; first && k < f->n; k++)
 			if (is_column(&f->field[k])
 					&& column_rows(&f->field[k]) == column_rows(&f->field[i]))
-				fprintf(to, "%s%s", k > i ? "," : ftell(to) > 0 ? " or " : "",
+				fprintf(to, "%s%s", k > i ? "," : any ? " or " : "",
 					f->field[k].name);
+		any |= first;
 	}
-	close_text(to);
+	text_stream_close(to);
 	bool another = *line != '\0' && t->tables < TOLD;
 	for (size_t i = 0; i < t->tables; i++)
 		another &= strcmp(t->told[i], line) != 0;
@@ -134,7 +122,7 @@ static char *names_line(const struct frame_table *t)
 {
 	char *names;
 	size_t size;
-	FILE *line = open_text(&names, &size);
+	FILE *line = text_stream(&names, &size);
 
 	for (size_t i = 0; i < t->n; i++)
 		for (size_t k = 0, n = width(t->column[i]); k < n; k++) {
@@ -143,7 +131,7 @@ static char *names_line(const struct frame_table *t)
 			if (t->column[i]->kind == SM_TENSOR && t->column[i]->tensor.rank > 1)
 				fprintf(line, ".%zu", k);
 		}
-	close_text(line);
+	text_stream_close(line);
 	return names;
 }
 
@@ -232,18 +220,21 @@ static void label_chains(struct frame_table *t, const struct sm_reader *in, stru
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
 	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, entries);
 	const char **label = pool_alloc(&t->views.pool, n, sizeof *label);
+	size_t spelled = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *last = "";
 		char *text;
-		FILE *to = open_text(&text, &size);
+		FILE *to = text_stream(&text, &size);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			const char *its = label_of(t->label[0], name[layer[k]], feature[k]);
-			if (*its && strcmp(its, last) != 0)
+			if (*its && strcmp(its, last) != 0) {
+				spelled_add(&spelled, in, its, entries);
 				fprintf(to, "%s%s", *last ? "; " : "", its);
+			}
 			last = *its ? its : last;
 		}
-		close_text(to);
+		text_stream_close(to);
 		label[i] = pool_keep(&t->views.pool, text);
 	}
 	sm_set_strings(made, "label", n, label);
@@ -328,11 +319,11 @@ static _Noreturn void tell_none(const struct frame_table *t)
 {
 	char *list;
 	size_t size;
-	FILE *to = open_text(&list, &size);
+	FILE *to = text_stream(&list, &size);
 
 	for (size_t i = 0; i < t->tables; i++)
 		fprintf(to, "%s%s", i ? " or " : "", t->told[i]);
-	close_text(to);
+	text_stream_close(to);
 	die("no frame has the columns %s: there are %s", t->wanted, *list ? list : "none");
 }
 

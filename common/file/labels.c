@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/json.h"
 #include "base/pool.h"
+#include "base/text_stream.h"
 #include "file/feature_list.h"
 #include "file/graph_node.h"
 #include "file/table.h"
@@ -369,14 +370,12 @@ static char *list_layers(const struct labels *l, bool asked)
 {
 	size_t n = asked ? l->asks : l->layers, size;
 	char *text;
-	FILE *list = open_memstream(&text, &size);
+	FILE *list = text_stream(&text, &size);
 
-	for (size_t i = 0; list && i < n && i < ASKED; i++)
+	for (size_t i = 0; i < n && i < ASKED; i++)
 		fprintf(list, "%s%s", i ? ", " : "", asked ? l->asked[i].name : l->layer[i].name);
-	if (list)
-		fputs(n > ASKED || (asked && n == ASKED) ? ", ..." : "", list);
-	if (!list || fclose(list) != 0)
-		die("out of memory");
+	fputs(n > ASKED || (asked && n == ASKED) ? ", ..." : "", list);
+	text_stream_close(list);
 	return text;
 }
 

@@ -1,4 +1,5 @@
 #include "base/die.h"
+#include "base/text_stream.h"
 #include "file/frame_npz.h"
 #include "file/npz_frame.h"
 #include "stream/distances.h"
@@ -7,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_ENTRIES = 1 << 18, BLOCK_ROWS = 1 << 16, RULES = 24, LETTERS = 128 };
+enum { BLOCK_ENTRIES = 1 << 18, BLOCK_ROWS = 1 << 16, RULES = 24, LETTERS = 128,
+	LENGTH_FREE = 1 << 24 };
 enum need { OPTIONAL, NEEDED, RANGE /* 0, 1, 2, ... when it is not there */ };
 
 /* A field of a frame of a kind, and the array that it is from. A letter of its shape is a length;
@@ -188,6 +190,23 @@ static void read_indptr(struct building *b)
 	b->indptr = indptr;
 }
 
+/* A shape with a length of 0, or that of a sparse matrix, costs nothing, and may claim any other
+ * length; what is numbered or named for it costs memory. */
+static void check_lengths(const struct building *b)
+{
+	size_t most = LENGTH_FREE;
+
+	for (size_t i = 0; i < b->s->n; i++) {
+		const struct npz_array *a = b->s->item[i];
+		if (a->numbers && array_count(&a->shape) > most)
+			most = array_count(&a->shape);
+	}
+	for (size_t i = 0; i < LETTERS; i++)
+		if (b->length[i] != SIZE_MAX && b->length[i] > most)
+			die("%s: %s claims a length of %zu, where no array has so many numbers",
+				b->name, b->by[i], b->length[i]);
+}
+
 static void measure_all(struct building *b)
 {
 	for (size_t i = 0; i < LETTERS; i++)
@@ -199,6 +218,7 @@ static void measure_all(struct building *b)
 		measure_matrix(b);
 	if (strcmp(b->kind->name, "distances") == 0 && !npz_has(b->s, "col"))
 		agree(b, 'm', "dist", b->length['k']);
+	check_lengths(b);
 	for (int f = 0; f < 2; f++)
 		for (const struct rule *r = b->kind->rule[f]; r->field; r++) {
 			size_t n = b->length[(unsigned char)*r->shape];
@@ -313,8 +333,8 @@ char *frames_of_arrays(struct npz_arrays *s, const char *kind, struct sm_frame *
 			kind);
 	measure_all(&b);
 	complete_header(&b);
-	FILE *to = open_memstream(&text, &size);
-	for (int f = 0; to && f < 2; f++) {
+	FILE *to = text_stream(&text, &size);
+	for (int f = 0; f < 2; f++) {
 		char cut = b.kind->cut[f];
 		size_t n = cut == ' ' ? 1 : b.length[(unsigned char)cut];
 		for (size_t row = 0, end; row < n; row = end) {
@@ -322,8 +342,7 @@ char *frames_of_arrays(struct npz_arrays *s, const char *kind, struct sm_frame *
 			put_frame(&b, to, f, row, end);
 		}
 	}
-	if (!to || fclose(to) != 0)
-		die("out of memory");
+	text_stream_close(to);
 	free((void *)(uintptr_t)b.indptr);
 	return text;
 }

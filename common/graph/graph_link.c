@@ -1,6 +1,7 @@
 #include "graph/graph_link.h"
 
 #include "base/die.h"
+#include "base/text_stream.h"
 #include "graph/graph_influence.h"
 #include "graph/graph_pins.h"
 #include "graph/graph_to_json.h"
@@ -91,10 +92,8 @@ static char *with_pins(const struct parts *x, size_t n)
 {
 	char *link = NULL;
 	size_t size;
-	FILE *to = open_memstream(&link, &size);
+	FILE *to = text_stream(&link, &size);
 
-	if (!to)
-		die("out of memory");
 	if (x->viewer == LINK_NEURONPEDIA)
 		fprintf(to, "https://www.neuronpedia.org/%s/graph?slug=", x->scan);
 	else
@@ -102,8 +101,7 @@ static char *with_pins(const struct parts *x, size_t n)
 	put_encoded(to, x->slug, x->viewer);
 	put_value(to, "pinnedIds", pin_text(x, n), x->viewer);
 	put_value(to, "supernodes", group_text(x, n), x->viewer);
-	if (fclose(to) != 0)
-		die("out of memory");
+	text_stream_close(to);
 	return link;
 }
 

@@ -1,8 +1,10 @@
 #include "graph/member_contexts.h"
 
 #include "base/die.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What is written of the contexts so far. */
 struct written {
@@ -10,11 +12,35 @@ struct written {
 	json_t *list, *place;		/* place: of each "stream/feature" in the list */
 };
 
+enum { REPLACEMENT = 0xfffd };
+
+/* The text with that character for every byte that is no UTF-8, which JSON has no way to say; to
+ * free(). */
+static char *as_utf8(const char *text)
+{
+	char *clean = xalloc(3 * strlen(text) + 1, 1), *to = clean;
+
+	while (*text) {
+		uint32_t c = utf8_next(&text);
+		to += utf8_put(to, c >= 0xdc80 && c < 0xdd00 ? REPLACEMENT : c);
+	}
+	*to = '\0';
+	return clean;
+}
+
+/* From 0 to 100. */
+static json_t *percent(float value, float max)
+{
+	float share = max > 0 ? value / max : 0;
+
+	return json_integer((json_int_t)(100 * (share < 1 ? share : 1) + .5f));
+}
+
 /* The number of a token's text; of one without, of its id. */
 static json_t *text_number(struct written *w, const struct contexts *x, uint32_t id)
 {
 	const char *known = contexts_text(x, id);
-	char *text = known ? xasprintf("%s", known) : xasprintf("[%u]", id);
+	char *text = known ? as_utf8(known) : xasprintf("[%u]", id);
 	json_t *number = json_object_get(w->number, text);
 
 	if (!number) {
@@ -32,8 +58,7 @@ static json_t *context(struct written *w, const struct contexts *x, size_t c, fl
 
 	for (size_t t = x->begin[c]; t < x->begin[c + 1]; t++) {
 		json_array_append(ids, text_number(w, x, x->id[t]));
-		json_array_append_new(values,
-			json_integer(max > 0 ? (json_int_t)(100 * x->value[t] / max + .5f) : 0));
+		json_array_append_new(values, percent(x->value[t], max));
 	}
 	return json_pack("[i,o,o]", (int)x->at[c], ids, values);
 }

@@ -75,6 +75,8 @@ const called = f => labelOf(f) === null ? snippet(f) : isolated(visible(short(la
 
 const whole = n => n.toLocaleString("en");
 const ratio = x => !(x < 1) ? "100%" : x >= .0995 ? percent(x) : x >= 1e-6 ? `${+(100 * x).toPrecision(x < .001 ? 1 : 2)}%` : x > 0 ? `${(100 * x).toExponential(0)}%` : "0";
+// What flow leaves out unless told otherwise; semot(7) says how often that is right.
+const LIMIT = .2, likely = v => v.chance.reduce((n, x) => n + (x <= LIMIT), 0);
 // A chance, which was counted in some second nearest.
 const rarely = (x, second) => x === 0 && second.length ? `<${ratio(1 / second.length)}` : ratio(x);
 const real = x => Number.isFinite(x) ? number(x) : Number.isNaN(x) ? "" : x > 0 ? "∞" : "−∞";
@@ -362,7 +364,7 @@ function makeFilters() {
 		}));
 	if (now.chance && now.kind !== "flow") {
 		const choice = make("select", { title: "how often a feature without a partner has a nearest as near", onchange: () => { state.chance = choice.value; refresh(); } },
-			...[["", "any chance"], ...[.2, .1, .05, .01].map(x => [String(x), `chance ≤ ${ratio(x)}`]), ...[.2, .5].map(x => [`>${x}`, `chance > ${ratio(x)}`])].map(([value, text]) => new Option(text, value)));
+			...[["", "any chance"], ...[LIMIT, .1, .05, .01].map(x => [String(x), `chance ≤ ${ratio(x)}`]), ...[LIMIT, .5].map(x => [`>${x}`, `chance > ${ratio(x)}`])].map(([value, text]) => new Option(text, value)));
 		choice.setAttribute("aria-label", "chance");
 		choice.value = state.chance;
 		chips.push(choice);
@@ -632,15 +634,15 @@ function distancePicture() {
 		for (const [s, tone] of others)
 			svg.append(drawn("path", { class: tone, d: `M${left} ${base}` + Array.from(s, (h, i) => `V${y(h).toFixed(1)}H${(left + (i + 1) / bins * (right - left)).toFixed(1)}`).join("") + `V${base}` }));
 		if (second.length) {
-			const level = second[Math.floor(.1 * (second.length - 1))], after = x(level) < WIDE - 90;
+			const level = second[Math.floor(LIMIT * (second.length - 1))], after = x(level) < WIDE - 90;
 			svg.append(drawn("line", { class: "level", x1: x(level), x2: x(level), y1: top - 6, y2: base }));
-			label(svg, x(level) + (after ? 4 : -4), top, "chance 10%", after ? "start" : "end", "fill-level halo");
+			label(svg, x(level) + (after ? 4 : -4), top, `chance ${percent(LIMIT)}`, after ? "start" : "end", "fill-level halo");
 		}
 		svg.append(drawn("line", { class: "axis", x1: left, x2: right, y1: base, y2: base }));
 		for (const t of ticks(low, high, 6)) label(svg, x(t), base + 13, real(t));
 		label(svg, (left + right) / 2, TALL - 4, `distance${now.header.metric ? ` (${visible(short(now.header.metric, 20))})` : ""}`);
 		return ["Bars: matched.", second.length ? "Line: second nearest, which chances are from." : "", random.length ? "Dotted: random pairs." : "",
-			now.chance ? `${whole(Array.from(now.chance).filter(c => c <= .1).length)} of ${whole(now.pairs)} have a chance of 10% or less.` : ""].filter(t => t).join(" ");
+			now.chance ? `${whole(likely(now))} of ${whole(now.pairs)} have a chance of ${percent(LIMIT)} or less.` : ""].filter(t => t).join(" ");
 	});
 }
 
@@ -747,7 +749,7 @@ const share = (list, test) => list.length ? list.reduce((n, x, i) => n + (test(x
 const MEASURES = [
 	{ title: "pairs", of: v => v.pairs, show: whole },
 	{ title: "median distance", of: v => median(v.cost), show: real },
-	{ title: "chance ≤ 10%", of: v => v.chance ? share(v.chance, x => x <= .1) : NaN, show: percent },
+	{ title: `chance ≤ ${percent(LIMIT)}`, of: v => v.chance ? likely(v) / v.pairs : NaN, show: percent },
 	{ title: "certified", of: v => v.certified ? share(v.certified, x => x) : NaN, show: percent },
 	{ title: "one label", of: v => labelled ? share(v.row, (_, r) => labelOf(v.a[r]) !== null && labelOf(v.a[r]) === labelOf(v.b[r])) : NaN, show: percent },
 ];
@@ -933,7 +935,7 @@ function tableText() {
 function summary() {
 	const parts = now.kind === "flow" ? [plural(now.dictionaries.length, "layer"), `${whole(now.rows)} chains`, `${whole(sum(Array.from(now.births)))} births`, `${whole(sum(Array.from(now.deaths)))} deaths`]
 		: [`${whole(now.pairs)} ${now.pairs === 1 ? "pair" : "pairs"}`, ...now.certified ? [`${whole(sum(Array.from(now.certified)))} certified`] : [],
-			...now.chance ? [`${whole(sum(Array.from(now.chance, x => +(x <= .2))))} of a chance ≤ 20%`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
+			...now.chance ? [`${whole(likely(now))} of a chance ≤ ${percent(LIMIT)}`] : [], `unmatched: ${whole(now.free_row.length)} and ${whole(now.free_col.length)}`];
 	return parts.join(" · ");
 }
 

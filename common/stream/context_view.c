@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "base/text_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 
 enum {
 	PEAK = 8,			/* columns of a context's peak, with the space behind */
-	WRAPPED = 3			/* lines that other text has at most */
+	WRAPPED = 3,			/* lines that other text has at most */
+	COLUMN = 16			/* bytes of a column at most, marks above it included */
 };
 static const char cut[] = "\u2026";		/* where a text goes on: one column */
 
@@ -34,21 +36,6 @@ static void add_line(struct view_lines *v, char *text, size_t columns)
 	v->columns[v->n++] = columns;
 }
 
-static FILE *open_line(char **text, size_t *size)
-{
-	FILE *to = open_memstream(text, size);
-
-	if (!to)
-		die("out of memory");
-	return to;
-}
-
-static void close_line(FILE *to)
-{
-	if (fclose(to) != 0)
-		die("out of memory");
-}
-
 /* -- Names and remarks ---------------------------------------------------------------------- */
 
 /* The bytes of the line that begins here: to the last space that fits, or as much as fits. */
@@ -65,9 +52,14 @@ static size_t line_of(const char *text, size_t columns)
 	return n > 0 ? n : text_fit(text, columns + 1);
 }
 
-void view_remark(struct view_lines *v, const struct view_style *style, const char *text)
+/* Of a long text no more than fits is looked at. */
+static char *safe_begin(const struct view_style *style, const char *text)
 {
-	char *safe = text_safe(text);
+	return text_safe_begin(text, COLUMN * WRAPPED * style->columns);
+}
+
+static void add_text(struct view_lines *v, const struct view_style *style, const char *safe)
+{
 	const char *at = safe;
 	size_t width = style->columns, indent = 0;
 
@@ -79,41 +71,61 @@ void view_remark(struct view_lines *v, const struct view_style *style, const cha
 		at += n;
 		at += strspn(at, " ");
 	}
+}
+
+void view_remark(struct view_lines *v, const struct view_style *style, const char *text)
+{
+	char *safe = safe_begin(style, text);
+
+	add_text(v, style, safe);
 	free(safe);
 }
 
 void view_name(struct view_lines *v, const struct view_style *style, const char *layer,
 	uint32_t feature, const char *label)
 {
-	char *name = xasprintf("%s:%u%s%s", layer, feature, label ? "  " : "", label ? label : "");
+	char *of = safe_begin(style, layer), *called = safe_begin(style, label ? label : "");
+	char *name = xasprintf("%s:%u%s%s", of, feature, label ? "  " : "", called);
 
-	view_remark(v, style, name);
+	add_text(v, style, name);
 	free(name);
+	free(called);
+	free(of);
 }
 
 /* -- Contexts ------------------------------------------------------------------------------- */
 
 /* The tokens of a context, and which of them fit into a line. */
 struct window {
-	size_t n, peak, from, to;
-	char **text;
-	size_t *columns, used;
+	const struct contexts *x;
+	size_t first, n, peak, from, to;
+	char **text;			/* (n); NULL: not looked at */
+	size_t *columns, used, bytes, most;
 	bool brackets;
 };
 
-static void open_window(struct window *w, const struct contexts *x, size_t c, bool brackets)
+/* Looks at a token. */
+static void spell(struct window *w, size_t t)
+{
+	uint32_t id = w->x->id[w->first + t];
+	const char *text = contexts_text(w->x, id);
+
+	w->text[t] = text ? text_safe_begin(text, w->most) : xasprintf("<%u>", id);
+	w->columns[t] = text_columns(w->text[t]);
+	w->bytes += strlen(w->text[t]);
+}
+
+static void open_window(struct window *w, const struct contexts *x, size_t c,
+	const struct view_style *style)
 {
 	size_t first = x->begin[c];
 
-	*w = (struct window){.n = x->begin[c + 1] - first, .peak = x->at[c], .brackets = brackets};
-	w->text = xalloc(w->n, sizeof *w->text);
-	w->columns = xalloc(w->n, sizeof *w->columns);
-	for (size_t t = 0; t < w->n; t++) {
-		const char *text = contexts_text(x, x->id[first + t]);
-		w->text[t] = text ? text_safe(text) : xasprintf("<%u>", x->id[first + t]);
-		w->columns[t] = text_columns(w->text[t]);
-	}
-	w->columns[w->peak] += 2 * brackets;
+	*w = (struct window){.x = x, .first = first, .n = x->begin[c + 1] - first,
+		.peak = x->at[c], .most = COLUMN * style->columns, .brackets = !style->colours};
+	w->text = xcalloc(w->n, sizeof *w->text);
+	w->columns = xcalloc(w->n, sizeof *w->columns);
+	spell(w, w->peak);
+	w->columns[w->peak] += 2 * w->brackets;
 }
 
 static void close_window(struct window *w)
@@ -127,7 +139,8 @@ static void close_window(struct window *w)
 /* Takes the token if it fits beside those that are taken. */
 static bool take(struct window *w, size_t t, size_t columns)
 {
-	if (w->used + w->columns[t] > columns)
+	spell(w, t);
+	if (w->used + w->columns[t] > columns || w->bytes > 2 * w->most)
 		return false;
 	w->used += w->columns[t];
 	return true;
@@ -194,9 +207,9 @@ static void add_context(struct view_lines *v, const struct view_style *style,
 	const float *value = x->value + x->begin[c];
 	struct window w;
 	char *line;
-	FILE *to = open_line(&line, &size);
+	FILE *to = text_stream(&line, &size);
 
-	open_window(&w, x, c, !style->colours);
+	open_window(&w, x, c, style);
 	grow_window(&w, room);
 	used = (size_t)fprintf(to, "%*.3g ", PEAK - 1, (double)x->peak[c]);
 	used += write_cut(to, w.from > 0);
@@ -213,7 +226,7 @@ static void add_context(struct view_lines *v, const struct view_style *style,
 	}
 	used += write_cut(to, w.to < w.n);
 	close_window(&w);
-	close_line(to);
+	text_stream_close(to);
 	add_line(v, line, used);
 }
 

@@ -1,6 +1,7 @@
 #include "stream/frame_view.h"
 
 #include "base/die.h"
+#include "base/text_stream.h"
 #include "stream/distances.h"
 
 #include <math.h>
@@ -25,6 +26,16 @@ bool is_column(const struct sm_field *x)
 size_t column_rows(const struct sm_field *x)
 {
 	return x->kind == SM_STRINGS ? x->strings.n : x->tensor.shape[0];
+}
+
+/* A text costs its entry four bytes, and may be of any length. */
+enum { SPELLED = 1024, SPELLED_LEAST = 1 << 20 };
+
+void spelled_add(size_t *bytes, const struct sm_reader *in, const char *text, size_t entries)
+{
+	*bytes += strlen(text);
+	if (*bytes > SPELLED_LEAST && *bytes / SPELLED > entries)
+		sm_bad(in, "texts of more than %d bytes for each of %zu entries", SPELLED, entries);
 }
 
 /* Field x of n rows, under its name. */
@@ -95,9 +106,8 @@ static void as_features(struct frame_views *v, const struct sm_reader *in, struc
 		keep_column(made, sm_find_field(&v->frame, said[i]), n);
 }
 
-/* The text of a token, or its id where the stream has no texts. */
-static void spell_token(FILE *to, uint32_t id, const uint32_t *vocab, const char *const *text,
-	size_t n)
+/* The text of a token; NULL: the stream has none. */
+static const char *find_text(uint32_t id, const uint32_t *vocab, const char *const *text, size_t n)
 {
 	size_t low = 0;
 
@@ -108,35 +118,37 @@ static void spell_token(FILE *to, uint32_t id, const uint32_t *vocab, const char
 		else
 			high = middle;
 	}
-	if (low < n && vocab[low] == id)
-		fputs(text[low], to);
-	else
-		fprintf(to, "<%u>", id);
+	return low < n && vocab[low] == id ? text[low] : NULL;
 }
 
 /* The text of each context, one after another. */
 static const char **spell_contexts(struct frame_views *v, const struct sm_reader *in, size_t c)
 {
 	const struct sm_frame *f = &v->frame;
-	size_t n = SM_ANY, words = 0, size;
+	size_t n = SM_ANY, words = 0, bytes = 0, size;
 	const uint32_t *id = sm_want(in, f, "id", SM_U4, &n), *vocab = NULL;
 	const uint32_t *begin = sm_want_indptr(in, f, "begin", &c, n);
 	const char *const *text = NULL;
 	char *spelled;
-	FILE *to = open_memstream(&spelled, &size);
+	FILE *to = text_stream(&spelled, &size);
 
 	if (sm_find_field(&v->names, "vocab")) {
 		words = SM_ANY;
 		vocab = sm_want(in, &v->names, "vocab", SM_U4, &words);
 		text = sm_want_strings(in, &v->names, "text", &words).item;
 	}
-	for (size_t i = 0; to && i < c; i++) {
-		for (size_t k = begin[i]; k < begin[i + 1]; k++)
-			spell_token(to, id[k], vocab, text, words);
+	for (size_t i = 0; i < c; i++) {
+		for (size_t k = begin[i]; k < begin[i + 1]; k++) {
+			const char *its = find_text(id[k], vocab, text, words);
+			spelled_add(&bytes, in, its ? its : "", n);
+			if (its)
+				fputs(its, to);
+			else
+				fprintf(to, "<%u>", id[k]);
+		}
 		putc('\0', to);
 	}
-	if (!to || fclose(to) != 0)
-		die("out of memory");
+	text_stream_close(to);
 	return split(v, spelled, c);
 }
 
@@ -281,25 +293,25 @@ static void as_pairs(struct frame_views *v, const struct sm_reader *in, struct s
 static const char **spell(struct frame_views *v, const struct sm_reader *in, size_t *n)
 {
 	const struct sm_frame *f = &v->frame;
-	size_t layers = SM_ANY, entries = SM_ANY, size;
+	size_t layers = SM_ANY, entries = SM_ANY, bytes = 0, size;
 	const char *const *name = sm_want_strings(in, &v->names, "layer", &layers).item;
 	const uint32_t *layer = sm_want(in, f, "layer", SM_U4, &entries);
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
 	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", n, entries);
 	char *spelled;
-	FILE *text = open_memstream(&spelled, &size);
+	FILE *text = text_stream(&spelled, &size);
 
-	for (size_t i = 0; text && i < *n; i++) {
+	for (size_t i = 0; i < *n; i++) {
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (layer[k] >= layers)
 				sm_bad(in, "layer %u of %zu", layer[k], layers);
+			spelled_add(&bytes, in, name[layer[k]], entries);
 			fprintf(text, "%s%s:%u", k > indptr[i] ? " " : "", name[layer[k]],
 				feature[k]);
 		}
 		putc('\0', text);
 	}
-	if (!text || fclose(text) != 0)
-		die("out of memory");
+	text_stream_close(text);
 	return split(v, spelled, *n);
 }
 

@@ -35,6 +35,10 @@ void frame_views_open(struct frame_views *, const struct sm_frame *header);
 bool frame_views_read(struct frame_views *, struct sm_reader *);
 void frame_views_free(struct frame_views *);
 
+/* Counts the bytes of a text that stands for one of so many entries of a frame; sm_bad() where they
+ * are more than frame(5) says. */
+void spelled_add(size_t *bytes, const struct sm_reader *, const char *text, size_t entries);
+
 /* Is the field a column, a tensor that has rows or a list of strings; and of how many rows? */
 bool is_column(const struct sm_field *);
 size_t column_rows(const struct sm_field *);

@@ -1,0 +1,125 @@
+# What a small file may cost: a text, a name or a shape is read once, and used as often as numbers
+# of a few bytes say.
+load helper
+
+# contexts TEXT TOKENS: a stream of one context, all of whose tokens are the text
+contexts() {
+	"$PY" - "$@" <<-'END'
+	import sys, numpy as np, semot
+	u4 = lambda *x: np.array(x, "<u4")
+	f4 = np.ones(1, "<f4")
+	n = int(sys.argv[2])
+	header = {"kind": "contexts", "layer": "3", "features": 1, "tokens_read": 9, "history": []}
+	semot.write("-", header, [{"vocab": u4(0), "text": [eval(sys.argv[1])]}, {
+	    "feature": u4(0), "count": u4(1), "density": f4, "mean": f4, "max": f4,
+	    "indptr": u4(0, 1), "range": np.zeros(1, "|u1"), "token": u4(0), "peak": f4,
+	    "at": u4(n // 2),
+	    "begin": u4(0, n), "id": np.zeros(n, "<u4"), "value": np.ones(n, "<f4")}])
+	END
+}
+
+# chain NAME FEATURES N: a flow of one chain of N features of a layer, numbered in turn
+chain() {
+	"$PY" - "$@" <<-'END'
+	import sys, numpy as np, semot
+	u4 = lambda *x: np.array(x, "<u4")
+	n = int(sys.argv[3])
+	semot.write("-", {"kind": "flow", "history": []}, [{"layer": [eval(sys.argv[1])]}, {
+	    "indptr": u4(0, n), "layer": np.zeros(n, "<u4"),
+	    "feature": np.arange(n, dtype="<u4") % int(sys.argv[2])}])
+	END
+}
+
+@test "show looks at no more of a text than fits, however often it stands there" {
+	for text in '"x" * 10**6' '" \u0301" * 10**5' '"\u0301" * 10**5' '""' '"\x1b" * 10**6'; do
+		contexts "$text" 100000 >c
+		COLUMNS=80 timeout 60 show c >out
+		[ "$(wc -c <out)" -lt 20000 ]
+		"$PY" -c 'open("out", encoding="utf-8").read()'
+	done
+	stream matching >m
+	printf '3\t%s\t%s\n' 0 "$(head -c 1000000 /dev/zero | tr '\0' y)" >labels
+	COLUMNS=80 show --labels labels --feature 3:0 m >out
+	[ "$(wc -c <out)" -lt 2000 ]
+	grep -q 'yyy…' out
+}
+
+@test "a table spells out no more than 1,024 bytes for each token or feature" {
+	contexts '"x" * 10**6' 1 >c
+	frame2tsv --columns context c >out
+	[ "$(wc -c <out)" -gt 1000000 ]
+	contexts '"x" * 1000' 5000 >c
+	frame2tsv --columns context c >out
+	[ "$(wc -c <out)" -gt 5000000 ]
+	contexts '"x" * 10**6' 900 >c
+	fails 1 frame2tsv --columns context c
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 900 entries" ]]
+	chain '"x" * 10000' 5 1000 >c
+	fails 1 frame2tsv c
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 1000 entries" ]]
+	chain '"3"' 2 1000 >c
+	for feature in 0 1; do
+		printf '3\t%s\t%s\n' $feature "$(head -c 10000 /dev/zero | tr '\0' $feature)"
+	done >labels
+	fails 1 frame2tsv --labels labels c
+	[[ $line == *"frame 2: texts of more than 1024 bytes for each of 1000 entries" ]]
+	frame2tsv c >out
+	[ "$(wc -l <out)" -eq 2 ]
+}
+
+@test "where memory ends while a text is put together, the program says so" {
+	[ -z "$SAN" ] || skip "the sanitizers need more"
+	contexts '"x" * 1000' 300000 >c
+	frame2tsv --columns context c >out
+	[ "$(wc -c <out)" -gt 300000000 ]
+	status=0
+	(ulimit -v 200000 && frame2tsv --columns context c) >stdout 2>stderr || status=$?
+	[ "$status" -eq 1 ]
+	[ "$(wc -l <stderr)" -eq 1 ]
+	grep -q "^frame2tsv: out of memory" stderr
+}
+
+@test "frame2npz: frames of two forms in turn make arrays of two names, and no more than 16,384" {
+	"$PY" -c '
+import numpy as np, semot
+def frames(n):
+    return ({"x": np.full(1, i, ["<u4", "<f4"][i % 2])} for i in range(n))
+semot.write("some", {"kind": "x", "history": []}, frames(4000))
+semot.write("many", {"kind": "x", "history": []}, frames(16385))'
+	timeout 120 frame2npz some >some.npz
+	"$PY" -c '
+import numpy as np
+z = np.load("some.npz")
+assert z["x"][0] == 0 and all(z[f"x_{i + 1}"][0] == i for i in range(1, 4000))'
+	npz2frame some.npz | frame2json | sed 1d | cmp - <(frame2json some | sed 1d)
+	fails 1 frame2npz many
+	[[ $line == "frame2npz: many: frame 16385: frames of too many forms: "* ]]
+}
+
+@test "npz2frame: a shape claims no length that no numbers fill" {
+	"$PY" -c '
+import numpy as np
+np.savez("rows.npz", dist=np.zeros((10**9, 0), "f4"))
+np.savez("cols.npz", dist=np.zeros((0, 10**12), "f4"))
+np.savez("few.npz", dist=np.zeros((3, 0), "f4"))
+csr = dict(indptr=[0, 1, 1], indices=[0], data=np.ones(1, "f4"), format=np.bytes_(b"csr"))
+np.savez("sparse.npz", shape=[2, 2**31], **csr)
+np.savez("wide.npz", shape=[2, 100000], **csr)'
+	for file in rows cols; do
+		fails 1 npz2frame --kind distances --set row_layer=1 --set col_layer=2 $file.npz
+		[[ $line == "npz2frame: $file.npz: dist claims a length of 1000000000"* ]]
+	done
+	npz2frame --kind distances --set row_layer=1 --set col_layer=2 few.npz | framecat --check
+	fails 1 npz2frame --kind coupling sparse.npz
+	[[ $line == "npz2frame: sparse.npz: shape claims a length of 2147483648, "* ]]
+	npz2frame --kind coupling wide.npz | framecat --check
+}
+
+@test "graph2html: texts of contexts that are no UTF-8, or outshine their feature's largest" {
+	stream graph >g
+	contexts '"a\udcff\udced\udca0\udc80b</script>"' 3 | frame2json |
+		sed 's/"max":\["<f4",\[1\],\[1[.0]*\]\]/"max":["<f4",[1],[1e-38]]/' | json2frame >c
+	graph2html --contexts c g >page.html
+	grep -q 'a\(\\ufffd\|�\)\{4\}b' page.html
+	refute grep -q 'b</script' page.html
+}
