@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -120,6 +121,21 @@ void *xrealloc(void *old, size_t n, size_t size)
 void *xalloc(size_t n, size_t size)
 {
 	return xrealloc(NULL, n, size);
+}
+
+#pragma weak json_set_alloc_funcs	/* of the programs that use jansson */
+
+static void *json_need(size_t bytes)
+{
+	return xalloc(bytes, 1);
+}
+
+/* Before main(). jansson takes no memory but what ends the program where there is none, so that no
+ * text, list or object of its is ever incomplete. */
+__attribute__((constructor)) static void set_json_memory(void)
+{
+	if (json_set_alloc_funcs)
+		json_set_alloc_funcs(json_need, free);
 }
 
 void *xcalloc(size_t n, size_t size)

@@ -17,8 +17,8 @@ struct table table_open(const char *path)
 	if (!f)
 		die("%s: %s", path, strerror(errno));
 	ssize_t n = getdelim(&t.text, &room, '\0', f);
-	if (ferror(f))
-		die("%s: %s", path, strerror(errno));
+	if (ferror(f) || (n < 0 && !feof(f)))
+		die("%s: %s", path, errno == ENOMEM ? "out of memory" : strerror(errno));
 	if (f != stdin)
 		fclose(f);
 	if (n > 0 && strlen(t.text) < (size_t)n)
