@@ -16,7 +16,7 @@ size_t text_shown(const char *s, uint32_t *character);
  * ASCII, and of bytes that are no UTF-8) or \u202e, and \ becomes \\. */
 void text_write(FILE *, const char *text);
 char *text_safe(const char *text);		/* the same, to free() */
-/* The same, of the first `most` bytes or a little more, and … for the rest, however long it is. */
+/* The same, of the first `most` bytes or a little more, and an ellipsis for the rest. */
 char *text_safe_begin(const char *text, size_t most);
 
 #endif
