@@ -185,8 +185,11 @@ print(len(names), sum(l == "3" for l, i in names), sep="\n")' >counts
 			featdist --quiet |
 			refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.projected
 	done
-	featpick 2:215 2.projected | emd --quiet --top 5 - 4.projected | frame2tsv >nearest
-	emd --quiet --top 5 2.projected 4.projected | frame2tsv | awk 'NR == 1 || $2 == 215' |
+	table() {
+		frame2tsv --columns row_layer,row_feature,col_layer,col_feature,dist,lower,upper
+	}
+	featpick 2:215 2.projected | emd --quiet --top 5 - 4.projected | table >nearest
+	emd --quiet --top 5 2.projected 4.projected | table | awk 'NR == 1 || $2 == 215' |
 		diff nearest -
 	[ "$(wc -l <nearest)" -eq 6 ]
 }

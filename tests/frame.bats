@@ -152,6 +152,8 @@ sys.exit(99 if megabytes > int(most) else status)' ${SAN:+5}64 "$@"
 
 @test "read in Python as frame(5) says" {
 	stream activations | framecat --compress >a
+	stream distributions >12.dist
+	cp 12.dist 20.dist
 	sed -n '/^\.Sh READING/,/^\.Sh A FILTER/p' "$ROOT/man/frame.5" >section
 	sed -n '/^\.Bd/,/^\.Ed/p' section | sed '/^\.Bd/d' |
 		sed 's/^\.Ed/assert point.shape == (60, 6) and point.any(); del point/' >read.py

@@ -184,8 +184,11 @@ assert (more == np.arange(300)[:, None, None]).all()'
 	fails 1 framecat --merge 1 other 3
 	[[ $line == *"not the header of 1: another top" ]]
 	oracle act_dump sae c/b --npz --features 2000 --seed 2
-	# the same command, but elsewhere
 	(cd c && ln -s ../a a && decoder --rows 2/3 a b >../other)
+	fails 1 framecat --merge 1 other 3
+	[ "$line" = "framecat: other: not the rows and columns of 1: another random" ]
+	mkdir d			# the same command, but elsewhere
+	(cd d && ln -s ../a ../b . && decoder --rows 2/3 a b >../other)
 	framecat --merge 1 other 3 >/dev/null
 	"$PY" -c '
 from semot import read, write
