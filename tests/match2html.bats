@@ -1,15 +1,20 @@
 # contract: matching match2html
 load helper
 
-# sample: streams of layers 2 and 4 of the sample, and 2-4.html
-sample() {
-	for l in 2 4; do
+# sides LAYER...: of each layer the points and contexts of its features.
+sides() {
+	for l; do
 		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
 			>$l.act
 		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
 		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
 			>$l.contexts
 	done
+}
+
+# sample: streams of layers 2 and 4 of the sample, and 2-4.html
+sample() {
+	sides 2 4
 	centroid 2.dist 4.dist >2-4.distances
 	hungarian --max-cost 6 2-4.distances >2-4.matching 2>/dev/null
 	awk -F'\t' '$2 == 0 || NR == 1' "$SAMPLE/feature_labels.tsv" >labels.tsv
@@ -211,13 +216,7 @@ assert v["pairs"]["composed"].tolist() == pairs["composed"].tolist()'
 
 @test "in a browser: a flow, and its chains layer by layer" {
 	browser
-	for l in 1 2 3; do
-		act-dump --hidden "$SAMPLE/hidden_L$l.npy" --sae "$SAMPLE/sae_L${l}_s0" --layer $l \
-			>$l.act
-		featdist --quiet $l.act | refproj --lift "$SAMPLE/hidden_L6.npy" --whiten >$l.dist
-		contexts --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
-			>$l.contexts
-	done
+	sides 1 2 3
 	for pair in "1 2" "2 3"; do
 		centroid ${pair% *}.dist ${pair#* }.dist >d
 		hungarian --quiet --max-cost 6 d

@@ -1,6 +1,7 @@
 #include "base/html.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -23,51 +24,26 @@ void html_end(const struct html *h)
 
 /* -- Texts ------------------------------------------------------------------------------------- */
 
-/* How many bytes the UTF-8 character at s has, of n; 0 when it is none: cut, longer than it need
- * be, a surrogate, or beyond U+10FFFF. */
-static size_t utf8_bytes(const unsigned char *s, size_t n)
-{
-	size_t bytes = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
-		: s[0] < 0xf5 ? 4 : 0;
-
-	if (bytes > n)
-		return 0;
-	for (size_t i = 1; i < bytes; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (bytes > 2) {
-		bool longer = s[0] == 0xe0 ? s[1] < 0xa0 : s[0] == 0xf0 && s[1] < 0x90;
-		bool beyond = s[0] == 0xed ? s[1] > 0x9f : s[0] == 0xf4 && s[1] > 0x8f;
-		if (longer || beyond)
-			return 0;
-	}
-	return bytes;
-}
-
 /* In a script element a '<' could begin its end. U+2028 and U+2029 end lines of scripts. */
-static void put_character(const unsigned char *s, size_t bytes)
+static bool is_written(uint32_t c)
 {
-	bool separator = bytes == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] & 0xfe) == 0xa8;
-
-	if (bytes == 0)
-		fputs("\\ufffd", stdout);
-	else if (separator)
-		fputs(s[2] == 0xa8 ? "\\u2028" : "\\u2029", stdout);
-	else if (bytes == 1 && (s[0] < 0x20 || strchr("\"\\<>&\x7f", s[0])))
-		printf("\\u%04x", s[0]);
-	else
-		fwrite(s, 1, bytes, stdout);
+	return c >= 0x20 && c != 0x2028 && c != 0x2029
+		&& (c > 0x7f || !strchr("\"\\<>&\x7f", (int)c));
 }
 
-static void put_text(const char *text, size_t n)
+static void put_text(const char *s, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	uint32_t c;
 
 	putchar('"');
-	for (size_t i = 0; i < n;) {
-		size_t bytes = utf8_bytes(s + i, n - i);
-		put_character(s + i, bytes);
-		i += bytes ? bytes : 1;
+	for (size_t i = 0, bytes; i < n; i += bytes ? bytes : 1) {
+		bytes = utf8_read(s + i, n - i, &c);
+		if (bytes == 0)
+			fputs("\\ufffd", stdout);
+		else if (is_written(c))
+			fwrite(s + i, 1, bytes, stdout);
+		else
+			printf("\\u%04x", c);
 	}
 	putchar('"');
 }

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/die.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -61,20 +62,14 @@ static void skip_escape(struct json *j)
 	j->at++;
 }
 
-/* UTF-8 beyond ASCII: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
 static void skip_character(struct json *j)
 {
-	const unsigned char *p = (const unsigned char *)j->at;
-	size_t n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : p[0] < 0xf5 ? 3 : 0;
-	unsigned low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+	uint32_t c;
+	size_t n = utf8_read(j->at, SIZE_MAX, &c);
 
-	if (n == 0 || p[1] < low || p[1] > high)
+	if (n == 0)
 		no_json(j, "no UTF-8");
-	for (size_t i = 2; i <= n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			no_json(j, "no UTF-8");
-	j->at += n + 1;
+	j->at += n;
 }
 
 static void skip_string(struct json *j)
@@ -102,17 +97,6 @@ static unsigned unit(const char *p)
 	return u;
 }
 
-static char *put_utf8(char *to, unsigned c)
-{
-	static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-	for (size_t i = n; i-- > 1; c >>= 6)
-		to[i] = (char)(0x80 | (c & 0x3f));
-	to[0] = (char)(first[n < 2 ? 0 : n] | c);
-	return to + n;
-}
-
 /* Puts the character whose \u is at p, and returns where its last escape ends. */
 static const char *decode_unit(char **to, const char *p)
 {
@@ -124,7 +108,7 @@ static const char *decode_unit(char **to, const char *p)
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 		p += 6;
 	}
-	*to = put_utf8(*to, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
+	*to += utf8_put(*to, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
 	return p;
 }
 

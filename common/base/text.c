@@ -1,30 +1,10 @@
 #include "base/text.h"
 
 #include "base/text_stream.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>
-
-/* The bytes of the UTF-8 character at s, without those that no character has (Unicode 15, table
- * 3-7); 0: no such character. */
-static size_t utf8(const unsigned char *s, uint32_t *character)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3
-		: *s < 0xf5 ? 4 : 0;
-	uint32_t c = n > 1 ? *s & (0x7fu >> n) : *s;
-
-	*character = *s;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fu);
-	}
-	if (n == 0 || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*character = c;
-	return n;
-}
 
 static bool is_obeyed(uint32_t c)
 {
@@ -37,7 +17,7 @@ static bool is_obeyed(uint32_t c)
 size_t text_shown(const char *s, uint32_t *character)
 {
 	uint32_t c;
-	size_t n = utf8((const unsigned char *)s, &c);
+	size_t n = utf8_read(s, SIZE_MAX, &c);
 
 	if (character)
 		*character = c;
@@ -52,7 +32,7 @@ static const char *write_begin(FILE *to, const char *text, size_t most)
 	uint32_t c;
 
 	while (*text && (size_t)(text - begin) < most) {
-		size_t n = utf8((const unsigned char *)text, &c);
+		size_t n = utf8_read(text, SIZE_MAX, &c);
 		const char *letter = strchr(named, *text);
 		if (letter)
 			fprintf(to, "\\%c", name[letter - named]);

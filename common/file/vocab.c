@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "file/table.h"
 
 #include <stdbool.h>
@@ -231,26 +232,6 @@ static bool looks_like_json(const char *text)
 
 /* -- Characters ------------------------------------------------------------------------------- */
 
-/* How many bytes the UTF-8 character at p has, of n; 0 where there is none. */
-static size_t character(const char *p, size_t n, uint32_t *code)
-{
-	const unsigned char *c = (const unsigned char *)p;
-	size_t length = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3
-		: c[0] < 0xf5 ? 4 : 0;
-
-	if (length == 0 || length > n)
-		return 0;
-	*code = length == 1 ? c[0] : c[0] & (0x7fu >> length);
-	for (size_t i = 1; i < length; i++) {
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (c[i] & 0x3f);
-	}
-	bool overlong = (length == 3 && *code < 0x800) || (length == 4 && *code < 0x10000);
-	bool surrogate = *code >= 0xd800 && *code < 0xe000;
-	return overlong || surrogate || *code > 0x10ffff ? 0 : length;
-}
-
 /* The byte that a character stands for in byte-level BPE; -1: none. Bytes that print in Latin-1
  * are themselves; the others, in order, are U+0100, U+0101, ... (GPT-2's bytes_to_unicode()). */
 static int byte_of(uint32_t code)
@@ -270,7 +251,7 @@ static bool piece_bytes(char *to, size_t *n, const struct piece *x)
 	size_t k = 0;
 
 	for (size_t i = 0, step; i < x->n; i += step, k++) {
-		step = character(x->text + i, x->n - i, &code);
+		step = utf8_read(x->text + i, x->n - i, &code);
 		int byte = step ? byte_of(code) : -1;
 		if (byte < 0)
 			return false;
@@ -367,7 +348,7 @@ static char *put_text(char *to, const char *bytes, size_t n)
 
 	for (size_t i = 0, step; i < n; i += step) {
 		unsigned char c = (unsigned char)bytes[i];
-		step = character(bytes + i, n - i, &code);
+		step = utf8_read(bytes + i, n - i, &code);
 		if (step > 0 && c != 0) {
 			memcpy(to, bytes + i, step);
 			to += step;
