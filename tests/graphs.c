@@ -1,5 +1,5 @@
 /* The kernels of graphs against dense matrices and plain loops: influence.h, graph_scores.h,
- * dead_ends.h, total_effects.h, agreement.h. Silent when all is well. */
+ * dead_ends.h, total_effects.h, agreement.h, topological_order.h. Silent when all is well. */
 #include "kernel/agreement.h"
 #include "kernel/dead_ends.h"
 #include "kernel/graph_scores.h"
@@ -258,6 +258,66 @@ static void agreements(void)
 	}
 }
 
+/* -- Orders ------------------------------------------------------------------------------------ */
+
+enum { ORDER_NODES = 9, ORDER_LINKS = 14 };
+
+/* Which nodes paths of links between different nodes lead to. */
+static void paths(bool *leads, const uint32_t *source, const uint32_t *target, size_t nodes,
+	size_t links)
+{
+	memset(leads, 0, nodes * nodes * sizeof *leads);
+	for (size_t i = 0; i < links; i++)
+		leads[source[i] * nodes + target[i]] |= source[i] != target[i];
+	for (size_t k = 0; k < nodes; k++)
+		for (size_t i = 0; i < nodes; i++)
+			for (size_t j = 0; j < nodes; j++)
+				leads[i * nodes + j] |= leads[i * nodes + k]
+					&& leads[k * nodes + j];
+}
+
+/* Sources come before targets; what cycles lead to is left out; one node of a cycle is named; and a
+ * link from a node to itself is no cycle. */
+static void orders(void)
+{
+	uint32_t source[ORDER_LINKS], target[ORDER_LINKS], order[ORDER_NODES];
+	size_t link[ORDER_LINKS], work[2 * ORDER_NODES + ORDER_LINKS + 1];
+	bool leads[ORDER_NODES * ORDER_NODES];
+
+	for (size_t trial = 0; trial < 2000; trial++) {
+		size_t nodes = 1 + below(ORDER_NODES), links = below(ORDER_LINKS + 1),
+			place[ORDER_NODES], free_of = 0, m = 0;
+		for (size_t i = 0; i < links; i++) {
+			source[i] = (uint32_t)below(nodes);
+			target[i] = (uint32_t)below(nodes);
+		}
+		paths(leads, source, target, nodes, links);
+		for (size_t i = 0; i < nodes; i++) {
+			bool cyclic = false;
+			for (size_t k = 0; k < nodes; k++)
+				cyclic |= leads[k * nodes + k] && (k == i || leads[k * nodes + i]);
+			free_of += !cyclic;
+			place[i] = SIZE_MAX;
+		}
+		size_t n = topological_order(order, link, source, target, work, nodes, links);
+		check(n == free_of, "order: all nodes that no cycle leads to", trial);
+		check(n == nodes || leads[order[n] * nodes + order[n]], "order: a node of a cycle",
+			trial);
+		for (size_t i = 0; i < n; i++)
+			place[order[i]] = i;
+		for (size_t i = 0; i < links; i++) {
+			check(place[target[i]] == SIZE_MAX || source[i] == target[i]
+				|| place[source[i]] < place[target[i]],
+				"order: sources before targets", trial);
+			m += place[source[i]] != SIZE_MAX;
+		}
+		for (size_t i = 0; i < m; i++)
+			check(i == 0 ? place[source[link[0]]] != SIZE_MAX
+				: place[source[link[i]]] >= place[source[link[i - 1]]]
+				&& link[i] != link[i - 1], "order: links by their sources", trial);
+	}
+}
+
 int main(void)
 {
 	influences();
@@ -266,5 +326,6 @@ int main(void)
 	dead_ends();
 	effects();
 	agreements();
+	orders();
 	return failures > 0;
 }

@@ -1,7 +1,19 @@
 load helper
 
-@test "kernels of assignment and transport agree with brute force and plain versions" {
-	"$BUILD/tests/kernels"
+@test "kernels of assignment agree with brute force" {
+	"$BUILD/tests/assignments"
+}
+
+@test "kernels of costs and of transport agree with plain versions and assignments of copies" {
+	"$BUILD/tests/transport"
+}
+
+@test "bounds of transport are the one-sided costs" {
+	"$BUILD/tests/bounds"
+}
+
+@test "products, and the nearest by products, agree with plain versions" {
+	"$BUILD/tests/products"
 }
 
 @test "the clustering kernel agrees with the plain algorithm" {

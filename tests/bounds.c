@@ -1,0 +1,152 @@
+/* The bounds of bounds.h, which relaxed.h computes, against one-sided costs by their definition.
+ * Silent when all is well. */
+#include "distance/bounds.h"
+#include "kernel/cost.h"
+#include "kernel/emd.h"
+
+#include "check.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SET_TOKENS = 300, SET_FEATURES = 70, SET_POINTS = 12, SET_D = 5 };
+
+/* Features of 1 to SET_POINTS of its tokens each, all of which may be used by many. */
+static void random_set(struct distributions *s, float *point, size_t *indptr, uint32_t *row,
+	float *weight, size_t features, double offset)
+{
+	*s = (struct distributions){.d = SET_D, .tokens = SET_TOKENS, .point = point,
+		.ids.n = features, .indptr = indptr, .row = row, .weight = weight};
+	random_points(point, SET_TOKENS, SET_D, offset);
+	for (size_t t = 0; t + 1 < SET_TOKENS; t += 5)		/* some at one place */
+		memcpy(point + (t + 1) * SET_D, point + t * SET_D, SET_D * sizeof *point);
+	for (size_t i = 0; i < features; i++) {
+		size_t n = 1 + below(SET_POINTS);
+		indptr[i + 1] = indptr[i] + n;
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++)
+			row[k] = (uint32_t)below(SET_TOKENS);
+		wide_weights(weight + indptr[i], n);
+		s->max_points = n > s->max_points ? n : s->max_points;
+	}
+}
+
+/* The mean of all tokens, and their mean square distance from it. */
+struct middle {
+	double at[SET_D], square;
+};
+
+static struct middle middle_of(const struct distributions *a, const struct distributions *b)
+{
+	const struct distributions *side[] = {a, b};
+	struct middle m = {.square = 0};
+
+	for (size_t k = 0; k < SET_D; k++) {
+		for (size_t t = 0; t < 2 * SET_TOKENS; t++)
+			m.at[k] += (double)side[t % 2]->point[t / 2 * SET_D + k] / (2 * SET_TOKENS);
+		for (size_t t = 0; t < 2 * SET_TOKENS; t++)
+			m.square += pow((double)side[t % 2]->point[t / 2 * SET_D + k] - m.at[k], 2)
+				/ (2 * SET_TOKENS);
+	}
+	return m;
+}
+
+/* The surcharge of token t of y: its potential, .75 (|y - c|^2 + sigma^2)^(p/2), below that of a
+ * token three times as far as is typical. */
+static double surcharge(const struct distributions *y, uint32_t t, const struct middle *m, int p)
+{
+	double square = m->square;
+
+	for (size_t k = 0; k < SET_D; k++)
+		square += pow((double)y->point[t * SET_D + k] - m->at[k], 2);
+	return fmax(0.75 * (pow(9 * m->square, 0.5 * p) - pow(square, 0.5 * p)), 0);
+}
+
+/* What the points of feature i of x pay to their nearest of feature j of y, surcharges included and
+ * `most` at most, less the surcharges of feature j. The square of a distance is less by `rounded`
+ * times the squares of how far both points are from the middle. */
+static double one_way(const struct distributions *x, size_t i, const struct distributions *y,
+	size_t j, const struct middle *m, int p, double most, double rounded)
+{
+	double total = 0;
+
+	for (size_t k = x->indptr[i]; k < x->indptr[i + 1]; k++) {
+		double least = most;
+		for (size_t l = y->indptr[j]; l < y->indptr[j + 1]; l++) {
+			double square = 0;
+			for (size_t c = 0; c < x->d; c++) {
+				double one = (double)x->point[x->row[k] * x->d + c] - m->at[c],
+					two = (double)y->point[y->row[l] * y->d + c] - m->at[c];
+				square += pow(one - two, 2) - rounded * (one * one + two * two);
+			}
+			least = fmin(least, pow(fmax(square, 0), 0.5 * p)
+				+ surcharge(y, y->row[l], m, p));
+		}
+		total += (double)x->weight[k] * least;
+	}
+	for (size_t l = y->indptr[j]; l < y->indptr[j + 1]; l++)
+		total -= (double)y->weight[l] * surcharge(y, y->row[l], m, p);
+	return fmax(total, 0);
+}
+
+/* The bounds are the larger one-sided cost but for rounding and three units, or more when there is
+ * room for a part of the tokens only, and not above the exact cost, for any block of rows. */
+static void relaxed_bounds(void)
+{
+	static float point[2][SET_TOKENS * SET_D], weight[2][SET_FEATURES * SET_POINTS];
+	static size_t indptr[2][SET_FEATURES + 1];
+	static uint32_t row[2][SET_FEATURES * SET_POINTS];
+	static float lane[(SET_POINTS + LANES) * SET_D], cost[SET_POINTS * (SET_POINTS + LANES)],
+		v[SET_POINTS + LANES];
+
+	double *work = malloc(emd_workspace(SET_POINTS, SET_POINTS) * sizeof *work);
+
+	for (size_t trial = 0; trial < 12; trial++) {
+		struct distributions input[2];
+		const struct distributions *a = &input[0], *b = &input[trial % 3 > 0];
+		int p = 1 + (int)(trial % 2);
+		double offset = trial % 4 == 3 ? 1e3 : 0;
+
+		for (size_t s = 0; s < 2; s++)
+			random_set(&input[s], point[s], indptr[s], row[s], weight[s],
+				trial % 5 ? SET_FEATURES : 1 + below(9), offset);
+		size_t first = trial % 2 ? below(a->ids.n) : 0,
+			end = first + 1 + below(a->ids.n - first);
+		size_t room = trial < 8 ? BOUNDS_ROOM : 1 + below(1 << 15);
+		struct bounds r = bounds_open(a, first, end, b, p, room);
+		double units = trial < 8 ? 3 : 6;	/* 300 tokens are at most three parts */
+		struct middle middle = middle_of(a, b);
+		check(r.rows == end - first && r.cols == b->ids.n, "bounds: of all pairs", trial);
+		for (size_t i = first; i < end; i++)
+			for (size_t j = 0; j < r.cols; j++) {
+				size_t n = points_of(a, i), m = points_of(b, j);
+				double bound = (double)bounds_row(&r, i)[j] * r.unit;
+				double known[2];	/* by exact costs, and by rounded ones */
+				for (int q = 0; q < 2; q++)
+					known[q] = fmax(one_way(a, i, b, j, &middle, p,
+							65535 * r.unit, q * 4e-5),
+						one_way(b, j, a, i, &middle, p,
+							65535 * r.unit, q * 4e-5));
+				lay_points(lane, a->point, a->row + a->indptr[i], n, SET_D);
+				cost_matrix(cost, b->point, b->row + b->indptr[j], m, lane, n,
+					SET_D, p);
+				memset(v, 0, sizeof v);
+				struct emd s = emd(cost, a->weight + a->indptr[i],
+					b->weight + b->indptr[j], n, m,
+					summarise_costs(cost, n, m).largest, v, work);
+				check(bound <= s.cost, "bounds: not above the exact cost", trial);
+				check(bound <= known[0] * (1 + 1e-6)
+					&& bound >= known[1] * (1 - 1e-5) - units * r.unit,
+					"bounds: the larger of the one-sided costs", trial);
+			}
+		bounds_free(&r);
+	}
+	free(work);
+}
+
+int main(void)
+{
+	relaxed_bounds();
+	return failures > 0;
+}
