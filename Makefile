@@ -33,7 +33,11 @@ FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	-fsanitize=address$(comma)undefined$(comma)fuzzer-no-link)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
-all: $(FILTERS:%=$(B)/bin/%)
+all: $(FILTERS:%=$(B)/bin/%) $(B)/bin/semot
+
+$(B)/bin/semot: shell/semot.awk man/semot.7 config.mk | $(B)/dep
+	awk -v version=$(VERSION) -f shell/semot.awk man/semot.7 >$@.new
+	chmod +x $@.new && mv $@.new $@
 
 $(B)/bin/%: filters/%.c $(B)/libsemot.a
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
@@ -189,10 +193,11 @@ install-check:
 
 # -- Installation -------------------------------------------------------------------------------
 
+COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 install: all $(B)/libsemot-stream.a
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines \
 		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install $(FILTERS:%=$(B)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install $(FILTERS:%=$(B)/bin/%) $(B)/bin/semot $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install pipelines/stage $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py examples/plots.py examples/token_rows.py \
@@ -207,9 +212,13 @@ install: all $(B)/libsemot-stream.a
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
 	for page in $(PAGES); do install -D -m 644 $$page \
 		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONS)
+	sed 's/@PROGRAMS@/$(FILTERS)/' shell/completion.bash >$(DESTDIR)$(COMPLETIONS)/semot
+	for name in $(FILTERS); do ln -sf semot $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
 
 uninstall:
-	rm -f $(FILTERS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	for name in $(FILTERS) semot; do \
+		rm -f $(DESTDIR)$(PREFIX)/bin/$$name $(DESTDIR)$(COMPLETIONS)/$$name; done
 	rm -rf $(DESTDIR)$(PREFIX)/share/semot $(DESTDIR)$(PREFIX)/include/semot
 	rm -f $(DESTDIR)$(PREFIX)/lib/libsemot-stream.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
 	for page in $(PAGES); do \
