@@ -174,12 +174,12 @@ dist:
 
 # -- What they need -----------------------------------------------------------------------------
 
-BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-dev liblz4-dev libxxhash-dev \
+BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-c-dev/libmsgpack-dev liblz4-dev libxxhash-dev \
 	libopenblas-dev libzip-dev libjansson-dev zlib1g-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
-BROWSER_PACKAGES = chromium chromium-driver python3-selenium
+BROWSER_PACKAGES = chromium chromium-driver/chromium-chromedriver python3-selenium
 CLUSTER_PACKAGES = slurm-wlm munge
 
 install-build:

@@ -66,6 +66,21 @@ for entry in json.load(open("compile_commands.json")):
 	tar tzf "semot-$version.tar.gz" | grep -qx "semot-$version/config.mk"
 }
 
+@test "packages.sh installs what is missing, by the name that a package has here" {
+	mkdir bin
+	printf '%s\n' '#!/bin/sh' 'case $4 in here | new) echo installed ;; esac' >bin/dpkg-query
+	printf '%s\n' '#!/bin/sh' 'case $2 in b-1 | a-2) echo "Package: $2" ;; esac' >bin/apt-cache
+	printf '%s\n' '#!/bin/sh' 'echo "$*" >>apt' >bin/apt-get
+	printf '%s\n' '#!/bin/sh' 'echo 0' >bin/id
+	chmod +x bin/*
+	PATH=$PWD/bin:$PATH
+	[ -z "$(sh "$ROOT/packages.sh" here old/new)" ] && [ ! -e apt ]
+	sh "$ROOT/packages.sh" here a-1/a-2 b-1/b-2
+	[ "$(tail -n 1 apt)" = "install -y -qq --no-install-recommends a-2 b-1" ]
+	refute sh "$ROOT/packages.sh" a-1/a-2 c/d e 2>stderr
+	[ "$(<stderr)" = "no package here is called c/d e" ]
+}
+
 @test "no tracked file holds a path of one machine" {
 	cd "$ROOT"
 	git rev-parse 2>/dev/null || skip "not a checkout"
