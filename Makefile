@@ -2,7 +2,9 @@
 # page.
 include config.mk
 
-B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if $(FUZZ),-fuzz)
+# One folder for each way to build: tests/helper.bash says the same.
+B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if $(FUZZ),-fuzz,$(if \
+	$(findstring clang,$(CC)),-clang))
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
@@ -97,7 +99,7 @@ TESTS = tests
 check: install-check
 	$(MAKE) all proofs
 	$(if $(COV),find $(B) -name '*.gcda' -delete)
-	$(if $(LEVEL),LEVEL=$(LEVEL)) $(if $(SAN),SAN=1) $(if $(COV),COV=1) \
+	CC='$(CC)' $(if $(LEVEL),LEVEL=$(LEVEL)) $(if $(SAN),SAN=1) $(if $(COV),COV=1) \
 		bats --print-output-on-failure $(TESTS)
 	$(if $(COV),sh tests/coverage.sh $(B))
 

@@ -14,8 +14,8 @@ build() {
 }
 
 setup_file() {
-	make -s -C "$ROOT" ${LEVEL:+LEVEL=$LEVEL} ${SAN:+SAN=1} ${COV:+COV=1} install \
-		PREFIX="$BATS_FILE_TMPDIR/installed" >/dev/null
+	make -s -C "$ROOT" ${LEVEL:+LEVEL=$LEVEL} ${SAN:+SAN=1} ${COV:+COV=1} \
+		${CC:+CC="$CC"} install PREFIX="$BATS_FILE_TMPDIR/installed" >/dev/null
 }
 
 setup() {

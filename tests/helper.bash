@@ -1,12 +1,14 @@
 # What every test begins with: load helper
 #
 # A test runs in an empty directory of its own, with the programs of build/bin (build-v3/bin when
-# LEVEL is v3, build-san/bin when SAN is set, build-cov/bin when COV is) first on PATH.
+# LEVEL is v3, build-san/bin when SAN is set, build-cov/bin when COV is, build-clang/bin when CC is
+# clang) first on PATH.
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 SAMPLE=$ROOT/examples/storyworld
 : "${DATA=$([ ! -d "$ROOT/../shared/data" ] || (cd "$ROOT/../shared/data" && pwd))}"
 BUILD=$ROOT/build${LEVEL:+-$LEVEL}${SAN:+-san}${COV:+-cov}
+[[ ${CC-} != *clang* ]] || BUILD+=-clang
 PY=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples

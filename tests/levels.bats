@@ -7,7 +7,7 @@ at() {
 	[ -z "$LEVEL$SAN$COV" ] || skip "one build is tested at a time"
 	/lib64/ld-linux-x86-64.so.2 --help | grep -q "x86-64-$1 (supported" ||
 		skip "this CPU does not offer x86-64-$1"
-	env -u MAKEFLAGS make -s -j "$(nproc)" -C "$ROOT" LEVEL="$1" all proofs
+	env -u MAKEFLAGS make -s -j "$(nproc)" -C "$ROOT" ${CC:+CC="$CC"} LEVEL="$1" all proofs
 	LEVEL=$1 TIMES=10 bats --print-output-on-failure "$ROOT"/tests/{kernels,contract}.bats
 }
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # lint.sh FLAG...: what is wrong with the form of the sources, one line each: lines of more than 100
 # columns, functions of more than 60 lines, mains of more than 40, filters of more than 250, modules
-# of more than 500, an include of a later folder, what shellcheck says, what gcc and clang say when
-# they make code with these flags, what groff says of the pages. Exits 1 when there is anything.
+# of more than 500, an include of a later folder, a function for several levels that is not static,
+# what shellcheck says, what gcc and clang say when they make code with these flags, what groff says
+# of the pages. Exits 1 when there is anything.
 cd "$(dirname "$0")/.." || exit 1
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
@@ -53,6 +54,11 @@ for layer in $layers; do
 		esac
 	done
 done >>"$found"
+
+# What clang gives a name of its own no other file finds.
+listed 'common/*.c' | xargs awk '
+	last == "MULTIVERSION" && !/^static / { print FILENAME ":" FNR ": not static" }
+	{ last = $0 }' >>"$found"
 
 if command -v shellcheck >/dev/null; then
 	listed '*.sh' '*.bash' .ci/run pipelines/stage |

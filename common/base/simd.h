@@ -11,7 +11,8 @@
 #include <immintrin.h>
 #endif
 
-/* A static function in numbers that the compiler puts into vectors by itself. */
+/* A static function in numbers that the compiler puts into vectors by itself. (clang gives one that
+ * is not static a name that other files do not find.) */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(ONE_LEVEL)
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -91,7 +91,7 @@ static void select_nearest(struct candidate *at, size_t n, size_t count)
 /* -- Rows -------------------------------------------------------------------------------------- */
 
 MULTIVERSION
-size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
+static size_t first_below(const float *cost, const double *v, size_t j, size_t end, double limit)
 {
 	for (; j + STRIP <= end; j += STRIP) {
 		int64_t any = 0;	/* as wide as a double: gcc makes vectors of it */
@@ -101,6 +101,11 @@ size_t next_below(const float *cost, const double *v, size_t j, size_t end, doub
 			break;
 	}
 	return j;
+}
+
+size_t next_below(const float *cost, const double *v, size_t j, size_t end, double limit)
+{
+	return first_below(cost, v, j, end, limit);
 }
 
 /* least_g = min over j = g, g + groups, g + 2 groups, ... of c_j - v_j */
