@@ -16,6 +16,7 @@ static inline void check(bool right, const char *what, size_t trial)
 	if (right)
 		return;
 	printf("not ok: %s (trial %zu)\n", what, trial);
+	fflush(stdout);
 	failures++;
 }
 

@@ -39,3 +39,11 @@ load helper
 @test "the kernels of coupled tokens agree with dense matrices" {
 	"$BUILD/tests/lift"
 }
+
+@test "encoders and matching pursuit follow their rules to the bit on whole numbers" {
+	"$BUILD/tests/encoders"
+}
+
+@test "samples, bootstrap intervals and sparse matrices agree with plain versions" {
+	"$BUILD/tests/samples"
+}

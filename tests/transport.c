@@ -14,41 +14,41 @@
 
 enum { ROOM = 150 };
 
-/* min <P, C> + epsilon KL(P | a b') in the log domain, in double: the transport cost and the
- * whole. */
+/* min <P, C> + epsilon KL(P | a b'): the transport cost and the whole. P = diag(a u) K diag(b v),
+ * K = exp(-C / epsilon), by Sinkhorn's scaling in long double, whose exponents have room for it. */
 static void plain_sinkhorn(double *transport, double *whole, const float *cost, const float *a,
 	const float *b, size_t n, size_t m, size_t ld, double epsilon)
 {
-	double f[ROOM] = {0}, g[ROOM] = {0};
+	static long double kernel[ROOM * ROOM];
+	long double u[ROOM], v[ROOM];
 
+	for (size_t j = 0; j < m; j++)
+		for (size_t i = 0; i < n; i++)
+			kernel[j * n + i] = expl(-(long double)cost[j * ld + i] / epsilon);
+	for (size_t i = 0; i < n; i++)
+		u[i] = 1;
 	for (size_t iteration = 0; iteration < 20000; iteration++) {
-		double moved = 0;
+		long double moved = 0, row[ROOM] = {0};
 		for (size_t j = 0; j < m; j++) {
-			double most = -INFINITY, sum = 0;
+			long double sum = 0;
 			for (size_t i = 0; i < n; i++)
-				most = fmax(most, (f[i] - (double)cost[j * ld + i]) / epsilon);
+				sum += (long double)a[i] * u[i] * kernel[j * n + i];
+			v[j] = 1 / sum;
 			for (size_t i = 0; i < n; i++)
-				sum += (double)a[i] * exp((f[i]
-					- (double)cost[j * ld + i]) / epsilon - most);
-			g[j] = -epsilon * (most + log(sum));
+				row[i] += (long double)b[j] * v[j] * kernel[j * n + i];
 		}
 		for (size_t i = 0; i < n; i++) {
-			double most = -INFINITY, sum = 0, before = f[i];
-			for (size_t j = 0; j < m; j++)
-				most = fmax(most, (g[j] - (double)cost[j * ld + i]) / epsilon);
-			for (size_t j = 0; j < m; j++)
-				sum += (double)b[j] * exp((g[j]
-					- (double)cost[j * ld + i]) / epsilon - most);
-			f[i] = -epsilon * (most + log(sum));
-			moved = fmax(moved, fabs(f[i] - before));
+			moved = fmaxl(moved, fabsl(u[i] * row[i] - 1));
+			u[i] = 1 / row[i];
 		}
-		if (moved < 1e-10 * epsilon)
+		if (moved < 1e-10L)
 			break;
 	}
 	*transport = *whole = 0;
 	for (size_t j = 0; j < m; j++)
 		for (size_t i = 0; i < n; i++) {
-			double kl = (f[i] + g[j] - (double)cost[j * ld + i]) / epsilon;
+			double kl = (double)(logl(u[i]) + logl(v[j])) - (double)cost[j * ld + i]
+				/ epsilon;
 			double p = (double)a[i] * (double)b[j] * exp(kl);
 			*transport += p * (double)cost[j * ld + i];
 			*whole += p * ((double)cost[j * ld + i] + epsilon * kl);
