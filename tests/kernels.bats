@@ -47,3 +47,7 @@ load helper
 @test "samples, bootstrap intervals and sparse matrices agree with plain versions" {
 	"$BUILD/tests/samples"
 }
+
+@test "Gaussians, energies, lines and projections of points agree with plain versions" {
+	"$BUILD/tests/points"
+}
