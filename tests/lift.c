@@ -1,5 +1,8 @@
-/* The kernels of lift.h against dense matrices. Silent when all is well. */
+/* The kernels of coupled tokens, lift.h and sparse_plan.h, and the plan that is made by these,
+ * against dense matrices. Silent when all is well. */
+#include "distance/token_plan.h"
 #include "kernel/lift.h"
+#include "kernel/sparse_plan.h"
 
 #include "check.h"
 
@@ -165,8 +168,148 @@ static void check_vector(const struct lifted *x, const uint8_t *among, size_t tr
 	}
 }
 
+/* -- Plans ------------------------------------------------------------------------------------- */
+
+/* Dense: C, infinite where mass does not move. */
+static double dense_cost[MOST][MOST];
+
+/* P_ij = exp((f_i + g_j - C_ij) / epsilon) */
+static double moved(double f, double g, size_t i, size_t j, double epsilon)
+{
+	return exp((f + g - dense_cost[i][j]) / epsilon);
+}
+
+/* One update from any potentials: rows then sum to 1 / n, and how far they were off is known. */
+static void check_update(const struct sparse *cost, size_t n, size_t m, double epsilon,
+	size_t trial)
+{
+	double f[MOST], before[MOST], g[MOST], after[MOST], off = 0;
+	float weight[MOST * MOST];
+	size_t first = below(n + 1), end = first + below(n - first + 1);
+	bool sums = true, rest = true, weights = true;
+
+	for (size_t j = 0; j < m; j++) {
+		g[j] = normal();
+		after[j] = normal();
+	}
+	for (size_t i = 0; i < n; i++)
+		before[i] = f[i] = normal();
+	double got = plan_potentials(f, cost, g, first, end, n, epsilon);
+	for (size_t i = 0; i < n; i++) {
+		double old = 0, sum = 0;
+		for (size_t j = 0; j < m; j++) {
+			old += moved(before[i], g[j], i, j, epsilon);
+			sum += moved(f[i], g[j], i, j, epsilon);
+		}
+		if (i < first || i >= end) {
+			rest &= f[i] == before[i];
+		} else if (cost->indptr[i] == cost->indptr[i + 1]) {
+			sums &= f[i] == 0;
+		} else {
+			sums &= near(sum, 1 / (double)n);
+			off += fabs(old - 1 / (double)n);
+		}
+	}
+	check(sums && rest, "plan_potentials", trial);
+	check(fabs(got - off) <= 1e-9 * (1 + off), "plan_potentials: how far sums were off", trial);
+	for (size_t k = 0; k < cost->indptr[n]; k++)
+		weight[k] = -1;
+	plan_weights(weight, cost, before, g, after, first, end, n, m, epsilon);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = cost->indptr[i]; k < cost->indptr[i + 1]; k++) {
+			size_t j = cost->index[k];
+			double known = (double)n * moved(before[i], g[j], i, j, epsilon)
+				+ (double)m * moved(before[i], after[j], i, j, epsilon);
+			weights &= i < first || i >= end ? weight[k] == -1
+				: fabs((double)weight[k] - known) <= 1e-6 * known;
+		}
+	check(weights, "plan_weights", trial);
+}
+
+/* The whole plan: P and P' that Sinkhorn's iterations end with, by dense scaling. */
+static void check_plan(struct sparse *cost, size_t n, size_t m, double epsilon, size_t trial)
+{
+	double f[MOST] = {0}, g[MOST] = {0}, after[MOST], largest = 0;
+	float dist[MOST * MOST];
+	size_t indptr[MOST + 1], at = 0, iters = 1 + below(30);
+	struct token_plan plan = {.epsilon = epsilon, .tol = 0, .max_iters = iters};
+	bool same = true;
+
+	for (size_t k = 0; k < cost->indptr[n]; k++) {
+		dist[k] = cost->value[k];
+		largest = fmax(largest, (double)dist[k]);
+	}
+	memcpy(indptr, cost->indptr, (n + 1) * sizeof *indptr);
+	for (size_t round = 0; round <= 2 * iters + 1; round++) {
+		if (round == 2 * iters + 1)
+			memcpy(after, g, sizeof g);
+		double *of = round % 2 == 0 ? f : round == 2 * iters + 1 ? after : g;
+		for (size_t x = 0; x < (round % 2 ? m : n); x++) {
+			double sum = 0;
+			for (size_t y = 0; y < (round % 2 ? n : m); y++)
+				sum += round % 2 ? moved(f[y], 0, y, x, epsilon)
+					: moved(0, g[y], x, y, epsilon);
+			of[x] = sum > 0 ? -epsilon * log(sum * (double)(round % 2 ? m : n)) : 0;
+		}
+	}
+	weigh_by_plan(&plan, cost, dist, n, m);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < m; j++) {
+			double known = (double)n * moved(f[i], g[j], i, j, epsilon)
+				+ (double)m * moved(f[i], after[j], i, j, epsilon);
+			if (known > 1.001e-9) {
+				same &= at < cost->indptr[i + 1] && cost->index[at] == j
+					&& fabs((double)cost->value[at] - known) <= 1e-5 * known;
+				at++;
+			}
+		}
+		same &= at == cost->indptr[i + 1];
+	}
+	check(same, "weigh_by_plan", trial);
+	check(plan.iters == iters || plan.residual == 0, "weigh_by_plan: iterations", trial);
+	check(plan.epsilon == (largest > 0 ? epsilon : fmax(epsilon, 1)), "weigh_by_plan: epsilon",
+		trial);
+}
+
+static void plans(void)
+{
+	static struct matrix c;
+
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		size_t n = 1 + below(MOST), m = 1 + below(MOST);
+		double epsilon = trial % 3 ? 0.1 + uniform() : 3;
+		struct sparse cost = draw(&c, n, m, 1 + below(4));
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = 0; j < m; j++)
+				dense_cost[i][j] = c.at[i][j] > 0 ? c.at[i][j] - 1 : INFINITY;
+		for (size_t k = 0; k < c.indptr[n]; k++)
+			c.value[k] -= 1;			/* 0 among the costs */
+		check_update(&cost, n, m, epsilon, trial);
+		check_plan(&cost, n, m, epsilon, trial);
+	}
+	/* it ends where the sums are right, and epsilon is not below 1e-9 of the largest cost */
+	struct sparse cost = draw(&c, 5, 7, 1);
+	float dist[35];
+	for (size_t k = 0; k < 35; k++)
+		dist[k] = (float)(1 + k % 3);
+	struct token_plan plan = {.epsilon = 1, .tol = 1e-6, .max_iters = 10000};
+	weigh_by_plan(&plan, &cost, dist, 5, 7);
+	check(plan.iters < 100 && plan.residual <= 1e-6, "weigh_by_plan: tol", 0);
+	cost = draw(&c, 5, 7, 1);
+	plan.epsilon = 0;
+	plan.max_iters = 1;
+	weigh_by_plan(&plan, &cost, dist, 5, 7);
+	check(plan.epsilon == 1e-9 * 3 && plan.iters == 1, "weigh_by_plan: the least epsilon", 0);
+	cost = draw(&c, 5, 7, 1);
+	memset(dist, 0, sizeof dist);
+	plan.epsilon = 0;
+	weigh_by_plan(&plan, &cost, dist, 5, 7);
+	check(plan.epsilon == 1, "weigh_by_plan: epsilon without costs", 0);
+}
+
 int main(void)
 {
+	plans();
 	for (size_t trial = 0; trial < TRIALS; trial++) {
 		struct lifted x = {.rows = below(MOST + 1), .cols = below(MOST + 1)};
 		uint8_t among[MOST];

@@ -212,7 +212,8 @@ static void directions(void)
 				square += at[c] * at[c];
 			}
 			for (size_t c = 0; c < d; c++) {
-				double got = direction[l / LANES * LANES * d + c * LANES + l % LANES];
+				double got = direction[l / LANES * LANES * d + c * LANES
+					+ l % LANES];
 				same &= l < count ? fabs(got - at[c] / sqrt(square)) < 1e-12
 					: got == 0;
 			}
@@ -308,7 +309,8 @@ static void lines(void)
 			"quantile_cost: either way", trial);
 		free(room);
 		room = malloc(quantile_cost_workspace(n, n) * sizeof *room);
-		check(quantile_cost(&q[0], &q[0], p, room) == 0, "quantile_cost: of the same", trial);
+		check(quantile_cost(&q[0], &q[0], p, room) == 0, "quantile_cost: of the same",
+			trial);
 		free(room);
 	}
 }

@@ -31,7 +31,8 @@ static void uniforms(void)
 {
 	check(split_mix(0) == 0xe220a8397b1dcdafu, "SplitMix64 of the test", 0);
 	for (size_t trial = 0; trial < 2000; trial++) {
-		uint64_t seed = trial % 3 ? trial : split_mix(trial), salt = (uint64_t)below(9) << 32;
+		uint64_t seed = trial % 3 ? trial : split_mix(trial);
+		uint64_t salt = (uint64_t)below(9) << 32;
 		uint32_t token = trial % 5 ? (uint32_t)below(1 << 20) : UINT32_MAX;
 		uint64_t bits = split_mix(split_mix(seed + salt) + token + 1);
 		check(token_uniform(seed, salt, token) == ((double)(bits / 4096) + 0.5) / 0x1p52,
@@ -107,7 +108,8 @@ static void weights(void)
 		sample_weights(weight, kept, n, tau);
 		for (size_t i = 0; i < n; i++) {
 			double a = (double)kept[i].activation;
-			error = fmax(error, fabs((double)weight[i] - a / (1 - exp(-a * tau)) / sum));
+			error = fmax(error, fabs((double)weight[i]
+				- a / (1 - exp(-a * tau)) / sum));
 		}
 		check(error < 1e-7, "sample_weights", trial);
 	}
@@ -153,7 +155,8 @@ static void intervals(void)
 		for (size_t r = 0; r < draws; r++) {
 			sum = of = 0;
 			for (size_t k = 0; k < n; k++) {
-				double u = token_uniform(trial, 4294967296u * (uint64_t)r, (uint32_t)k);
+				double u = token_uniform(trial, 4294967296u * (uint64_t)r,
+					(uint32_t)k);
 				sum += part[(size_t)floor((double)n * u)];
 				of += whole[(size_t)floor((double)n * u)];
 			}
@@ -334,7 +337,8 @@ static void variances(void)
 	check(sparse_variance(0, 0, 0) == 0, "sparse_variance: of nothing", 0);
 	double edge = 16 * 3 * DBL_EPSILON;		/* 9 rows: what is above it is there */
 	check(sparse_variance(1, 3 * sqrt(1 - 2 * edge), 9) > 0
-		&& sparse_variance(1, 3 * sqrt(1 - edge / 2), 9) == 0, "sparse_variance: rounding", 0);
+		&& sparse_variance(1, 3 * sqrt(1 - edge / 2), 9) == 0,
+		"sparse_variance: rounding", 0);
 }
 
 int main(void)
