@@ -51,3 +51,7 @@ load helper
 @test "Gaussians, energies, lines and projections of points agree with plain versions" {
 	"$BUILD/tests/points"
 }
+
+@test "certified matches, chance and lists of the nearest columns are what their definitions say" {
+	"$BUILD/tests/choices"
+}
