@@ -22,7 +22,7 @@ PIPELINES := $(sort $(wildcard pipelines/*.mk))
 
 # pkg-config is asked once, when something is compiled: it may have to be installed first.
 LIBS   = $(eval LIBS := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack) \
-	liblz4 libxxhash openblas libzip jansson zlib)$(LIBS)
+	liblz4 libxxhash openblas jansson zlib)$(LIBS)
 PKG_C  = $(eval PKG_C := $(shell pkg-config --cflags $(LIBS)))$(PKG_C)
 PKG_L  = $(eval PKG_L := $(shell pkg-config --libs $(LIBS)))$(PKG_L)
 PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERSION)"' -Icommon \
@@ -177,7 +177,7 @@ dist:
 # -- What they need -----------------------------------------------------------------------------
 
 BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-c-dev/libmsgpack-dev liblz4-dev libxxhash-dev \
-	libopenblas-dev libzip-dev libjansson-dev zlib1g-dev
+	libopenblas-dev libjansson-dev zlib1g-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git

@@ -17,7 +17,7 @@
 #include "file/ready.h"
 #include "file/sae.h"
 #include "file/states.h"
-#include "file/stored.h"
+#include "file/zip.h"
 #include "file/vocab.h"
 
 #include <fcntl.h>
@@ -698,17 +698,19 @@ static size_t put_member(uint8_t *to, size_t n, uint8_t *directory, size_t *m, c
 static bool alter_zip(uint8_t *bytes, size_t *n, size_t most)
 {
 	static uint8_t out[2 * ROOM], directory[2 * ROOM], member[ROOM];
-	struct stored zip;
+	struct zip zip;
 	size_t to = 0, m = 0, least = 0;
 
-	if (!stored_open(&zip, (char *)bytes, *n))
+	if (!zip_open(&zip, (char *)bytes, *n)) {
+		zip_close(&zip);
 		return false;
+	}
 	for (size_t i = 0; i < zip.members; i++)
 		least += zip.member[i].bytes ? 128 + 2 * zip.member[i].name_length
 			+ zip.member[i].n : ROOM;
 	size_t chosen = below(zip.members), i;
 	for (i = 0; least < most && i < zip.members; i++) {
-		const struct stored_member *s = &zip.member[i];
+		const struct zip_member *s = &zip.member[i];
 		char name[256] = "";
 		size_t length = s->name_length < 240 ? s->name_length : 240, size = s->n;
 		memcpy(name, s->name, length);
@@ -731,7 +733,7 @@ static bool alter_zip(uint8_t *bytes, size_t *n, size_t most)
 		put_integer(bytes + to + m + 16, to, 4);
 		*n = to + m + 22;
 	}
-	stored_close(&zip);
+	zip_close(&zip);
 	return done;
 }
 

@@ -193,9 +193,83 @@ python() {
 }
 
 @test ".npz: a checksum that does not agree is refused" {
-	python 'np.savez("x.npz", x=x); b = bytearray(open("x.npz", "rb").read())
-	b[4000] ^= 1; open("x.npz", "wb").write(b)'
-	refuses "" x.npz
+	for save in savez savez_compressed; do
+		python "np.$save('x.npz', x=x)
+	b = bytearray(open('x.npz', 'rb').read())
+	for at in 14, b.rindex(b'PK\1\2') + 16:
+	    b[at] ^= 1
+	open('x.npz', 'wb').write(b)"
+		refuses "damaged: not the checksum that its entry says" x.npz
+		python "np.$save('x.npz', x=x); b = bytearray(open('x.npz', 'rb').read())
+	b[4000] ^= 1; open('x.npz', 'wb').write(b)"
+		refuses "damaged: " x.npz
+	done
+}
+
+@test ".npz: zip64, a comment, and lengths that follow a member, as those written to a pipe have" {
+	python 'np.savez_compressed(sys.stdout.buffer, x=x)' | cat >x.npz
+	takes x.npz
+	for method in STORED DEFLATED; do
+		python "z = zipfile.ZipFile('x.npz', 'w', zipfile.ZIP_$method)
+	z.comment = b'words' * 99
+	with z.open('x.npy', 'w', force_zip64=True) as f:
+	    np.save(f, x)
+	z.writestr('none.npy', b''); z.close()"
+		takes x.npz:x
+		refuses "cut short: 0 bytes" x.npz:none
+	done
+}
+
+@test ".npz: encrypted, packed by another method, overlapping or of other lengths: refused" {
+	python 'import zlib
+	f = io.BytesIO(); np.save(f, x); npy = f.getvalue()
+	z = zlib.compressobj(9, zlib.DEFLATED, -15); packed = z.compress(npy) + z.flush()
+	def write(file, *members):
+	    out = directory = b""
+	    for m in members:
+	        m = {"name": b"x.npy", "method": 8, "packed": packed, "n": len(npy),
+	             "crc": zlib.crc32(npy), "flags": 0, "at": len(out), **m}
+	        common = struct.pack("<HHIIIIHH", m["flags"], m["method"], 2**21 + 2**16, m["crc"],
+	                             len(m["packed"]), m["n"], len(m["name"]), 0)
+	        directory += b"PK\1\2\24\0\24\0" + common + bytes(10)
+	        directory += struct.pack("<I", m["at"]) + m["name"]
+	        out += b"PK\3\4\24\0" + common + m.get("local", m["name"]) + m["packed"]
+	    n = len(members)
+	    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, n, n, len(directory), len(out), 0)
+	    open(file + ".npz", "wb").write(out + directory + end)
+	write("good", {}, {"name": b"y.npy", "method": 0, "packed": npy})
+	write("encrypted", {"flags": 1})
+	write("method", {"method": 12})
+	write("name", {"local": b"y.npy"})
+	write("zero", {"name": b"x\0.npy"})
+	write("stored", {"method": 0})
+	write("beyond", {"at": 2**31})
+	inner = b"PK\3\4\24\0" + struct.pack("<HHIIIIHH", 0, 0, 0, zlib.crc32(npy), len(npy),
+	                                     len(npy), 5, 0) + b"y.npy" + npy
+	write("overlap", {"method": 0, "packed": inner, "n": len(inner), "crc": zlib.crc32(inner)},
+	      {"name": b"y.npy", "method": 0, "packed": npy, "at": 35})
+	write("twice", {}, {})
+	write("garbage", {"packed": bytes(len(packed))})
+	write("more", {"packed": packed + b"more"})
+	write("less", {"packed": packed[:-9]})
+	write("longer", {"n": len(npy) + 9})
+	write("shorter", {"n": len(npy) - 9})'
+	takes good.npz:x
+	takes good.npz:y
+	refuses "encrypted" encrypted.npz
+	refuses "packed by method 12 of zip: stored (0) and deflated (8) can be read" method.npz
+	for file in name zero stored beyond; do
+		refuses "a zip archive that cannot be read: its directory is damaged" $file.npz
+	done
+	refuses "a zip archive that cannot be read: two members overlap" overlap.npz
+	refuses "a zip archive that cannot be read: two members are named x.npy" twice.npz
+	refuses "damaged: " garbage.npz
+	refuses "damaged: more bytes than the 7328 that its entry says" more.npz
+	refuses "damaged: fewer bytes than the 7328 that its entry says" less.npz
+	refuses "damaged: fewer bytes than the 7337 that its entry says" longer.npz
+	refuses "" shorter.npz
+	head -c 3000 good.npz >cut.npz
+	refuses "a zip archive that cannot be read: no directory at its end: cut short?" cut.npz
 }
 
 @test ".safetensors: metadata, empty tensors, padding and any order of entries pass" {

@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zip.h>
 
 struct archive {
 	struct mapping file;
-	zip_t *zip;			/* an .npz ... */
+	bool zipped;			/* an .npz ... */
+	struct zip zip;
 	struct pt *pt;			/* ... or a .pt ... */
 	json_t *header;			/* ... or a .safetensors, whose data begin at `data` ... */
 	size_t data;
-	char **member;			/* unpacked members of the .npz */
+	struct zip_reader **member;	/* of the .npz, that were read */
 	size_t members;
 };
 
@@ -117,18 +117,15 @@ static void npy(const char *name, const char *bytes, size_t n, struct array *a)
 
 static bool find_member(struct archive *f, const char *key, struct array *a)
 {
-	struct npz_member *m = npz_open(f->zip, f->file.name, key);
+	struct zip_reader *m = npz_open(&f->zip, f->file.name, key);
 
 	if (!m)
 		return false;
-	memory_need((double)m->n, NULL, "%s", m->name);
-	char *bytes = xalloc(m->n, 1);
-	npz_read(m, bytes, m->n);
-	npz_end(m);
 	f->member = xrealloc(f->member, f->members + 1, sizeof *f->member);
-	f->member[f->members++] = bytes;
-	npy(m->name, bytes, m->n, a);
-	npz_close(m);
+	f->member[f->members++] = m;
+	if (!m->member->bytes)
+		memory_need((double)m->left, NULL, "%s", m->name);
+	npy(m->name, zip_next(m, m->left), m->member->n, a);
 	return true;
 }
 
@@ -139,13 +136,9 @@ static void open_zip(struct archive *f)
 	f->pt = pt_open(f->file.name, f->file.bytes, f->file.n);
 	if (f->pt)
 		return;
-	zip_source_t *source = zip_source_buffer_create(f->file.bytes, f->file.n, 0, NULL);
-
-	f->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, NULL) : NULL;
-	if (!f->zip) {
-		zip_source_free(source);
-		die("%s: a zip archive that cannot be read (cut short?)", f->file.name);
-	}
+	f->zipped = zip_open(&f->zip, f->file.bytes, f->file.n);
+	if (!f->zipped)
+		die("%s: a zip archive that cannot be read: %s", f->file.name, f->zip.wrong);
 }
 
 /* torch.save's before 1.6: the number that begins it. */
@@ -217,10 +210,9 @@ struct archive *archive_open(const char *path)
 void archive_close(struct archive *f)
 {
 	for (size_t i = 0; i < f->members; i++)
-		free(f->member[i]);
+		zip_reader_close(f->member[i]);
 	free(f->member);
-	if (f->zip)
-		zip_discard(f->zip);
+	zip_close(&f->zip);
 	if (f->pt)
 		pt_close(f->pt);
 	json_decref(f->header);
@@ -235,17 +227,17 @@ const char *archive_name(const struct archive *f)
 
 char *archive_text(const struct archive *f, const char *key)
 {
-	return f->zip ? npz_text(f->zip, f->file.name, key) : NULL;
+	return f->zipped ? npz_text(&f->zip, f->file.name, key) : NULL;
 }
 
 struct npz_texts *archive_texts(struct archive *f, const char *key)
 {
-	return f->zip ? npz_texts_open(f->zip, f->file.name, key) : NULL;
+	return f->zipped ? npz_texts_open(&f->zip, f->file.name, key) : NULL;
 }
 
 bool archive_zipped(const struct archive *f)
 {
-	return f->zip;
+	return f->zipped;
 }
 
 bool archive_pickled(const struct archive *f)
@@ -272,21 +264,20 @@ static size_t add_keys(char **name, size_t n, json_t *object)
 
 char **archive_keys(struct archive *f, size_t *n)
 {
-	size_t zipped = f->zip ? (size_t)zip_get_num_entries(f->zip, 0) : 0;
 	json_t *named = f->pt ? pt_tensors(f->pt) : f->header;
 	json_t *more = f->pt ? pt_numbers(f->pt) : NULL;
-	size_t most = zipped + json_object_size(named) + json_object_size(more);
+	size_t most = f->zip.members + json_object_size(named) + json_object_size(more);
 
 	if (most > ARRAYS_MOST)
 		die("%s: %zu arrays: %d are the most", f->file.name, most, ARRAYS_MOST);
 	char **name = xalloc(most + 1, sizeof *name);
 
 	*n = 0;
-	for (size_t i = 0; i < zipped; i++) {
-		const char *member = zip_get_name(f->zip, i, 0);
-		size_t length = member ? strlen(member) : 0;
-		if (length >= 4 && strcmp(member + length - 4, ".npy") == 0)
-			name[(*n)++] = xasprintf("%.*s", (int)(length - 4), member);
+	for (size_t i = 0; i < f->zip.members; i++) {
+		const struct zip_member *m = &f->zip.member[i];
+		size_t length = m->name_length;
+		if (length >= 4 && memcmp(m->name + length - 4, ".npy", 4) == 0)
+			name[(*n)++] = xasprintf("%.*s", (int)(length - 4), m->name);
 	}
 	*n = add_keys(name, *n, named);
 	*n = add_keys(name, *n, more);
@@ -317,14 +308,14 @@ static bool find_any(struct archive *f, const char *key, struct array *a)
 {
 	if (f->pt && !key && pt_find(f->pt, NULL, false, a))
 		return true;
-	if (!f->zip && !f->header && !f->pt) {
+	if (!f->zipped && !f->header && !f->pt) {
 		if (!key)
 			npy(f->file.name, f->file.bytes, f->file.n, a);
 		return !key;
 	}
 	char *only = key ? NULL : only_key(f);
 	const char *name = key ? key : only;
-	bool found = f->zip ? find_member(f, name, a) : f->pt ? pt_find(f->pt, name, false, a)
+	bool found = f->zipped ? find_member(f, name, a) : f->pt ? pt_find(f->pt, name, false, a)
 		: safetensors_find(f->header, f->file.name, name, f->file.bytes + f->data, a);
 	free(only);
 	return found;
@@ -357,37 +348,20 @@ struct array_parts {
 	enum sm_dtype dtype;
 	size_t left;			/* numbers */
 	const char *data;		/* of an array that lies in the file, or ... */
-	struct npz_member *member;	/* ... is unpacked, ... */
-	char *bytes;			/* ... into these */
+	struct zip_reader *member;	/* ... is one of the .npz */
 };
-
-/* Takes the .npy's header, and no byte more. */
-static void read_npy_header(struct npz_member *m, struct array *a)
-{
-	size_t n = 0, at = 0;
-	char *bytes = NULL;
-
-	while (at == 0 && n < m->n) {
-		bytes = xrealloc(bytes, n + 1, 1);
-		npz_read(m, bytes + n++, 1);
-		if (n >= 10)
-			at = npy_header(m->name, bytes, n, a);
-	}
-	check_length(m->name, at, m->n, a);
-	free(bytes);
-}
 
 struct array_parts *array_parts_open(struct archive *f, const char *key, struct array *a)
 {
 	struct array_parts p = {.file = f};
 
-	if (f->zip) {
+	if (f->zipped) {
 		char *only = key ? NULL : only_key(f);
-		p.member = npz_open(f->zip, f->file.name, key ? key : only);
+		p.member = npz_open(&f->zip, f->file.name, key ? key : only);
 		free(only);
 		if (!p.member)
 			return NULL;
-		read_npy_header(p.member, a);
+		check_length(p.member->name, npz_header(p.member, a, NULL), p.member->member->n, a);
 		refuse_special(p.member->name, a);
 	} else {
 		if (!(f->pt && key ? pt_find(f->pt, key, true, a) : find_any(f, key, a)))
@@ -408,16 +382,12 @@ const void *array_parts_next(struct array_parts *p, size_t n)
 	size_t size = n * sm_dtype_size(p->dtype);
 	const char *data = p->data;
 
-	if (p->member) {
-		data = p->bytes = xrealloc(p->bytes, size, 1);
-		npz_read(p->member, p->bytes, size);
-	} else {
-		p->data += size;
-	}
 	archive_release(p->file);
+	if (p->member)
+		data = zip_next(p->member, size);
+	else
+		p->data += size;
 	p->left -= n;
-	if (p->member && p->left == 0)
-		npz_end(p->member);
 	return data;
 }
 
@@ -429,8 +399,7 @@ void array_parts_read(struct array_parts *p, float *x, size_t n)
 void array_parts_close(struct array_parts *p)
 {
 	if (p->member)
-		npz_close(p->member);
-	free(p->bytes);
+		zip_reader_close(p->member);
 	free(p);
 }
 

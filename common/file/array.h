@@ -1,6 +1,6 @@
 /* Arrays in files: .npy, .npz (stored or deflated), .safetensors and .pt. Files are mapped, so that
- * one larger than memory can be read; pipes are read, and the members of an .npz unpacked, into
- * memory; so are views of a .pt whose numbers are not in order.
+ * one larger than memory can be read; pipes are read, and deflated members of an .npz unpacked,
+ * into memory; so are views of a .pt whose numbers are not in order.
  * What is wrong with a file is one line on stderr and exit 1. */
 #ifndef FILE_ARRAY_H
 #define FILE_ARRAY_H

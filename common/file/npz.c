@@ -7,95 +7,77 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct npz_member *npz_open(zip_t *zip, const char *file, const char *key)
+static const struct zip_member *find(const struct zip *zip, const char *key)
 {
 	char *name = xasprintf("%s.npy", key);
-	struct npz_member *m = NULL;
-	zip_stat_t stat;
+	const struct zip_member *m = zip_find(zip, name);
 
-	if (zip_stat(zip, name, 0, &stat) == 0) {
-		m = xalloc(1, sizeof *m);
-		*m = (struct npz_member){xasprintf("%s:%s", file, key), stat.size,
-			zip_fopen(zip, name, 0)};
-		if (!(stat.valid & ZIP_STAT_SIZE) || stat.size / 1100 > stat.comp_size)
-			die("%s: claims to unpack to %llu bytes", m->name,
-				(unsigned long long)stat.size);
-		if (!m->zip)
-			die("%s: %s", m->name, zip_strerror(zip));
-	}
 	free(name);
 	return m;
 }
 
-void npz_read(struct npz_member *m, void *bytes, size_t n)
+struct zip_reader *npz_open(const struct zip *zip, const char *file, const char *key)
 {
-	for (size_t got = 0; got < n; ) {
-		zip_int64_t k = zip_fread(m->zip, (char *)bytes + got, n - got);
-		if (k <= 0)
-			die("%s: %s", m->name, k < 0 ? zip_file_strerror(m->zip) : "cut short");
-		got += (size_t)k;
+	const struct zip_member *m = find(zip, key);
+
+	return m ? zip_reader_open(m, xasprintf("%s:%s", file, key)) : NULL;
+}
+
+size_t npz_header(struct zip_reader *m, struct array *a, struct npy_texts *texts)
+{
+	size_t n = 0, at = 0;
+	char *bytes = NULL;
+
+	while (at == 0 && m->left > 0) {
+		bytes = xrealloc(bytes, n + 1, 1);
+		bytes[n++] = *zip_next(m, 1);
+		at = n < 12 ? 0 : a ? npy_header(m->name, bytes, n, a)
+			: npy_texts_header(m->name, bytes, n, texts);
 	}
+	free(bytes);
+	if (at == 0)
+		die("%s: not a .npy array, of %zu bytes", m->name, n);
+	return at;
 }
 
-void npz_end(struct npz_member *m)
-{
-	if (zip_fread(m->zip, (char[1]){0}, 1) != 0)
-		die("%s: %s", m->name, zip_file_strerror(m->zip));
-}
-
-void npz_close(struct npz_member *m)
-{
-	zip_fclose(m->zip);
-	free(m->name);
-	free(m);
-}
-
-struct npz_texts *npz_texts_open(zip_t *zip, const char *file, const char *key)
+struct npz_texts *npz_texts_open(const struct zip *zip, const char *file, const char *key)
 {
 	struct npz_texts t = {.member = npz_open(zip, file, key)};
-	size_t n = 0, at = 0, bytes;
+	size_t bytes;
 
 	if (!t.member)
 		return NULL;
-	while (at == 0 && n < t.member->n) {
-		t.stored = xrealloc(t.stored, n + 1, 1);
-		npz_read(t.member, t.stored + n++, 1);
-		at = n < 12 ? 0 : npy_texts_header(t.member->name, t.stored, n, &t.shape);
-	}
-	if (at == 0)
-		die("%s: not a .npy array", t.member->name);
-	struct npz_texts *texts = xalloc(1, sizeof *texts);
-	*texts = t;
-	texts->left = t.shape.n;
+	npz_header(t.member, NULL, &t.shape);
 	if (t.shape.bytes == 0) {
-		npz_texts_close(texts);
+		zip_reader_close(t.member);
 		return NULL;
 	}
-	if (__builtin_mul_overflow(t.shape.n, t.shape.bytes, &bytes) || bytes != t.member->n - at)
-		die("%s: %zu bytes, where its shape needs %zu", t.member->name, t.member->n - at,
+	if (__builtin_mul_overflow(t.shape.n, t.shape.bytes, &bytes) || bytes != t.member->left)
+		die("%s: %zu bytes, where its shape needs %zu", t.member->name, t.member->left,
 			bytes);
 	memory_need(2 * (double)t.shape.bytes, NULL, "%s", t.member->name);
-	texts->stored = xrealloc(texts->stored, t.shape.bytes, 1);
-	texts->text = xalloc(t.shape.bytes + 1, 1);
+	t.left = t.shape.n;
+	t.text = xalloc(t.shape.bytes + 1, 1);
+	struct npz_texts *texts = xalloc(1, sizeof *texts);
+	*texts = t;
 	return texts;
 }
 
 const char *npz_texts_next(struct npz_texts *t)
 {
 	const struct npy_texts *s = &t->shape;
+	const char *stored = zip_next(t->member, s->bytes);
 	size_t n = 0, end = s->bytes;
 
-	npz_read(t->member, t->stored, s->bytes);
-	if (--t->left == 0)
-		npz_end(t->member);
-	while (end > 0 && !t->stored[end - 1])
+	t->left--;
+	while (end > 0 && !stored[end - 1])
 		end--;
 	end = s->wide ? (end + 3) / 4 * 4 : end;
 	for (size_t i = 0; i < end; i += s->wide ? 4 : 1) {
-		uint32_t x = (unsigned char)t->stored[i];
+		uint32_t x = (unsigned char)stored[i];
 		size_t bytes = 1;
 		if (s->wide)
-			memcpy(&x, t->stored + i, sizeof x);
+			memcpy(&x, stored + i, sizeof x);
 		if (s->wide)
 			bytes = utf8_put(t->text + n, x);
 		else
@@ -110,24 +92,22 @@ const char *npz_texts_next(struct npz_texts *t)
 
 void npz_texts_close(struct npz_texts *t)
 {
-	npz_close(t->member);
-	free(t->stored);
+	zip_reader_close(t->member);
 	free(t->text);
 	free(t);
 }
 
-char *npz_text(zip_t *zip, const char *file, const char *key)
+char *npz_text(const struct zip *zip, const char *file, const char *key)
 {
 	enum { MOST = 1024 };
-	struct npz_member *m = npz_open(zip, file, key);
+	const struct zip_member *m = find(zip, key);
 	struct npz_texts *t = m && m->n <= MOST ? npz_texts_open(zip, file, key) : NULL;
 
 	if (!m)
 		return NULL;
 	if (!t || t->shape.n != 1)
-		die("%s: %zu bytes, where a short text is expected", m->name, m->n);
+		die("%s:%s: %zu bytes, where a short text is expected", file, key, m->n);
 	char *text = xasprintf("%s", npz_texts_next(t));
 	npz_texts_close(t);
-	npz_close(m);
 	return text;
 }

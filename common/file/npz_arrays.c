@@ -139,9 +139,11 @@ static const void *converted(const void *from, enum sm_dtype is, enum sm_dtype w
 {
 	bool fine = true;
 
-	if (is == wanted)
+	if (is == wanted && (uintptr_t)from % sm_dtype_size(is) == 0)
 		return from;
 	void *to = pool_alloc(pool, n, sm_dtype_size(wanted));
+	if (is == wanted)
+		return memcpy(to, from, n * sm_dtype_size(is));
 	for (size_t i = 0; i < n && fine; i++) {
 		double x = sm_to_double(from, is, i);
 		fine = wanted == SM_BF16 ? put_bf16(to, i, from, is)

@@ -3,7 +3,7 @@
 #include "base/die.h"
 #include "base/memory.h"
 #include "file/pickle.h"
-#include "file/stored.h"
+#include "file/zip.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ enum { DEPTH_MOST = 8, NAME_MOST = 255, VISITS_MOST = 1 << 20,
 
 struct pt {
 	const char *name;
-	struct stored zip;
+	struct zip zip;
 	char *root;			/* of the members' names, with its slash */
 	struct pickle pickle;
 	json_t *tensors, *numbers;	/* name: number of the value */
@@ -189,7 +189,7 @@ static void read_storage(const struct pt *p, const char *who, uint32_t v, struct
 	if (key->kind != PICKLE_TEXT || key->text.n > NAME_MOST)
 		die("%s: a storage without a name", who);
 	char *name = xasprintf("%sdata/%.*s", p->root, (int)key->text.n, key->text.at);
-	const struct stored_member *m = stored_find(&p->zip, name);
+	const struct zip_member *m = zip_find(&p->zip, name);
 	if (!m)
 		die("%s: no member %s", who, name);
 	if (!m->bytes)
@@ -402,14 +402,14 @@ static size_t line_before(struct pt *p, const char *bytes, size_t n)
 }
 
 /* The pickle's member; NULL when there is none. */
-static const struct stored_member *find_pickle(struct pt *p)
+static const struct zip_member *find_pickle(struct pt *p)
 {
 	static const char end[] = "/data.pkl";
-	const struct stored_member *found = NULL;
+	const struct zip_member *found = NULL;
 	size_t length = sizeof end - 1;
 
 	for (size_t i = 0; i < p->zip.members; i++) {
-		const struct stored_member *m = &p->zip.member[i];
+		const struct zip_member *m = &p->zip.member[i];
 		if (m->name_length < length
 				|| memcmp(m->name + m->name_length - length, end, length) != 0)
 			continue;
@@ -422,10 +422,10 @@ static const struct stored_member *find_pickle(struct pt *p)
 	return found;
 }
 
-static const struct stored_member *member(const struct pt *p, const char *name)
+static const struct zip_member *member(const struct pt *p, const char *name)
 {
 	char *full = xasprintf("%s%s", p->root, name);
-	const struct stored_member *m = stored_find(&p->zip, full);
+	const struct zip_member *m = zip_find(&p->zip, full);
 
 	free(full);
 	return m;
@@ -434,17 +434,14 @@ static const struct stored_member *member(const struct pt *p, const char *name)
 struct pt *pt_open(const char *name, const char *bytes, size_t n)
 {
 	struct pt *p = xcalloc(1, sizeof *p);
-	const struct stored_member *pickle, *order;
+	const struct zip_member *pickle, *order;
 
 	p->name = name;
 	size_t at = line_before(p, bytes, n);
-	if (!stored_open(&p->zip, bytes + at, n - at) || !(pickle = find_pickle(p))) {
+	if (!zip_open(&p->zip, bytes + at, n - at) || !(pickle = find_pickle(p))) {
 		pt_close(p);
 		return NULL;
 	}
-	const struct stored_member *twice = stored_twice(&p->zip);
-	if (twice)
-		die("%s: two members are named %.*s", name, (int)twice->name_length, twice->name);
 	if (member(p, "constants.pkl"))
 		die("%s: a program of TorchScript: save its state_dict() with torch.save", name);
 	order = member(p, "byteorder");
@@ -461,7 +458,7 @@ struct pt *pt_open(const char *name, const char *bytes, size_t n)
 
 void pt_close(struct pt *p)
 {
-	stored_close(&p->zip);
+	zip_close(&p->zip);
 	free(p->root);
 	pickle_free(&p->pickle);
 	json_decref(p->tensors);
