@@ -71,12 +71,12 @@ void weigh_by_plan(struct token_plan *plan, struct sparse *pairs, const float *d
 		xalloc(entries, sizeof(float))};
 	double *f = xcalloc(rows, sizeof *f), *g = xcalloc(cols, sizeof *g);
 	double *g_after = xalloc(cols, sizeof *g), *off = xalloc(rows + cols, sizeof *off);
-	double most = 0;
+	float most = 0;
 	struct potentials row = {f, off, &cost, g, rows}, col = {g, off, &turned, f, cols};
 
 	for (size_t k = 0; k < entries; k++)
-		most = fmax(most, (double)dist[k]);
-	plan->epsilon = fmax(plan->epsilon, most > 0 ? LEAST_EPSILON * most : 1);
+		most = fmaxf(most, dist[k]);
+	plan->epsilon = fmax(plan->epsilon, most > 0 ? LEAST_EPSILON * (double)most : 1);
 	memcpy(cost.value, dist, entries * sizeof *dist);
 	sparse_transpose(&turned, &cost, rows, cols);
 	iterate(plan, &row, &col);
