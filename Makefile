@@ -182,7 +182,7 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scip
 	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
 	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver/chromium-chromedriver python3-selenium
-CLUSTER_PACKAGES = slurm-wlm munge
+CLUSTER_PACKAGES = slurm-wlm munge parallel
 
 install-build:
 	@sh packages.sh $(BUILD_PACKAGES)

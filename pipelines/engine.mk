@@ -68,11 +68,12 @@ shards  = $(foreach s,$(call shard,$(2)),$(1)$(call input,$(subst *,$(s),$(2))))
 bin   := $(wildcard $(abspath $(here)../build/bin $(here)../../../bin))
 PATH  := $(subst $(space),:,$(bin))$(if $(bin),:)$(value PATH)
 QUIET := $(findstring s,$(firstword -$(MAKEFLAGS)))
-export PATH OUT RUN QUIET
+export PATH OUT RUN RUN_BLOCKS BLOCKS QUIET
 
 # A recipe: $(call stage,COMMAND,FILES). The target is what COMMAND writes; FILES, quoted, are what
 # it reads beside the prerequisites of the target, which are stages.
 stage = $(if $(asks),$(call told,$(call ask,$(1),$(2))),@bash $(call q,$(script)) $(work))
+blocks = @bash $(call q,$(script)) --blocks $(work)
 work  = $@ $(call q,$(1)) $^ -- $(2)
 out  := "$$OUT"/
 

@@ -20,7 +20,7 @@
 # for layers with names such as gpt2.4.
 by_layer = HIDDEN SAE REFERENCE ROWS CONTEXT SKIP SKIP_IDS MASK TOKENS VOCAB LABELS \
 	ACT_DUMP FEATDIST REFPROJ CONTEXTS
-variables += $(by_layer) SHARDS OUT RUN BLOCKS REFAXES DISTANCE MATCH COUPLE PAGE bin
+variables += $(by_layer) SHARDS OUT RUN RUN_BLOCKS BLOCKS REFAXES DISTANCE MATCH COUPLE PAGE bin
 
 # Files. % is the layer, * each of SHARDS, or all files that match.
 HIDDEN    = hidden_L%.npy
@@ -144,11 +144,19 @@ $(distances): %.$(by).distances: $$(sides) $$(coupling)
 else
 # In BLOCKS pieces, each a stage: some rows of the matrix.
 numbers := $(shell seq $(BLOCKS))
+rows_of  = $(distance) --rows "$$BLOCK"/$(BLOCKS) $(addprefix $(out),$(sides))
 define block
-$(pairs:%=%.$(by).$(1).block): %.$(by).$(1).block: $$$$(sides) $$$$(coupling)
-	$$(call stage,$$(distance) --rows $(1)/$(BLOCKS) $$(addprefix $$(out),$$(sides)))
+$(pairs:%=%.$(by).$(1).block): %.$(by).$(1).block: $$$$(sides) $$$$(coupling) $(at_once)
+	$$(call stage,$$(rows_of))
 .PHONY: $(pairs:%=%.$(by).$(1).block)
 endef
+# RUN_BLOCKS makes those of a pair at once; each then finds itself made.
+ifneq "$(RUN_BLOCKS)" ""
+at_once := $(if $(asks),,| $$$$*.$(by).all.block)
+$(pairs:%=%.$(by).all.block): %.$(by).all.block: $$(sides) $$(coupling)
+	$(call blocks,$(rows_of))
+.PHONY: $(pairs:%=%.$(by).all.block)
+endif
 $(foreach n,$(numbers),$(eval $(call block,$(n))))
 $(distances): %.distances: $(numbers:%=$$*.%.block)
 	$(call stage,framecat --merge $(addprefix $(out),$^))

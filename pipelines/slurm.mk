@@ -1,45 +1,61 @@
 # Slurm does the work: each stage is a job of srun, with the memory and the cores of its kind.
 #
 #	make -f slurm.mk -f pairs.mk -j32 BLOCKS=16 SRUN='--partition=cpu --time=4:00:00' ...
+#	make -f slurm.mk -f pairs.mk -j8 BLOCKS=64 ARRAY=32 ...
 #
-# It stands before the pipeline; a site's own file, which sets some variables anew, stands between.
-# OUT has to be on a file system that all nodes see. semot-cluster(7) has more.
+# With ARRAY=N the blocks of a pair are one array job, of which N run at once; -j is how many pairs
+# there are at a time. SRUN are options of srun and sbatch. This file stands before the pipeline; a
+# site's own file, which sets some variables anew, stands between. OUT has to be on a file system
+# that all nodes see. semot-cluster(7) has more.
 
 kinds = activations distributions axes projected points contexts coupling distances block matching \
 	nearest flow tsv html
-variables += SRUN MEMORY CORES $(kinds:%=MEMORY.%) $(kinds:%=CORES.%)
+variables += SRUN ARRAY MEMORY CORES $(kinds:%=MEMORY.%) $(kinds:%=CORES.%)
 
-# Megabytes, and cores, of a stage; of each kind where it differs. For 16,384 features, points of
-# 2,304 numbers, a quarter of a million tokens: the pages of the programs say what they need.
-MEMORY = 2000
+# Megabytes, and cores, of a stage; of each kind where it differs. MB is the size of what a stage
+# reads, T its cores. The pages of the programs say what grows with what; bench/results/scale.tsv
+# has what they took for 16,384 features, and the numbers here are larger than all of these.
+MEMORY = 500+2*MB
 CORES  = 1
 
+# W_enc, one frame and its points: 16,384 features and 250,000 tokens of 2,304 numbers.
 MEMORY.activations = 4000
 MEMORY.axes        = 1000
 MEMORY.projected   = 6000
 MEMORY.points      = 6000
-MEMORY.distances   = $(if $(BLOCKS),1000,14000)
-MEMORY.block       = 14000
-MEMORY.matching    = 3000
-MEMORY.html        = 4000
+# Both sides, costs of each thread, and what --top keeps.
+MEMORY.distances   = $(if $(BLOCKS),1000,$(MEMORY.block))
+MEMORY.block       = 3000+4*MB+200*T
+MEMORY.coupling    = 1000+3*MB
+MEMORY.matching    = 1000+2*MB
+MEMORY.html        = 1000+2*MB
 
 CORES.activations  = 4
 CORES.axes         = 4
-CORES.distances    = $(if $(BLOCKS),1,16)
+CORES.distances    = $(if $(BLOCKS),1,$(CORES.block))
 CORES.block        = 16
 
-SRUN =
+SRUN  =
+ARRAY =
 
 # All jobs of one OUT have one name; the comment is the stage.
 job  = $(eval job := semot-$(firstword $(shell realpath -m $(call input,$(OUT)) | cksum)))$(job)
 mine = $(or $($(1)$(suffix $@)),$($(1)))
-RUN  = srun --quiet --ntasks=1 --cpus-per-task=$(call mine,CORES) --mem=$(call mine,MEMORY)M \
-	--job-name=$(job) --comment=$@ $(SRUN) env OMP_NUM_THREADS=$(call mine,CORES)
+uses = --quiet --nodes=1 --ntasks=1 --cpus-per-task=$(call mine,CORES) \
+	--mem="$$(($(subst T,$(call mine,CORES),$(call mine,MEMORY))))M" \
+	--job-name=$(job) --comment=$@ $(SRUN)
+RUN  = srun $(uses) env OMP_NUM_THREADS=$(call mine,CORES)
+RUN_BLOCKS = $(if $(ARRAY),OMP_NUM_THREADS=$(call mine,CORES) sbatch --wait --requeue \
+	--array="$$TASKS"%$(ARRAY) --output=/dev/null $(uses))
 
 # A killed srun can leave its job behind, which keeps its cores until its time is over:
 #
 #	make -f slurm.mk ... cancel	ends the jobs of this OUT
+#	make -f slurm.mk ... measured	what its stages took at most, and a quarter more
 .DEFAULT_GOAL := all
 cancel:
 	scancel --me --name=$(job)
-.PHONY: cancel
+measured:
+	@$(foreach k,$(kinds),cat -- "$$OUT"/.*.$(k).status 2>/dev/null | awk '$$3 > most { most = $$3 } \
+		END { if (most) printf "MEMORY.$(k) = %d\n", most / 800 + 1 }'; )
+.PHONY: cancel measured

@@ -337,6 +337,74 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	quick -s RUN='nice env SLOW=.01'
 }
 
+@test "RUN_BLOCKS makes the blocks of a pair at once, those that are missing; RUN what it leaves" {
+	stubs
+	cat >bin/many <<-'MANY'
+	#!/bin/bash
+	echo "$TASKS" >>submitted
+	for SLURM_ARRAY_TASK_ID in ${TASKS//,/ }; do
+		export SLURM_ARRAY_TASK_ID
+		[ "$SLURM_ARRAY_TASK_ID" = "$1" ] || "${@:2}" || failed=1
+	done
+	exit "${failed:-0}"
+	MANY
+	chmod +x bin/many
+	export PATH=$PWD/bin:$PATH
+	quick BLOCKS=12 >commands
+	mv out quiet
+	quick BLOCKS=12 RUN_BLOCKS='many 0' >log
+	diff <(sort commands) <(sort -u log)
+	as_quiet
+	[ -z "$(quick BLOCKS=12 RUN_BLOCKS='many 0')" ]
+	quick status BLOCKS=12 RUN_BLOCKS='many 0' | awk 'NR > 1 && $1 != "done" { exit 1 }'
+	rm out/2-4.sinkhorn.{3,11}.block
+	[ "$(quick -n BLOCKS=12 RUN_BLOCKS='many 0' | grep -c ^sinkhorn)" -eq 2 ]
+	quick -s BLOCKS=12 RUN_BLOCKS='many 11'
+	as_quiet
+	[ "$(xargs <submitted)" = "1,2,3,4,5,6,7,8,9,10,11,12 3,11" ]
+	sed -i '2i case $* in *7/12*) exit 3;; esac' bin/sinkhorn
+	refute quick -k -s BLOCKS=12 RUN_BLOCKS='many 2' 2>log
+	grep -q '^stage: 2-4.sinkhorn.7.block: exit status 3; out/.2-4.sinkhorn.7.block.log' log
+	grep -q '^stage: 2-4.sinkhorn.all.block: the job ended with 1, and without a word of 2$' log
+	[ ! -e out/2-4.sinkhorn.7.block ] && [ -e out/2-4.sinkhorn.12.block ]
+}
+
+@test "what semot-cluster(7) has one type, on one machine and on a big one" {
+	stubs
+	cluster_page '^make -f pairs.mk [Hs]\|^OMP'
+	[ "$(wc -l <lines)" -eq 3 ]
+	eval "$(sed -n 1p lines) -s"
+	eval "$(sed -n 2p lines)" >table
+	[ "$(grep -c '^done' table)" -eq 16 ]
+	mv out whole
+	eval "$(sed -n 3p lines)" >log
+	[ "$(echo out/*.block | wc -w)" -eq 32 ]
+	[ "$(echo out/*.tsv)" = "out/2-4.sinkhorn.tsv out/4-6.sinkhorn.tsv" ]
+}
+
+@test "what semot-cluster(7) has one type for GNU parallel over ssh" {
+	command -v parallel >/dev/null || skip "without parallel"
+	stubs
+	cluster_page '^parallel\|^framecat'
+	cat >bin/ssh <<-'SSH'
+	#!/bin/bash
+	while [[ $1 != @(one|two) ]]; do shift; done
+	echo "$1" >>"$HOME/hosts"
+	shift
+	[ "$1" != -- ] || shift
+	cd "$HOME" && exec bash -c "$*"
+	SSH
+	chmod +x bin/ssh
+	export PATH=$PWD/bin:$PATH PARALLEL_SSH=$PWD/bin/ssh HOME=$PWD/home
+	mkdir home
+	echo 2 >2.projected
+	echo 4 >4.projected
+	eval "$(<lines)"
+	for i in {1..16}; do printf 'sinkhorn\n--rows\n%s/16\n2\n4\n' $i; done |
+		cat <(printf 'framecat\n--merge\n') - | cmp - 2-4.distances
+	[ "$(sort -u home/hosts | xargs)" = "one two" ]
+}
+
 @test "a variable that no pipeline has is an error, and so is a layer without a name" {
 	stubs
 	for bad in DISTNACE=decoder HIDDEN.5=x SHELL=/bin/true 'A=a b' 'A=$(shell touch pwned)' \

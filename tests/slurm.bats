@@ -36,10 +36,12 @@ setup_file() {
 	MpiDefault=none
 	ReturnToService=2
 	KillWait=1
-	NodeName=DEFAULT CPUs=2 RealMemory=1000
+	MinJobAge=4
+	SlurmdParameters=config_overrides
+	NodeName=DEFAULT CPUs=16 RealMemory=32000
 	NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 1))
 	NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 2))
-	PartitionName=test Nodes=n[1-2] Default=YES State=UP
+	PartitionName=cpu Nodes=n[1-2] Default=YES State=UP
 	CONF
 	export SLURM_CONF=$PWD/slurm.conf
 	munged --force --key-file="$PWD/key" --socket="$PWD/munge.socket" --seed-file="$PWD/seed" \
@@ -60,7 +62,7 @@ setup() {
 	stubs
 	cat >site.mk <<-'SITE'
 	CORES = 1
-	MEMORY = 100
+	MEMORY = 16000
 	$(foreach k,$(kinds),$(eval MEMORY.$k = $(MEMORY))$(eval CORES.$k = $(CORES)))
 	SITE
 }
@@ -79,6 +81,33 @@ ready() {
 # Takes a node into service again, if it did not come back by itself.
 up() {
 	scontrol update nodename="$1" state=resume 2>/dev/null || true
+}
+
+# released PID: waits for it, and lets jobs begin at once that Slurm would begin again in two minutes
+released() {
+	local job
+	while kill -0 "$1" 2>/dev/null; do
+		for job in $(squeue -h -r -t pending -o %i); do
+			scontrol update jobid="$job" starttime=now 2>/dev/null || true
+		done
+		sleep .3
+	done
+	wait "$1"
+}
+
+# running TASK: waits until this task of an array runs
+running() {
+	until squeue -h -r -t running -o %i | grep -q "_$1$"; do sleep .1; done
+}
+
+# arrays: sbatch leaves what it was given in ./submitted
+arrays() {
+	cat >bin/sbatch <<-'STUB'
+	#!/bin/bash
+	echo "$TASKS $*" >>submitted
+	exec /usr/bin/sbatch "$@"
+	STUB
+	chmod +x bin/sbatch
 }
 
 # cluster VARIABLE=...: the jobs of quick, on the nodes
@@ -110,7 +139,7 @@ quiet() {
 	[ -e out/2-4.sinkhorn.3.block ]
 	cluster status >table
 	grep -q '^failed  *2-4.sinkhorn.2.block .* no such luck$' table
-	refute cluster -s MEMORY.block=5000 2>log
+	refute cluster -s MEMORY.block=50000 2>log
 	grep -q '^stage: 2-4.sinkhorn.[1-4].block: srun .* ended with 1 and left no output' log
 }
 
@@ -150,28 +179,144 @@ quiet() {
 	as_quiet
 }
 
+@test "the blocks of a pair are tasks of one job, those that are there are none of it" {
+	quiet
+	arrays
+	cluster -s ARRAY=3
+	as_quiet
+	grep -q '^1,2,3,4 .*--array=1,2,3,4%3 ' submitted
+	[ "$(cut -d' ' -f4 out/.*.block.status | sort -u | xargs)" = "n1 n2" ]
+	[ -z "$(cluster ARRAY=3)" ]
+	rm out/2-4.sinkhorn.3.block
+	cluster -s ARRAY=3
+	as_quiet
+	[ "$(cut -d' ' -f1 submitted | xargs)" = "1,2,3,4 3" ]
+	cluster ARRAY=3 measured >measured.mk
+	grep -q '^MEMORY.block = [0-9]*$' measured.mk
+}
+
+@test "a task of an array that fails, or that scancel ends, is named; the others stay" {
+	arrays
+	sed -i '2i case $* in *2/4*) echo no such luck >&2; exit 1;; esac' bin/sinkhorn
+	SLOW=2 cluster -s ARRAY=4 2>log &
+	running 3
+	scancel "$(squeue -h -r -t running -o %i | grep _3)"
+	refute wait $!
+	grep -q '^stage: 2-4.sinkhorn.2.block: exit status 1; out/.*.log has' log
+	grep -q '^stage: 2-4.sinkhorn.all.block: the job ended with [1-9].* without a word of 3$' log
+	[ "$(echo out/*.block)" = "out/2-4.sinkhorn.1.block out/2-4.sinkhorn.4.block" ]
+	cluster status >table
+	grep -q '^failed  *2-4.sinkhorn.2.block .* no such luck$' table
+	sed -i 2d bin/sinkhorn
+	cluster -s ARRAY=4
+	rm -rf quiet && mv out quiet
+	quick -s BLOCKS=4
+	as_quiet
+	refute cluster -s MEMORY.block=50000 ARRAY=4 DISTANCE='sinkhorn --other' 2>log
+	grep -q 'without a word of 1 2 3 4$' log
+}
+
+@test "tasks of a node that goes down begin again; those of a killed make or controller go on" {
+	quiet
+	arrays
+	SLOW=2 cluster -s ARRAY=4 2>log &
+	running 4
+	sleep .5
+	scontrol update nodename=n1 state=down reason=test
+	sleep .5
+	up n1
+	released $! || { cat log; false; }
+	as_quiet
+	ready
+	rm -rf out/2-4.*
+	SLOW=3 setsid make -s -f "$ROOT/pipelines/slurm.mk" -f site.mk \
+		-f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY=4 >log 2>&1 3>&- &
+	group=$!
+	running 4
+	kill -9 -- "-$group"
+	sleep .3
+	kill -9 "$(<"$BATS_FILE_TMPDIR/slurmctld.pid")"
+	sleep .3
+	slurmctld 3>&-
+	until [ -e out/2-4.sinkhorn.4.block ]; do sleep .1; done
+	ready
+	as_quiet 2>/dev/null || true
+	cluster -s ARRAY=4
+	as_quiet
+	[ "$(cut -d' ' -f1 submitted | xargs)" = "1,2,3,4 1,2,3,4" ]
+}
+
+@test "what semot-cluster(7) has one type on a cluster" {
+	cluster_page 'slurm.mk\|RUN='
+	mapfile -t lines <lines
+	[ ${#lines[@]} -eq 6 ]
+	for line in "${lines[@]}"; do
+		[[ $line == *measured* ]] || rm -rf out
+		eval "${line/make /make -s } 3>&-"
+		[ "$(echo out/*.tsv)" = "out/2-4.sinkhorn.tsv out/4-6.sinkhorn.tsv" ]
+		[ ! -d quiet ] || [[ $line != *BLOCKS* ]] || as_quiet
+		[[ -d quiet || $line != *BLOCKS* ]] || mv out quiet
+	done
+	grep -q '^MEMORY.block = [0-9]*$' site.mk
+}
+
+# interrupt KIND MAKE...: starts it, and some time later kills it, a task of it, or a node. What
+# becomes of it does not matter.
+interrupt() {
+	local node=n$((RANDOM % 2 + 1)) group task
+	setsid "${@:2}" >log 2>&1 3>&- &
+	group=$!
+	sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+	task=$(pgrep -f "$PWD/bin/" | shuf -n 1 --random-source=<(yes $RANDOM)) || true
+	case $1 in
+	make) kill -9 -- "-$group" || true ;;
+	task) [ -z "$task" ] || kill -9 "$task" || true ;;
+	node)
+		kill -9 "$(<"$BATS_FILE_TMPDIR/$node.pid")" || true
+		scontrol update nodename=$node state=down reason=test
+		sleep .3
+		slurmd -N $node 3>&-
+		up $node
+		;;
+	esac 2>/dev/null
+	[ "$1" = make ] || released "$group" || true
+	cluster -s cancel
+}
+
 @test "killed make, tasks and nodes at any moment: the next make has the bytes of a quiet run" {
 	quiet
 	RANDOM=3
+	kinds=(make task node) array=("" 4)
 	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
 		rm -rf out
-		SLOW=.2 setsid make -s -j4 -f "$ROOT/pipelines/slurm.mk" -f site.mk \
-			-f "$ROOT/pipelines/match.mk" BLOCKS=4 >log 2>&1 3>&- &
-		group=$!
-		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
-		node=n$((RANDOM % 2 + 1))
-		case $((round % 3)) in
-		0) kill -9 -- "-$group" && sleep .2 && cluster -s cancel || true ;;
-		1)
-			task=$(pgrep -f "$PWD/bin/" | shuf -n 1 --random-source=<(yes $round))
-			[ -z "$task" ] || kill -9 "$task" || true
-			;;
-		2) scontrol update nodename=$node state=down reason=test ;;
-		esac 2>/dev/null
-		[ $((round % 3)) -eq 2 ] || wait "$group" || true
-		[ $((round % 3)) -ne 2 ] || { sleep .3; up $node; }
-		wait "$group" || true
-		cluster -s 2>>log || { cat log; false; }
+		export SLOW=.2
+		interrupt "${kinds[round % 3]}" make -s -j4 -f "$ROOT/pipelines/slurm.mk" -f site.mk \
+			-f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY="${array[round % 2]}"
+		SLOW=0 cluster -s 2>>log || { cat log; false; }
 		as_quiet
 	done
+}
+
+@test "26 layers of 256 features, followed, and interrupted ten times: the bytes of a quiet run" {
+	PATH=${PATH#"$PWD/bin:"}
+	oracle layers 26 256
+	follow() {
+		MAKEFLAGS='' OMP_NUM_THREADS=1 make -s --no-print-directory -j4 "$@" \
+			-f "$ROOT/pipelines/flow.mk" bin="$BUILD/bin" LAYERS="$(seq -s ' ' 26)" \
+			HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L26.npy \
+			ACT_DUMP='act-dump --no-point --quiet' FLOW='flow --quiet' \
+			FEATDIST='featdist --quiet --support 8' \
+			DISTANCE='sinkhorn --quiet --epsilon .5'
+	}
+	export -f follow
+	export ROOT BUILD
+	follow -j2
+	mv out quiet
+	kinds=(make task node)
+	RANDOM=${SEED:-5}
+	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
+		interrupt "${kinds[round % 3]}" bash -c "follow -f '$ROOT/pipelines/slurm.mk' -f site.mk"
+	done
+	follow -f "$ROOT/pipelines/slurm.mk" -f site.mk
+	as_quiet
 }

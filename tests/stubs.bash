@@ -32,3 +32,22 @@ as_quiet() {
 	diff -r -x '.*' quiet out
 	refute compgen -G 'out/.*=*'
 }
+
+# cluster_page PATTERN: the commands of semot-cluster(7) that have PATTERN, in ./lines, one a line,
+# and what they name, in this folder
+cluster_page() {
+	local layer first
+	cp "$ROOT"/pipelines/* .
+	for layer in 2 4 6 25; do
+		mkdir -p saes/L$layer states
+		echo $layer | tee states/L$layer.npy >saes/L$layer/params.npz
+	done
+	sed -n '/^\.Bd/,/^\.Ed/p' "$ROOT/man/semot-cluster.7" | sed -z 's/ \\e\n  */ /g' |
+		grep -E '^(OMP_[A-Z_=0-9]* |)(make|salloc|parallel|framecat) ' >all
+	first=$(head -n 1 all)
+	[[ $first == "make -f pairs.mk "* && $(wc -l <all) -eq 11 ]]
+	first=${first#make -f pairs.mk }
+	while IFS= read -r line; do
+		echo "${line//.../$first}"
+	done <all | grep -e "$1" >lines
+}
