@@ -56,6 +56,7 @@ RUN_BLOCKS = $(if $(ARRAY),OMP_NUM_THREADS=$(call mine,CORES) sbatch --wait --re
 cancel:
 	scancel --me --name=$(job)
 measured:
-	@$(foreach k,$(kinds),cat -- "$$OUT"/.*.$(k).status 2>/dev/null | awk '$$3 > most { most = $$3 } \
-		END { if (most) printf "MEMORY.$(k) = %d\n", most / 800 + 1 }'; )
+	@cd -- "$$OUT" && awk '{ n = split(FILENAME, part, "."); kind = part[n - 1] } \
+		$$1 == 0 && $$3 > most[kind] { most[kind] = $$3 } \
+		END { for (k in most) printf "MEMORY.%s = %d\n", k, most[k] / 800 + 1 }' .*.status
 .PHONY: cancel measured

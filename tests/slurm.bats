@@ -83,7 +83,7 @@ up() {
 	scontrol update nodename="$1" state=resume 2>/dev/null || true
 }
 
-# released PID: waits for it, and lets jobs begin at once that Slurm would begin again in two minutes
+# released PID: waits for it; jobs that Slurm would begin again in two minutes begin at once
 released() {
 	local job
 	while kill -0 "$1" 2>/dev/null; do
@@ -203,7 +203,7 @@ quiet() {
 	scancel "$(squeue -h -r -t running -o %i | grep _3)"
 	refute wait $!
 	grep -q '^stage: 2-4.sinkhorn.2.block: exit status 1; out/.*.log has' log
-	grep -q '^stage: 2-4.sinkhorn.all.block: the job ended with [1-9].* without a word of 3$' log
+	grep -q '^stage: 2-4.sinkhorn.all.block: the job .* [1-9].* without a word of 3$' log
 	[ "$(echo out/*.block)" = "out/2-4.sinkhorn.1.block out/2-4.sinkhorn.4.block" ]
 	cluster status >table
 	grep -q '^failed  *2-4.sinkhorn.2.block .* no such luck$' table
@@ -290,8 +290,8 @@ interrupt() {
 	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
 		rm -rf out
 		export SLOW=.2
-		interrupt "${kinds[round % 3]}" make -s -j4 -f "$ROOT/pipelines/slurm.mk" -f site.mk \
-			-f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY="${array[round % 2]}"
+		interrupt "${kinds[round % 3]}" make -s -j4 -f "$ROOT/pipelines/slurm.mk" \
+			-f site.mk -f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY="${array[round % 2]}"
 		SLOW=0 cluster -s 2>>log || { cat log; false; }
 		as_quiet
 	done
@@ -315,7 +315,8 @@ interrupt() {
 	kinds=(make task node)
 	RANDOM=${SEED:-5}
 	for ((round = 1; round <= ${ROUNDS:-10}; round++)); do
-		interrupt "${kinds[round % 3]}" bash -c "follow -f '$ROOT/pipelines/slurm.mk' -f site.mk"
+		interrupt "${kinds[round % 3]}" bash -c \
+			"follow -f '$ROOT/pipelines/slurm.mk' -f site.mk"
 	done
 	follow -f "$ROOT/pipelines/slurm.mk" -f site.mk
 	as_quiet
