@@ -116,6 +116,13 @@ fuzz: install-check
 			-max_total_time=$$(($(MINUTES) * 60)) -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix=$$reader- found/$$reader seeds/$$reader || exit 1; done
 
+# N times one token of a kernel or solver is changed, at places that SEED tells; the tests have to
+# fail, nine times in ten at least. It takes hours; MUTANTS: options of mutants.py.
+N = 300
+SEED = 1
+mutants: install-check
+	$(PYTHON) tests/mutants.py -n $(N) --seed $(SEED) $(MUTANTS)
+
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.
 lint: install-check
 	sh tests/lint.sh $(PLAIN)
@@ -229,5 +236,5 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check fuzz lint dist bench bench-certified bench-groups bench-quality bench-scale \
-	results proofs install-build install-check install uninstall clean
+.PHONY: all demo check fuzz mutants lint dist bench bench-certified bench-groups bench-quality \
+	bench-scale results proofs install-build install-check install uninstall clean

@@ -366,6 +366,19 @@ static double plan_error(const float *cost, const float *a, const float *b, size
 	return error;
 }
 
+/* The lower bound is the cost that f proves, the upper one that of the plan, less and more 4e-7 of
+ * the largest. f has room for padded(n). */
+static void check_bounds(const struct sinkhorn *s, const float *cost, const float *a, const float *b,
+	float *f, size_t n, size_t m, double most, size_t trial)
+{
+	for (size_t i = n; i < padded(n); i++)
+		f[i] = -INFINITY;
+	double proved = fmax(dual_cost(cost, NULL, a, b, f, n, m) - 4e-7 * most, 0);
+	check(fabs(s->lower - proved) <= 2e-7 * most, "sinkhorn: the lower bound", trial);
+	check(fabs(s->upper - s->cost - 4e-7 * most) <= 1e-9 * most, "sinkhorn: the upper bound",
+		trial);
+}
+
 /* Stopped anywhere, at any epsilon, the bounds hold the optimum. */
 static void stopped_early(const float *cost, const float *a, const float *b, size_t n, size_t m,
 	double most, double epsilon, double optimum, double *workspace, size_t trial)
@@ -380,6 +393,7 @@ static void stopped_early(const float *cost, const float *a, const float *b, siz
 				"sinkhorn: stopped early", trial);
 			check(s.lower <= optimum && optimum <= s.upper && s.cost <= s.upper,
 				"sinkhorn: bounds when stopped early", trial);
+			check_bounds(&s, cost, a, b, f, n, m, most, trial);
 			for (size_t i = 0; i < n; i++)
 				check(isfinite(f[i]), "sinkhorn: potentials when stopped early",
 					trial);
@@ -451,6 +465,7 @@ static void transport(void)
 		check(s.lower <= optimum && optimum <= s.upper, "sinkhorn: bounds", trial);
 		check(plan_error(cost, a, b, n, m, epsilon, f) <= 1e-4, "sinkhorn: potentials",
 			trial);
+		check_bounds(&s, cost, a, b, f, n, m, most, trial);
 		rows_of_a_table(cost, a, b, n, m, most, epsilon, &s, f, workspace, trial);
 		stopped_early(cost, a, b, n, m, most, epsilon, optimum, workspace, trial);
 		free(workspace);
