@@ -226,39 +226,55 @@ static void check_update(const struct sparse *cost, size_t n, size_t m, double e
 	check(weights, "plan_weights", trial);
 }
 
-/* The whole plan: P and P' that Sinkhorn's iterations end with, by dense scaling. */
+/* f (n) of g (m), or the other way: of[x] = -epsilon log(n sum_y exp((other[y] - C_xy) /
+ * epsilon)). */
+static void scale(double *of, size_t n, const double *other, const struct sparse *cost,
+	const float *dist, size_t rows, bool turned, double epsilon)
+{
+	for (size_t x = 0; x < n; x++)
+		of[x] = 0;
+	for (size_t i = 0; i < rows; i++)
+		for (size_t k = cost->indptr[i]; k < cost->indptr[i + 1]; k++) {
+			size_t j = cost->index[k];
+			of[turned ? j : i] += exp((other[turned ? i : j] - (double)dist[k])
+				/ epsilon);
+		}
+	for (size_t x = 0; x < n; x++)
+		of[x] = of[x] > 0 ? -epsilon * log((double)n * of[x]) : 0;
+}
+
+/* The whole plan: P and P' that so many of Sinkhorn's iterations end with. */
 static void check_plan(struct sparse *cost, size_t n, size_t m, double epsilon, size_t trial)
 {
-	double f[MOST] = {0}, g[MOST] = {0}, after[MOST], largest = 0;
-	float dist[MOST * MOST];
-	size_t indptr[MOST + 1], at = 0, iters = 1 + below(30);
+	size_t pairs = cost->indptr[n], iters = 1 + below(30), at = 0, k = 0;
+	double *f = calloc(n, sizeof *f), *g = calloc(m, sizeof *g), *after = calloc(m, sizeof *g);
+	float *dist = malloc(pairs * sizeof *dist + 1), largest = 0;
+	uint32_t *index = malloc(pairs * sizeof *index + 1);
 	struct token_plan plan = {.epsilon = epsilon, .tol = 0, .max_iters = iters};
 	bool same = true;
 
-	for (size_t k = 0; k < cost->indptr[n]; k++) {
+	for (k = 0; k < pairs; k++) {
 		dist[k] = cost->value[k];
-		largest = fmax(largest, (double)dist[k]);
+		index[k] = cost->index[k];
+		largest = fmaxf(largest, dist[k]);
 	}
-	memcpy(indptr, cost->indptr, (n + 1) * sizeof *indptr);
-	for (size_t round = 0; round <= 2 * iters + 1; round++) {
-		if (round == 2 * iters + 1)
-			memcpy(after, g, sizeof g);
-		double *of = round % 2 == 0 ? f : round == 2 * iters + 1 ? after : g;
-		for (size_t x = 0; x < (round % 2 ? m : n); x++) {
-			double sum = 0;
-			for (size_t y = 0; y < (round % 2 ? n : m); y++)
-				sum += round % 2 ? moved(f[y], 0, y, x, epsilon)
-					: moved(0, g[y], x, y, epsilon);
-			of[x] = sum > 0 ? -epsilon * log(sum * (double)(round % 2 ? m : n)) : 0;
-		}
+	for (size_t round = 0; round <= iters; round++) {
+		if (round > 0)
+			scale(g, m, f, cost, dist, n, true, epsilon);
+		scale(f, n, g, cost, dist, n, false, epsilon);
 	}
+	scale(after, m, f, cost, dist, n, true, epsilon);
+	size_t *end = malloc((n + 1) * sizeof *end);
+	memcpy(end, cost->indptr, (n + 1) * sizeof *end);
 	weigh_by_plan(&plan, cost, dist, n, m);
+	k = 0;
 	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < m; j++) {
-			double known = (double)n * moved(f[i], g[j], i, j, epsilon)
-				+ (double)m * moved(f[i], after[j], i, j, epsilon);
-			if (known > 1.001e-9) {
-				same &= at < cost->indptr[i + 1] && cost->index[at] == j
+		for (; k < end[i + 1]; k++) {
+			double by = f[i] - (double)dist[k];
+			double known = (double)n * exp((by + g[index[k]]) / epsilon)
+				+ (double)m * exp((by + after[index[k]]) / epsilon);
+			if (known > 1e-9) {
+				same &= at < cost->indptr[i + 1] && cost->index[at] == index[k]
 					&& fabs((double)cost->value[at] - known) <= 1e-5 * known;
 				at++;
 			}
@@ -269,11 +285,38 @@ static void check_plan(struct sparse *cost, size_t n, size_t m, double epsilon, 
 	check(plan.iters == iters || plan.residual == 0, "weigh_by_plan: iterations", trial);
 	check(plan.epsilon == (largest > 0 ? epsilon : fmax(epsilon, 1)), "weigh_by_plan: epsilon",
 		trial);
+	free(f);
+	free(g);
+	free(after);
+	free(dist);
+	free(index);
+	free(end);
+}
+
+/* More rows and columns than one task has. */
+static void large_plan(void)
+{
+	enum { N = 2500, M = 1300 };
+	static size_t indptr[N + 1];
+	static uint32_t index[3 * N];
+	static float value[3 * N];
+	struct sparse cost = {indptr, index, value};
+
+	for (size_t i = 0; i < N; i++) {
+		indptr[i + 1] = 3 * (i + 1);
+		for (size_t k = 3 * i; k < 3 * i + 3; k++) {
+			index[k] = (uint32_t)((i + 5 * (k % 3)) % M);
+			value[k] = (float)uniform();
+		}
+	}
+	check_plan(&cost, N, M, 0.5, 0);
 }
 
 static void plans(void)
 {
 	static struct matrix c;
+
+	large_plan();
 
 	for (size_t trial = 0; trial < TRIALS; trial++) {
 		size_t n = 1 + below(MOST), m = 1 + below(MOST);

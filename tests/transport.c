@@ -368,8 +368,8 @@ static double plan_error(const float *cost, const float *a, const float *b, size
 
 /* The lower bound is the cost that f proves, the upper one that of the plan, less and more 4e-7 of
  * the largest. f has room for padded(n). */
-static void check_bounds(const struct sinkhorn *s, const float *cost, const float *a, const float *b,
-	float *f, size_t n, size_t m, double most, size_t trial)
+static void check_bounds(const struct sinkhorn *s, const float *cost, const float *a,
+	const float *b, float *f, size_t n, size_t m, double most, size_t trial)
 {
 	for (size_t i = n; i < padded(n); i++)
 		f[i] = -INFINITY;
