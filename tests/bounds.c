@@ -1,8 +1,10 @@
-/* The bounds of bounds.h, which relaxed.h computes, against one-sided costs by their definition.
- * Silent when all is well. */
+/* The bounds of bounds.h, which relaxed.h computes, against one-sided costs by their definition;
+ * and the solvers of transport.h against the kernels that they call. Silent when all is well. */
 #include "distance/bounds.h"
+#include "distance/transport.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
+#include "kernel/sinkhorn.h"
 
 #include "check.h"
 
@@ -145,8 +147,113 @@ static void relaxed_bounds(void)
 	free(work);
 }
 
+/* -- Solvers ----------------------------------------------------------------------------------- */
+
+static float feature_cost[SET_POINTS * (SET_POINTS + LANES)], potential[SET_POINTS + LANES];
+
+/* The costs between feature i of a and feature j of b. */
+static struct transport_problem problem(const struct distributions *a, size_t i,
+	const struct distributions *b, size_t j, int p)
+{
+	static float lane[(SET_POINTS + LANES) * SET_D];
+	size_t n = points_of(a, i), m = points_of(b, j);
+
+	lay_points(lane, a->point, rows_of(a, i), n, SET_D);
+	cost_matrix(feature_cost, b->point, rows_of(b, j), m, lane, n, SET_D, p);
+	struct costs costs = summarise_costs(feature_cost, n, m);
+	return (struct transport_problem){.a = a, .b = b, .i = i, .j = j, .n = n, .m = m,
+		.cost = feature_cost, .mean = costs.mean, .largest = costs.largest,
+		.limit = INFINITY};
+}
+
+static struct sinkhorn plain_solution(const struct transport_problem *p, double epsilon,
+	const struct transport *t)
+{
+	double *work = malloc(sinkhorn_workspace(p->n, p->m) * sizeof *work);
+	struct sinkhorn s = sinkhorn(p->cost, NULL, weights_of(p->a, p->i), weights_of(p->b, p->j),
+		p->n, p->m, p->largest, epsilon, t->tol, (uint32_t)t->max_iters, potential, work);
+
+	free(work);
+	return s;
+}
+
+/* S = OT(a, b) - OT(a, a) / 2 - OT(b, b) / 2, and else sinkhorn()'s solution at its epsilon. */
+static void check_entropic(const struct transport *t, const struct distributions *a, size_t i,
+	const struct distributions *b, size_t j, size_t trial)
+{
+	struct transport_problem p = problem(a, i, b, j, t->p);
+	double *work = malloc(transport_workspace(t, p.n > p.m ? p.n : p.m, p.n > p.m ? p.n : p.m,
+		SET_D) * sizeof *work);
+	double epsilon = isnan(t->epsilon_abs) ? t->epsilon * capped_mean(p.cost, NULL, p.n, p.m,
+		(struct costs){p.mean, p.largest}) : t->epsilon_abs;
+
+	epsilon = fmax(fmax(epsilon, 1e-6 * p.largest), 1e-30);
+	struct transport_solution got = transport_solve(t, &p, potential, work);
+	struct sinkhorn s = plain_solution(&p, epsilon, t);
+	double cost = t->debias ? s.dual : s.cost;
+	uint32_t iters = s.iters;
+	float residual = s.residual;
+	for (int side = 0; side < 2 && t->debias; side++) {
+		struct transport_problem self = side ? problem(b, j, b, j, t->p)
+			: problem(a, i, a, i, t->p);
+		struct sinkhorn one = plain_solution(&self, epsilon, t);
+		cost -= one.dual / 2;
+		iters = one.iters > iters ? one.iters : iters;
+		residual = fmaxf(residual, one.residual);
+	}
+	check(got.cost == cost && got.lower == s.lower && got.upper == s.upper,
+		"transport: entropic", trial);
+	check(got.iters == iters && got.residual == residual,
+		"transport: the worst of its iterations", trial);
+	free(work);
+}
+
+/* The exact cost; or, only where it is above the limit, infinity. Returns whether it was that. */
+static bool check_simplex(const struct distributions *a, size_t i, const struct distributions *b,
+	size_t j, int by, double limit, size_t trial)
+{
+	struct transport exact = {.p = by};
+	struct transport_problem p = problem(a, i, b, j, by);
+	double *work = malloc(transport_workspace(&exact, p.n, p.m, SET_D) * sizeof *work);
+	float v[SET_POINTS + LANES] = {0};
+
+	double cost = emd(p.cost, weights_of(a, i), weights_of(b, j), p.n, p.m, p.largest, v,
+		work).cost;
+	p.limit = limit * cost;
+	struct transport_solution s = transport_solve(&exact, &p, potential, work);
+	bool given_up = s.cost == INFINITY && limit < 1;
+	check(given_up || (fabs(s.cost - cost) <= 1e-12 * p.largest && s.upper == s.cost
+		&& s.lower <= s.cost && s.lower >= s.cost - 1e-12 * p.largest && s.lower >= 0),
+		"transport: exact", trial);
+	free(work);
+	return given_up;
+}
+
+static void solvers(void)
+{
+	static float point[2][SET_TOKENS * SET_D], weight[2][SET_FEATURES * SET_POINTS];
+	static size_t indptr[2][SET_FEATURES + 1];
+	static uint32_t row[2][SET_FEATURES * SET_POINTS];
+	struct distributions input[2];
+	size_t given_up = 0;
+
+	for (size_t s = 0; s < 2; s++)
+		random_set(&input[s], point[s], indptr[s], row[s], weight[s], SET_FEATURES, s);
+	for (size_t trial = 0; trial < 400; trial++) {
+		size_t i = below(SET_FEATURES), j = below(SET_FEATURES);
+		const struct distributions *b = &input[trial % 5 > 0];
+		struct transport t = {.p = 1 + (int)(trial % 2), .entropic = true,
+			.epsilon = trial % 3 ? 0.1 : 0, .epsilon_abs = trial % 4 ? NAN : 0.3,
+			.tol = 1e-3, .max_iters = 1 + below(60), .debias = below(2)};
+		check_entropic(&t, &input[0], i, b, j, trial);
+		given_up += check_simplex(&input[0], i, b, j, t.p, trial % 3 ? 1 : 0.5, trial);
+	}
+	check(given_up > 10, "transport: costs above the limit are left", given_up);
+}
+
 int main(void)
 {
 	relaxed_bounds();
+	solvers();
 	return failures > 0;
 }

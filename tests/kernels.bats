@@ -8,7 +8,7 @@ load helper
 	"$BUILD/tests/transport"
 }
 
-@test "bounds of transport are the one-sided costs" {
+@test "bounds of transport are the one-sided costs, and its solvers what the kernels give" {
 	"$BUILD/tests/bounds"
 }
 
