@@ -71,11 +71,12 @@ QUIET := $(findstring s,$(firstword -$(MAKEFLAGS)))
 export PATH OUT RUN RUN_BLOCKS BLOCKS QUIET
 
 # A recipe: $(call stage,COMMAND,FILES). The target is what COMMAND writes; FILES, quoted, are what
-# it reads beside the prerequisites of the target, which are stages.
-stage = $(if $(asks),$(call told,$(call ask,$(1),$(2))),@bash $(call q,$(script)) $(work))
+# it reads beside the prerequisites of the target, which are stages. $(call blocks,COMMAND) makes the
+# blocks of a pair, of which "$BLOCK" in COMMAND is the number.
+stage  = $(if $(asks),$(call told,$(call ask,$(1),$(2))),@bash $(call q,$(script)) $(work))
 blocks = @bash $(call q,$(script)) --blocks $(work)
-work  = $@ $(call q,$(1)) $^ -- $(2)
-out  := "$$OUT"/
+work   = $@ $(call q,$(1)) $^ -- $(2)
+out   := "$$OUT"/
 
 # make -n and make status ask each stage; one that waits for a changed one is changed too.
 changed :=

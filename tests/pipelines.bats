@@ -369,6 +369,37 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	[ ! -e out/2-4.sinkhorn.7.block ] && [ -e out/2-4.sinkhorn.12.block ]
 }
 
+@test "slurm.mk asks for more memory than the programs took at 16,384 features" {
+	stubs
+	sbatch() {
+		make -s -f "$ROOT/pipelines/slurm.mk" -f "$ROOT/pipelines/pairs.mk" "$@"
+	}
+	printf 'formulas:\n\t@%s\n' \
+		'$(foreach k,$(kinds),echo "$(k) $(or $(MEMORY.$(k)),$(MEMORY))";)' >more.mk
+	declare -A formula
+	while read -r kind text; do
+		formula[$kind.]=$text
+	done < <(sbatch -f more.mk formulas)
+	kinds=(act-dump:activations featdist:distributions refproj:projected hungarian:matching
+		nearest:nearest {coact,sinkhorn,emd,centroid,sliced,energy,bures,decoder}:block)
+	rows=0
+	while IFS=$'\t' read -r command measured MB; do
+		kind=" ${kinds[*]} "
+		kind=${kind#* "${command%%[ ,]*}":}
+		text=${formula[${kind%% *}.]}
+		[ -n "$text" ] || continue
+		rows=$((rows + 1))
+		[ $((${text//T/2})) -gt "$measured" ] || { echo "$command: $text"; false; }
+	done < <(awk -F'\t' -v OFS='\t' '$3 == 16384 && $7 == "yes" {
+		print $1, int($10), int($11) }' "$ROOT/bench/results/scale.tsv")
+	[ "$rows" -gt 20 ]
+	for bad in ARRAY=0 CORES.block=x 'MEMORY=a[$(touch pwned)]'; do
+		refute sbatch "$bad" 2>log
+		[ "$(wc -l <log)" -eq 1 ]
+	done
+	[ ! -e pwned ]
+}
+
 @test "what semot-cluster(7) has one type, on one machine and on a big one" {
 	stubs
 	cluster_page '^make -f pairs.mk [Hs]\|^OMP'

@@ -246,6 +246,19 @@ quiet() {
 	[ "$(cut -d' ' -f1 submitted | xargs)" = "1,2,3,4 1,2,3,4" ]
 }
 
+@test "names hold anything on a cluster too" {
+	name='a b"$(touch pwned)`touch pwned`'\''%j;&#%%é'
+	file=${name//%%/%}
+	echo hostile >"$file"
+	quick -s BLOCKS=2 HIDDEN.2="$name" MASK="$file" 2-4.sinkhorn.distances
+	mv out quiet
+	cluster -s BLOCKS=2 ARRAY=2 HIDDEN.2="$name" MASK="$file" OUT="out $file" \
+		2-4.sinkhorn.distances
+	mv "out $file" out
+	as_quiet
+	[ ! -e pwned ]
+}
+
 @test "what semot-cluster(7) has one type on a cluster" {
 	cluster_page 'slurm.mk\|RUN='
 	mapfile -t lines <lines
@@ -291,7 +304,8 @@ interrupt() {
 		rm -rf out
 		export SLOW=.2
 		interrupt "${kinds[round % 3]}" make -s -j4 -f "$ROOT/pipelines/slurm.mk" \
-			-f site.mk -f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY="${array[round % 2]}"
+			-f site.mk -f "$ROOT/pipelines/match.mk" BLOCKS=4 \
+			ARRAY="${array[round % 2]}"
 		SLOW=0 cluster -s 2>>log || { cat log; false; }
 		as_quiet
 	done
