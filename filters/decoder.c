@@ -47,17 +47,6 @@ struct side {
 	const char *name;
 };
 
-/* To length 1, unless there is nothing to scale. */
-static void normalise(float *y, size_t d)
-{
-	double sum = 0;
-
-	for (size_t k = 0; k < d; k++)
-		sum += (double)y[k] * (double)y[k];
-	for (size_t k = 0; sum > 0 && k < d; k++)
-		y[k] = (float)((double)y[k] / sqrt(sum));
-}
-
 /* The parts of SAEs that are read. */
 static unsigned parts(void)
 {
@@ -80,8 +69,6 @@ static void add_features(struct side *side, const struct sae *s, const char *pat
 	side->d = d;
 	*v = (struct vectors){at + n, d, xrealloc(v->at, (at + n) * sizeof(float), d)};
 	sae_vectors_take(v->at + at * d, &which, s, path, feature, n);
-	for (size_t i = at; i < at + n && !squared; i++)
-		normalise(v->at + i * d, d);
 }
 
 /* Read as it was when the stream was made, unless options say how. */
@@ -204,6 +191,7 @@ static void check_command_line(void)
 	if (which.bias && which.weights == SAE_DECODER)
 		misuse("--bias is the encoder's: --weights encoder or both");
 	squared |= which.folded;
+	which.unit = !squared;
 }
 
 int main(int argc, char **argv)

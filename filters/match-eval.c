@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { MEASURES = 4 };
+enum { MEASURES = 5 };
 
 static const char *file[2], *coupling_file, *sae_file[2], *label_file[2];
 static struct resampling how = {.draws = 1000};
@@ -37,7 +37,7 @@ struct measures {
 	struct measure of[MEASURES];
 	struct stage stage[MEASURES];	/* of the measures that have one */
 	uint32_t *label[2];		/* numbers, 0 for none; NULL: not given */
-	struct vectors folded[2];
+	struct vectors folded[2], decoder[2];
 };
 
 static void add_firing(struct measures *m, const char *name, enum coactivation metric)
@@ -76,34 +76,43 @@ static void add_labels(struct measures *m)
 		.name = "same_label", .context = m->label, .solve = label_row, .label = m->label};
 }
 
-/* The squared difference that decoder --folded has. */
-static void add_folded(struct measures *m, struct sae *const sae[2])
+/* A measure by weights of the SAEs, which become `of`. */
+static void add_vectors(struct measures *m, struct vectors of[2], const struct sae_vectors *which,
+	struct sae *const sae[2], enum vector_distance distance, const struct measure *what)
 {
-	static const struct sae_vectors folded = {.weights = SAE_BOTH, .folded = true};
 	struct stage *s = &m->stage[m->n];
 
 	for (int k = 0; k < 2; k++) {
 		const uint32_t *feature = m->sides.side[k].ids.feature;
-		size_t n = m->sides.side[k].ids.n, width = sae_vectors_d(&folded, sae[k]);
-		m->folded[k] = (struct vectors){n, width, xalloc(n * sizeof(float), width)};
-		sae_vectors_take(m->folded[k].at, &folded, sae[k], sae_file[k], feature, n);
+		size_t n = m->sides.side[k].ids.n, width = sae_vectors_d(which, sae[k]);
+		of[k] = (struct vectors){n, width, xalloc(n * sizeof(float), width)};
+		sae_vectors_take(of[k].at, which, sae[k], sae_file[k], feature, n);
 	}
-	if (m->folded[0].d != m->folded[1].d)
-		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d, sae_file[1],
-			sae[1]->d);
-	vectors_open(s, &m->folded[0], &m->folded[1], SQUARED);
-	m->of[m->n++] = (struct measure){"folded_mse", true, s->context, s->solve, NULL,
-		s->rows_per_task};
+	vectors_open(s, &of[0], &of[1], distance);
+	m->of[m->n] = *what;
+	m->of[m->n].context = s->context;
+	m->of[m->n].solve = s->solve;
+	m->of[m->n++].rows_per_task = s->rows_per_task;
 }
 
+/* By decoders, and by the squared difference that decoder --folded has. */
 static void add_parameters(struct measures *m)
 {
+	static const struct sae_vectors decoder = {.weights = SAE_DECODER, .unit = true};
+	static const struct sae_vectors folded = {.weights = SAE_BOTH, .folded = true};
+	static const struct measure cosine = {.name = "decoder_cosine", .nearest = "mmcs",
+		.assigned = "pw_mcc"};
+	static const struct measure squared = {.name = "folded_mse", .distance = true};
 	struct sae *sae[2];
 
 	for (int k = 0; k < 2; k++)
 		sae[k] = match_sides_sae(&m->sides, k, sae_file[k], SAE_W_ENC | SAE_W_DEC);
+	if (sae[0]->d_out != sae[1]->d_out || sae[0]->d != sae[1]->d)
+		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], sae[0]->d_out,
+			sae_file[1], sae[1]->d_out);
+	add_vectors(m, m->decoder, &decoder, sae, COSINE, &cosine);
 	if (sae[0]->threshold && sae[1]->threshold)
-		add_folded(m, sae);
+		add_vectors(m, m->folded, &folded, sae, SQUARED, &squared);
 	else
 		note("%s: no threshold: folded_mse is left out",
 			sae_file[sae[0]->threshold != NULL]);
@@ -132,6 +141,7 @@ static void measures_free(struct measures *m)
 			m->stage[k].close(&m->stage[k]);
 	for (int k = 0; k < 2; k++) {
 		free(m->folded[k].at);
+		free(m->decoder[k].at);
 		free(m->label[k]);
 	}
 	match_sides_free(&m->sides);
@@ -149,26 +159,52 @@ static void write_pairs(struct sm_writer *out, const struct measures *m, float *
 	sm_frame_free(&frame);
 }
 
+/* The scores of the 1, 2, ... cheapest pairs. */
+static void write_coverage(struct sm_writer *out, const struct measures *m, float *const *covered,
+	size_t n)
+{
+	struct sm_frame frame = {0};
+	uint32_t *count = xalloc(n, sizeof *count);
+	char *name[MEASURES];
+
+	for (size_t i = 0; i < n; i++)
+		count[i] = (uint32_t)i + 1;
+	sm_set_tensor(&frame, "covered", SM_U4, count, n);
+	for (size_t k = 0; k < m->n; k++) {
+		name[k] = xasprintf("%s/covered", m->of[k].name);
+		sm_set_tensor(&frame, name[k], SM_F4, covered[k], n);
+	}
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
+	for (size_t k = 0; k < m->n; k++)
+		free(name[k]);
+	free(count);
+}
+
 static void score_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header,
 	const struct measures *m)
 {
 	struct matching match;
-	struct match_scores scores = match_scores_open();
-	float *each[MEASURES];
+	struct match_scores scores = match_scores_open(true);
+	float *each[MEASURES], *covered[MEASURES];
 
 	read_matching(in, header, &match);
 	struct placed_pairs pairs = placed_pairs_of(&m->sides, in, header, &match);
 	for (size_t k = 0; k < m->n; k++) {
 		each[k] = xalloc(pairs.n, sizeof *each[k]);
-		match_scores_measure(&scores, each[k], &m->of[k], &pairs, &how);
+		covered[k] = xalloc(pairs.n, sizeof *covered[k]);
+		match_scores_measure(&scores, each[k], covered[k], &m->of[k], &pairs, &how);
 	}
 	match_sides_header(header, &m->sides);
 	sm_write_header(out, header);
 	match_scores_write(out, &scores);
 	write_pairs(out, m, each, &match);
+	write_coverage(out, m, covered, pairs.n);
 	sm_write_end(out);
-	for (size_t k = 0; k < m->n; k++)
+	for (size_t k = 0; k < m->n; k++) {
 		free(each[k]);
+		free(covered[k]);
+	}
 	match_scores_free(&scores);
 	placed_pairs_free(&pairs);
 	matching_free(&match);

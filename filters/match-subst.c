@@ -158,7 +158,7 @@ static void score_stream(struct sm_reader *in, struct sm_writer *out, struct sm_
 	const struct test *t)
 {
 	struct matching match;
-	struct match_scores scores = match_scores_open();
+	struct match_scores scores = match_scores_open(false);
 
 	read_matching(in, header, &match);
 	struct placed_pairs pairs = placed_pairs_of(&t->sides, in, header, &match);

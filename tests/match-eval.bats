@@ -259,7 +259,7 @@ coact.write_coupling("g", token, token, np.eye(600))'
 @test "an empty matching has no scores" {
 	stream matching --empty >m
 	match-eval m --a a --b b >scores
-	[ "$(framecat --count scores)" = "$(printf 'scores\tscores\t2\n')" ]
+	[ "$(framecat --count scores)" = "$(printf 'scores\tscores\t3\n')" ]
 	frame2json scores | grep -q '"score":\[\]'
 }
 

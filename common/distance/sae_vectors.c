@@ -36,6 +36,17 @@ static void assemble(float *y, const struct sae_vectors *p, const struct sae *s,
 		*y = s->b_enc[i] / theta;
 }
 
+/* To length 1, unless there is nothing to scale. */
+static void normalise(float *y, size_t d)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < d; k++)
+		sum += (double)y[k] * (double)y[k];
+	for (size_t k = 0; sum > 0 && k < d; k++)
+		y[k] = (float)((double)y[k] / sqrt(sum));
+}
+
 void sae_vectors_take(float *y, const struct sae_vectors *p, const struct sae *s, const char *path,
 	const uint32_t *feature, size_t n)
 {
@@ -55,6 +66,8 @@ void sae_vectors_take(float *y, const struct sae_vectors *p, const struct sae *s
 		for (size_t k = 0; k < d; k++)
 			if (!(fabsf(y[k]) <= 1e15f))	/* so that squares stay floats */
 				die("%s: feature %u: a weight beyond 1e15", path, feature[i]);
+		if (p->unit)
+			normalise(y, d);
 	}
 	if (unfoldable > 0)
 		note("%s: %zu features have no positive threshold: folded with 1e-6", path,

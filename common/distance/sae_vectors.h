@@ -15,6 +15,7 @@ enum { SAE_DECODER, SAE_ENCODER, SAE_BOTH };
 struct sae_vectors {
 	int weights;
 	bool bias, folded;
+	bool unit;			/* scaled to length 1, unless it is 0 */
 };
 
 /* The parts of an SAE, for sae_open(), that they are made of. */

@@ -12,11 +12,12 @@
 
 /* -- The table --------------------------------------------------------------------------------- */
 
-struct match_scores match_scores_open(void)
+struct match_scores match_scores_open(bool areas)
 {
-	static const char *const column[] = {"value", "low", "high", "best", "random", NULL};
+	static const char *const plain[] = {"value", "low", "high", "best", "random", NULL};
+	static const char *const all[] = {"value", "low", "high", "best", "random", "area", NULL};
 
-	return (struct match_scores){.table = {.column = column}};
+	return (struct match_scores){.table = {.column = areas ? all : plain}};
 }
 
 void match_scores_free(struct match_scores *to)
@@ -30,7 +31,7 @@ void match_scores_add(struct match_scores *to, const char *name, const struct ma
 	to->pairs = xrealloc(to->pairs, to->table.n + 1, sizeof *to->pairs);
 	to->pairs[to->table.n] = s->pairs;
 	scores_add(&to->table, name,
-		(const double[]){s->value, s->low, s->high, s->best, s->random});
+		(const double[]){s->value, s->low, s->high, s->best, s->random, s->area});
 }
 
 void match_scores_write(struct sm_writer *out, const struct match_scores *scores)
@@ -67,7 +68,7 @@ struct pair_rows {
 	size_t n, m, cols;		/* cols of the m columns count */
 	uint32_t *pair;			/* (n) */
 	float *paid, *least;		/* (n): the pair's distance, and the least of the row */
-	struct candidates *of;		/* (n): the cheapest columns; NULL: columns may repeat */
+	struct candidates *of;		/* (n): the cheapest columns; NULL: of no assignment */
 	double sum[2];			/* of all scores of all rows, and of the certified */
 	size_t together, step;		/* rows that are solved in turn, rows at a time */
 	float *dist;			/* (step, m) */
@@ -157,7 +158,7 @@ static struct pair_rows rows_of(const struct measure *by, const struct placed_pa
 		t.cols += counts(by, 1, p->all[j]);
 	t.paid = xalloc(t.n, sizeof *t.paid);
 	t.least = xalloc(t.n, sizeof *t.least);
-	if (!p->repeat) {
+	if (!p->repeat || (by->assigned && t.n <= t.m)) {
 		t.of = xcalloc(t.n, sizeof *t.of);
 		make_lists(t.of, t.n, LISTED < t.m ? LISTED : t.m);
 	}
@@ -231,38 +232,76 @@ static bool list_more(void *context, size_t i, const double *v)
 	return true;
 }
 
-/* The sum of the best scores of these n rows: by another assignment, or, where columns may repeat,
- * of each row's nearest. */
-static double best_sum(const struct pair_rows *t, uint32_t *row, size_t n)
+/* The scores of the nearest columns of these n rows. */
+static void nearest_scores(double *score, const struct pair_rows *t, const uint32_t *row, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		score[k] = score_of(t->by, t->least[row[k]]);
+}
+
+/* The scores of these n rows by their best assignment. */
+static void assigned_scores(double *score, const struct pair_rows *t, uint32_t *row, size_t n)
 {
 	struct best b = {t, n, row, xcalloc(n + 1, sizeof *b.of), xcalloc(n, sizeof *b.fresh)};
 	struct assignment best = {0};
-	double sum = 0;
 
-	for (size_t k = 0; k < n && t->of; k++) {
+	for (size_t k = 0; k < n; k++) {
 		const struct candidates *from = &t->of[row[k]];
 		b.of[k].at = xalloc(from->n, sizeof *from->at);
 		memcpy(b.of[k].at, from->at, from->n * sizeof *from->at);
 		b.of[k].n = from->n;
 		b.of[k].beyond = from->beyond;
 	}
-	if (t->of && !assignment_of_lists(&best, b.of, n, t->m, INFINITY, list_more, &b))
+	if (!assignment_of_lists(&best, b.of, n, t->m, INFINITY, list_more, &b))
 		die("infinite distances leave no best assignment");
 	for (size_t k = 0; k < n; k++)
-		sum += score_of(t->by, t->of ? best.paid[k] : t->least[row[k]]);
+		score[k] = score_of(t->by, best.paid[k]);
 	assignment_free(&best);
 	lists_free(b.of, n + 1);
 	free(b.fresh);
-	return sum;
+}
+
+/* The mean over the pairs that count of the mean score of all that are no dearer; covered as
+ * match_score.h says, or NULL. */
+static double coverage(float *covered, const struct pair_rows *t, const float *each, bool some)
+{
+	const struct placed_pairs *p = t->placed;
+	double sum = 0, area = 0;
+	size_t n = 0;
+
+	for (size_t e = 0; e < p->n; e++) {
+		uint32_t i = p->order[e];
+		if (counts(t->by, 0, p->row[i]) && counts(t->by, 1, p->col[i])
+			&& (!some || p->certified[i])) {
+			sum += (double)each[i];
+			area += sum / (double)++n;
+		}
+		if (covered)
+			covered[e] = n > 0 ? (float)(sum / (double)n) : NAN;
+	}
+	return area / (double)n;
+}
+
+/* The mean of n scores with its interval, as a score of its own. */
+static void add_mean(struct match_scores *to, const char *name, const struct match_score *like,
+	const double *score, const double *one, size_t n, const struct resampling *how)
+{
+	struct match_score s = *like;
+
+	match_score_interval(&s, score, one, n, how);
+	s.best = s.value;
+	s.area = NAN;
+	match_scores_add(to, name, &s);
 }
 
 /* value = mean over pairs, best = mean over the best columns, random = mean over rows and all
- * columns: of all rows, or of the certified. */
-static void add_rows(struct match_scores *to, const struct pair_rows *t, bool some,
-	const struct resampling *how)
+ * columns: of all rows, or of the certified. covered: of all. */
+static void add_rows(struct match_scores *to, const struct pair_rows *t, const float *each,
+	float *covered, bool some, const struct resampling *how)
 {
 	uint32_t *row = xalloc(t->n, sizeof *row);
 	double *part = xalloc(t->n, sizeof *part), *one = xalloc(t->n, sizeof *one);
+	double *nearest = xalloc(t->n, sizeof *nearest), *assigned = xalloc(t->n, sizeof *one);
 	size_t n = 0;
 
 	for (size_t k = 0; k < t->n; k++)
@@ -272,21 +311,31 @@ static void add_rows(struct match_scores *to, const struct pair_rows *t, bool so
 			row[n++] = (uint32_t)k;
 		}
 	if (n > 0) {
-		struct match_score s = {.pairs = (uint32_t)n,
-			.best = best_sum(t, row, n) / (double)n,
-			.random = t->sum[some] / (double)n / (double)t->cols};
 		char *name = xasprintf("%s%s", t->by->name, some ? "/certified" : "");
+		nearest_scores(nearest, t, row, n);
+		if (t->of)
+			assigned_scores(assigned, t, row, n);
+		struct match_score s = {.pairs = (uint32_t)n,
+			.best = ratio_of_sums(t->placed->repeat ? nearest : assigned, one, n),
+			.random = t->sum[some] / (double)n / (double)t->cols,
+			.area = coverage(some ? NULL : covered, t, each, some)};
 		match_score_interval(&s, part, one, n, how);
 		match_scores_add(to, name, &s);
+		if (!some && t->by->nearest)
+			add_mean(to, t->by->nearest, &s, nearest, one, n, how);
+		if (!some && t->by->assigned && t->of)
+			add_mean(to, t->by->assigned, &s, assigned, one, n, how);
 		free(name);
 	}
 	free(row);
 	free(part);
 	free(one);
+	free(nearest);
+	free(assigned);
 }
 
-void match_scores_measure(struct match_scores *to, float *each, const struct measure *by,
-	const struct placed_pairs *p, const struct resampling *how)
+void match_scores_measure(struct match_scores *to, float *each, float *covered,
+	const struct measure *by, const struct placed_pairs *p, const struct resampling *how)
 {
 	struct pair_rows t = rows_of(by, p);
 
@@ -294,8 +343,10 @@ void match_scores_measure(struct match_scores *to, float *each, const struct mea
 		each[i] = -1;
 	for (size_t k = 0; k < t.n; k++)
 		each[t.pair[k]] = (float)score_of(by, t.paid[k]);
-	add_rows(to, &t, false, how);
+	for (size_t i = 0; i < p->n; i++)
+		covered[i] = NAN;
+	add_rows(to, &t, each, covered, false, how);
 	if (p->certified)
-		add_rows(to, &t, true, how);
+		add_rows(to, &t, each, NULL, true, how);
 	rows_free(&t);
 }

@@ -79,6 +79,34 @@ static uint32_t *places(const struct match_sides *s, const struct sm_reader *in,
 	return place;
 }
 
+/* A pair and what it costs, for qsort(). */
+struct costed {
+	float cost;
+	uint32_t pair;
+};
+
+static int by_cost(const void *a, const void *b)
+{
+	const struct costed *x = a, *y = b;
+
+	return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost)
+		: (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+static uint32_t *cheapest_first(const float *cost, size_t n)
+{
+	struct costed *pair = xalloc(n, sizeof *pair);
+	uint32_t *order = xalloc(n, sizeof *order);
+
+	for (size_t i = 0; i < n; i++)
+		pair[i] = (struct costed){cost[i], (uint32_t)i};
+	qsort(pair, n, sizeof *pair, by_cost);
+	for (size_t i = 0; i < n; i++)
+		order[i] = pair[i].pair;
+	free(pair);
+	return order;
+}
+
 struct placed_pairs placed_pairs_of(const struct match_sides *s, const struct sm_reader *in,
 	const struct sm_frame *header, const struct matching *match)
 {
@@ -92,6 +120,7 @@ struct placed_pairs placed_pairs_of(const struct match_sides *s, const struct sm
 	p.col = places(s, in, 1, &match->col);
 	p.all = xalloc(cols, sizeof *p.all);
 	p.at = xalloc(p.n, sizeof *p.at);
+	p.order = cheapest_first(match->cost, p.n);
 	for (size_t i = 0; i < p.n; i++) {
 		p.repeat |= there[p.col[i]];
 		there[p.col[i]] = true;
@@ -117,4 +146,5 @@ void placed_pairs_free(struct placed_pairs *p)
 	free(p->col);
 	free(p->all);
 	free(p->at);
+	free(p->order);
 }

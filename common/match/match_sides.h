@@ -35,6 +35,7 @@ struct placed_pairs {
 	uint32_t *row, *col;		/* (n) */
 	uint32_t *all;			/* (m): the columns, matched or free, ascending */
 	uint32_t *at;			/* (n): where each pair's column is among all */
+	uint32_t *order;		/* (n): the pairs from the cheapest on */
 	bool repeat;			/* may columns repeat? */
 	const uint8_t *certified;	/* the matching's */
 };

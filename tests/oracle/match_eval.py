@@ -39,14 +39,32 @@ def interval(part, whole, draws, seed):
     return np.quantile(drawn, [.025, .975])
 
 
-def scored(worth, rows, cols, at, repeat, given, less=False, of=None):
-    """(value, low, high, best, random, pairs): worth (rows, cols), column at[k] of row rows[k]; `of` columns count."""
+def coverage(values, cost, count):
+    """The mean of values of the 1, 2, ... cheapest pairs, of those that count."""
+    order = np.argsort(cost, kind="stable")
+    n = np.cumsum(count[order])
+    with np.errstate(invalid="ignore"):
+        return np.cumsum(np.where(count, values, 0)[order]) / n, count[order]
+
+
+def means_of_best(worth, rows, cols, given):
+    """MMCS and PW-MCC: the mean of each row's largest, and of the best assignment's."""
+    some = worth[rows][:, cols]
+    ways = [some.max(1)] + [some[linear_sum_assignment(some, maximize=True)]] * (len(rows) <= len(cols))
+    for values in ways:
+        yield (values.mean(), *interval(values, np.ones(len(rows)), given.bootstrap, given.seed), values.mean(),
+               some.mean(), np.nan, len(rows))
+
+
+def scored(worth, rows, cols, at, repeat, given, cost, less=False, of=None):
+    """(value, low, high, best, random, area, pairs): worth (rows, cols), column at[k] of row rows[k]; `of` columns count."""
     some = worth[rows][:, cols]
     value = worth[rows, at]
     pick = (lambda x: (np.arange(len(x)), (x if less else -x).argmin(1))) if repeat else \
         (lambda x: linear_sum_assignment(x, maximize=not less))
     return (value.mean(), *interval(value, np.ones(len(value)), given.bootstrap, given.seed), some[pick(some)].mean(),
-            some.sum() / len(rows) / (len(cols) if of is None else of), len(rows))
+            some.sum() / len(rows) / (len(cols) if of is None else of),
+            coverage(value, cost, np.ones(len(rows), bool))[0].mean(), len(rows))
 
 
 def labels_of(paths, sides):
@@ -120,25 +138,31 @@ def wanted(header, frames, given):
         counts["same_label"] = np.array([one[i] is not None and other[j] is not None for i, j in zip(rows, at)])
         labelled = sum(other[j] is not None for j in cols)
     saes = [load_sae(path) for path in (given.sae_a, given.sae_b) if path]
+    if saes:
+        one, other = (sae["W_dec"] / np.linalg.norm(sae["W_dec"], axis=1, keepdims=True) for sae in saes)
+        worths["decoder_cosine"] = one @ other.T
     if saes and all("threshold" in sae for sae in saes):
         one, other = map(folded, saes)
         worths["folded_mse"] = ((one[:, None] - other[None]) ** 2).sum(2)
-    scores, each = {}, {}
+    scores, each, covered = {}, {}, {}
     for name, worth in worths.items():
         count = counts.get(name, np.ones(len(rows), bool))
         each[name] = np.where(count, worth[rows, at], -1)
+        covered[name] = coverage(worth[rows, at], pairs["cost"], count)[0]
         for suffix, chosen in (("", count), ("/certified", count & (pairs.get("certified", 0 * rows) > 0))):
             if chosen.any() and ("certified" in pairs or not suffix):
-                scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, name == "folded_mse",
-                                               labelled if name == "same_label" else None)
-    return scores, each
+                scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, pairs["cost"][chosen],
+                                               name == "folded_mse", labelled if name == "same_label" else None)
+            if name == "decoder_cosine" and not suffix:
+                scores.update(zip(("mmcs", "pw_mcc"), means_of_best(worth, rows, cols, given)))
+    return scores, each, covered
 
 
-def same_scores(table, scores):
+def same_scores(table, scores, fields=("value", "low", "high", "best", "random", "area", "pairs")):
     assert table["score"] == list(scores), (table["score"], list(scores))
     for i, (name, numbers) in enumerate(scores.items()):
-        for field, number in zip(("value", "low", "high", "best", "random", "pairs"), numbers):
-            assert abs(table[field][i] - number) <= 2e-6 * max(1, abs(number)), (name, field, table[field][i], number)
+        for field, number in zip(fields, numbers, strict=True):
+            assert np.isclose(table[field][i], number, 2e-6, 2e-6, True), (name, field, table[field][i], number)
 
 
 def explained(given):
@@ -149,12 +173,13 @@ def explained(given):
     for (header, (table,)), matching in zip(found, matchings):
         rows, at, cols, repeat = places(*matching, sides)
         assert header["kind"] == "scores" and not repeat
-        same_scores(table, {"explained_variance": explained_variance(sides, sae, states, rows, at, cols, given)})
+        same_scores(table, {"explained_variance": explained_variance(sides, sae, states, rows, at, cols, given)},
+                    ("value", "low", "high", "best", "random", "pairs"))
 
 
 def check(given):
-    for (header, (table, pairs)), matching in zip(read(given.scores), read(given.matching), strict=True):
-        scores, each = wanted(*matching, given)
+    for (header, (table, pairs, curve)), matching in zip(read(given.scores), read(given.matching), strict=True):
+        scores, each, covered = wanted(*matching, given)
         assert header["kind"] == "scores"
         same_scores(table, scores)
         for field, values in matching[1][0].items():
@@ -162,6 +187,9 @@ def check(given):
                 assert np.array_equal(pairs[field], values), field
         for name, values in each.items():
             assert np.allclose(pairs[name], values, rtol=1e-5, atol=1e-6), name
+        assert np.array_equal(curve["covered"], np.arange(len(pairs["cost"])) + 1)
+        for name, values in covered.items():
+            assert np.allclose(curve[name + "/covered"], values, rtol=1e-5, atol=1e-6, equal_nan=True), name
 
 
 def make(given):
