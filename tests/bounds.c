@@ -4,6 +4,7 @@
 #include "distance/transport.h"
 #include "kernel/cost.h"
 #include "kernel/emd.h"
+#include "kernel/relaxed.h"
 #include "kernel/sinkhorn.h"
 
 #include "check.h"
@@ -44,12 +45,16 @@ static struct middle middle_of(const struct distributions *a, const struct distr
 	const struct distributions *side[] = {a, b};
 	struct middle m = {.square = 0};
 
+	double all = (double)(a->tokens + b->tokens);
+
 	for (size_t k = 0; k < SET_D; k++) {
-		for (size_t t = 0; t < 2 * SET_TOKENS; t++)
-			m.at[k] += (double)side[t % 2]->point[t / 2 * SET_D + k] / (2 * SET_TOKENS);
-		for (size_t t = 0; t < 2 * SET_TOKENS; t++)
-			m.square += pow((double)side[t % 2]->point[t / 2 * SET_D + k] - m.at[k], 2)
-				/ (2 * SET_TOKENS);
+		for (int s = 0; s < 2; s++)
+			for (size_t t = 0; t < side[s]->tokens; t++)
+				m.at[k] += (double)side[s]->point[t * SET_D + k] / all;
+		for (int s = 0; s < 2; s++)
+			for (size_t t = 0; t < side[s]->tokens; t++)
+				m.square += pow((double)side[s]->point[t * SET_D + k] - m.at[k], 2)
+					/ all;
 	}
 	return m;
 }
@@ -92,6 +97,99 @@ static double one_way(const struct distributions *x, size_t i, const struct dist
 	return fmax(total, 0);
 }
 
+/* A unit is a 65534th of what the largest cost and surcharge may be. */
+static void check_unit(const struct bounds *r, const struct middle *m, int p, size_t trial)
+{
+	double far = pow(6 * sqrt(m->square), p) + 0.75 * pow(3 * sqrt(m->square), p);
+
+	check(fabs(r->unit * 65534 - far) <= 1e-6 * far, "bounds: the unit", trial);
+}
+
+/* The bound of a pair, which is compared with the larger one-sided cost. */
+static double check_bound(const struct bounds *r, const struct distributions *a, size_t i,
+	const struct distributions *b, size_t j, const struct middle *middle, int p, double units,
+	size_t trial)
+{
+	double bound = (double)bounds_row(r, i)[j] * r->unit;
+	double known[2];		/* by exact costs, and by rounded ones */
+
+	for (int q = 0; q < 2; q++)
+		known[q] = fmax(one_way(a, i, b, j, middle, p, 65535 * r->unit, q * 4e-5),
+			one_way(b, j, a, i, middle, p, 65535 * r->unit, q * 4e-5));
+	check(bound <= known[0] * (1 + 1e-6) && bound >= known[1] * (1 - 1e-5) - units * r->unit,
+		"bounds: the larger of the one-sided costs", trial);
+	return bound;
+}
+
+/* Features whose tokens are more than one part holds. */
+static void bounds_of_parts(void)
+{
+	enum { FEATURES = 3000, SOME = 6, POINTS = 12, TOKENS = FEATURES * POINTS };
+	static float point[TOKENS * SET_D], weight[TOKENS];
+	static size_t indptr[FEATURES + 1];
+	static uint32_t row[TOKENS];
+	struct distributions all = {.d = SET_D, .tokens = TOKENS, .point = point,
+		.ids.n = FEATURES, .indptr = indptr, .row = row, .weight = weight,
+		.max_points = POINTS};
+	struct distributions few = all;
+
+	random_points(point, TOKENS, SET_D, 0);
+	for (size_t i = 0; i < FEATURES; i++) {
+		indptr[i + 1] = indptr[i] + POINTS;
+		for (size_t k = indptr[i]; k < indptr[i + 1]; k++)
+			row[k] = (uint32_t)(k % 7 ? k * 5 % TOKENS : k);
+		wide_weights(weight + indptr[i], POINTS);
+	}
+	few.ids.n = SOME;
+	struct middle middle = middle_of(&all, &few);
+	for (int side = 0; side < 2; side++) {
+		const struct distributions *a = side ? &all : &few, *b = side ? &few : &all;
+		struct bounds r = bounds_open(a, 0, a->ids.n, b, 1 + side, BOUNDS_ROOM);
+		check_unit(&r, &middle, 1 + side, (size_t)side);
+		for (size_t i = 0; i < r.rows; i++)
+			for (size_t j = 0; j < r.cols; j++)
+				check_bound(&r, a, i, b, j, &middle, 1 + side, 3, i);
+		bounds_free(&r);
+	}
+}
+
+/* Sums of units are not above the exact ones, and not far below, for features over a strip's end
+ * and points of some tokens only. */
+static void sums_of_units(void)
+{
+	enum { COLS = 1500, POINTS = 200, HELD = 60 };
+	static uint16_t nearest[HELD * COLS], sum[COLS], before[COLS];
+	static float paid[COLS], weight[POINTS];
+	static uint32_t place[POINTS];
+
+	for (size_t trial = 0; trial < 30; trial++) {
+		size_t n = 1 + below(POINTS), cols = trial % 5 ? 1 + below(40) : COLS,
+			first = below(30), count = 1 + below(HELD);
+		bool right = true;
+		wide_weights(weight, n);
+		for (size_t k = 0; k < n; k++)
+			place[k] = (uint32_t)below(100);
+		for (size_t k = 0; k < HELD * cols; k++)
+			nearest[k] = trial % 3 ? (uint16_t)below(20000) : 20000;
+		for (size_t j = 0; j < cols; j++) {
+			sum[j] = before[j] = (uint16_t)below(1000);
+			paid[j] = (float)below(9000);
+		}
+		relaxed_sums(sum, nearest, first, count, trial % 2 ? paid : NULL, cols, place,
+			weight, n);
+		for (size_t j = 0; j < cols; j++) {
+			double exact = (double)before[j] - (trial % 2 ? (double)paid[j] : 0);
+			for (size_t k = 0; k < n; k++)
+				if (place[k] >= first && place[k] < first + count)
+					exact += (double)weight[k]
+						* nearest[(place[k] - first) * cols + j];
+			right &= (double)sum[j] <= fmax(exact, 0)
+				&& (double)sum[j] >= exact * (1 - 1e-4) - 1.1;
+		}
+		check(right, "relaxed_sums", trial);
+	}
+}
+
 /* The bounds are the larger one-sided cost but for rounding and three units, or more when there is
  * room for a part of the tokens only, and not above the exact cost, for any block of rows. */
 static void relaxed_bounds(void)
@@ -120,16 +218,12 @@ static void relaxed_bounds(void)
 		double units = trial < 8 ? 3 : 6;	/* 300 tokens are at most three parts */
 		struct middle middle = middle_of(a, b);
 		check(r.rows == end - first && r.cols == b->ids.n, "bounds: of all pairs", trial);
+		check_unit(&r, &middle, p, trial);
 		for (size_t i = first; i < end; i++)
 			for (size_t j = 0; j < r.cols; j++) {
 				size_t n = points_of(a, i), m = points_of(b, j);
-				double bound = (double)bounds_row(&r, i)[j] * r.unit;
-				double known[2];	/* by exact costs, and by rounded ones */
-				for (int q = 0; q < 2; q++)
-					known[q] = fmax(one_way(a, i, b, j, &middle, p,
-							65535 * r.unit, q * 4e-5),
-						one_way(b, j, a, i, &middle, p,
-							65535 * r.unit, q * 4e-5));
+				double bound = check_bound(&r, a, i, b, j, &middle, p, units,
+					trial);
 				lay_points(lane, a->point, a->row + a->indptr[i], n, SET_D);
 				cost_matrix(cost, b->point, b->row + b->indptr[j], m, lane, n,
 					SET_D, p);
@@ -138,9 +232,6 @@ static void relaxed_bounds(void)
 					b->weight + b->indptr[j], n, m,
 					summarise_costs(cost, n, m).largest, v, work);
 				check(bound <= s.cost, "bounds: not above the exact cost", trial);
-				check(bound <= known[0] * (1 + 1e-6)
-					&& bound >= known[1] * (1 - 1e-5) - units * r.unit,
-					"bounds: the larger of the one-sided costs", trial);
 			}
 		bounds_free(&r);
 	}
@@ -253,7 +344,9 @@ static void solvers(void)
 
 int main(void)
 {
+	sums_of_units();
 	relaxed_bounds();
+	bounds_of_parts();
 	solvers();
 	return failures > 0;
 }

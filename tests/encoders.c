@@ -281,7 +281,8 @@ static void pursuits(void)
 	for (size_t trial = 0; trial < 400; trial++) {
 		size_t d = 1 + below(6), n = 1 + below(trial % 60 < 55 ? 9 : TOKENS);
 		struct encoder e = {.d = d, .rule = ENCODE_PURSUIT,
-			.features = 1 + below(trial % 8 ? 40 : FEATURES),
+			.features = trial % 18 == 8 ? ENCODE_TILE + 1
+				: 1 + below(trial % 8 ? 40 : FEATURES),
 			.pursuit = {.steps = below(7), .absolute = below(2), .negative = below(2),
 				.repeats = below(2)}};
 		for (size_t i = 0; i < n * d; i++)
