@@ -3,20 +3,20 @@
 include config.mk
 
 # One folder for each way to build: tests/helper.bash says the same.
-B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if $(FUZZ),-fuzz,$(if \
-	$(findstring clang,$(CC)),-clang))
+B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if \
+	$(LIBFUZZER),-fuzz,$(if $(findstring clang,$(CC)),-clang))
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 # Files with LEVELS() are compiled for each x86-64 level, as common/base/simd.h says; unless one was
 # asked for.
-ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(FUZZ)$(filter-out x86_64-%,\
+ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(LIBFUZZER)$(filter-out x86_64-%,\
 	$(shell $(CC) -dumpmachine 2>/dev/null))
 LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
 TEMPLATES := $(patsubst common/%.html,$(B)/%_template.o,$(wildcard common/*/*.html))
 COMMON    := $(patsubst common/%.c,$(B)/%.o,$(wildcard common/*/*.c)) $(TEMPLATES) \
 	$(foreach level,3 4,$(LEVELLED:common/%.c=$(B)/%.v$(level).o))
-PROOFS    := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c bench/*.c))
+PROOFS    := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c bench/*.c)) $(B)/tests/fuzzer
 PAGES     := $(sort $(wildcard man/*.[157]))
 PIPELINES := $(sort $(wildcard pipelines/*.mk))
 
@@ -31,7 +31,8 @@ FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(ONE_LEVEL),-DONE_LEVEL) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1) \
-	$(if $(FUZZ),-g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	$(if $(LIBFUZZER),-g -O1 -fno-omit-frame-pointer -fno-pie -fno-openmp -DLIBFUZZER \
+	-Wno-source-uses-openmp -fno-sanitize-recover=all \
 	-fsanitize=address$(comma)undefined$(comma)fuzzer-no-link)
 LINK   = $(B)/libsemot.a -Wl,--as-needed $(PKG_L) -lm
 
@@ -44,11 +45,33 @@ $(B)/bin/semot: shell/semot.awk man/semot.7 config.mk | $(B)/dep
 $(B)/bin/%: filters/%.c $(B)/libsemot.a
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
-$(PROOFS): $(B)/%: %.c $(B)/libsemot.a
+$(filter-out %/tests/fuzzer,$(PROOFS)): $(B)/%: %.c $(B)/libsemot.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
-$(B)/tests/fuzz: private PLAIN += $(if $(FUZZ),-DLIBFUZZER -fsanitize=fuzzer)
+# tests/fuzz/ has every filter's main() as a function; see tests/fuzz/fuzz.h. With libFuzzer the
+# variables of common/ and filters/ have sections of their own, from which they are restored.
+FUZZ_OWN     := $(patsubst tests/%.c,$(B)/%.o,$(wildcard tests/fuzz/*.c))
+FUZZ_FILTERS := $(FILTERS:%=$(B)/fuzz/filters/%.o)
+OF_A_RUN = $(if $(LIBFUZZER),$(OBJCOPY) --rename-section .data=fuzzdata \
+	--rename-section .bss=fuzzbss $@)
+
+$(B)/tests/fuzzer: $(FUZZ_OWN) $(FUZZ_FILTERS) $(B)/libsemot.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(FLAGS) -o $@ $(FUZZ_OWN) $(FUZZ_FILTERS) $(LINK) $(if $(LIBFUZZER), \
+		-no-pie -fsanitize=fuzzer -Wl$(comma)--wrap=exit -Wl$(comma)--wrap=fopen \
+		-Wl$(comma)--wrap=fclose -Wl$(comma)--wrap=fopencookie)
+
+$(FUZZ_OWN): private FLAGS += $(if $(LIBFUZZER),-fno-sanitize=fuzzer-no-link)
+$(FUZZ_OWN): $(B)/fuzz/%.o: tests/fuzz/%.c $(MAKEFILE_LIST) | $(B)/dep
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+
+$(FUZZ_FILTERS): $(B)/fuzz/filters/%.o: filters/%.c $(MAKEFILE_LIST) | $(B)/dep
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(FLAGS) -Dmain=filter_main -DFILTER='"$*"' \
+		-include tests/fuzz/filter.h -c -o $@ $<
+	$(OF_A_RUN)
 
 $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && ar rc $@ $^
@@ -63,6 +86,7 @@ $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+	$(OF_A_RUN)
 
 $(B)/%.v3.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -march=x86-64-v3 -DKERNEL_LEVEL=3 -c -o $@ $<
@@ -103,18 +127,14 @@ check: install-check
 		bats --print-output-on-failure $(TESTS)
 	$(if $(COV),sh tests/coverage.sh $(B))
 
-# Readers of files on what clang's libFuzzer makes of them, MINUTES each, until one of them crashes;
-# what it found new stays in build-fuzz. (make check does a little of that.)
-READERS = npy npz safetensors pt cfg delphi json vocab labels
-MINUTES = 10
+# Readers, filters and round trips (tests/fuzz/fuzz.h) on what clang's libFuzzer makes of small
+# inputs, TIME seconds each, until one of them crashes. FUZZ=name: one of them. What it finds stays
+# in build-fuzz. (make check runs the inputs in tests/fuzz/corpus.)
+TIME = 60
 fuzz: install-check
-	$(MAKE) CC=clang FUZZ=1 build-fuzz/tests/fuzz
-	[ -d build-fuzz/seeds ] || \
-		PYTHONPATH=examples $(PYTHON) tests/oracle/fuzz.py build-fuzz/seeds
-	cd build-fuzz && for reader in $(READERS); do \
-		mkdir -p found/$$reader && FUZZ=$$reader tests/fuzz -timeout=10 -max_len=32768 \
-			-max_total_time=$$(($(MINUTES) * 60)) -verbosity=0 -print_final_stats=1 \
-			-artifact_prefix=$$reader- found/$$reader seeds/$$reader || exit 1; done
+	$(MAKE) all
+	$(MAKE) CC=clang LIBFUZZER=1 build-fuzz/tests/fuzzer
+	PYTHON=$(PYTHON) PYTHONPATH=examples sh tests/fuzz/run.sh build-fuzz $(TIME) $(FUZZ)
 
 # N times one token of a kernel or solver is changed, at places that SEED tells; the tests have to
 # fail, nine times in ten at least. It takes hours; MUTANTS: options of mutants.py.

@@ -1,5 +1,6 @@
 load helper
 # contract: none act-import {root}/tests/golden/cache
+# fuzz: none act-import {states} --signed abs
 
 @test "a delphi cache is taken as it is" {
 	[ -n "$DATA" ] || skip "no data"

@@ -1,4 +1,6 @@
 # contract: distributions bures
+# fuzz: distributions bures --diagonal --error 2
+# fuzz: distributions bures --top 2
 load helper
 load stages
 

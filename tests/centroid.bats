@@ -1,4 +1,5 @@
 # contract: distributions centroid
+# fuzz: distributions centroid --top 2 --rows 1/2
 load helper
 load stages
 

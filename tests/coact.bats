@@ -1,5 +1,7 @@
 load helper
 # contract: activations coact
+# fuzz: activations coact --metric jaccard --top 2
+# fuzz: activations coact --coupling {coupling} - {next}
 
 METRICS="pearson jaccard joint"
 

@@ -1,5 +1,7 @@
 load helper
 # contract: activations couple - {next}
+# fuzz: activations couple --by sinkhorn - {next}
+# fuzz: activations couple --by cells --cells 2 - {next}
 
 # made FILE TOKENS D SEED [SORT] [NAME=VALUE...]: activations with points
 made() {

@@ -1,5 +1,8 @@
 load helper
 # contract: none decoder {sample}/sae_L2_s0 {sample}/sae_L4_s0
+# fuzz: none decoder {sae} {sae}
+# fuzz: none decoder --folded {sae} {sae}
+# fuzz: none decoder --weights both --bias --top 2 {sae}
 
 # dist LAYER: distributions of the sample, which name their SAE
 dist() {

@@ -1,4 +1,5 @@
 # contract: graph edgeprofile
+# fuzz: graph edgeprofile --layer 1 --top 2
 load helper
 load stages
 

@@ -1,4 +1,6 @@
 # contract: distributions emd
+# fuzz: distributions emd --p 2 --top 2
+# fuzz: distributions emd --error 2
 load helper
 load stages
 

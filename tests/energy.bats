@@ -1,4 +1,5 @@
 # contract: distributions energy
+# fuzz: distributions energy --top 2
 load helper
 load stages
 

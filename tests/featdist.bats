@@ -1,5 +1,6 @@
 load helper
 # contract: activations featdist --min-count 1 --support 4
+# fuzz: activations featdist --min-count 1 --support 2 --select top
 
 # acts LAYER: activations of the sample
 acts() {

@@ -1,5 +1,7 @@
 load helper
 # contract: distributions featpick --list {root}/tests/golden/picks.tsv
+# fuzz: distributions featpick 3:1,3:2
+# fuzz: activations featpick --graph {graph}
 
 # features KIND: the features that the stream on stdin holds, in order
 features() {

@@ -1,4 +1,6 @@
 # contract: graph frame2graph
+# fuzz: graph frame2graph --collapse
+# fuzz: graph frame2graph --link neuronpedia
 load helper
 
 # grouped FILE OPTION...: the graph in ./stream, with groups by random distances

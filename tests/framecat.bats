@@ -1,4 +1,7 @@
 # contract: activations framecat
+# fuzz: none framecat --merge {distances}
+# fuzz: activations framecat --compress
+# fuzz: matching framecat --history
 
 load helper
 

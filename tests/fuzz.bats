@@ -1,16 +1,39 @@
-# Files that were changed, in one process: tests/fuzz.c. `make fuzz` goes on for minutes.
+# Readers, filters and round trips on inputs that were changed, by tests/fuzz: those that `make fuzz`
+# found (tests/fuzz/corpus), those that every test begins with, and some changes of these.
+# `make fuzz` goes on for longer.
 load helper
 
-@test "readers take files that were changed, or refuse them: .npy .npz .safetensors .pt" {
-	oracle fuzz seeds
-	for reader in npy npz safetensors pt; do
-		"$BUILD/tests/fuzz" $reader "${TIMES:-1500}" 1 seeds/$reader/*
+# fuzz TIMES SEED TARGET...: as they are, and TIMES changes of them.
+fuzz() {
+	local times=$1 seed=$2 target
+	shift 2
+	export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TMPDIR=$PWD ASAN_OPTIONS=detect_leaks=0
+	[ -d seeds ] || oracle fuzz make seeds
+	for target; do
+		[ ! -f "$ROOT/tests/fuzz/corpus/$target.xz" ] ||
+			xz -dc "$ROOT/tests/fuzz/corpus/$target.xz" >seeds/"$target"/corpus
+		"$BUILD/tests/fuzzer" "$target" 0 0 seeds/"$target"/*
+		"$BUILD/tests/fuzzer" "$target" "${TIMES:-$times}" "$seed" seeds/"$target"/*
 	done
 }
 
-@test "readers take files that were changed, or refuse them: settings, JSON, words, labels" {
-	oracle fuzz seeds
-	for reader in cfg delphi json vocab labels; do
-		"$BUILD/tests/fuzz" $reader "${TIMES:-1500}" 2 seeds/$reader/*
+@test "every filter, and every reader, is a target that has inputs" {
+	oracle fuzz make seeds
+	"$BUILD/tests/fuzzer" | sort >targets
+	ls seeds | sort | diff targets -
+	for source in "$ROOT"/filters/*.c; do
+		grep -qx "$(basename "$source" .c)" targets
 	done
+}
+
+@test "readers take files that were changed, or refuse them" {
+	fuzz 1000 1 npy npz safetensors pt cfg delphi json vocab labels
+}
+
+@test "filters take streams and files that were changed, or refuse them, in one line" {
+	fuzz 25 2 $(cd "$ROOT/filters" && basename -s .c ./*.c)
+}
+
+@test "what goes there and back is the same, however it was changed" {
+	fuzz 100 3 trip_json trip_npz trip_graph
 }

@@ -1,4 +1,5 @@
 # contract: graph graph2html
+# fuzz: graph graph2html --contexts {contexts}
 load helper
 
 # grouped FILE OPTION...: the graph in ./stream, with groups by random distances

@@ -1,4 +1,7 @@
 # contract: distances hungarian
+# fuzz: distances hungarian --max-cost chance:.5 --open
+# fuzz: distances hungarian --maximize
+# fuzz: distances hungarian --complete {distributions} {distributions}
 load helper
 
 # agrees KIND [OPTION]... [-- OPTION...]: matchings of 25 random matrices are right; hungarian's own

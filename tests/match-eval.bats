@@ -1,4 +1,5 @@
 # contract: matching match-eval --a {activations} --b {next}
+# fuzz: matching match-eval --a {activations} --b {next} --sae-a {sae} --sae-b {sae}
 load helper
 
 setup() {

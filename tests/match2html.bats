@@ -1,4 +1,5 @@
 # contract: matching match2html
+# fuzz: matching match2html --contexts {contexts} --distances {distances} --points {distributions}
 load helper
 
 # sides LAYER...: of each layer the points and contexts of its features.

@@ -1,4 +1,6 @@
 # contract: distances nearest
+# fuzz: distances nearest --mutual --certified
+# fuzz: distances nearest --greedy --max-cost chance:.5
 load helper
 
 METHODS=("" --mutual --greedy)

@@ -1,4 +1,5 @@
 # contract: none refaxes --whiten --dim 9 {sample}/hidden_L1.npy
+# fuzz: none refaxes --whiten --dim 2 {states}
 
 load helper
 

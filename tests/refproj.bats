@@ -1,5 +1,7 @@
 load helper
 # contract: distributions refproj --identity --unit
+# fuzz: distributions refproj --lift {states} --unit --whiten --dim 2
+# fuzz: distributions refproj --fit {states} {states}
 
 # dist LAYER: distributions of the sample, with the layer's own points
 dist() {

@@ -1,4 +1,5 @@
 # contract: matching show
+# fuzz: matching show --contexts {contexts}
 load helper
 
 # given: ./c, contexts of features 1 and 2 of layer a; ./m, pairs of them and of b:7; ./labels

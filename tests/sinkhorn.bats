@@ -1,4 +1,6 @@
 # contract: distributions sinkhorn
+# fuzz: distributions sinkhorn --p 2 --debias --top 2 --max-iters 50
+# fuzz: distributions sinkhorn --error 2 --epsilon 0.2
 load helper
 load stages
 

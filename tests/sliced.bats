@@ -1,4 +1,5 @@
 # contract: distributions sliced
+# fuzz: distributions sliced --projections 4 --p 2 --top 2
 load helper
 load stages
 

@@ -1,4 +1,7 @@
 # contract: graph supernode --graph - {distances}
+# fuzz: graph supernode --graph - {distances} --acyclic --to 50%
+# fuzz: graph supernode --graph - {distances} --keep --pinned --linkage average --to 50%
+# fuzz: graph supernode --graph - {distances} --errors --across-positions --groups 2
 load helper
 
 # graph OPTION...: a small random graph in ./g.json and ./graph, and its distances in ./dist

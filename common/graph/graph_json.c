@@ -180,14 +180,10 @@ static const char *const link_key[LINK_KEYS] = {"source", "target", "weight"};
 static uint32_t node_of(const struct item *x, size_t k, const struct node_index *ids, char **room)
 {
 	struct span v = x->value[k];
-	const char *id = v.text + 1;
-	size_t n = v.n - 2;
-
-	if (!is_string(v) || memchr(id, '\\', n)) {
-		char *to = *room = xrealloc(*room, v.n + 1, 1);
-		id = take_text(x, k, &to);
-		n = strlen(id);
-	}
+	bool plain = is_string(v) && !memchr(v.text + 1, '\\', v.n - 2);
+	char *to = plain ? NULL : (*room = xrealloc(*room, v.n + 1, 1));
+	const char *id = plain ? v.text + 1 : take_text(x, k, &to);
+	size_t n = plain ? v.n - 2 : strlen(id);
 	uint32_t node = node_index_find(ids, id, n);
 	if (node == NO_NODE)
 		json_wrong(&x->j, "%s %.*s is no node", x->key[k], n < 100 ? (int)n : 100, id);

@@ -31,7 +31,8 @@ static int make_items(struct parsed *p, enum sm_value_kind kind, size_t n, struc
 		p->spare = pool_alloc(p->pool, p->spares, sizeof *p->spare);
 	}
 	*v = (struct sm_value){.kind = kind, .n = 0, .item = p->spare};
-	p->spare += n;
+	if (n > 0)			/* NULL + 0 is undefined */
+		p->spare += n;
 	p->spares -= n;
 	return 0;
 }

@@ -1,15 +1,27 @@
-"""fuzz.py FOLDER: files for tests/fuzz to begin with, FOLDER/READER/NAME. Each is the files of a folder, of each
-"NAME LENGTH\\n" and its bytes; the first is the one that is changed most."""
+"""Inputs for tests/fuzz to begin with, each the files of a folder: "NAME LENGTH\\n" and its bytes, of each; the first
+is the one that is changed most.
+
+    fuzz.py make FOLDER           FOLDER/TARGET/NAME: of readers, and of every filter, as its test says it is run
+    fuzz.py pack FOLDER FILE      the inputs of a folder in one .xz, each "input LENGTH\\n" and its bytes
+    fuzz.py unpack FILE FOLDER"""
+import hashlib
+import io
 import json
+import lzma
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
 import arrays
+import attack
 import dialects
+import make_stream
 import pt
 import vocab
 
@@ -103,8 +115,115 @@ def labels(out):
         put(out, "labels", str(i), {"x.txt": text.encode()})
 
 
-def main():
-    out = pathlib.Path(sys.argv[1])
+def commands(program):
+    """How a program is run: the lines of its test, with @x for a file x, and its files."""
+    places = {kind: f"@{kind}" for kind in make_stream.KINDS} | {"root": attack.ROOT, "sample": attack.ROOT / "examples" / "storyworld"}
+    places |= {name.partition(".")[0]: f"@{name}" for name in FILES if name not in make_stream.KINDS}
+    text = (attack.ROOT / "tests" / f"{program}.bats").read_text()
+    for kind, line in re.findall(r"^# (?:contract|fuzz): *(\S+) +\S+(.*)$", text, re.M):
+        words, files = [], {}
+        for word in line.split():
+            word = word.format(**places)
+            path = pathlib.Path(word)
+            if path.is_absolute():
+                found = sorted(path.iterdir()) if path.is_dir() else [path]
+                files |= {p.name: p.read_bytes() for p in found}
+                word = "@" if path.is_dir() else f"@{path.name}"
+            elif word.startswith("@"):
+                files[word[1:]] = FILES[word[1:]]()
+            words.append(word)
+        if sum(map(len, files.values())) < 16384:
+            yield kind, {"args": "".join(f"{word}\n" for word in words).encode()} | files
+
+
+def numpy_file(save, *arrays, **named):
+    file = io.BytesIO()
+    save(file, *arrays, **named)
+    return file.getvalue()
+
+
+FILES = {kind: (lambda kind=kind: make_stream.make(kind, frames=1)) for kind in make_stream.KINDS} | {
+    "next": lambda: make_stream.make("activations", frames=1, layer="4"),
+    "truth": lambda: b'[["one", "3_0_0", "4_0_1"], ["two", "3_1_2"]]',
+    "sae.npz": lambda: numpy_file(np.savez, **make_stream.sae()),
+    "states.npy": lambda: numpy_file(np.save, make_stream.states()),
+    "tokens.npy": lambda: numpy_file(np.save, make_stream.tokens()),
+    "arrays.npz": lambda: numpy_file(np.savez, dist=np.eye(3), row_layer="3", col_layer="4", kind="distances")}
+
+
+def variants(kind):
+    """Small streams of a kind, so that a solver is run a thousand times a second."""
+    yield "one", make_stream.make(kind, frames=1)
+    yield "two", make_stream.make(kind, frames=2, seed=1)
+    yield "lz4", make_stream.make(kind, frames=1, compress=True)
+    yield "empty", make_stream.make(kind, empty=True)
+    yield "unknown", make_stream.make(kind, frames=1, unknown=True)
+
+
+def filtered(program, data, *options):
+    return subprocess.run([attack.BIN / program, "--quiet", *options], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def more(kind):
+    """What other programs make of them: nearest columns with errors, groups."""
+    if kind == "distances":
+        yield "near", filtered("emd", make_stream.make("distributions", frames=1), "--top", "2", "--error", "2")
+        yield "solver", filtered("sinkhorn", make_stream.make("distributions", frames=1))
+    if kind == "graph":
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(make_stream.make("distances", frames=1))
+            file.flush()
+            yield "grouped", filtered("supernode", make_stream.make("graph", frames=1), "--graph", "-", "--to", "50%", file.name)
+
+
+def filters(out):
+    make_stream.FEATURES, make_stream.TOKENS, make_stream.D = 4, 8, 2
+    for program in sorted(path.stem for path in (attack.ROOT / "filters").glob("*.c")):
+        for i, (kind, files) in enumerate(commands(program)):
+            streams = [("none", None)] if kind == "none" else [*variants(kind), *more(kind)]
+            for name, data in streams:
+                put(out, program, f"{i}-{name}", ({} if data is None else {"stdin": data}) | files)
+
+
+def written():
+    """What programs write of every kind, for those that read it again."""
+    for kind in make_stream.KINDS:
+        for name, data in (*variants(kind), *more(kind)):
+            yield f"{kind}-{name}", data
+
+
+def trips(out):
+    for name, data in written():
+        for target in "trip_json", "trip_npz", "frame2json", "frame2npz", "framecat", "frame2tsv":
+            put(out, target, name, {"stdin": data})
+        put(out, "json2frame", name, {"stdin": filtered("frame2json", data)})
+        put(out, "npz2frame", name, {"stdin": filtered("frame2npz", data)})
+        if name.startswith("graph-") and not name.endswith("-empty"):
+            for target in "trip_graph", "graph2frame":
+                put(out, target, name, {"stdin": filtered("frame2graph", data)})
+
+
+def pack(folder, file, most=1 << 17):
+    """The least inputs of a folder, in one file."""
+    found = sorted((path.read_bytes() for path in pathlib.Path(folder).iterdir()), key=lambda x: (len(x), x))
+    text = b""
+    for data in found:
+        if len(text) + len(data) < most:
+            text += b"input %d\n" % len(data) + data
+    pathlib.Path(file).write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+
+
+def unpack(file, folder):
+    text = lzma.decompress(pathlib.Path(file).read_bytes())
+    while text:
+        head, _, text = text.partition(b"\n")
+        n = int(head.split()[1])
+        pathlib.Path(folder, hashlib.sha1(text[:n]).hexdigest()).write_bytes(text[:n])
+        text = text[n:]
+
+
+def make(out):
+    out = pathlib.Path(out)
     work = f"{out}/work"
     os.makedirs(work)
     examples(out, work)
@@ -113,8 +232,10 @@ def main():
     texts(out)
     vocabularies(out)
     labels(out)
+    filters(out)
+    trips(out)
     shutil.rmtree(work)
 
 
 if __name__ == "__main__":
-    main()
+    {"make": make, "pack": pack, "unpack": unpack}[sys.argv[1]](*sys.argv[2:])
