@@ -1,6 +1,6 @@
 # contract: none act-dump --hidden {sample}/hidden_L1.npy --sae {sample}/sae_L1_s0
 # fuzz: none act-dump --hidden {states} --sae {sae}
-# fuzz: none act-dump --hidden {states} --sae {sae} --tokens {tokens} --skip-ids 3 --context 4 --skip 1 --check
+# fuzz: none act-dump --hidden {states} --sae {sae} --tokens {tokens} --skip-ids 3 --check
 
 load helper
 

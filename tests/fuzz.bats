@@ -1,6 +1,5 @@
-# Readers, filters and round trips on inputs that were changed, by tests/fuzz: those that `make fuzz`
-# found (tests/fuzz/corpus), those that every test begins with, and some changes of these.
-# `make fuzz` goes on for longer.
+# Readers, filters and round trips on the inputs that `make fuzz` found (tests/fuzz/corpus), on those
+# that it begins with, and on some changes of these.
 load helper
 
 # fuzz TIMES SEED TARGET...: as they are, and TIMES changes of them.

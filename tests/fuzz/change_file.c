@@ -86,7 +86,8 @@ static size_t find_members(struct member m[MEMBERS], const uint8_t *bytes, size_
 }
 
 /* Appends a member, and its entry to the directory. */
-static size_t put_member(uint8_t *to, size_t n, uint8_t *directory, size_t *d, const struct member *m)
+static size_t put_member(uint8_t *to, size_t n, uint8_t *directory, size_t *d,
+	const struct member *m)
 {
 	uint8_t head[LOCAL - 4] = {20, 0, 0, 0, m->method};
 

@@ -1,5 +1,5 @@
-/* Changes of streams, see frame(5): of the objects, of a frame's fields, of a tensor's parts. Lengths,
- * the count of frames and the checksum are made right again, most of the time. */
+/* Changes of streams, see frame(5): of the objects, of a frame's fields, of a tensor's parts.
+ * Lengths, the count of frames and the checksum are made right again, most of the time. */
 #include "fuzz.h"
 
 #include <lz4frame.h>
@@ -314,7 +314,7 @@ static void change_within(msgpack_object *o, msgpack_zone *zone)
 	if (is_tensor(o) && below(12)) {
 		size_t how = below(8);
 		if (how == 0)
-			set_text(&o->via.array.ptr[0], dtypes[below(sizeof dtypes / sizeof *dtypes)]);
+			set_text(o->via.array.ptr, dtypes[below(sizeof dtypes / sizeof *dtypes)]);
 		else if (how < 3)
 			change_shape(o, zone);
 		else
@@ -403,7 +403,8 @@ static void pack_lz4(struct object *o)
 		.contentChecksumFlag = LZ4F_contentChecksumEnabled}};
 
 	if (LZ4F_compressFrameBound(o->n, &how) <= ROOM)
-		*o = (struct object){LZ4, packed, LZ4F_compressFrame(packed, ROOM, o->bytes, o->n, &how)};
+		*o = (struct object){LZ4, packed,
+			LZ4F_compressFrame(packed, ROOM, o->bytes, o->n, &how)};
 }
 
 static void change_object(struct object *o)
@@ -413,7 +414,8 @@ static void change_object(struct object *o)
 
 	if (was_packed && below(8))
 		unpack_lz4(o);
-	size_t n = o->type == PLAIN && below(12) ? change_payload(body, ROOM / 2, o->bytes, o->n) : 0;
+	size_t n = o->type == PLAIN && below(12)
+		? change_payload(body, ROOM / 2, o->bytes, o->n) : 0;
 	if (n == 0 && o->n < ROOM / 2) {
 		memcpy(body, o->bytes, o->n);
 		n = change_bytes(body, o->n, o->n + 64);

@@ -76,8 +76,8 @@ void sandbox_end(void);
  * until the next run of the same `slot`, 0 to 2. */
 int filter_run(const struct target *, char **argument, struct bytes in, int slot,
 	struct bytes *out);
-/* Runs it as the input says: does it succeed? Aborts where it does, and what it wrote as a stream is
- * none. */
+/* Runs it as the input says: does it succeed? Aborts where it does, and what it wrote as a stream
+ * is none. */
 bool filter_once(const struct target *, const struct input *);
 bool stream_is_whole(struct bytes);	/* one or more, to the end marks and checksums */
 

@@ -1,15 +1,15 @@
 /* The program:
  *
- *	fuzzer TARGET TIMES SEED FILE...	TIMES changes of the inputs in FILEs, which SEED chooses;
- *					of 0, the inputs as they are
- *	fuzzer				the names of all targets
+ *	fuzzer TARGET TIMES SEED FILE...	TIMES changes of the inputs in FILEs, which
+ *						SEED chooses; of 0, the inputs as they are
+ *	fuzzer					the names of all targets
  *
  * A FILE is an input, or several, each "input LENGTH\n" and its bytes. What a target takes and what
  * it refuses is well, and is counted; a crash, what a sanitizer finds, ten seconds, and 512 MB of
  * memory are not: the file fuzz-TARGET is left with the input.
  *
- * With -DLIBFUZZER the program is clang's libFuzzer, TARGET is FUZZ in the environment, and the names
- * are those without it. */
+ * With -DLIBFUZZER the program is clang's libFuzzer, TARGET is FUZZ in the environment, and the
+ * names are those without it. */
 #define _GNU_SOURCE
 #include "fuzz.h"
 
@@ -64,8 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 static void end(void)
 {
 	rmdir(folder);
-	fprintf(stderr, "%s: %zu inputs, %zu were read, %zu ways to refuse one\n", target->name, runs,
-		reads, refusals);
+	fprintf(stderr, "%s: %zu inputs, %zu were read, %zu ways to refuse one\n", target->name,
+		runs, reads, refusals);
 }
 
 _Noreturn static void list_targets(void)
@@ -174,7 +174,8 @@ int main(int argc, char **argv)
 		struct bytes b = all[times ? below(n_all) : i];
 		memcpy(now, b.bytes, now_n = b.n);
 		for (size_t k = times ? 1 + below(4) : 0; k > 0; k--)
-			now_n = LLVMFuzzerCustomMutator(now, now_n, ROOM, (unsigned)below(UINT32_MAX));
+			now_n = LLVMFuzzerCustomMutator(now, now_n, ROOM,
+				(unsigned)below(UINT32_MAX));
 		alarm(SECONDS);
 		LLVMFuzzerTestOneInput(now, now_n);
 		if (getenv("SAY"))

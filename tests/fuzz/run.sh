@@ -1,10 +1,11 @@
 #!/bin/sh
-# run.sh FOLDER SECONDS [TARGET]...: each target, or all, for that long by FOLDER/tests/fuzzer, which
-# clang's libFuzzer drives; FOLDER/found/TARGET keeps what inputs it found. A line for each:
-# executions, per second of CPU time, edges, inputs kept, peak MB. What crashes, leaks, takes 10
-# seconds or 512 MB ends all with its log, and leaves the input in FOLDER/TARGET-....
+# run.sh FOLDER SECONDS [TARGET]...: each target, or all, for that long by FOLDER/tests/fuzzer,
+# which clang's libFuzzer drives; FOLDER/found/TARGET keeps what inputs it found. A line for each:
+# executions, per second of CPU time, edges, inputs kept, peak MB. What crashes, takes 10 seconds or
+# 512 MB ends all with its log, and leaves the input in FOLDER/TARGET-....
 folder=$1 seconds=$2 corpus=$(dirname "$0")/corpus
 shift 2
+# shellcheck disable=SC2046	# names have no spaces
 [ $# -gt 0 ] || set -- $("$folder/tests/fuzzer")
 export OPENBLAS_NUM_THREADS=1
 [ -d "$folder/seeds" ] || "${PYTHON:-python3}" tests/oracle/fuzz.py make "$folder/seeds" || exit 1
@@ -25,8 +26,8 @@ for target; do
 		/^stat::number_of_executed_units/ { n = $2 }
 		/^stat::peak_rss_mb/ { mb = $2 }
 		/^cpu:/ { cpu = $2 + $3 }
-		{ for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i + 1)
-			if ($i == "corp:") kept = $(i + 1) } }
-		END { printf "%s\t%d\t%d\t%d\t%s\t%d\n", name, n, n / (cpu + .001), cov, kept, mb }' \
+		/ cov: / { cov = $4; kept = $8 }
+		END { printf "%s\t%d\t%d\t%d\t%s\t%d\n", name, n, n / (cpu + .001), cov,
+			kept, mb }' \
 		"$log"
 done
