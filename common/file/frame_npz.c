@@ -400,6 +400,7 @@ struct frame_npz *frame_npz_read(struct sm_reader *in, const struct sm_frame *he
 	struct frame_npz *z = xcalloc(1, sizeof *z);
 	struct sm_frame frame = {0};
 
+	z->frame = xalloc(0, sizeof *z->frame);
 	z->in = in;
 	z->header = header;
 	z->kind = sm_get_string(header, "kind", "");

@@ -262,7 +262,7 @@ static void number_features(struct layer_path *p)
 
 void layer_path_read(struct layer_path *p, char *const *operand, double chance)
 {
-	*p = (struct layer_path){.chance = chance};
+	*p = (struct layer_path){.map = xalloc(0, sizeof *p->map), .chance = chance};
 	for (size_t i = 0; i == 0 || operand[i]; i++)
 		take_all(p, operand[i]);
 	find_layers(p);

@@ -87,7 +87,8 @@ void page_nearest_write(struct html *h, const char *key, const struct page_neare
 	struct page_features *p)
 {
 	html_open(h, key, '[');
-	for (const struct page_nearest *n = list->item; n < list->item + list->n; n++) {
+	for (size_t i = 0; i < list->n; i++) {
+		const struct page_nearest *n = &list->item[i];
 		uint32_t *row = page_numbers(p, &n->names.row, 0);
 		uint32_t *col = page_numbers(p, &n->names.col, 1);
 		html_open(h, NULL, '{');
@@ -102,7 +103,8 @@ void page_nearest_write(struct html *h, const char *key, const struct page_neare
 
 void page_nearest_free(struct page_nearest_list *list)
 {
-	for (struct page_nearest *n = list->item; n < list->item + list->n; n++) {
+	for (size_t i = 0; i < list->n; i++) {
+		struct page_nearest *n = &list->item[i];
 		sm_frame_free(&n->header);
 		distances_free(&n->names);
 		for (int side = 0; side < 2; side++) {

@@ -298,7 +298,8 @@ void page_views_write(struct html *h, const char *key, const struct page_views *
 	struct page_features *p)
 {
 	html_open(h, key, '[');
-	for (const struct page_view *v = views->item; v < views->item + views->n; v++) {
+	for (size_t i = 0; i < views->n; i++) {
+		const struct page_view *v = &views->item[i];
 		html_open(h, NULL, '{');
 		html_text(h, "kind", v->flow ? "flow" : "matching");
 		write_header(h, &v->header);
@@ -313,7 +314,8 @@ void page_views_write(struct html *h, const char *key, const struct page_views *
 
 void page_views_free(struct page_views *views)
 {
-	for (struct page_view *v = views->item; v < views->item + views->n; v++) {
+	for (size_t i = 0; i < views->n; i++) {
+		struct page_view *v = &views->item[i];
 		sm_frame_free(&v->header);
 		matching_free(&v->match);
 		for (size_t k = 0; k < FLOW_FRAMES; k++)

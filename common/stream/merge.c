@@ -247,7 +247,7 @@ static void begin(struct merger *m, struct sm_reader *in, const struct sm_frame 
 
 void merge_rows(char *const *path, struct sm_writer *out)
 {
-	struct merger m = {.out = out};
+	struct merger m = {.out = out, .column = xalloc(0, sizeof *m.column)};
 	struct sm_frame header = {0}, frame = {0};
 	size_t n = 0;
 

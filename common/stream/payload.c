@@ -131,7 +131,7 @@ static struct sm_value parse(const struct sm_reader *r, struct memory *m, size_t
 	size_t at = 0;
 
 	parser_init(&context);
-	int status = parser_execute(&context, m->payload, n, &at);
+	int status = n > 0 ? parser_execute(&context, m->payload, n, &at) : 0;
 	if (status == MSGPACK_UNPACK_NOMEM_ERROR)
 		sm_bad(r, "values are nested deeper than %d", SM_MAX_DEPTH);
 	struct sm_value v = parser_data(&context);

@@ -189,7 +189,8 @@ static void change_shape(msgpack_object *t, msgpack_zone *zone)
 		rank--;
 	else if (rank > 0) {
 		msgpack_object *x = &length[below(rank)];
-		set_integer(x, below(4) ? x->via.i64 + (below(2) ? 1 : -1) : some_integer());
+		set_integer(x, below(4) ? (int64_t)(x->via.u64 + (below(2) ? 1 : -1ull))
+			: some_integer());
 	}
 	shape->via.array.size = (uint32_t)rank;
 	for (size_t i = 0; i < rank; i++)
