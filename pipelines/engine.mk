@@ -71,8 +71,8 @@ QUIET := $(findstring s,$(firstword -$(MAKEFLAGS)))
 export PATH OUT RUN RUN_BLOCKS BLOCKS QUIET
 
 # A recipe: $(call stage,COMMAND,FILES). The target is what COMMAND writes; FILES, quoted, are what
-# it reads beside the prerequisites of the target, which are stages. $(call blocks,COMMAND) makes the
-# blocks of a pair, of which "$BLOCK" in COMMAND is the number.
+# it reads beside the prerequisites of the target, which are stages. $(call blocks,COMMAND) makes
+# all blocks of a pair; in COMMAND "$BLOCK" is the number of each.
 stage  = $(if $(asks),$(call told,$(call ask,$(1),$(2))),@bash $(call q,$(script)) $(work))
 blocks = @bash $(call q,$(script)) --blocks $(work)
 work   = $@ $(call q,$(1)) $^ -- $(2)

@@ -139,6 +139,7 @@ sides    = $(a.$*).$(reads) $(b.$*).$(reads)
 coupling = $(if $(COUPLE),$*.coupling)
 distance = $(DISTANCE)$(coupling:%= --coupling $(out)%)
 ifeq "$(BLOCKS)" ""
+$(if $(RUN_BLOCKS),$(error there are no blocks without BLOCKS))
 $(distances): %.$(by).distances: $$(sides) $$(coupling)
 	$(call stage,$(distance) $(addprefix $(out),$(sides)))
 else

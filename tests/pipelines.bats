@@ -393,7 +393,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	done < <(awk -F'\t' -v OFS='\t' '$3 == 16384 && $7 == "yes" {
 		print $1, int($10), int($11) }' "$ROOT/bench/results/scale.tsv")
 	[ "$rows" -gt 20 ]
-	for bad in ARRAY=0 CORES.block=x 'MEMORY=a[$(touch pwned)]'; do
+	for bad in ARRAY=0 ARRAY=2 CORES.block=x 'MEMORY=a[$(touch pwned)]'; do
 		refute sbatch "$bad" 2>log
 		[ "$(wc -l <log)" -eq 1 ]
 	done

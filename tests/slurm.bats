@@ -229,21 +229,19 @@ quiet() {
 	as_quiet
 	ready
 	rm -rf out/2-4.*
-	SLOW=3 setsid make -s -f "$ROOT/pipelines/slurm.mk" -f site.mk \
+	SLOW=8 setsid make -s -f "$ROOT/pipelines/slurm.mk" -f site.mk \
 		-f "$ROOT/pipelines/match.mk" BLOCKS=4 ARRAY=4 >log 2>&1 3>&- &
 	group=$!
 	running 4
 	kill -9 -- "-$group"
-	sleep .3
+	touch then	# it saves its state every few seconds, and else begins with old numbers again
+	until [ "$BATS_FILE_TMPDIR/state/job_state" -nt then ]; do sleep .1; done
 	kill -9 "$(<"$BATS_FILE_TMPDIR/slurmctld.pid")"
 	sleep .3
 	slurmctld 3>&-
-	until [ -e out/2-4.sinkhorn.4.block ]; do sleep .1; done
-	ready
-	as_quiet 2>/dev/null || true
 	cluster -s ARRAY=4
 	as_quiet
-	[ "$(cut -d' ' -f1 submitted | xargs)" = "1,2,3,4 1,2,3,4" ]
+	[ -z "$(cluster ARRAY=4)" ]
 }
 
 @test "names hold anything on a cluster too" {
