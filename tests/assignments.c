@@ -1,8 +1,9 @@
-/* The kernels of assign.h, margins.h, candidates.h and nearest.h against brute force. Silent when
- * all is well. */
+/* The kernels of assign.h, margins.h, candidates.h and nearest.h, and the assignments of
+ * match/assignment.h, against brute force. Silent when all is well. */
 #include "kernel/assign.h"
 #include "kernel/margins.h"
 #include "kernel/nearest.h"
+#include "match/assignment.h"
 
 #include "check.h"
 
@@ -367,11 +368,53 @@ static void simple_matchings(void)
 	}
 }
 
+/* With more columns than are listed at a time: a margin is what the total rises by when the pair is
+ * forbidden. */
+static void margins_of_many(void)
+{
+	enum { N = 560, M = 700 };
+	static float cost[N * M];
+
+	for (size_t trial = 0; trial < 4; trial++) {
+		size_t n = trial % 2 ? N : N - 31, m = trial == 3 ? n : M;
+		double ceiling = trial == 2 ? 0.0003 : INFINITY, total = 0;
+		struct assignment best, other;
+		random_costs(cost, n, m, trial == 1);
+		check(assignment_of_matrix(&best, cost, n, m, ceiling, true),
+			"assignment_of_matrix", trial);
+		matrix = cost;
+		check_proof(&best, trial);
+		for (size_t i = 0; i < n; i++)
+			total += best.col_of[i] == UNASSIGNED ? ceiling
+				: (double)cost[i * m + best.col_of[i]];
+		for (size_t some = 0; some < 6; some++) {
+			size_t i = below(n), j = best.col_of[i];
+			double again = 0;
+			if (j == UNASSIGNED) {
+				check(best.margin[i] == 0, "margins of rows that are alone", trial);
+				continue;
+			}
+			float held = cost[i * m + j];
+			cost[i * m + j] = INFINITY;
+			assignment_of_matrix(&other, cost, n, m, ceiling, false);
+			for (size_t k = 0; k < n; k++)
+				again += other.col_of[k] == UNASSIGNED ? ceiling
+					: (double)cost[k * m + other.col_of[k]];
+			cost[i * m + j] = held;
+			check(fabs(best.margin[i] - (again - total)) <= 1e-9 * (1 + fabs(total)),
+				"margins of many columns", trial);
+			assignment_free(&other);
+		}
+		assignment_free(&best);
+	}
+}
+
 int main(void)
 {
 	cheapest_entries();
 	small_assignments();
 	large_assignments();
+	margins_of_many();
 	simple_matchings();
 	return failures > 0;
 }

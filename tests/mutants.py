@@ -7,7 +7,7 @@ not counted. One that takes much longer than the code does is killed.
 
 It prints a table and, as diffs, the survivors, and exits 1 when more than a tenth of all survive. build-mutants/survivors.json
 keeps them: --again tries these again, after tests were added. What tests/mutants.txt explains is not tried: its lines are
-PATH: OLD LINE => NEW LINE, under a line that says why."""
+PATH: OLD LINE => NEW LINE, or PATH: OLD LINE for all of its changes, under a line that says why."""
 import argparse
 import filecmp
 import glob
@@ -28,9 +28,10 @@ WORK = ROOT / "build-mutants"
 PATHS = ["common/kernel/*.[ch]", "common/match/assignment*.c", "common/match/column_generation.c", "common/match/certify.c",
          "common/match/chance.c", "common/match/layer_path.c", "common/distance/transport.c", "common/distance/bounds.c",
          "common/distance/token_plan.c"]
-# The flavour that all mutants are tried in, and the one that sees what is read or written beside an array.
-PLAIN, SAN = ["LEVEL=v3"], ["SAN=1"]
-BUILD = {"LEVEL=v3": "build-v3", "SAN=1": "build-san"}
+# All mutants are tried in the one; in the other, of which only the changed code is made, what is read or written beside an
+# array is seen.
+PLAIN, SAN = "build-v3", "build-v3-san"
+SAN_FLAGS = ["-fsanitize=address,undefined"]
 ENV = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ASAN_OPTIONS="hard_rss_limit_mb=3000")
 
 # -- Changes ------------------------------------------------------------------------------------
@@ -119,20 +120,19 @@ def run(command, seconds=None, cpu=None, memory=None, until=None, env=ENV):
     return status or process.returncode
 
 
-def make(flavour, targets, *options):
+def make(build, targets, *options):
     """The library is a shared one here, so that a mutant is compiled and linked once, not 40 times."""
-    build = BUILD[flavour[0]]
     link = f"-Wl,-rpath,{WORK}/{build} -L{build} -lsemot -Wl,--as-needed $(PKG_L) -lm"
-    return run(["make", "-s", *flavour, f"CFLAGS={'-O2' if flavour == PLAIN else '-g'} -fPIC", f"LINK={link}", *options, *targets])
+    return run(["make", "-s", "LEVEL=v3", *(["SAN=1"] if build == SAN else []), "CFLAGS=-O2 -fPIC", f"LINK={link}", *options,
+                *targets])
 
 
-def link_library(build):
-    objects = sorted(glob.glob(f"{build}/*/*.o", root_dir=WORK))
+def link_library(build, made=()):
+    objects = [s if (s := o.replace(PLAIN, build)) in made else o for o in sorted(glob.glob(f"{PLAIN}/*/*.o", root_dir=WORK))]
     libraries = subprocess.run("pkg-config --libs-only-l liblz4 libxxhash openblas libzip jansson zlib $(pkg-config --exists "
                                "msgpack-c && echo msgpack-c || echo msgpack)", shell=True, capture_output=True, text=True)
-    san = ["-fsanitize=address,undefined"] if build == "build-san" else []
-    return run(["gcc", "-shared", "-fopenmp", *san, "-o", f"{build}/libsemot.so.new", *objects, *libraries.stdout.split(),
-                "-lm"]) or os.rename(WORK / build / "libsemot.so.new", WORK / build / "libsemot.so")
+    return run(["gcc", "-shared", "-fopenmp", *(SAN_FLAGS if build == SAN else []), "-o", f"{build}/libsemot.so.new", *objects,
+                *libraries.stdout.split(), "-lm"]) or os.rename(WORK / build / "libsemot.so.new", WORK / build / "libsemot.so")
 
 
 def copy_tree():
@@ -150,13 +150,16 @@ def copy_tree():
                 stale.unlink()
 
 
-def prepare(flavour):
-    build = BUILD[flavour[0]]
+def prepare(build):
     for left in WORK.glob(f"{build}/**/*.old"):
         left.unlink()
+    archive = WORK / build / "libsemot.a"
+    if build == SAN:
+        archive.parent.mkdir(exist_ok=True)
+        archive.touch()
     tests = [f"{build}/{p.relative_to(ROOT).with_suffix('')}" for p in sorted(ROOT.glob("tests/*.c"))]
-    if (make(flavour, [f"{build}/libsemot.a"]) or link_library(build)
-            or make(flavour, (["all"] if flavour == PLAIN else []) + tests, "-o", f"{build}/libsemot.so")):
+    if (build == PLAIN and make(build, [f"{build}/libsemot.a"])) or link_library(build) or make(
+            build, (["all"] if build == PLAIN else [f"{build}/dep"]) + tests, "-o", f"{build}/libsemot.a"):
         sys.exit(f"mutants: the copy in {WORK} does not build")
 
 
@@ -167,105 +170,104 @@ def symbols(path, *options):
 
 class Uses:
     """Which objects each program is linked with, and what is made of each file."""
-    def __init__(self, build):
-        objects = glob.glob(f"{build}/*/*.o", root_dir=WORK)
+    def __init__(self):
+        objects = glob.glob(f"{PLAIN}/*/*.o", root_dir=WORK)
         of = {name: path for path in objects for name in symbols(path, "-g", "--defined-only")}
         wants = {path: {of[name] for name in symbols(path, "-u") if name in of} for path in objects}
         self.linked = {}
-        for program in sorted(glob.glob(f"{build}/bin/*", root_dir=WORK) + glob.glob(f"{build}/tests/*", root_dir=WORK)):
+        for program in sorted(glob.glob(f"{PLAIN}/bin/*", root_dir=WORK) + glob.glob(f"{PLAIN}/tests/*", root_dir=WORK)):
             found, new = set(), {of[name] for name in symbols(program, "-D", "-u") if name in of}
             while new:
                 found |= new
                 new = {path for one in new for path in wants[one]} - found
             self.linked[program] = found
         self.made = {}
-        for rule in glob.glob(f"{build}/dep/*.d", root_dir=WORK):
+        for rule in glob.glob(f"{PLAIN}/dep/*.d", root_dir=WORK):
             target, _, files = (WORK / rule).read_text().replace("\\\n", " ").partition(":")
             for path in files.split("\n\n")[0].split():
                 if target in self.linked or target in wants:
                     self.made.setdefault(path.rstrip(":"), set()).add(target)
 
-    def programs(self, targets):
-        return [p for p, objects in self.linked.items() if p in targets or objects & targets]
+    def killers(self, path):
+        """Programs of tests, then files of bats, of all that is made of a file."""
+        made = self.made.get(path, set())
+        programs = [p for p, objects in self.linked.items() if p in made or objects & made]
+        return ([p for p in programs if "/tests/" in p and os.path.basename(p) not in NO_TESTS],
+                [f"tests/{os.path.basename(p)}.bats" for p in programs if "/bin/" in p])
 
 
 # -- Trying -------------------------------------------------------------------------------------
 
+NO_TESTS = {"fuzz", "memory", "stage", "progress", "dialects"}		# that need arguments
+
+
 class Trial:
     def __init__(self, args):
-        self.args, self.took, self.dirty = args, {}, False
-        self.uses = {}
-        for flavour in (PLAIN, SAN)[:1 if args.no_san else 2]:
-            prepare(flavour)
-            self.uses[flavour[0]] = Uses(BUILD[flavour[0]])
-
-    def killers(self, flavour, targets):
-        """Programs of tests, then files of bats, of these targets."""
-        programs = self.uses[flavour[0]].programs(targets)
-        tests = [p for p in programs if "/tests/" in p and not p.endswith(("/fuzz", "/memory", "/stage", "/progress", "/dialects"))]
-        bats = [f"tests/{os.path.basename(p)}.bats" for p in programs if "/bin/" in p]
-        return tests, [b for b in bats if (WORK / b).exists() and not self.args.c_only]
+        self.args, self.took, self.dirty = args, {}, set()
+        for build in (PLAIN, SAN):
+            prepare(build)
+        self.uses = Uses()
 
     def survives(self, command):
-        """Does the command succeed, within five times what it takes by itself?"""
-        took = self.took[command]
+        """Does the command succeed, in five times what it takes by itself and some seconds?"""
+        took, env, memory = self.took[command], ENV, None
         if command.endswith(".bats"):
-            env = {**ENV, "LEVEL": "v3"}
-            return not run(["bats", "--tap", command], 60 + 10 * took, int(30 + 5 * took), until="not ok", env=env)
-        memory = None if "build-san" in command else 4 << 30
-        return not run([command], 60 + 20 * took, int(5 + 5 * took), memory, until="not ok")
+            env, line = {**ENV, "LEVEL": "v3"}, ["bats", "--tap", command]
+        else:
+            line, memory = [command], None if SAN in command else 4 << 30
+        return not run(line, 60 + 50 * took, int(10 + 5 * took), memory, until="not ok", env=env)
 
     def measure(self, commands):
-        """Those of the commands that succeed on the code as it is, the quickest first."""
+        """The commands, which have to succeed on the code as it is, the quickest first."""
+        commands = list(commands)
         for command in commands:
             if command not in self.took:
-                for flavour in self.uses if self.dirty else ():
-                    link_library(BUILD[flavour])
-                self.dirty = False
+                for build in self.dirty:
+                    link_library(build)
+                self.dirty = set()
                 self.took[command] = 1e3
-                begin = time.time()
+                begin = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
                 if not self.survives(command):
                     sys.exit(f"mutants: {command} fails already")
-                self.took[command] = time.time() - begin
+                self.took[command] = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - begin
         return sorted((c for c in commands if self.took[c] <= self.args.seconds), key=self.took.get)
 
-    def build(self, flavour, mutant):
-        """Makes the mutant: the targets that are other than before, None when it does not compile."""
-        build = BUILD[flavour[0]]
-        targets = sorted(self.uses[flavour[0]].made.get(mutant.path, ()))
-        self.dirty = True
-        for path in [mutant.path, *targets]:
-            os.rename(WORK / path, WORK / f"{path}.old")
-        (WORK / mutant.path).write_text(mutant.text)
-        if make(flavour, targets, "-o", f"{build}/libsemot.a") or link_library(build):
-            return None
-        return {t for t in targets if not filecmp.cmp(WORK / t, WORK / f"{t}.old", shallow=False)}
+    def targets(self, build, mutant):
+        return [t.replace(PLAIN, build) for t in sorted(self.uses.made.get(mutant.path, ())) if build == PLAIN or "/bin/" not in t]
 
-    def restore(self, flavour, mutant):
-        for path in [mutant.path, *self.uses[flavour[0]].made.get(mutant.path, ())]:
-            if (WORK / f"{path}.old").exists():
-                os.rename(WORK / f"{path}.old", WORK / path)
-
-    def killer(self, flavour, mutant, commands):
+    def killer(self, build, mutant, commands):
         """The first command that fails on it, "" when none does, None when it is no mutant."""
+        targets = self.targets(build, mutant)
+        self.dirty.add(build)
+        for path in [mutant.path, *targets]:
+            if (WORK / path).exists():
+                os.rename(WORK / path, WORK / f"{path}.old")
+        (WORK / mutant.path).write_text(mutant.text)
         try:
-            return next((c for c in commands if not self.survives(c)), "") if self.build(flavour, mutant) else None
+            if make(build, targets, "-o", f"{build}/libsemot.a") or link_library(build, targets) or (build == PLAIN and all(
+                    filecmp.cmp(WORK / t, WORK / f"{t}.old", shallow=False) for t in targets)):
+                return None
+            return next((c for c in commands if not self.survives(c)), "")
         finally:
-            self.restore(flavour, mutant)
+            for path in [mutant.path, *targets]:
+                (WORK / path).unlink(missing_ok=True)
+                if (WORK / f"{path}.old").exists():
+                    os.rename(WORK / f"{path}.old", WORK / path)
 
     def fate(self, mutant):
         """What killed it, "" when nothing did, None when it is no mutant."""
-        tests, bats = (self.measure(c) for c in self.killers(PLAIN, self.uses[PLAIN[0]].made.get(mutant.path, set())))
-        fate = self.killer(PLAIN, mutant, tests)
-        if fate == "" and SAN[0] in self.uses:
-            made = self.uses[SAN[0]].made.get(mutant.path, set())
-            fate = self.killer(SAN, mutant, self.measure(self.killers(SAN, made)[0])) or ""
-        return self.killer(PLAIN, mutant, bats) or "" if fate == "" and bats else fate
+        tests, bats = self.uses.killers(mutant.path)
+        fate = self.killer(PLAIN, mutant, self.measure(tests))
+        if fate == "":
+            fate = self.killer(SAN, mutant, self.measure([t.replace(PLAIN, SAN) for t in tests])) or ""
+        if fate == "" and not self.args.c_only:
+            fate = self.killer(PLAIN, mutant, self.measure(b for b in bats if (WORK / b).exists())) or ""
+        return fate
 
 
 def explained():
     path = ROOT / "tests/mutants.txt"
-    return {" ".join(line.split()) for line in path.read_text().splitlines() if " => " in line} if path.exists() else set()
+    return {" ".join(line.split()) for line in path.read_text().splitlines()}
 
 
 def drawn(args):
@@ -277,7 +279,7 @@ def drawn(args):
     known = explained()
     for place in everything:
         mutant = Mutant(*place)
-        if mutant.key() not in known and (again is None or mutant.key() in again):
+        if not {mutant.key(), mutant.key().split(" => ")[0]} & known and (again is None or mutant.key() in again):
             yield mutant
 
 
@@ -296,9 +298,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=300, help="mutants that count")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=120, help="leave out tests that take longer")
+    parser.add_argument("--seconds", type=float, default=120, help="leave out tests that take more, of a CPU")
     parser.add_argument("--c-only", action="store_true", help="without tests/*.bats")
-    parser.add_argument("--no-san", action="store_true", help="without the sanitizers")
     parser.add_argument("--again", action="store_true", help="the survivors of before")
     parser.add_argument("--list", action="store_true", help="only print the mutants")
     parser.add_argument("path", nargs="*", help="files, instead of kernels and solvers")

@@ -39,7 +39,7 @@ struct pursuit {
 	bool negative;		/* takes the largest w r even if it is not positive */
 	bool repeats;		/* goes on after a step that repeats a feature */
 	float residual;		/* stops at |r| < this */
-	float relative;		/* stops at |r| <= this |u - centre| */
+	float relative;		/* stops at |r| < this |u - centre| */
 };
 
 /* pre = scale (u W_enc + b_enc), and what it makes of that. Zeros are the plainest: ReLU. */
