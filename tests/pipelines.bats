@@ -341,7 +341,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	stubs
 	cat >bin/many <<-'MANY'
 	#!/bin/bash
-	echo "$TASKS" >>submitted
+	echo "$TASKS $MB" >>submitted
 	for SLURM_ARRAY_TASK_ID in ${TASKS//,/ }; do
 		export SLURM_ARRAY_TASK_ID
 		[ "$SLURM_ARRAY_TASK_ID" = "$1" ] || "${@:2}" || failed=1
@@ -350,6 +350,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	MANY
 	chmod +x bin/many
 	export PATH=$PWD/bin:$PATH
+	head -c 3000000 /dev/zero >>hidden_L2.npy
 	quick BLOCKS=12 >commands
 	mv out quiet
 	quick BLOCKS=12 RUN_BLOCKS='many 0' >log
@@ -361,7 +362,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	[ "$(quick -n BLOCKS=12 RUN_BLOCKS='many 0' | grep -c ^sinkhorn)" -eq 2 ]
 	quick -s BLOCKS=12 RUN_BLOCKS='many 11'
 	as_quiet
-	[ "$(xargs <submitted)" = "1,2,3,4,5,6,7,8,9,10,11,12 3,11" ]
+	[ "$(xargs <submitted)" = "1,2,3,4,5,6,7,8,9,10,11,12 4 3,11 4" ]
 	sed -i '2i case $* in *7/12*) exit 3;; esac' bin/sinkhorn
 	refute quick -k -s BLOCKS=12 RUN_BLOCKS='many 2' 2>log
 	grep -q '^stage: 2-4.sinkhorn.7.block: exit status 3; out/.2-4.sinkhorn.7.block.log' log
