@@ -137,7 +137,7 @@ static void bounds_of_parts(void)
 	for (size_t i = 0; i < FEATURES; i++) {
 		indptr[i + 1] = indptr[i] + POINTS;
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++)
-			row[k] = (uint32_t)(k % 7 ? k * 5 % TOKENS : k);
+			row[k] = (uint32_t)(k % 11 ? k * 7 % TOKENS : k);
 		wide_weights(weight + indptr[i], POINTS);
 	}
 	few.ids.n = SOME;

@@ -288,7 +288,7 @@ static void pursuits(void)
 		for (size_t i = 0; i < n * d; i++)
 			x[i] = trial % 9 == 8 ? -whole(0, 3) : whole(-3, 3);
 		for (size_t i = 0; i < d * e.features; i++)
-			w[i] = trial % 9 == 8 ? whole(0, 1) : whole(-1, 1);
+			w[i] = trial % 9 < 8 ? whole(-1, 1) : trial % 18 == 8 ? 1 : whole(0, 1);
 		for (size_t k = 0; k < d; k++)
 			centre[k] = whole(-2, 2);
 		e.centre = below(2) ? centre : NULL;

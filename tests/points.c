@@ -337,8 +337,11 @@ static void moments(void)
 			sum[k] = 5;
 		for (size_t k = 0; k < d * e; k++)
 			outer[k] = 7;
-		project_add_moments(sums ? sum : NULL, products ? outer : NULL, u, right, n, d, e,
-			1 + trial % 2, work);
+		float *left = malloc(n * d * sizeof *left);	/* no more than is read */
+		memcpy(left, u, n * d * sizeof *left);
+		project_add_moments(sums ? sum : NULL, products ? outer : NULL, left,
+			right == u ? left : right, n, d, e, 1 + trial % 2, work);
+		free(left);
 		for (size_t i = 0; i < d; i++) {
 			double expected = 5;
 			for (size_t t = 0; t < n && sums; t++)
