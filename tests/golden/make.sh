@@ -28,7 +28,7 @@ python3 - <<'END'
 import numpy as np
 import atoms, make_stream
 sae, states = make_stream.sae(), make_stream.states()[:32]
-np.savez("sae.npz", **{name: x[..., :6] if len(x) == 6 or x.ndim == 1 else x[:6] for name, x in sae.items()})
+np.savez("sae.npz", **{name: x[:6] if name == "W_dec" else x[..., :6] for name, x in sae.items()})
 for layer in 3, 4, 5:
     np.save(f"{layer}.npy", np.roll(states, layer, 1) * np.float32(layer / 4))
 np.save("half.npy", states.astype("f2"))
