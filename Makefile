@@ -3,14 +3,14 @@
 include config.mk
 
 # One folder for each way to build: tests/helper.bash says the same.
-B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(COV),-cov)$(if \
+B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(TSAN),-tsan)$(if $(COV),-cov)$(if \
 	$(LIBFUZZER),-fuzz,$(if $(findstring clang,$(CC)),-clang))
 comma := ,
 
 FILTERS   := $(sort $(basename $(notdir $(wildcard filters/*.c))))
 # Files with LEVELS() are compiled for each x86-64 level, as common/base/simd.h says; unless one was
 # asked for.
-ONE_LEVEL := $(LEVEL)$(SAN)$(COV)$(LIBFUZZER)$(filter-out x86_64-%,\
+ONE_LEVEL := $(LEVEL)$(SAN)$(TSAN)$(COV)$(LIBFUZZER)$(filter-out x86_64-%,\
 	$(shell $(CC) -dumpmachine 2>/dev/null))
 LEVELLED  := $(if $(ONE_LEVEL),,$(shell grep -lw '^LEVELS' common/*/*.c))
 TEMPLATES := $(patsubst common/%.html,$(B)/%_template.o,$(wildcard common/*/*.html))
@@ -30,7 +30,8 @@ PLAIN  = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVERSION='"$(VERS
 FLAGS  = $(PLAIN) -MMD -MP -MF $(B)/dep/$(subst /,-,$(@:$(B)/%=%)).d \
 	$(if $(LEVEL),-march=x86-64-$(LEVEL)) $(if $(ONE_LEVEL),-DONE_LEVEL) \
 	$(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined \
-	-fno-sanitize-recover=all) $(if $(COV),--coverage -fprofile-update=atomic -O1) \
+	-fno-sanitize-recover=all) $(if $(TSAN),-O1 -fno-omit-frame-pointer -fsanitize=thread) \
+	$(if $(COV),--coverage -fprofile-update=single -O1) \
 	$(if $(LIBFUZZER),-g -O1 -fno-omit-frame-pointer -fno-pie -fno-openmp -DLIBFUZZER \
 	-Wno-source-uses-openmp -fno-sanitize-recover=all \
 	-fsanitize=address$(comma)undefined$(comma)fuzzer-no-link)
@@ -142,6 +143,10 @@ N = 300
 SEED = 1
 mutants: install-check
 	$(PYTHON) tests/mutants.py -n $(N) --seed $(SEED) $(MUTANTS)
+
+# Races of all programs that take --threads, as clang's sanitizer finds them.
+tsan: install-check
+	sh tests/tsan.sh build-tsan-clang $(MAKE)
 
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.
 lint: install-check
@@ -256,5 +261,5 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check fuzz mutants lint dist bench bench-certified bench-groups bench-quality \
-	bench-scale results proofs install-build install-check install uninstall clean
+.PHONY: all demo check fuzz mutants tsan lint dist bench bench-certified bench-groups \
+	bench-quality bench-scale results proofs install-build install-check install uninstall clean

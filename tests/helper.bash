@@ -14,6 +14,9 @@ PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 
+# Every run of a program writes its counts: fewer of the random cases do.
+[ -z "$COV" ] || export TIMES=${TIMES:-15}
+
 # At a level, BLAS and libm take the code that they have for such a CPU.
 case $LEVEL in
 v2)

@@ -50,12 +50,10 @@ static uint32_t token_at(const struct search *s, int side, size_t place)
 	return s->order[side] ? s->order[side][place] : (uint32_t)place;
 }
 
+/* half, which others read meanwhile, no limit changes. */
 static void limit_at(struct search *s, int side, size_t place, float limit)
 {
-	struct near_limit l = near_limit(s->square[side][place], limit, s->d);
-
-	s->half[side][place] = l.half;
-	s->less[side][place] = l.less;
+	s->less[side][place] = near_limit(s->square[side][place], limit, s->d).less;
 }
 
 static void offer(struct search *s, int side, size_t place, float square, uint32_t other)
@@ -155,6 +153,7 @@ static void open_side(struct search *s, int side, size_t k)
 	#pragma omp parallel for
 	for (size_t i = 0; i < x->n; i++) {
 		s->square[side][i] = square_length(x->at + i * x->d, x->d);
+		s->half[side][i] = near_limit(s->square[side][i], INFINITY, x->d).half;
 		limit_at(s, side, i, k > 0 ? INFINITY : -INFINITY);
 	}
 }
