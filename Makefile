@@ -46,6 +46,26 @@ $(B)/bin/semot: shell/semot.awk man/semot.7 config.mk | $(B)/dep
 $(B)/bin/%: filters/%.c $(B)/libsemot.a
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
 
+# -- Static -------------------------------------------------------------------------------------
+
+# Programs that need no library of the machine that they run on, of the same objects. Those that
+# call BLAS have it inside, for all CPUs that it knows. NAME.said is what the linker said: the
+# libraries, and that dlopen() would need some, which libgomp calls for graphics cards alone.
+S         = $(B)-static
+STATIC_L  = $(eval STATIC_L := $(shell pkg-config --static --libs $(LIBS)) $(if $(filter /%,$(shell \
+	$(CC) -print-file-name=libquadmath.a)),-lquadmath))$(STATIC_L)
+static: install-static
+	$(MAKE) $(FILTERS:%=$(S)/bin/%) $(S)/bin/semot
+
+$(S)/bin/semot: $(B)/bin/semot
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(S)/bin/%: filters/%.c $(B)/libsemot.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(FLAGS) -static -s -Wl,--trace -o $@ $< $(B)/libsemot.a $(STATIC_L) -lm \
+		>$(S)/$*.said 2>&1 || { cat $(S)/$*.said >&2; exit 1; }
+
 $(filter-out %/tests/fuzzer,$(PROOFS)): $(B)/%: %.c $(B)/libsemot.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $< $(LINK)
@@ -199,12 +219,30 @@ compile_commands.json: $(MAKEFILE_LIST)
 			"\"command\": \"$(CC) $(subst ",\\\",$(PLAIN)) -c $$file\"},"; \
 	done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
-# The sources of a version: what its tag, vVERSION, holds.
-dist:
+# The sources of a version, what its tag, vVERSION, holds; its programs, with all that they need.
+dist: tagged
+	git archive --prefix=semot-$(VERSION)/ HEAD | gzip -n >semot-$(VERSION).tar.gz
+
+STATIC_NAME = semot-$(VERSION)-linux-$(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+dist-static: tagged static
+	$(MAKE) $(S)/$(STATIC_NAME).tar.gz
+	mv $(S)/$(STATIC_NAME).tar.gz .
+
+tagged:
 	@[ "$$(git describe --exact-match --tags HEAD 2>/dev/null)" = v$(VERSION) ] || \
 		{ echo "dist: the tag of HEAD is not v$(VERSION), the VERSION of config.mk" >&2; \
 			exit 1; }
-	git archive --prefix=semot-$(VERSION)/ HEAD | gzip -n >semot-$(VERSION).tar.gz
+
+# licenses/ has those of the packages that the linker's libraries are of.
+$(S)/$(STATIC_NAME).tar.gz: $(FILTERS:%=$(S)/bin/%) $(S)/bin/semot
+	rm -rf $(S)/$(STATIC_NAME)
+	$(MAKE) install-programs BIN=$(S)/bin DESTDIR=$(S)/$(STATIC_NAME) PREFIX=
+	mkdir $(S)/$(STATIC_NAME)/licenses
+	cp LICENSE README.md NEWS.md $(S)/$(STATIC_NAME)
+	sh shell/licenses.sh $(S)/refproj.said $(S)/$(STATIC_NAME)/licenses
+	tar -C $(S) --sort=name --owner=0 --group=0 --numeric-owner -c $(STATIC_NAME) | \
+		gzip -n >$@.new
+	mv $@.new $@
 
 # -- What they need -----------------------------------------------------------------------------
 
@@ -215,9 +253,13 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scip
 	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver/chromium-chromedriver python3-selenium
 CLUSTER_PACKAGES = slurm-wlm munge parallel
+STATIC_PACKAGES = $(BUILD_PACKAGES) gfortran
 
 install-build:
 	@sh packages.sh $(BUILD_PACKAGES)
+
+install-static:
+	@sh packages.sh $(STATIC_PACKAGES)
 
 # Where there is no such browser, as on Ubuntu, tests/page.bats is left out.
 install-check:
@@ -228,14 +270,22 @@ install-check:
 # -- Installation -------------------------------------------------------------------------------
 
 COMPLETIONS = $(PREFIX)/share/bash-completion/completions
-install: all $(B)/libsemot-stream.a
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines \
-		$(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install $(FILTERS:%=$(B)/bin/%) $(B)/bin/semot $(DESTDIR)$(PREFIX)/bin
+BIN = $(B)/bin
+install-programs: $(FILTERS:%=$(BIN)/%) $(BIN)/semot
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/semot/pipelines
+	install $^ $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PIPELINES) $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install pipelines/stage $(DESTDIR)$(PREFIX)/share/semot/pipelines
 	install -m 644 examples/semot.py examples/plots.py examples/token_rows.py \
 		$(DESTDIR)$(PREFIX)/share/semot
+	for page in $(PAGES); do install -D -m 644 $$page \
+		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONS)
+	sed 's/@PROGRAMS@/$(FILTERS)/' shell/completion.bash >$(DESTDIR)$(COMPLETIONS)/semot
+	for name in $(FILTERS); do ln -sf semot $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
+
+install: install-programs $(B)/libsemot-stream.a
+	install -d $(DESTDIR)$(PREFIX)/include/semot $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 common/stream/stream.h common/stream/dtype.h \
 		$(DESTDIR)$(PREFIX)/include/semot
 	sed -i 's|"stream/dtype.h"|<semot/dtype.h>|' $(DESTDIR)$(PREFIX)/include/semot/stream.h
@@ -244,11 +294,6 @@ install: all $(B)/libsemot-stream.a
 		'Description: reads and writes streams of semot' 'Requires: liblz4 libxxhash' \
 		'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lsemot-stream -lm' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/semot.pc
-	for page in $(PAGES); do install -D -m 644 $$page \
-		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
-	install -d $(DESTDIR)$(COMPLETIONS)
-	sed 's/@PROGRAMS@/$(FILTERS)/' shell/completion.bash >$(DESTDIR)$(COMPLETIONS)/semot
-	for name in $(FILTERS); do ln -sf semot $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
 
 uninstall:
 	for name in $(FILTERS) semot; do \
@@ -261,5 +306,6 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all demo check fuzz mutants tsan lint dist bench bench-certified bench-groups \
-	bench-quality bench-scale results proofs install-build install-check install uninstall clean
+.PHONY: all static demo check fuzz mutants tsan lint dist dist-static tagged bench \
+	bench-certified bench-groups bench-quality bench-scale results proofs install-build \
+	install-static install-check install install-programs uninstall clean

@@ -24,7 +24,10 @@ PRUNE     = graph-prune --most 100
 SUPERNODE = supernode --errors
 
 layers = $(LAYERS)
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+# The folder of this file, with ? for spaces, as include takes them.
+here = $(patsubst ?%,%,$(dir $(lastword $(subst akefile?,akefile ,$(subst .mk?,.mk ,$(subst \
+	$() ,?,$(MAKEFILE_LIST)))))))
+include $(here)rules.mk
 
 name := $(call stem,$(GRAPH))
 to   := $(name).$(by)

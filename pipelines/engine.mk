@@ -5,7 +5,7 @@
 
 .SUFFIXES:
 .SECONDEXPANSION:
-here   := $(dir $(lastword $(MAKEFILE_LIST)))
+here   := $(subst ?, ,$(here))
 script := $(here)stage
 space  := $(subst ,, )
 c      := ,

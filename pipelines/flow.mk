@@ -20,7 +20,10 @@ layers = $(LAYERS)
 first  = $(firstword $(layers))
 chain  = $(join $(layers:%=%-),$(wordlist 2,$(words $(layers)),$(layers)))
 pairs  = $(filter-out %-,$(chain)) $(addprefix $(first)-,$(wordlist 3,$(words $(layers)),$(layers)))
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+# The folder of this file, with ? for spaces, as include takes them.
+here = $(patsubst ?%,%,$(dir $(lastword $(subst akefile?,akefile ,$(subst .mk?,.mk ,$(subst \
+	$() ,?,$(MAKEFILE_LIST)))))))
+include $(here)rules.mk
 
 flow   := $(first)-$(lastword $(layers)).$(by)
 steps  := $(filter-out %-,$(chain))

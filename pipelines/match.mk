@@ -29,6 +29,9 @@ B = 4
 
 layers = $(A) $(filter-out $(A),$(B))
 pairs  = $(A)-$(B)
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+# The folder of this file, with ? for spaces, as include takes them.
+here = $(patsubst ?%,%,$(dir $(lastword $(subst akefile?,akefile ,$(subst .mk?,.mk ,$(subst \
+	$() ,?,$(MAKEFILE_LIST)))))))
+include $(here)rules.mk
 
 all: $(tables) $(pages)

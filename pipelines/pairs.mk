@@ -24,7 +24,10 @@ after  = $(if $(filter $(1),$(firstword $(2))),$(wordlist 2,$(words $(2)),$(2)),
 
 layers = $(LAYERS)
 pairs  = $(PAIRS)
-include $(dir $(lastword $(MAKEFILE_LIST)))rules.mk
+# The folder of this file, with ? for spaces, as include takes them.
+here = $(patsubst ?%,%,$(dir $(lastword $(subst akefile?,akefile ,$(subst .mk?,.mk ,$(subst \
+	$() ,?,$(MAKEFILE_LIST)))))))
+include $(here)rules.mk
 
 all: $(tables)
 pages: $(pages)

@@ -42,7 +42,10 @@ COUPLE    = $(if $(filter coact,$(firstword $(DISTANCE))),$(by_list))
 CONTEXTS  = contexts
 PAGE      = match2html
 
-include $(dir $(lastword $(MAKEFILE_LIST)))engine.mk
+# The folder of this file, with ? for spaces, as include takes them.
+here = $(patsubst ?%,%,$(dir $(lastword $(subst akefile?,akefile ,$(subst .mk?,.mk ,$(subst \
+	$() ,?,$(MAKEFILE_LIST)))))))
+include $(here)engine.mk
 
 # -- Layers -------------------------------------------------------------------------------------
 
