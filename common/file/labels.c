@@ -258,7 +258,8 @@ struct labels *labels_open(const char *path)
 	const char *first = l->table.rest;
 	if (first && strncmp(first, mark, 3) == 0)
 		first = l->table.rest += 3;
-	first += first ? strspn(first, " \t\r\n") : 0;
+	if (first)
+		first += strspn(first, " \t\r\n");
 	bool json = first && (*first == '{' || *first == '[');
 	if (json)
 		read_json(l);

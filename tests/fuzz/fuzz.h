@@ -79,6 +79,22 @@ int filter_run(const struct target *, char **argument, struct bytes in, int slot
 /* Runs it as the input says: does it succeed? Aborts where it does, and what it wrote as a stream
  * is none. */
 bool filter_once(const struct target *, const struct input *);
+
+/* -- Streams: stream.c ------------------------------------------------------------------------- */
+
+enum { PLAIN = 1, LZ4 = 2 };
+
+struct object {
+	uint8_t type;
+	const uint8_t *bytes;
+	size_t n;
+};
+
+/* How many objects there are before what is none; at most `most` of them. */
+size_t find_objects(struct object *, size_t most, const uint8_t *bytes, size_t n);
+bool is_end(const struct object *);
+void unpack_lz4(struct object *);	/* what cannot be stays as it is; until the next call */
+bool payload_is_sound(const uint8_t *bytes, size_t n);	/* one value, whose counts are right */
 bool stream_is_whole(struct bytes);	/* one or more, to the end marks and checksums */
 
 /* -- Changes: change.c, change_file.c, change_stream.c, change_json.c -------------------------- */

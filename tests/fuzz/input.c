@@ -1,6 +1,7 @@
 /* Inputs: how the files of a folder are one string of bytes, and files again. */
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,15 +57,23 @@ void input_path(char path[FOLDER + 66], const struct part *p)
 	snprintf(path, FOLDER + 66, "%s/%s", folder, p->name);
 }
 
+/* What filters take from memory is no file. */
+static bool is_file(const struct part *p)
+{
+	return strcmp(p->name, "args") != 0 && strcmp(p->name, "stdin") != 0;
+}
+
 void input_write(const struct input *in)
 {
 	char path[FOLDER + 66];
 
 	for (size_t i = 0; i < in->parts; i++) {
+		if (!is_file(&in->part[i]))
+			continue;
 		input_path(path, &in->part[i]);
-		FILE *f = fopen(path, "wb");
-		if (!f || fwrite(in->part[i].bytes, 1, in->part[i].n, f) != in->part[i].n
-				|| fclose(f) != 0)
+		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		if (fd < 0 || write(fd, in->part[i].bytes, in->part[i].n) != (ssize_t)in->part[i].n
+				|| close(fd) != 0)
 			abort();
 	}
 }
@@ -73,8 +82,9 @@ void input_remove(const struct input *in)
 {
 	char path[FOLDER + 66];
 
-	for (size_t i = 0; i < in->parts; i++) {
-		input_path(path, &in->part[i]);
-		unlink(path);
-	}
+	for (size_t i = 0; i < in->parts; i++)
+		if (is_file(&in->part[i])) {
+			input_path(path, &in->part[i]);
+			unlink(path);
+		}
 }

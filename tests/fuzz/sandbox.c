@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "file/mapping.h"
 
 #include <cblas.h>
@@ -67,15 +68,18 @@ bool attempt(void (*step)(const char *), const char *argument)
 
 /* -- Memory: the blocks that are allocated within a run, with the sanitizers only -------------- */
 
-enum { SLOTS = 1 << 21 };
+enum { SLOTS = 1 << 18 };
 static const volatile void *slot_of[SLOTS];
 static uint32_t taken[SLOTS];
 static size_t takens;
 static bool within;
 
+static const char gone;			/* the slot of a block that was freed */
+
+/* Neighbours in memory are neighbours here. */
 static size_t place_of(const volatile void *p)
 {
-	return (size_t)(((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15 >> 40) % SLOTS;
+	return (size_t)((uintptr_t)p >> 4 ^ (uintptr_t)p >> 24) % SLOTS;
 }
 
 static void on_malloc(const volatile void *p, size_t n)
@@ -85,17 +89,15 @@ static void on_malloc(const volatile void *p, size_t n)
 	(void)n;
 	if (!within || !p || takens == SLOTS / 2)
 		return;
-	while (slot_of[at])
+	while (slot_of[at] && slot_of[at] != &gone)
 		at = (at + 1) % SLOTS;
+	if (!slot_of[at])
+		taken[takens++] = (uint32_t)at;
 	slot_of[at] = p;
-	taken[takens++] = (uint32_t)at;
 }
 
-/* The place of a block that is gone stays taken until the run ends. */
 static void on_free(const volatile void *p)
 {
-	static const char gone;
-
 	for (size_t at = place_of(p); within && p && slot_of[at]; at = (at + 1) % SLOTS)
 		if (slot_of[at] == p) {
 			slot_of[at] = &gone;
@@ -335,6 +337,7 @@ void sandbox_open(void)
 	dup2(nowhere, STDOUT_FILENO);
 #endif
 	(void)out;
+	memory_left();			/* asks the system once */
 	keep_variables();
 }
 

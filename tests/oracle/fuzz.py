@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
+import zipfile
 
 import numpy as np
 
@@ -81,6 +83,45 @@ def states(out, work):
     for i, (text, words) in enumerate(pt.HOSTILE):
         if len(text) < 5000 and "more than" not in words:
             put(out, "pt", f"hostile{i}", {"x.pt": pt.zipped(pt.members(text, [pt.FOUR]))})
+
+
+class Pipe:
+    """What zipfile cannot go back in, so that lengths stand behind the members."""
+    def __init__(self):
+        self.data = b""
+
+    def write(self, data):
+        self.data += data
+        return len(data)
+
+    def flush(self):
+        pass
+
+
+def archives(out):
+    """Zip files in all forms: with zip64, comments, descriptors, extra fields, a folder, a name twice."""
+    member = numpy_file(np.save, np.eye(2, dtype="f4"))
+    def zipped(name, *names, comment=b"", large=False, extra=b"", method=zipfile.ZIP_STORED, pipe=False):
+        file = Pipe() if pipe else io.BytesIO()
+        with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as z:
+            warnings.simplefilter("ignore")
+            z.comment = comment
+            for n in names:
+                info = zipfile.ZipInfo(n)
+                info.extra, info.compress_type = extra, method
+                with z.open(info, "w", force_zip64=large) as to:
+                    to.write(b"" if n.endswith("/") else member)
+        put(out, "npz", name, {"x.npz": file.data if pipe else file.getvalue()})
+    zipped("comment", "x.npy", comment=b"a comment")
+    zipped("zip64", "x.npy", "y.npy", large=True)
+    zipped("deflated64", "x.npy", large=True, method=zipfile.ZIP_DEFLATED)
+    zipped("pipe", "x.npy", "y.npy", pipe=True)
+    zipped("pipe64", "x.npy", pipe=True, large=True, method=zipfile.ZIP_DEFLATED)
+    zipped("extra", "x.npy", extra=b"ab\4\0four")
+    zipped("bzip2", "x.npy", method=zipfile.ZIP_BZIP2)
+    zipped("folder", "a/", "a/x.npy")
+    zipped("twice", "x.npy", "x.npy")
+    zipped("none")
 
 
 def caches(out):
@@ -203,14 +244,15 @@ def trips(out):
                 put(out, target, name, {"stdin": filtered("frame2graph", data)})
 
 
-def pack(folder, file, most=1 << 17):
-    """The least inputs of a folder, in one file."""
+def pack(folder, file, most=6000):
+    """The least inputs of a folder, in one file of about `most` bytes."""
     found = sorted((path.read_bytes() for path in pathlib.Path(folder).iterdir()), key=lambda x: (len(x), x))
-    text = b""
-    for data in found:
-        if len(text) + len(data) < most:
-            text += b"input %d\n" % len(data) + data
-    pathlib.Path(file).write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+    squeezed, n = b"", len(found)
+    while not squeezed or len(squeezed) > most and n > 1:
+        n = min(n, int(n * most / len(squeezed) * 0.98)) if squeezed else n
+        text = b"".join(b"input %d\n" % len(data) + data for data in found[:n])
+        squeezed = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME)
+    pathlib.Path(file).write_bytes(squeezed)
 
 
 def unpack(file, folder):
@@ -228,6 +270,7 @@ def make(out):
     os.makedirs(work)
     examples(out, work)
     states(out, work)
+    archives(out)
     caches(out)
     texts(out)
     vocabularies(out)
