@@ -244,6 +244,24 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	done
 }
 
+@test "of two makes in one OUT, one is killed: the other ends with all" {
+	stubs
+	quick -s
+	mv out quiet
+	RANDOM=5
+	for round in 1 2 3 4; do
+		rm -rf out
+		SLOW=.05 quick -s -j2 2>log 3>&- &
+		one=$!
+		SLOW=.05 setsid make -s -j2 -f "$ROOT/pipelines/match.mk" >/dev/null 2>&1 3>&- &
+		sleep ".$((RANDOM % 6 + 1))"
+		kill -9 -- "-$!" || true
+		wait $one || { cat log; false; }
+		as_quiet
+		[ -z "$(quick 2>&1)" ]
+	done
+}
+
 @test "no clock decides: targets of the future and inputs of the past" {
 	stubs
 	quick -s MATCH='hungarian --other'

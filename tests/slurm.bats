@@ -8,7 +8,7 @@ setup_file() {
 	for program in munged slurmctld slurmd srun scontrol; do
 		command -v $program >/dev/null || skip "without slurm-wlm and munge"
 	done
-	export BATS_TEST_TIMEOUT=300	# a job that never begins ends the test
+	export BATS_TEST_TIMEOUT=900	# a job that never begins ends the test
 	cd "$BATS_FILE_TMPDIR"
 	head -c 128 /dev/urandom >key
 	chmod 600 key
