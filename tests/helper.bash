@@ -14,6 +14,9 @@ PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 
+# What ends with status 0 has to have freed its memory. (No library is excused.)
+[ -z "$SAN" ] || export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=1
+
 # Every run of a program writes its counts: fewer of the random cases do.
 [ -z "$COV" ] || export TIMES=${TIMES:-15}
 

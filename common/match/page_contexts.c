@@ -154,8 +154,8 @@ static void number_words(struct page_contexts *c)
 static void tell_unused(const struct page_contexts *c)
 {
 	for (int side = 0; side < 2; side++)
-		for (const struct contexts *s = c->side[side].item;
-				s < c->side[side].item + c->side[side].n; s++) {
+		for (size_t k = 0; k < c->side[side].n; k++) {
+			const struct contexts *s = &c->side[side].item[k];
 			bool used = s->features == 0;
 			for (size_t i = 0; i < c->n && !used; i++)
 				used = c->place[i].stream == s;
