@@ -335,6 +335,8 @@ static size_t random_pairs(struct run *r, float *dist)
 	bool held = r->step == s->row.n && !s->asked.top;
 
 	k = k < cols ? k : cols;
+	if (k == 0)				/* no loop of OpenMP has a step of 0 */
+		return 0;
 	#pragma omp parallel for schedule(dynamic, 1)
 	for (size_t at = 0; at < rows * k; at += k) {
 		size_t i = draw(s->row.n, rows, at / k, 0);
