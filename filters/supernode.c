@@ -211,7 +211,7 @@ int main(int argc, char **argv)
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};
 
-	while (sm_read_header(in, &header)) {
+	for (bool more = sm_read_header(in, &header); more; ) {
 		struct graph g;
 		read_graph(in, &header, &g);
 		node_distances_next(&distances, &header);
@@ -219,6 +219,9 @@ int main(int argc, char **argv)
 			group_graph(sm_reader_name(in), &g, &header, &distances, &people);
 		node_distances_join(&distances, &header);
 		sm_write_header(out, &header);
+		/* What is wrong ends before the last end mark: who reads it fails as well. */
+		if (!(more = sm_read_header(in, &header)))
+			node_distances_end(&distances);
 		write_graph(out, &g);
 		graph_free(&g);
 	}

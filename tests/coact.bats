@@ -171,7 +171,9 @@ write("other", header, frames)'
 	fails 2 coact --metric cosine a
 	fails 1 coact - - < <(cat a a a)
 	[ "$line" = "coact: stdin: 3 streams, where - - reads two" ]
-	cat a a a | coact >/dev/null
+	{ cat a; renamed x <a; renamed y <a; } | coact >/dev/null
+	fails 1 coact < <(cat a a a)
+	[[ $line == "coact: stdin: a second stream of layer '"*"': act-dump --layer "* ]]
 	"$PY" -c '
 from semot import read, write
 (header, frames), = read("a")
@@ -239,7 +241,7 @@ write("twice", header, frames)'
 		done
 	done
 	cat a b >ab
-	cat c c >cc
+	{ cat c; renamed d <c; } >cc
 	coact --coupling g ab cc >d
 	oracle coact lifted pearson d g ab cc
 	coact --coupling g --metric jaccard ab cc >d

@@ -54,6 +54,11 @@ fields = dict(word.split("=", 1) for word in sys.argv[2:])
 semot.write("-", {k: v for k, v in header.items() if v != ""}, frames)' "$@"
 }
 
+# renamed LAYER: the stream on stdin, as of a layer of this name
+renamed() {
+	frame2json | sed "1s/\"layer\":\"[^\"]*\"/\"layer\":\"$1\"/" | json2frame
+}
+
 # fails STATUS COMMAND...: the command has to end with this status and say why in one line on stderr
 # that begins with its name. The line is left in $line, what it wrote in ./stdout. (What fails ends
 # at once and need not free its memory.)

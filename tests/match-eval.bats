@@ -307,7 +307,7 @@ s["W_dec"] *= 1e25
 np.savez("huge.npz", **s)'
 	fails 1 match-eval m --a a --b b --sae-a sa --sae-b huge.npz
 	[ "$line" = "match-eval: huge.npz: feature 0: a weight beyond 1e15" ]
-	cat a a >two
+	{ cat a; renamed other <a; } >two
 	fails 1 match-eval m --a two --b b --sae-a sa --sae-b sb
 	[ "$line" = "match-eval: two: 2 streams, where --sae-a and --sae-b need one" ]
 }

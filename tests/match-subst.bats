@@ -129,10 +129,10 @@ h[31, 2] = np.nan
 np.save("nan.npy", h)'
 	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b nan.npy
 	[[ $line == *"nan.npy: row 31 holds a number that is not finite, as do 1 of "*" rows"* ]]
-	cat a a >two
+	{ cat a; renamed other <a; } >two
 	fails 1 match-subst m --a two --b b --sae-b sb --hidden-b h.npy
 	[ "$line" = "match-subst: two: 2 streams, where one layer is needed" ]
-	cat b b >two
+	{ cat b; renamed other <b; } >two
 	fails 1 match-subst m --a a --b two --sae-b sb --hidden-b h.npy
 	[ "$line" = "match-subst: two: 2 streams, where --sae-a and --sae-b need one" ]
 	fails 1 match-subst m --a b --b b --sae-b sb --hidden-b h.npy

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/die.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -365,6 +366,22 @@ char *json_with(const char *object, const char *key, const char *value)
 }
 
 /* -- Writing -------------------------------------------------------------------------------- */
+
+void json_put(const char *text, size_t n)
+{
+	size_t begin = 0;		/* what was not written yet */
+	uint32_t c;
+
+	for (size_t i = 0, bytes; i < n; i += bytes ? bytes : 1) {
+		bytes = utf8_read(text + i, n - i, &c);
+		if (bytes == 0 || c < 0x7f || !text_obeyed(c))
+			continue;
+		fwrite(text + begin, 1, i - begin, stdout);
+		printf("\\u%04x", c);
+		begin = i + bytes;
+	}
+	fwrite(text + begin, 1, n - begin, stdout);
+}
 
 const char *digits_text(char text[REAL_TEXT], double x, int few, int most)
 {

@@ -70,6 +70,10 @@ char *json_with(const char *object, const char *key, const char *value);
 
 /* -- Writing -------------------------------------------------------------------------------- */
 
+/* Writes n bytes of JSON to stdout. What a terminal would obey there stands in strings, and becomes
+ * \u009b or so. */
+void json_put(const char *text, size_t n);
+
 /* The number in the fewest digits that read back as the same double, but no fewer than 15. It
  * has a point or an exponent, or is NaN, Infinity or -Infinity. Returns text. */
 const char *real_text(char text[REAL_TEXT], double);

@@ -51,6 +51,14 @@ static void put_default(char *text, size_t room, const struct opt *o)
 	}
 }
 
+/* Ends the program after what it was asked to print. */
+_Noreturn static void printed(void)
+{
+	if (fclose(stdout) != 0)
+		die("stdout: %s", strerror(errno));
+	exit(0);
+}
+
 _Noreturn static void help(const struct opt *options, const char *usage, const char *about)
 {
 	char left[64], right[64];
@@ -64,13 +72,13 @@ _Noreturn static void help(const struct opt *options, const char *usage, const c
 	}
 	printf("  %-31s %s\n  %-31s %s\n  %-31s %s\n", "--quiet", "print no notes on stderr",
 		"--help", "print this text", "--version", "print the version");
-	exit(fflush(stdout) == 0 ? 0 : 1);
+	printed();
 }
 
 _Noreturn static void version(void)
 {
 	printf("%s (semot) %s\n", program, VERSION);
-	exit(fflush(stdout) == 0 ? 0 : 1);
+	printed();
 }
 
 /* -- Values --------------------------------------------------------------------------------- */

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool is_obeyed(uint32_t c)
+bool text_obeyed(uint32_t c)
 {
 	return c < ' ' || (c >= 0x7f && c < 0xa0)		/* ASCII's and Latin 1's controls */
 		|| c == 0x61c || c == 0x200e || c == 0x200f	/* marks of direction */
 		|| (c >= 0x2028 && c <= 0x202e)	/* ends of lines, embeddings of direction */
-		|| (c >= 0x2066 && c <= 0x2069);	/* isolates of direction */
+		|| (c >= 0x2066 && c <= 0x206f)	/* isolates of direction; shaping */
+		|| c == 0xfeff				/* byte order */
+		|| (c >= 0xfff9 && c <= 0xfffb);	/* annotations */
 }
 
 size_t text_shown(const char *s, uint32_t *character)
@@ -21,7 +23,7 @@ size_t text_shown(const char *s, uint32_t *character)
 
 	if (character)
 		*character = c;
-	return n > 0 && is_obeyed(c) ? 0 : n;
+	return n > 0 && text_obeyed(c) ? 0 : n;
 }
 
 /* Writes up to the character that holds byte `most`; returns what follows. */
@@ -36,7 +38,7 @@ static const char *write_begin(FILE *to, const char *text, size_t most)
 		const char *letter = strchr(named, *text);
 		if (letter)
 			fprintf(to, "\\%c", name[letter - named]);
-		else if (n > 0 && !is_obeyed(c))
+		else if (n > 0 && !text_obeyed(c))
 			fwrite(text, 1, n, to);
 		else
 			fprintf(to, n > 1 ? "\\u%04x" : "\\x%02x", c);

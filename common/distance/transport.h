@@ -4,6 +4,14 @@
 
 #include "stream/distributions.h"
 
+/* What a setting can be, as an option or in a header. */
+#define EPSILON_LEAST 1e-6
+#define EPSILON_MOST 1e6
+#define EPSILON_ABS_LEAST 1e-30
+#define EPSILON_ABS_MOST 1e30
+#define TOL_MOST 2
+#define MAX_ITERS_MOST 1e9
+
 /* The cost of moving mass is |x - y|^p. */
 struct transport {
 	int p;				/* 1 or 2 */

@@ -23,6 +23,7 @@ struct frame_table {
 	char *told[TOLD];			/* columns of the tables that were not wanted */
 	size_t tables;
 	struct frame_views views;
+	struct spelled labels;			/* that were put beside entries */
 };
 
 /* -- Columns -------------------------------------------------------------------------------- */
@@ -188,8 +189,8 @@ static const char *label_of(struct labels *l, const char *layer, uint64_t featur
 }
 
 /* The labels of the features in a frame's column, whose layers stand beside them or are one. */
-static void label_column(struct frame_table *t, struct sm_frame *f, const char *const name[3],
-	struct labels *l, const char *layer)
+static void label_column(struct frame_table *t, const struct sm_reader *in, struct sm_frame *f,
+	const char *const name[3], struct labels *l, const char *layer)
 {
 	const struct sm_field *feature = sm_find_field(f, name[1]), *of = sm_find_field(f, name[0]);
 	bool numbers = feature && feature->kind == SM_TENSOR && feature->tensor.rank == 1
@@ -202,11 +203,14 @@ static void label_column(struct frame_table *t, struct sm_frame *f, const char *
 	if (!beside && !layer)
 		return;
 	const char **label = pool_alloc(&t->views.pool, n, sizeof *label);
-	for (size_t i = 0; i < n; i++)
+	t->labels.entries += n;
+	for (size_t i = 0; i < n; i++) {
 		label[i] = label_of(l, beside ? of->strings.item[i] : layer,
 			feature->tensor.dtype == SM_U8
 				? ((const uint64_t *)feature->tensor.data)[i]
 				: ((const uint32_t *)feature->tensor.data)[i]);
+		spelled_add(&t->labels, in, label[i]);
+	}
 	sm_set_strings(f, name[2], n, label);
 }
 
@@ -220,8 +224,8 @@ static void label_chains(struct frame_table *t, const struct sm_reader *in, stru
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
 	const uint32_t *indptr = sm_want_indptr(in, f, "indptr", &n, entries);
 	const char **label = pool_alloc(&t->views.pool, n, sizeof *label);
-	size_t spelled = 0;
 
+	t->labels.entries += entries;
 	for (size_t i = 0; i < n; i++) {
 		const char *last = "";
 		char *text;
@@ -229,7 +233,7 @@ static void label_chains(struct frame_table *t, const struct sm_reader *in, stru
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			const char *its = label_of(t->label[0], name[layer[k]], feature[k]);
 			if (*its && strcmp(its, last) != 0) {
-				spelled_add(&spelled, in, its, entries);
+				spelled_add(&t->labels, in, its);
 				fprintf(to, "%s%s", *last ? "; " : "", its);
 			}
 			last = *its ? its : last;
@@ -264,8 +268,8 @@ static void add_labels(struct frame_table *t, const struct sm_reader *in,
 	if (f == &t->views.made[0] && sm_find_field(f, "chain"))
 		label_chains(t, in, f);
 	for (size_t i = 0; i < 4; i++)
-		label_column(t, f, of[i], t->label[i % 2], NULL);
-	label_column(t, f, one, t->label[0], sm_get_string(header, "layer", NULL));
+		label_column(t, in, f, of[i], t->label[i % 2], NULL);
+	label_column(t, in, f, one, t->label[0], sm_get_string(header, "layer", NULL));
 	want_labels_apart(t, in, header, f);
 }
 

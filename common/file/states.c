@@ -1,6 +1,7 @@
 #include "file/states.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "file/kept.h"
 #include "file/npy.h"
 #include "file/pattern.h"
@@ -19,6 +20,7 @@ struct shard {
 	struct archive *file;		/* NULL: stdin */
 	const char *name;
 	struct stack rows;
+	FILE *in;			/* stdin, or NULL */
 	size_t taken;			/* of stdin: rows of the array */
 	enum sm_dtype dtype;
 	const char *data;
@@ -36,14 +38,14 @@ struct states {
 
 /* -- Arrays ------------------------------------------------------------------------------------ */
 
-static void npy_on_stdin(struct array *a)
+static void npy_on_stdin(struct array *a, FILE *in)
 {
 	size_t n = 0, at = 0;
 	char *bytes = NULL;
 
 	while (at == 0) {		/* byte by byte: nothing of the rows may be taken */
 		bytes = xrealloc(bytes, n + 1, 1);
-		if (fread(bytes + n++, 1, 1, stdin) != 1)
+		if (fread(bytes + n++, 1, 1, in) != 1)
 			die("stdin: not a .npy array: %zu bytes", n - 1);
 		if (n >= 10)
 			at = npy_header("stdin", bytes, n, a);
@@ -79,7 +81,8 @@ static size_t open_shard(struct shard *h, const char *name, const char *axis, bo
 	h->name = name;
 	if (strcmp(name, "-") == 0) {
 		h->name = "stdin";
-		npy_on_stdin(&a);
+		h->in = input_open("-");
+		npy_on_stdin(&a, h->in);
 	} else {
 		h->file = array_open_any(name, &a);
 		h->data = a.data;
@@ -139,9 +142,12 @@ struct states *states_open(const struct list *files, const struct states_options
 
 void states_close(struct states *s)
 {
-	for (size_t i = 0; i < s->shards; i++)
+	for (size_t i = 0; i < s->shards; i++) {
 		if (s->shard[i].file)
 			archive_close(s->shard[i].file);
+		if (s->shard[i].in)
+			fclose(s->shard[i].in);
+	}
 	for (size_t i = 0; i < s->files.n; i++)
 		free((char *)s->files.item[i]);
 	free(s->files.item);
@@ -310,7 +316,7 @@ static void skip_rows(struct shard *h, size_t place, size_t size)
 	char *row = h->taken < place ? xalloc(size, 1) : NULL;
 
 	for (; h->taken < place; h->taken++)
-		if (fread(row, size, 1, stdin) != 1)
+		if (fread(row, size, 1, h->in) != 1)
 			die("stdin: cut short before row %zu of %zu", h->taken, h->rows.stored);
 	free(row);
 }
@@ -319,13 +325,13 @@ static void skip_rows(struct shard *h, size_t place, size_t size)
 static void read_stdin(struct shard *h, void *to, size_t place, size_t n, size_t size, bool last)
 {
 	skip_rows(h, place, size);
-	if (fread(to, size, n, stdin) != n)
+	if (fread(to, size, n, h->in) != n)
 		die("stdin: cut short before row %zu of %zu", place + n, h->rows.stored);
 	h->taken += n;
 	if (!last)
 		return;
 	skip_rows(h, h->rows.stored, size);
-	if (fgetc(stdin) != EOF)
+	if (fgetc(h->in) != EOF)
 		die("stdin: bytes after the array");
 }
 

@@ -1,6 +1,7 @@
 #include "file/table.h"
 
 #include "base/die.h"
+#include "base/input.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,17 +11,14 @@
 
 struct table table_open(const char *path)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	FILE *f = input_open(path);
 	struct table t = {.path = path};
 	size_t room = 0;
-
-	if (!f)
-		die("%s: %s", path, strerror(errno));
 	ssize_t n = getdelim(&t.text, &room, '\0', f);
-	if (ferror(f) || (n < 0 && !feof(f)))
-		die("%s: %s", path, errno == ENOMEM ? "out of memory" : strerror(errno));
-	if (f != stdin)
-		fclose(f);
+
+	if (n < 0 && !feof(f))
+		die("%s: out of memory", path);
+	fclose(f);
 	if (n > 0 && strlen(t.text) < (size_t)n)
 		die("%s: a zero byte, where a table is text", path);
 	t.rest = n > 0 ? t.text : NULL;

@@ -120,6 +120,21 @@ static void check_logit(const struct sm_reader *in, const struct graph *g, size_
 	json_end(&j);
 }
 
+size_t graph_twin(const struct graph *g, const struct name_index *ids, size_t *first)
+{
+	for (size_t d = 0; d < ids->distinct; d++) {
+		*first = g->nodes;
+		for (size_t i = ids->begin[d]; i < ids->begin[d + 1]; i++) {
+			if (g->type[ids->number[i]] != FEATURE_NODE)
+				continue;
+			if (*first < g->nodes)
+				return ids->number[i];
+			*first = ids->number[i];
+		}
+	}
+	return g->nodes;
+}
+
 static void check_nodes(const struct sm_reader *in, const struct graph *g)
 {
 	if (g->nodes > INT32_MAX)
@@ -130,6 +145,12 @@ static void check_nodes(const struct sm_reader *in, const struct graph *g)
 		if (g->type[i] == LOGIT_NODE)
 			check_logit(in, g, i);
 	}
+	struct name_index ids = name_index_open(g->node_id, g->nodes);
+	size_t first, twin = graph_twin(g, &ids, &first);
+	if (twin < g->nodes)
+		sm_bad(in, "node_id %s is that of nodes %zu and %zu", g->node_id[twin], first,
+			twin);
+	name_index_close(&ids);
 }
 
 static void check_links(const struct sm_reader *in, const struct graph *g)

@@ -16,6 +16,7 @@
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
+#include "base/name_index.h"
 #include "base/pool.h"
 #include "kernel/influence.h"
 #include "stream/stream.h"
@@ -81,6 +82,10 @@ void graph_set_group_frame(struct graph *);
  * frames of nodes and of links hold of them. Groups without a node left are gone; the links between
  * groups are summed anew. */
 void graph_keep_only(struct graph *, const bool *node, const bool *link);
+
+/* A feature whose node_id is that of another one, *first, so that a list of ids does not tell them
+ * apart; g->nodes: there is none. The index is of the node_ids. */
+size_t graph_twin(const struct graph *, const struct name_index *, size_t *first);
 
 /* A link's weight, as exactly as it is known. */
 double graph_weight(const struct graph *, size_t link);

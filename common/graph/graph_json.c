@@ -248,18 +248,14 @@ static void settle_sources(const struct graph *g, const char *name, const struct
 	free(shared);
 }
 
-/* A feature is listed by its node_id, so that two with one cannot be told apart. */
 static void refuse_twins(const struct graph *g, struct json j, const struct name_index *ids)
 {
+	size_t first;
+
 	j.kind = "node";
-	for (size_t d = 0; d < ids->distinct; d++)
-		for (size_t i = ids->begin[d], first = g->nodes; i < ids->begin[d + 1]; i++) {
-			size_t node = j.number = ids->number[i];
-			if (g->type[node] == FEATURE_NODE && first < g->nodes)
-				json_wrong(&j, "node_id %s is that of node %zu, too",
-					g->node_id[node], first);
-			first = g->type[node] == FEATURE_NODE ? node : first;
-		}
+	j.number = graph_twin(g, ids, &first);
+	if (j.number < g->nodes)
+		json_wrong(&j, "node_id %s is that of node %zu, too", g->node_id[j.number], first);
 }
 
 /* Can the link be written again from its source, target and weight? */

@@ -6,6 +6,7 @@
 #include "graph/graph_influence.h"
 #include "graph/graph_json.h"
 #include "graph/graph_pins.h"
+#include "graph/graph_write_json.h"
 #include "kernel/topological_order.h"
 
 #include <math.h>
@@ -430,70 +431,18 @@ char *graph_grouped_document(const struct graph *g, const json_t *document, json
 	return text;
 }
 
-static void write_nodes(const struct graph *g)
-{
-	fputs("[\n", stdout);
-	for (size_t i = 0; i < g->nodes; i++)
-		printf("%s%s", i ? ",\n" : "", g->node_json[i]);
-	fputs("\n]", stdout);
-}
-
-static void write_links(const struct graph *g)
-{
-	char **id = xalloc(g->nodes, sizeof *id), text[REAL_TEXT];
-
-	for (size_t i = 0; i < g->nodes; i++)
-		id[i] = json_text(json_string(g->node_id[i]));
-	fputs("[\n", stdout);
-	for (size_t i = 0; i < g->links; i++) {
-		fputs(i ? ",\n" : "", stdout);
-		if (g->link_json && *g->link_json[i])
-			fputs(g->link_json[i], stdout);
-		else
-			printf("{\"source\":%s,\"target\":%s,\"weight\":%s}", id[g->source[i]],
-				id[g->target[i]], real_text(text, graph_weight(g, i)));
-	}
-	fputs("\n]", stdout);
-	for (size_t i = 0; i < g->nodes; i++)
-		free(id[i]);
-	free(id);
-}
-
-/* The document's text with both lists, which are empty in it. */
-static void write_json(const char *document, const struct graph *g)
-{
-	struct span nodes = json_find(document, "nodes"), links = json_find(document, "links");
-	bool nodes_first = nodes.text < links.text;
-	struct span a = nodes_first ? nodes : links, b = nodes_first ? links : nodes;
-	const char *between = a.text + a.n, *rest = b.text + b.n;
-
-	fwrite(document, 1, (size_t)(a.text - document), stdout);
-	if (nodes_first)
-		write_nodes(g);
-	else
-		write_links(g);
-	fwrite(between, 1, (size_t)(b.text - between), stdout);
-	if (nodes_first)
-		write_links(g);
-	else
-		write_nodes(g);
-	fputs(rest, stdout);
-	if (rest[strlen(rest) - 1] != '\n')
-		putchar('\n');
-}
-
 void graph_to_json(const char *name, const struct graph *g, const json_t *document, bool collapse)
 {
 	const json_t *query = json_object_get(document, "qParams");
 
 	if (!g->group) {
-		write_json(g->document, g);
+		graph_write_json(name, g->document, g);
 		return;
 	}
 	struct grouped x = grouped_open(g, document, collapse);
 	struct graph small = collapse ? collapsed(&x) : (struct graph){0};
 	char *text = grouped_document(&x, query, supernodes(&x), pins(name, &x, query));
-	write_json(text, collapse ? &small : g);
+	graph_write_json(name, text, collapse ? &small : g);
 	free(text);
 	graph_free(&small);
 	grouped_close(&x);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A feature by its layer, or a node by its node_id. */
+/* A feature by its layer, or a node by its node_id; each stands once. */
 struct named_row {
 	const char *name;
 	uint64_t feature;
@@ -44,14 +44,6 @@ static void index_rows(struct distance_stream *s)
 		s->row[i] = ids->node ? (struct named_row){ids->node[i], 0, i}
 			: (struct named_row){ids->layer[i], ids->feature[i], i};
 	qsort(s->row, ids->n, sizeof *s->row, compare_rows);
-	for (size_t i = 1; i < ids->n; i++) {
-		if (compare_rows(&s->row[i - 1], &s->row[i]) != 0)
-			continue;
-		if (ids->node)
-			die("%s: node %s stands twice", sm_reader_name(s->in), s->row[i].name);
-		die("%s: feature %zu of layer %s stands twice", sm_reader_name(s->in),
-			(size_t)s->row[i].feature, s->row[i].name);
-	}
 }
 
 static void read_stream(struct distance_stream *s)
@@ -87,13 +79,17 @@ static void next_stream(struct distance_stream *s, const char *slug)
 	s->used = true;
 }
 
-static void close_stream(struct distance_stream *s)
+static void end_stream(struct distance_stream *s)
 {
 	struct sm_frame next = {0};
 
 	if (sm_read_header(s->in, &next))
 		die("%s: a second stream of distances", sm_reader_name(s->in));
 	sm_frame_free(&next);
+}
+
+static void close_stream(struct distance_stream *s)
+{
 	distances_free(&s->d);
 	free(s->row);
 	sm_frame_free(&s->header);
@@ -132,6 +128,12 @@ void node_distances_join(struct node_distances *d, struct sm_frame *header)
 			sm_set_string(own, "model", model);
 		sm_join_header(header, own);
 	}
+}
+
+void node_distances_end(struct node_distances *d)
+{
+	for (size_t k = 0; k < d->n; k++)
+		end_stream(&d->stream[k]);
 }
 
 void node_distances_close(struct node_distances *d)

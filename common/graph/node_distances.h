@@ -6,6 +6,7 @@
  *		node_distances_next(&d, &header);
  *		...
  *	}
+ *	node_distances_end(&d);
  *	node_distances_close(&d);
  */
 #ifndef GRAPH_NODE_DISTANCES_H
@@ -28,7 +29,8 @@ struct node_distances node_distances_open(const char *const *path, const double 
 void node_distances_next(struct node_distances *, const struct sm_frame *header);
 /* Adds the fields and histories of the streams to the header of what was made from them. */
 void node_distances_join(struct node_distances *, struct sm_frame *header);
-/* More streams than graphs end the program. */
+/* After the last graph: more streams than graphs end the program. */
+void node_distances_end(struct node_distances *);
 void node_distances_close(struct node_distances *);
 
 #define NO_ROW SIZE_MAX

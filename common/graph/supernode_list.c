@@ -1,11 +1,11 @@
 #include "graph/supernode_list.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "graph/graph_link.h"
 #include "graph/node_names.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +149,8 @@ static json_t *read_links(const char *path, FILE *file)
 		json_array_append_new(list, link_read(where, line));
 		free(where);
 	}
+	if (!feof(file))
+		die("%s: out of memory", path);
 	free(line);
 	return as_lists(list);
 }
@@ -183,9 +185,7 @@ struct supernode_file supernode_file_open(const char *spec)
 			as_lists(json_pack("[o]", link_read("link", spec)))};
 	struct supernode_file f = {xasprintf("%.*s", (int)n, spec),
 		xasprintf("%s", colon ? colon + 1 : "supernodes"), NULL};
-	FILE *file = fopen(f.path, "rb");
-	if (!file)
-		die("%s: %s", f.path, strerror(errno));
+	FILE *file = input_open(f.path);
 	f.json = read_lists(f.path, file);
 	fclose(file);
 	return f;

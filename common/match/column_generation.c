@@ -15,6 +15,7 @@
 
 /* At first FEW pairs of a list are solved at a time; twice as many after SAME times. */
 enum { FEW = 2, SAME = 8, STRIP = 32 };
+enum { PROBES = 32 };			/* of the given distances that are computed again */
 
 struct column_generation {
 	const struct distances *d;
@@ -60,25 +61,74 @@ static double number(const struct sm_frame *header, const char *name)
 	return f && f->kind == SM_REAL ? f->real : NAN;
 }
 
+/* A number of the header, which has to be what the stage's option can be. */
+static double setting(const struct sm_frame *header, const char *name, double least, double most)
+{
+	double x = number(header, name);
+
+	if (!(x >= least && x <= most))
+		die("--complete: the header of the distances says %s %g, which is not within %g "
+			"and %g", name, x, least, most);
+	return x;
+}
+
 /* The solver that made the distances, and its settings. */
 static struct transport transport_of(const struct sm_frame *header)
 {
 	const char *metric = sm_get_string(header, "metric", "unknown");
-	int p = number(header, "p") == 2 ? 2 : 1;
+	bool emd = strcmp(metric, "emd") == 0;
 
-	if (strcmp(metric, "emd") == 0)
-		return (struct transport){.p = p};
-	if (strcmp(metric, "sinkhorn") != 0)
+	if (!emd && strcmp(metric, "sinkhorn") != 0)
 		die("--complete: distances by %s cannot be completed: compute all of them (it "
 			"completes those of emd and sinkhorn)",
 			metric);
-	struct transport t = {.p = p, .entropic = true, .epsilon = number(header, "epsilon"),
-		.epsilon_abs = number(header, "epsilon_abs"), .tol = number(header, "tol"),
-		.max_iters = (size_t)number(header, "max_iters")};
-	if ((isnan(t.epsilon) && isnan(t.epsilon_abs)) || !(t.tol >= 0)
-		|| !(number(header, "max_iters") >= 1))
-		die("--complete: the header of the distances does not say how sinkhorn was set");
+	double p = setting(header, "p", 1, 2);
+	struct transport t = {.p = (int)p, .entropic = !emd, .epsilon = NAN, .epsilon_abs = NAN};
+	if (p != t.p)
+		die("--complete: the header of the distances says p %g, which is not 1 or 2", p);
+	if (emd)
+		return t;
+	if (sm_find_field(header, "epsilon"))
+		t.epsilon = setting(header, "epsilon", EPSILON_LEAST, EPSILON_MOST);
+	else
+		t.epsilon_abs = setting(header, "epsilon_abs", EPSILON_ABS_LEAST,
+			EPSILON_ABS_MOST);
+	t.tol = setting(header, "tol", 0, TOL_MOST);
+	t.max_iters = (size_t)setting(header, "max_iters", 1, MAX_ITERS_MOST);
 	return t;
+}
+
+static void want_same_space(const struct sm_frame *header, const struct distributions input[2])
+{
+	const char *given = sm_get_string(header, "space", NULL);
+	const char *its = sm_get_string(&input[0].header[0], "space", "");
+
+	if (given && strcmp(given, its) != 0)
+		die("--complete: %s is of space '%s', and the distances are of '%s'",
+			input[0].name, its, given);
+}
+
+/* Some of the distances that were given have to be those of their pairs, but for what another CPU
+ * rounds. */
+static void check_given(const struct column_generation *c, char *const operand[2])
+{
+	const struct distances *d = c->d;
+	size_t n = d->row.n * d->k, step = n / PROBES + 1;
+	double largest = 0;
+
+	for (size_t e = 0; e < n; e++)
+		if (d->dist[e] < INFINITY)
+			largest = fmax(largest, fabs((double)d->dist[e]));
+	for (size_t e = 0; e < n; e += step) {
+		double given = (double)d->dist[e];
+		float its;
+		struct entries out = {.dist = &its};
+		c->stage.solve(c->stage.context, 0, e / d->k, &d->at[e], 1, &out);
+		if (!(fabs((double)its - given) <= 0.01 * fabs(given) + 1e-4 * largest))
+			die("--complete: row %zu and column %u are %g apart in %s and %s, and the "
+				"distances say %g: they are of other points or settings",
+				e / d->k, d->at[e], (double)its, operand[0], operand[1], given);
+	}
 }
 
 struct column_generation *column_generation_open(const struct distances *d,
@@ -95,6 +145,7 @@ struct column_generation *column_generation_open(const struct distances *d,
 		if (!same_ids(side ? &d->col : &d->row, &c->input[side].ids))
 			die("%s: its features are not those of the distances' %s",
 				c->input[side].name, side ? "columns" : "rows");
+	want_same_space(header, c->input);
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);
@@ -110,6 +161,7 @@ struct column_generation *column_generation_open(const struct distances *d,
 			size_t j = d->at[i * d->k + k];
 			make_known(c, flipped ? j : i, flipped ? i : j);
 		}
+	check_given(c, operand);
 	progress_begin(0, "pairs solved");
 	return c;
 }

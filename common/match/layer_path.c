@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LAYERS_MOST = 256 };		/* every pair of them is looked at */
+
 /* -- Reading ----------------------------------------------------------------------------------- */
 
 /* The layer of the features on one side; NULL when there are none. */
@@ -114,6 +116,8 @@ static const char *next_layer(const struct layer_path *p)
 static void find_layers(struct layer_path *p)
 {
 	for (const char *name; (name = next_layer(p)); p->layers++) {
+		if (p->layers == LAYERS_MOST)
+			die("a path of more than %d layers", LAYERS_MOST);
 		p->layer = xrealloc(p->layer, p->layers + 1, sizeof *p->layer);
 		p->layer[p->layers] = (struct layer){.name = name};
 	}

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEATURES_MOST = 1 << 24 };
+/* A header may claim so many, or so many for each activation: all of them are rows of results. */
+enum { FEATURES_MOST = 1 << 24, FEATURES_FREE = 1 << 20, FEATURES_EACH = 64 };
 
 /* One of the tokens that all streams are over, or another of the first stream's. */
 static void take_token(struct sm_reader *in, struct activations *s, struct activation_streams *all,
@@ -26,6 +27,9 @@ static void take_token(struct sm_reader *in, struct activations *s, struct activ
 			list->token = all->own = xrealloc(all->own, s->token_room,
 				sizeof *all->own);
 	}
+	if (t > 0 && token <= list->token[t - 1])
+		sm_bad(in, "token %u after token %u: tokens have to ascend", token,
+			list->token[t - 1]);
 	if (!list->name) {
 		all->own[t] = token;
 		return;
@@ -119,6 +123,7 @@ static void take_stream(struct sm_reader *in, struct activation_streams *all)
 		.features = sm_want_size(in, header, "features")};
 	if (s->features > FEATURES_MOST)
 		sm_bad(in, "%zu features: the limit is %d", s->features, FEATURES_MOST);
+	want_layer(in, header);
 	s->seen = xcalloc(s->features, sizeof *s->seen);
 	s->by_token.indptr = xcalloc(1, sizeof *s->by_token.indptr);
 	progress_begin(sm_get_size(header, "tokens"), "tokens read");
@@ -135,6 +140,9 @@ static void take_stream(struct sm_reader *in, struct activation_streams *all)
 	s->seen = NULL;
 	sm_frame_free(&frame);
 	s->entries = s->by_token.indptr[s->tokens];
+	if (s->features > FEATURES_FREE && s->features / FEATURES_EACH > s->entries)
+		sm_bad(in, "%zu features by the header, and %zu activations of them", s->features,
+			s->entries);
 	remove_means(s);
 }
 
@@ -153,6 +161,17 @@ void read_activations(const char *path, struct activation_streams *all)
 	sm_reader_close(in);
 }
 
+/* A second stream of a layer's name would have each of its features once more. */
+static void want_new_layer(const struct activation_streams *all, size_t from, size_t stream)
+{
+	const char *layer = sm_get_string(&all->header[stream], "layer", "");
+
+	for (size_t k = from; k < stream; k++)
+		if (strcmp(layer, sm_get_string(&all->header[k], "layer", "")) == 0)
+			die("%s: a second stream of layer '%s': act-dump --layer gives names that "
+				"differ", all->item[stream].name, layer);
+}
+
 struct dictionary dictionary_of(const struct activation_streams *all, size_t from, size_t to)
 {
 	struct dictionary d = {.stream = all->item + from, .streams = to - from,
@@ -164,6 +183,8 @@ struct dictionary dictionary_of(const struct activation_streams *all, size_t fro
 	d.ids.n = n;
 	if (to > from)
 		origin_of_streams(&d.ids, all->header + from, to - from, all->item[from].name);
+	for (size_t k = from; k < to; k++)
+		want_new_layer(all, from, k);
 	ids_room(&d.ids, n, false);
 	d.of = xalloc(n, sizeof *d.of);
 	n = 0;

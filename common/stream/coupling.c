@@ -25,6 +25,15 @@ static void want_count(const struct sm_reader *in, const struct sm_frame *header
 		sm_bad(in, "%zu tokens, where the header's %s is %zu", n, name, said);
 }
 
+static void want_ascending(const struct sm_reader *in, const char *name, const uint32_t *token,
+	size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (token[i] <= token[i - 1])
+			sm_bad(in, "%s %u after %u: tokens have to ascend", name, token[i],
+				token[i - 1]);
+}
+
 static void want_tokens(const struct sm_reader *in, struct coupling *c)
 {
 	const struct sm_frame *f = &c->tokens;
@@ -34,6 +43,8 @@ static void want_tokens(const struct sm_reader *in, struct coupling *c)
 	c->col_token = sm_want(in, f, "col_token", SM_U4, &c->cols);
 	c->row_vocab = want_vocab(in, f, "row_vocab", c->rows);
 	c->col_vocab = want_vocab(in, f, "col_vocab", c->cols);
+	want_ascending(in, "row_token", c->row_token, c->rows);
+	want_ascending(in, "col_token", c->col_token, c->cols);
 }
 
 static void check_row(const struct sm_reader *in, size_t row, size_t cols, const uint32_t *col,

@@ -99,6 +99,61 @@ bool same_ids(const struct ids *a, const struct ids *b)
 	return !a->node == !b->node;
 }
 
+enum { LAYER_MOST = 1024 };
+
+const char *want_layer(const struct sm_reader *in, const struct sm_frame *header)
+{
+	const char *layer = sm_get_string(header, "layer", "");
+	size_t n = strlen(layer);
+
+	if (n > LAYER_MOST)
+		sm_bad(in, "the layer's name has %zu bytes: the limit is %d", n, LAYER_MOST);
+	return layer;
+}
+
+/* A feature by its layer, or a node by its node_id. */
+struct name {
+	const char *text;
+	uint32_t feature;
+};
+
+static struct name name_at(const struct ids *ids, size_t i)
+{
+	return ids->node ? (struct name){ids->node[i], 0}
+		: (struct name){ids->layer[i], ids->feature[i]};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+	int order = x->text == y->text ? 0 : strcmp(x->text, y->text);
+
+	return order ? order : (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+void want_each_once(const struct ids *ids, const struct ids *more, const char *input)
+{
+	size_t n = ids->n, all = n + (more ? more->n : 0);
+	struct name *name = xalloc(all, sizeof *name);
+	bool ascending = true;
+
+	for (size_t i = 0; i < all; i++) {
+		name[i] = i < n ? name_at(ids, i) : name_at(more, i - n);
+		ascending &= i == 0 || compare_names(&name[i - 1], &name[i]) < 0;
+	}
+	if (!ascending)
+		qsort(name, all, sizeof *name, compare_names);
+	for (size_t i = 1; i < all && !ascending; i++) {
+		if (compare_names(&name[i - 1], &name[i]) != 0)
+			continue;
+		if (ids->node)
+			die("%s: node %s stands twice", input, name[i].text);
+		die("%s: feature %u of layer '%s' stands twice", input, name[i].feature,
+			name[i].text);
+	}
+	free(name);
+}
+
 void ids_room(struct ids *ids, size_t n, bool nodes)
 {
 	ids->layer = ids->own.layer = xrealloc(ids->own.layer, n, sizeof *ids->layer);
@@ -222,6 +277,16 @@ static const char *const *want_nodes(const struct sm_reader *in, const struct sm
 {
 	return sm_find_field(f, name)
 		? sm_want_strings(in, f, name, &n).item : NULL;
+}
+
+/* What the header says of their number has to be so. */
+static void want_said(const struct sm_reader *in, const struct sm_frame *header, const char *name,
+	size_t n)
+{
+	size_t said = sm_find_field(header, name) ? sm_want_size(in, header, name) : n;
+
+	if (said != n)
+		sm_bad(in, "names of %zu, where the header's %s is %zu", n, name, said);
 }
 
 /* A block's numbers, checked. */
@@ -349,6 +414,10 @@ void read_distances(struct sm_reader *in, const struct sm_frame *header, struct 
 	size_t n = d->row.n;
 	d->row.node = want_nodes(in, &d->ids, "row_node", n);
 	d->col.node = want_nodes(in, &d->ids, "col_node", d->col.n);
+	want_each_once(&d->row, NULL, sm_reader_name(in));
+	want_each_once(&d->col, NULL, sm_reader_name(in));
+	want_said(in, header, "rows", n);
+	want_said(in, header, "cols", d->col.n);
 	d->k = d->col.n;
 	while (sm_read_frame(in, &frame)) {
 		struct block b = want_block(in, &frame, d, next, how);

@@ -34,6 +34,12 @@ void origin_of_streams(struct ids *, const struct sm_frame *header, size_t n, co
  * mean. Of another SAE is a note: its file may have two names. */
 void want_same_origin(const struct ids *, const char *what, const struct ids *others,
 	const char *whose);
+/* The layer that a header names, "" where it does not. It will stand beside each of the stream's
+ * features, so that more than 1,024 bytes end the program. */
+const char *want_layer(const struct sm_reader *, const struct sm_frame *header);
+/* Ends the program where a feature, or a node of a graph, stands twice among these and, unless that
+ * is NULL, the others: `input` has them. */
+void want_each_once(const struct ids *, const struct ids *more, const char *input);
 /* That of rows (side 0) or columns (side 1), as the header of what compares them says it. */
 void get_origin(struct ids *, const struct sm_frame *header, int side);
 void set_origin(struct sm_frame *header, const struct ids *, int side);

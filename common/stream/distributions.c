@@ -14,6 +14,8 @@ struct building {
 	struct distributions *to;
 	bool points;			/* are they needed? */
 	size_t token_room, feature_room, point_room;
+	const char *layer;		/* of the stream that is read, ... */
+	size_t features, base;		/* ... its dictionary; where its support table begins */
 };
 
 /* Room for n tokens of d dimensions; at first for all that the file may hold, later for twice as
@@ -59,11 +61,10 @@ static void take_table(struct sm_reader *in, const struct sm_frame *f, struct bu
 	s->tokens += n;
 }
 
-static void take_features(struct sm_reader *in, const struct sm_frame *f, struct building *b,
-	const char *layer, size_t base)
+static void take_features(struct sm_reader *in, const struct sm_frame *f, struct building *b)
 {
 	struct distributions *s = b->to;
-	size_t n = SM_ANY, nnz = SM_ANY;
+	size_t n = SM_ANY, nnz = SM_ANY, base = b->base;
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &n);
 	const uint32_t *row = sm_want(in, f, "row", SM_U4, &nnz);
 	const float *weight = sm_want(in, f, "weight", SM_F4, &nnz);
@@ -83,6 +84,8 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 	for (size_t i = 0; i < n; i++) {
 		double sum = 0;
 		size_t begin = at;
+		if (feature[i] >= b->features)
+			sm_bad(in, "feature %u of %zu", feature[i], b->features);
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (!(weight[k] >= 0) || !isfinite(weight[k]))
 				sm_bad(in, "weight row %zu holds %g", i, (double)weight[k]);
@@ -100,7 +103,7 @@ static void take_features(struct sm_reader *in, const struct sm_frame *f, struct
 			s->weight[at++] = w;
 		}
 		s->ids.own.feature[s->ids.n] = feature[i];
-		s->ids.own.layer[s->ids.n] = layer;
+		s->ids.own.layer[s->ids.n] = b->layer;
 		s->indptr[s->ids.n++] = begin;
 		s->indptr[s->ids.n] = at;
 		if (at - begin > s->max_points)
@@ -117,6 +120,31 @@ static void check_rows(struct sm_reader *in, const struct distributions *s, size
 				sm_bad(in, "feature %u uses row %zu, outside the support table of "
 					"%zu", s->ids.feature[i], s->row[k] - base,
 					s->tokens - base);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* A token has one row of the support table. */
+static void check_tokens(struct sm_reader *in, const struct distributions *s, size_t base)
+{
+	size_t n = s->tokens - base, next = 1;
+	const uint32_t *token = s->token + base;
+
+	while (next < n && token[next] > token[next - 1])
+		next++;
+	if (next >= n)
+		return;
+	uint32_t *sorted = memcpy(xalloc(n, sizeof *sorted), token, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, by_number);
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i] == sorted[i - 1])
+			sm_bad(in, "token %u stands twice in the support table", sorted[i]);
+	free(sorted);
 }
 
 static void check_space(struct sm_reader *in, const struct sm_frame *header,
@@ -146,14 +174,19 @@ static void take_stream(struct sm_reader *in, struct sm_frame *header, struct bu
 	s->first = xrealloc(s->first, s->streams + 1, sizeof *s->first);
 	s->first[s->streams] = first_feature;
 	s->header[s->streams++] = *header;
-	const char *layer = sm_get_string(header, "layer", "");
+	b->layer = want_layer(in, header);
+	b->features = sm_find_field(header, "features") ? sm_want_size(in, header, "features")
+		: SIZE_MAX;
+	b->base = base;
 	*header = (struct sm_frame){0};
 	while (sm_read_frame(in, &frame))
 		if (sm_find_field(&frame, "feature"))
-			take_features(in, &frame, b, layer, base);
+			take_features(in, &frame, b);
 		else if (sm_find_field(&frame, "token"))
 			take_table(in, &frame, b);
 	check_rows(in, s, first_feature, base);
+	if (b->points && s->tokens > base)
+		check_tokens(in, s, base);
 	sm_frame_free(&frame);
 }
 
@@ -278,8 +311,10 @@ static size_t read_inputs(char *const *operand, struct distributions input[2], b
 	if (inputs == 2 && input[1].d != input[0].d && input[1].tokens > 0 && input[0].tokens > 0)
 		die("%s: points of %zu dimensions, %s has %zu", input[1].name, input[1].d,
 			input[0].name, input[0].d);
-	for (size_t i = 0; i < inputs; i++)
+	for (size_t i = 0; i < inputs; i++) {
 		origin_of_streams(&input[i].ids, input[i].header, input[i].streams, input[i].name);
+		want_each_once(&input[i].ids, NULL, input[i].name);
+	}
 	return inputs;
 }
 

@@ -1,6 +1,8 @@
 #include "stream/frame_json.h"
 
 #include "base/die.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,15 +39,41 @@ static void print_hex(FILE *to, const char *what, const void *bytes, size_t n)
 	putc('"', to);
 }
 
+static bool is_utf8(const char *s, size_t n)
+{
+	uint32_t c;
+	size_t i = 0, bytes = 1;
+
+	for (; i < n && bytes > 0; i += bytes)
+		bytes = utf8_read(s + i, n - i, &c);
+	return bytes > 0;
+}
+
+/* A string that terminals may be shown, too; false where it is not UTF-8. */
 static bool print_string(FILE *to, const char *s, size_t n)
 {
-	json_t *string = json_stringn(s, n);
-	bool utf8 = string != NULL;
+	static const char named[] = "\"\\\b\f\n\r\t", name[] = "\"\\bfnrt";
+	size_t begin = 0;		/* what was not written yet */
+	uint32_t c;
 
-	if (utf8)
-		json_dumpf(string, to, JSON_ENCODE_ANY);
-	json_decref(string);
-	return utf8;
+	if (!is_utf8(s, n))
+		return false;
+	putc('"', to);
+	for (size_t i = 0, bytes; i < n; i += bytes) {
+		bytes = utf8_read(s + i, n - i, &c);
+		const char *letter = c && c < 0x80 ? strchr(named, (int)c) : NULL;
+		if (!letter && !text_obeyed(c))
+			continue;
+		fwrite(s + begin, 1, i - begin, to);
+		begin = i + bytes;
+		if (letter)
+			fprintf(to, "\\%c", name[letter - named]);
+		else
+			fprintf(to, "\\u%04x", c);
+	}
+	fwrite(s + begin, 1, n - begin, to);
+	putc('"', to);
+	return true;
 }
 
 static void print_text(FILE *to, const char *s, size_t n)

@@ -31,11 +31,12 @@ size_t column_rows(const struct sm_field *x)
 /* A text costs its entry four bytes, and may be of any length. */
 enum { SPELLED = 1024, SPELLED_LEAST = 1 << 20 };
 
-void spelled_add(size_t *bytes, const struct sm_reader *in, const char *text, size_t entries)
+void spelled_add(struct spelled *s, const struct sm_reader *in, const char *text)
 {
-	*bytes += strlen(text);
-	if (*bytes > SPELLED_LEAST && *bytes / SPELLED > entries)
-		sm_bad(in, "texts of more than %d bytes for each of %zu entries", SPELLED, entries);
+	s->bytes += strlen(text);
+	if (s->bytes > SPELLED_LEAST && s->bytes / SPELLED > s->entries)
+		sm_bad(in, "texts of more than %d bytes for each of %zu entries", SPELLED,
+			s->entries);
 }
 
 /* Field x of n rows, under its name. */
@@ -125,7 +126,7 @@ static const char *find_text(uint32_t id, const uint32_t *vocab, const char *con
 static const char **spell_contexts(struct frame_views *v, const struct sm_reader *in, size_t c)
 {
 	const struct sm_frame *f = &v->frame;
-	size_t n = SM_ANY, words = 0, bytes = 0, size;
+	size_t n = SM_ANY, words = 0, size;
 	const uint32_t *id = sm_want(in, f, "id", SM_U4, &n), *vocab = NULL;
 	const uint32_t *begin = sm_want_indptr(in, f, "begin", &c, n);
 	const char *const *text = NULL;
@@ -137,10 +138,11 @@ static const char **spell_contexts(struct frame_views *v, const struct sm_reader
 		vocab = sm_want(in, &v->names, "vocab", SM_U4, &words);
 		text = sm_want_strings(in, &v->names, "text", &words).item;
 	}
+	v->spelled.entries += n;
 	for (size_t i = 0; i < c; i++) {
 		for (size_t k = begin[i]; k < begin[i + 1]; k++) {
 			const char *its = find_text(id[k], vocab, text, words);
-			spelled_add(&bytes, in, its ? its : "", n);
+			spelled_add(&v->spelled, in, its ? its : "");
 			if (its)
 				fputs(its, to);
 			else
@@ -194,8 +196,11 @@ static void name_pairs(struct frame_views *v, const struct sm_reader *in, struct
 			continue;
 		const char *const *text = sm_want_strings(in, &v->names, name[side][k], &all).item;
 		const char **its = pool_alloc(&v->pool, n, sizeof *its);
-		for (size_t i = 0; i < n; i++)
+		v->spelled.entries += n;
+		for (size_t i = 0; i < n; i++) {
 			its[i] = text[at[i]];
+			spelled_add(&v->spelled, in, its[i]);
+		}
 		sm_set_strings(made, name[side][k], n, its);
 		if (k == 0)
 			sm_set_tensor(made, name[side][2], SM_U4, of_pair, n);
@@ -293,7 +298,7 @@ static void as_pairs(struct frame_views *v, const struct sm_reader *in, struct s
 static const char **spell(struct frame_views *v, const struct sm_reader *in, size_t *n)
 {
 	const struct sm_frame *f = &v->frame;
-	size_t layers = SM_ANY, entries = SM_ANY, bytes = 0, size;
+	size_t layers = SM_ANY, entries = SM_ANY, size;
 	const char *const *name = sm_want_strings(in, &v->names, "layer", &layers).item;
 	const uint32_t *layer = sm_want(in, f, "layer", SM_U4, &entries);
 	const uint32_t *feature = sm_want(in, f, "feature", SM_U4, &entries);
@@ -301,11 +306,12 @@ static const char **spell(struct frame_views *v, const struct sm_reader *in, siz
 	char *spelled;
 	FILE *text = text_stream(&spelled, &size);
 
+	v->spelled.entries += entries;
 	for (size_t i = 0; i < *n; i++) {
 		for (size_t k = indptr[i]; k < indptr[i + 1]; k++) {
 			if (layer[k] >= layers)
 				sm_bad(in, "layer %u of %zu", layer[k], layers);
-			spelled_add(&bytes, in, name[layer[k]], entries);
+			spelled_add(&v->spelled, in, name[layer[k]]);
 			fprintf(text, "%s%s:%u", k > indptr[i] ? " " : "", name[layer[k]],
 				feature[k]);
 		}

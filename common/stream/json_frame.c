@@ -1,6 +1,7 @@
 #include "stream/json_frame.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "base/pool.h"
 #include "stream/frame_json.h"
 
@@ -370,12 +371,9 @@ static void set_field(struct json_lines *in, struct sm_frame *f, const char *nam
 struct json_lines *json_lines_open(const char *path)
 {
 	struct json_lines *in = xcalloc(1, sizeof *in);
-	bool standard = !path || strcmp(path, "-") == 0;
 
-	in->name = standard ? "stdin" : path;
-	in->file = standard ? stdin : fopen(path, "r");
-	if (!in->file)
-		die("%s: %s", path, strerror(errno));
+	in->name = is_stdin(path) ? "stdin" : path;
+	in->file = input_open(path);
 	return in;
 }
 
@@ -403,7 +401,7 @@ void json_lines_free(struct json_lines *in)
 {
 	forget(in);
 	pool_free(&in->pool);
-	if (in->file && in->file != stdin)
+	if (in->file)
 		fclose(in->file);
 	free(in->place);
 	free(in->text);
@@ -429,7 +427,7 @@ static bool next_line(struct json_lines *in, const char **line, size_t *n)
 	}
 	ssize_t length = getline(&in->text, &in->room, in->file);
 	if (length < 0 && !feof(in->file))
-		die("%s: %s", in->name, strerror(errno));
+		die("out of memory: line %zu of %s", in->number + 1, in->name);
 	*line = in->text;
 	*n = (size_t)length;
 	return length >= 0;

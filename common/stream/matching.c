@@ -1,6 +1,7 @@
 #include "stream/matching.h"
 
 #include <math.h>
+#include <string.h>
 
 static void read_pairs(struct sm_reader *in, struct matching *m)
 {
@@ -33,6 +34,18 @@ static void read_rest(struct sm_reader *in, struct matching *m)
 		m->free_col = want_ids(in, &m->rest, "free_col_layer", "free_col_feature");
 }
 
+/* A row has one column. A column has one row, too, unless each row takes its nearest. */
+static void check_once(struct sm_reader *in, const struct sm_frame *header,
+	const struct matching *m)
+{
+	const char *method = sm_get_string(header, "method", "nearest");
+	bool shared = strcmp(method, "nearest") == 0 || strcmp(method, "composed") == 0;
+
+	want_each_once(&m->row, &m->free_row, sm_reader_name(in));
+	if (!shared)
+		want_each_once(&m->col, &m->free_col, sm_reader_name(in));
+}
+
 void read_matching(struct sm_reader *in, const struct sm_frame *header, struct matching *m)
 {
 	struct sm_frame more = {0};
@@ -44,12 +57,13 @@ void read_matching(struct sm_reader *in, const struct sm_frame *header, struct m
 	read_pairs(in, m);
 	get_origin(&m->row, header, 0);
 	get_origin(&m->col, header, 1);
-	if (!sm_read_frame(in, &m->rest))
-		return;
-	read_rest(in, m);
-	if (sm_read_frame(in, &more))
-		sm_bad(in, "a third frame, where a matching has two");
-	sm_frame_free(&more);
+	if (sm_read_frame(in, &m->rest)) {
+		read_rest(in, m);
+		if (sm_read_frame(in, &more))
+			sm_bad(in, "a third frame, where a matching has two");
+		sm_frame_free(&more);
+	}
+	check_once(in, header, m);
 }
 
 void set_pairs(struct sm_frame *f, const struct matching *m)

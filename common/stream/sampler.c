@@ -319,9 +319,8 @@ size_t sampler_leave_out(struct sampler *s, const struct sm_reader *in)
 		if (!left_out(s, i))
 			continue;
 		n++;
-		for (size_t j = 0; j < s->feature[i].n; j++)
-			let_go(&s->table, s->feature[i].kept[j].slot);
-		s->feature[i].n = 0;
+		for (; s->feature[i].n > 0; s->feature[i].n--)
+			let_go(&s->table, s->feature[i].kept[s->feature[i].n - 1].slot);
 	}
 	return n;
 }

@@ -130,8 +130,9 @@ def graph(rng, frames):
     for i in range(4 * frames):
         layer = str(3 + i % 2)
         feature = i // 2 % FEATURES
-        nodes.append({"node_id": f"{layer}_{feature}_{i % 3}", "layer": layer, "feature": feature,
-                      "ctx_idx": i % 3, "type": 0})
+        place = i % 3 + i // (2 * FEATURES)
+        nodes.append({"node_id": f"{layer}_{feature}_{place}", "layer": layer, "feature": feature,
+                      "ctx_idx": place, "type": 0})
     nodes.append({"node_id": "0_3_2", "layer": "3", "feature": 2**64 - 1, "ctx_idx": 2, "type": 1})
     nodes.append({"node_id": "27_9_2", "layer": "27", "feature": 9, "ctx_idx": 2, "type": 3})
     kinds = ("cross layer transcoder", "mlp reconstruction error", "embedding", "logit")

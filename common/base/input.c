@@ -1,0 +1,58 @@
+#define _GNU_SOURCE		/* fopencookie */
+#include "base/input.h"
+
+#include "base/die.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 16 };
+
+struct input {
+	const char *name;
+	int fd;
+};
+
+static ssize_t take(void *cookie, char *to, size_t n)
+{
+	const struct input *in = cookie;
+	ssize_t k;
+
+	while ((k = read(in->fd, to, n)) < 0)
+		if (errno != EINTR)
+			die("%s: %s", in->name, strerror(errno));
+	return k;
+}
+
+static int end(void *cookie)
+{
+	struct input *in = cookie;
+
+	if (in->fd != STDIN_FILENO)
+		close(in->fd);
+	free(in);
+	return 0;
+}
+
+bool is_stdin(const char *path)
+{
+	return !path || strcmp(path, "-") == 0;
+}
+
+FILE *input_open(const char *path)
+{
+	bool standard = is_stdin(path);
+	struct input *in = xalloc(1, sizeof *in);
+
+	*in = (struct input){standard ? "stdin" : path,
+		standard ? STDIN_FILENO : open(path, O_RDONLY)};
+	if (in->fd < 0)
+		die("%s: %s", path, strerror(errno));
+	FILE *file = fopencookie(in, "r", (cookie_io_functions_t){.read = take, .close = end});
+	if (!file || setvbuf(file, NULL, _IOFBF, BUFFER) != 0)
+		die("out of memory");
+	return file;
+}
