@@ -93,10 +93,9 @@ refused() {
 	renamed 4 <a >b
 	for side in row col; do
 		edited good "frames[0]['${side}_feature'][2] = frames[0]['${side}_feature'][1]" >bad
-		for stage in flow compose match2html show "match-eval --a a --b b"; do
-			[ "$stage" != show ] || continue
+		for stage in flow compose match2html "match-eval --a a --b b"; do
 			fails 1 $stage bad
-			[[ $line == "${stage%% *}: bad: feature "*" of layer '"[34]"' stands twice" ]]
+			[[ $line == "${stage%% *}: bad: feature "*" of layer '"?"' stands twice" ]]
 		done
 	done
 	edited good 'header["method"] = "nearest"

@@ -7,12 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Is it no letter but an order: a control, an end of a line, a turn of the direction of writing? */
+/* Is it no letter but an order: a control, an end of a line, a turn of direction? */
 bool text_obeyed(uint32_t character);
 
 /* The bytes of the character that begins at s; 0: none that may be shown as it is, but bytes that
- * are no UTF-8, or a character that is obeyed. *character: which it is, where the bytes are UTF-8; otherwise the first
- * byte. May be NULL. */
+ * are no UTF-8, or a character that is obeyed. *character: which it is, where the bytes are UTF-8;
+ * otherwise the first byte. May be NULL. */
 size_t text_shown(const char *s, uint32_t *character);
 
 /* Writes a text whose every character is shown: those that are not become \t, \n, \r, \x1b (of

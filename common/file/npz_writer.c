@@ -188,7 +188,7 @@ void npz_writer_close(struct npz_writer *w)
 	struct record r = {0};
 	uint64_t begin = w->at;
 
-	for (struct member *m = w->member; m < w->member + w->members; m++) {
+	for (struct member *m = w->member; w->members > 0 && m < w->member + w->members; m++) {
 		list_member(w, m);
 		free(m->name);
 	}

@@ -4,8 +4,8 @@
 
 #include "graph/graph.h"
 
-/* The document's text with the lists of nodes and of links, which are empty in it. Characters that a
- * terminal would obey are spelled. Ids of more than 1,024 bytes for each link on average end the
+/* The document's text with the lists of nodes and of links, which are empty in it. Characters that
+ * a terminal would obey are spelled. Ids of more than 1,024 bytes for each link on average end the
  * program: a link names two nodes by four bytes each. */
 void graph_write_json(const char *name, const char *document, const struct graph *);
 

@@ -47,7 +47,7 @@ static void choose(struct page_contexts *c)
 {
 	struct pool *m = &c->memory;
 
-	for (const struct place *p = c->place; p < c->place + c->n; p++)
+	for (const struct place *p = c->place; c->n > 0 && p < c->place + c->n; p++)
 		if (p->stream) {
 			uint32_t from = p->stream->indptr[p->i], to = p->stream->indptr[p->i + 1];
 			c->contexts += to - from;
@@ -178,10 +178,10 @@ struct page_contexts *page_contexts_read(const struct list files[2],
 	c->place = pool_alloc(&c->memory, p->n, sizeof *c->place);
 	c->first = pool_alloc(&c->memory, p->n, sizeof *c->first);
 	c->own = pool_alloc(&c->memory, p->n, sizeof *c->own);
-	for (const struct page_dictionary *d = p->dictionary; d < p->dictionary + p->dictionaries;
-			d++)
-		for (size_t i = 0; i < d->n; i++)
-			c->place[d->first + i] = find_place(c, d, d->feature[i]);
+	for (size_t k = 0; k < p->dictionaries; k++)
+		for (size_t i = 0; i < p->dictionary[k].n; i++)
+			c->place[p->dictionary[k].first + i] = find_place(c, &p->dictionary[k],
+				p->dictionary[k].feature[i]);
 	tell_unused(c);
 	choose(c);
 	number_words(c);

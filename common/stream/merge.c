@@ -148,7 +148,7 @@ static void write_held(struct merger *m)
 	struct sm_frame block = {0};
 
 	sm_set_integer(&block, "row0", (int64_t)(m->next - m->held));
-	for (struct column *c = m->column; c < m->column + m->columns; c++) {
+	for (struct column *c = m->column; m->columns > 0 && c < m->column + m->columns; c++) {
 		sm_set_tensor(&block, c->name, c->of.dtype, c->data, m->held);
 		c->of.shape[0] = m->held;
 		c->of.data = c->data;
@@ -166,7 +166,7 @@ static void check_columns(struct merger *m, struct sm_reader *in, const struct s
 	bool first = m->columns == 0;
 	size_t c = 0;
 
-	for (const struct sm_field *x = f->field; x < f->field + f->n; x++) {
+	for (const struct sm_field *x = f->field; f->n > 0 && x < f->field + f->n; x++) {
 		if (strcmp(x->name, "row0") == 0)
 			continue;
 		if (x->kind != SM_TENSOR || x->tensor.rank == 0 || x->tensor.shape[0] != n)
@@ -198,10 +198,12 @@ static void take_block(struct merger *m, struct sm_reader *in, const struct sm_f
 	check_columns(m, in, f, n);
 	for (size_t done = 0, some; done < n; done += some) {
 		some = n - done < m->step - m->held ? n - done : m->step - m->held;
-		for (const struct column *c = m->column; c < m->column + m->columns; c++)
+		for (size_t j = 0; j < m->columns; j++) {
+			const struct column *c = &m->column[j];
 			memcpy(c->data + m->held * c->bytes,
 				(const char *)sm_find_field(f, c->name)->tensor.data
 				+ done * c->bytes, some * c->bytes);
+		}
 		m->held += some;
 		m->next += some;
 		if (m->held == m->step)
@@ -270,7 +272,7 @@ void merge_rows(char *const *path, struct sm_writer *out)
 	if (m.held > 0)
 		write_held(&m);
 	sm_write_end(out);
-	for (struct column *c = m.column; c < m.column + m.columns; c++) {
+	for (struct column *c = m.column; m.columns > 0 && c < m.column + m.columns; c++) {
 		free(c->name);
 		free(c->data);
 	}
