@@ -52,8 +52,8 @@ $(B)/bin/%: filters/%.c $(B)/libsemot.a
 # call BLAS have it inside, for all CPUs that it knows. NAME.said is what the linker said: the
 # libraries, and that dlopen() would need some, which libgomp calls for graphics cards alone.
 S         = $(B)-static
-STATIC_L  = $(eval STATIC_L := $(shell pkg-config --static --libs $(LIBS)) $(if $(filter /%,$(shell \
-	$(CC) -print-file-name=libquadmath.a)),-lquadmath))$(STATIC_L)
+STATIC_L  = $(eval STATIC_L := $(shell pkg-config --static --libs $(LIBS)) \
+	$(if $(filter /%,$(shell $(CC) -print-file-name=libquadmath.a)),-lquadmath))$(STATIC_L)
 static: install-static
 	$(MAKE) $(FILTERS:%=$(S)/bin/%) $(S)/bin/semot
 
@@ -265,6 +265,7 @@ install-static:
 install-check:
 	@sh packages.sh $(CHECK_PACKAGES)
 	@sh packages.sh $(BROWSER_PACKAGES) || echo "without $(BROWSER_PACKAGES): no test of pages"
+	@sh packages.sh $(STATIC_PACKAGES) || echo "without gfortran: no test of make static"
 	@sh packages.sh $(CLUSTER_PACKAGES) || echo "without $(CLUSTER_PACKAGES): no test on Slurm"
 
 # -- Installation -------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ enter() {
 	[ "$(id -u)" -eq 0 ] || as=(unshare -r chroot)
 	mkdir root
 	cp "$ROOT/build-static/bin/framecat" root
-	"${as[@]}" root /framecat --version >/dev/null 2>&1 || skip "neither chroot nor user namespaces"
+	"${as[@]}" root /framecat --version >/dev/null 2>&1 ||
+		skip "neither chroot nor user namespaces"
 }
 
 # bare PROGRAM ARGUMENT...: in a root that holds it, and operands
@@ -68,6 +69,30 @@ bare() {
 	[ "$(wc -l <bare.tsv)" -gt 400 ]
 }
 
+@test "show knows the width of characters without the machine's locale" {
+	enter
+	cp "$ROOT/build-static/bin/show" root
+	"$PY" - <<-'END'
+	import numpy as np, semot
+	u4 = lambda *x: np.array(x, "<u4")
+	words = ["\u4e2d\u6587", " e\u0301", "\U0001f600", " word", "\uac00", "\u0645\u0631",
+	         "\ufe0f"]
+	header = {"kind": "contexts", "layer": "3", "features": 1, "tokens_read": 9, "history": []}
+	n, f4 = 60, np.ones(1, "<f4")
+	vocab = np.arange(len(words), dtype="<u4")
+	semot.write("root/c", header, [{"vocab": vocab, "text": words}, {
+	    "feature": u4(0), "count": u4(1), "density": f4, "mean": f4, "max": f4,
+	    "indptr": u4(0, 1), "range": np.zeros(1, "|u1"), "token": u4(0), "peak": f4,
+	    "at": u4(n // 2), "begin": u4(0, n), "id": np.arange(n, dtype="<u4") % len(words),
+	    "value": np.ones(n, "<f4")}])
+	END
+	export COLUMNS
+	for COLUMNS in 40 41 42 43 80; do
+		show root/c | cmp - <(bare show c)
+		[ -s root/c ]
+	done
+}
+
 @test "unpacked in a folder with a space, the archive has pages, licences, and runs match.mk" {
 	mkdir "a folder"
 	tar -C "a folder" -xzf "$ROOT/$ARCHIVE"
@@ -77,7 +102,8 @@ bare() {
 	[ -s "$there/share/man/man1/sinkhorn.1" ]
 	[ -s "$there/share/semot/semot.py" ]
 	[ -s "$there/share/bash-completion/completions/sinkhorn" ]
-	for library in glibc OpenBLAS "GCC RUNTIME LIBRARY EXCEPTION" zlib LZ4 xxHash msgpack jansson; do
+	for library in glibc OpenBLAS "GCC RUNTIME LIBRARY EXCEPTION" zlib LZ4 xxHash msgpack \
+		jansson; do
 		grep -qiF "$library" "$there"/licenses/*
 	done
 	job() {

@@ -29,17 +29,41 @@ bool terminal_colours(void)
 		&& (!none || !*none);
 }
 
-/* That the locale does not know, too: what it calls no character takes one. */
+/* On a machine without the locale, as on a cluster: marks that are set on others, joiners and
+ * variants take no column; Chinese, Japanese, Korean and pictures take two. */
+static size_t usual_columns(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+		size_t columns;
+	} range[] = {
+		{0x300, 0x36f, 0}, {0x483, 0x489, 0}, {0x591, 0x5bd, 0}, {0x610, 0x61a, 0},
+		{0x64b, 0x65f, 0}, {0xe34, 0xe3a, 0}, {0xe47, 0xe4e, 0}, {0x1ab0, 0x1aff, 0},
+		{0x1dc0, 0x1dff, 0}, {0x200b, 0x200f, 0}, {0x20d0, 0x20f0, 0}, {0xfe00, 0xfe0f, 0},
+		{0xfe20, 0xfe2f, 0}, {0x1100, 0x115f, 2}, {0x2e80, 0x303e, 2}, {0x3041, 0xa4cf, 2},
+		{0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2}, {0xfe30, 0xfe6f, 2}, {0xff01, 0xff60, 2},
+		{0xffe0, 0xffe6, 2}, {0x1f300, 0x1f64f, 2}, {0x1f900, 0x1f9ff, 2},
+		{0x20000, 0x3fffd, 2},
+	};
+
+	for (size_t i = 0; i < sizeof range / sizeof *range; i++)
+		if (c >= range[i].first && c <= range[i].last)
+			return range[i].columns;
+	return 1;
+}
+
+/* What the locale calls no character takes one. */
 static size_t columns_of(uint32_t c)
 {
-	static bool begun;
+	static bool begun, known;
 	int n;
 
 	if (c < 0x300)
 		return 1;
 	if (!begun)
-		begun = setlocale(LC_CTYPE, "C.UTF-8") || true;
-	n = wcwidth((wchar_t)c);
+		known = setlocale(LC_CTYPE, "C.UTF-8");
+	begun = true;
+	n = known ? wcwidth((wchar_t)c) : (int)usual_columns(c);
 	return n < 0 ? 1 : (size_t)n;
 }
 
