@@ -95,7 +95,7 @@ $(FUZZ_FILTERS): $(B)/fuzz/filters/%.o: filters/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(OF_A_RUN)
 
 $(B)/libsemot.a: $(COMMON)
-	rm -f $@ && ar rc $@ $^
+	rm -f $@ && $(AR) rc $@ $^
 
 # What is installed for other programs: no name of it that does not begin with sm_ can be seen.
 STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/pool \
@@ -103,7 +103,7 @@ STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer b
 $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 	$(LD) -r -o $(B)/semot-stream.o $^
 	$(OBJCOPY) --wildcard --keep-global-symbol='sm_*' $(B)/semot-stream.o
-	rm -f $@ && ar rc $@ $(B)/semot-stream.o
+	rm -f $@ && $(AR) rc $@ $(B)/semot-stream.o
 
 $(B)/%.o: common/%.c $(MAKEFILE_LIST) | $(B)/dep
 	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<

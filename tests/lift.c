@@ -256,7 +256,7 @@ static void check_plan(struct sparse *cost, size_t n, size_t m, double epsilon, 
 	for (k = 0; k < pairs; k++) {
 		dist[k] = cost->value[k];
 		index[k] = cost->index[k];
-		largest = fmaxf(largest, dist[k]);
+		largest = dist[k] > largest ? dist[k] : largest;
 	}
 	for (size_t round = 0; round <= iters; round++) {
 		if (round > 0)

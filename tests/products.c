@@ -18,7 +18,11 @@
 /* y + x w, in the order that the header says, fused where the CPU can. */
 static float product(float y, const float *x, const float *w, size_t stride, size_t d)
 {
+#ifdef __aarch64__
+	bool fused = true;
+#else
 	bool fused = simd_level() > 2;
+#endif
 
 	for (size_t k = 0; k < d; k += PRODUCT_DEPTH) {
 		float sum = 0;

@@ -9,8 +9,10 @@ double plan_potentials(double *f, const struct sparse *cost, const double *g, si
 
 	for (size_t i = first; i < end; i++) {
 		double most = -INFINITY, sum = 0, before = f[i];
-		for (size_t k = cost->indptr[i]; k < cost->indptr[i + 1]; k++)
-			most = fmax(most, g[cost->index[k]] - (double)cost->value[k]);
+		for (size_t k = cost->indptr[i]; k < cost->indptr[i + 1]; k++) {
+			double x = g[cost->index[k]] - (double)cost->value[k];
+			most = x > most ? x : most;	/* gcc 12 for arm64 breaks off at fmax() */
+		}
 		for (size_t k = cost->indptr[i]; k < cost->indptr[i + 1]; k++)
 			sum += exp((g[cost->index[k]] - (double)cost->value[k] - most) / epsilon);
 		f[i] = sum > 0 ? -epsilon * log((double)n * sum) - most : 0;
