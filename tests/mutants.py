@@ -193,12 +193,14 @@ class Uses:
         made = self.made.get(path, set())
         programs = [p for p, objects in self.linked.items() if p in made or objects & made]
         return ([p for p in programs if "/tests/" in p and os.path.basename(p) not in NO_TESTS],
-                [f"tests/{os.path.basename(p)}.bats" for p in programs if "/bin/" in p])
+                [f"tests/{name}.bats" for p in programs if "/bin/" in p
+                 for name in [os.path.basename(p), *ALSO.get(os.path.basename(p), [])]])
 
 
 # -- Trying -------------------------------------------------------------------------------------
 
 NO_TESTS = {"fuzz", "memory", "stage", "progress", "dialects"}		# that need arguments
+ALSO = {"hungarian": ["partial"]}		# where a filter's tests are as well
 
 
 class Trial:
