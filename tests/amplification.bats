@@ -123,3 +123,35 @@ np.savez("wide.npz", shape=[2, 100000], **csr)'
 	grep -q 'a\(\\ufffd\|�\)\{4\}b' page.html
 	refute grep -q 'b</script' page.html
 }
+
+@test "names and labels beside pairs, and ids beside links, have 1,024 bytes each on average" {
+	"$PY" -c '
+import numpy as np, semot
+u4 = lambda n: np.arange(n, dtype="<u4")
+def distances(name, n, blocks):
+    ids = {"row_layer": [name] * blocks, "row_feature": u4(blocks),
+           "col_layer": ["b"] * n, "col_feature": u4(n)}
+    rows = [{"row0": i, "dist": np.ones((1, n), "<f4")} for i in range(blocks)]
+    semot.write("d", {"kind": "distances", "rows": blocks, "cols": n, "history": []}, [ids] + rows)
+distances("x" * 10**4, 900, 1)'
+	fails 1 frame2tsv d
+	[[ $line == *": texts of more than 1024 bytes for each of 900 entries" ]]
+	fails 1 show d
+	[[ $line == *": texts of more than 1024 bytes for each of 900 entries" ]]
+	# the same label in each of many frames
+	"$PY" -c '
+import numpy as np, semot
+one = {"layer": ["3"], "feature": np.zeros(1, "<u4")}
+semot.write("f", {"kind": "x", "history": []}, [one] * 300)'
+	printf '3\t0\t%s\n' "$(head -c 10000 /dev/zero | tr '\0' y)" >labels
+	fails 1 frame2tsv --labels labels f
+	[[ $line == *": texts of more than 1024 bytes for each of "*" entries" ]]
+	stream graph >g
+	"$PY" -c '
+import semot
+[(header, (nodes, *more))] = semot.read("g")
+nodes["node_id"][1] = "y" * 10 ** 6
+semot.write("long", header, [nodes, *more])'
+	fails 1 frame2graph long
+	[[ $line == "frame2graph: long: ids of more than 1024 bytes for each of "*" links" ]]
+}

@@ -90,3 +90,21 @@ load helper
 	fails 1 frame2json s
 	[ "$line" = "frame2json: s: header: a field's name is not UTF-8" ]
 }
+
+@test "what a terminal obeys is spelled, and comes back" {
+	"$PY" -c '
+import semot
+texts = [chr(c) for c in (0, 7, 27, 127, 155, 0x61c, 0x200e, 0x2028, 0x202e, 0x2066, 0x206f,
+                          0xfeff)]
+semot.write("a", {"kind": "x", "history": [], "h": "".join(texts[1:])},
+            [{"t": texts[1:], "a b": "\u05d0\"\\/\n\t\r\b\f", "v": [1, "".join(texts)]}])'
+	frame2json a >lines
+	"$PY" -c '
+import json
+text = open("lines", encoding="utf-8").read()
+assert all(c == "\n" or (c.isprintable() and c != "\ufeff") for c in text), text
+assert "\\u009b" in text and "\u05d0" in text and "\\n" in text
+assert json.loads(text.splitlines()[1])["a b"] == "\u05d0\"\\/\n\t\r\b\f"'
+	json2frame lines | cmp - <(framecat a)
+	framecat --header a | head -n 1 | cmp - <(head -n 1 lines)
+}

@@ -135,3 +135,40 @@ header='{"semot":1,"kind":"x"}'
 		head -c "$n" lines | fails 1 json2frame
 	done
 }
+
+@test "reads that signals interrupt, and short ones, change nothing; one that fails is told" {
+	[ -z "$SAN" ] || skip "the sanitizers come first"
+	cat >shim.c <<-'END'
+	#define _GNU_SOURCE
+	#include <dlfcn.h>
+	#include <errno.h>
+	#include <stdlib.h>
+	#include <unistd.h>
+	ssize_t read(int fd, void *to, size_t n)
+	{
+		static ssize_t (*next)(int, void *, size_t);
+		static int calls;
+		const char *fails = getenv("FAILS");
+		if (!next)
+			next = dlsym(RTLD_NEXT, "read");
+		calls++;
+		errno = fails && calls > atoi(fails) ? EIO : EINTR;
+		return errno == EIO || calls % 3 == 0 ? -1 : next(fd, to, n < 7 ? n : 7);
+	}
+	END
+	gcc -shared -fPIC -o shim.so shim.c -ldl
+	stream matching >m
+	frame2json m >lines
+	printf '3\t0\ta\n4\t1\tb\n' >labels
+	json2frame lines >back
+	LD_PRELOAD=$PWD/shim.so json2frame lines | cmp - back
+	LD_PRELOAD=$PWD/shim.so json2frame <lines | cmp - back
+	frame2tsv --labels labels m >table
+	LD_PRELOAD=$PWD/shim.so frame2tsv --labels labels m | cmp - table
+	for n in 1 5 50; do
+		status=0
+		FAILS=$n LD_PRELOAD=$PWD/shim.so json2frame lines >out 2>notes || status=$?
+		[ "$status" -eq 1 ]
+		[ "$(<notes)" = "json2frame: lines: Input/output error" ]
+	done
+}

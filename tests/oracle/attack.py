@@ -128,6 +128,10 @@ def usage(program):
         result = subprocess.run([BIN / program.name, option], capture_output=True, env=program.environment)
         if result.returncode != 0 or program.name.encode() not in result.stdout or result.stderr:
             yield f"{option}: status {result.returncode}, {result.stdout[:60]}"
+        result = subprocess.run([BIN / program.name, option], stdout=FULL, stderr=subprocess.PIPE,
+                                env=program.environment)
+        if result.returncode != 1 or result.stderr.count(b"\n") != 1:
+            yield f"{option} >/dev/full: status {result.returncode}, not 1: {result.stderr}"
     for option in "--no-such-option", "-z":
         result = subprocess.run([BIN / program.name, option], capture_output=True, env=program.environment)
         if result.returncode != 2 or result.stdout or result.stderr.count(b"\n") != 1:
