@@ -99,7 +99,8 @@ static void change_place(const struct place *p, const struct place *other)
 		return;
 	case 3:
 		if (json_is_number(at(p))) {
-			put(p, json_integer(json_integer_value(at(p)) + (below(2) ? 1 : -1)));
+			put(p, json_integer((json_int_t)((uint64_t)json_integer_value(at(p))
+				+ (below(2) ? 1 : -1ull))));
 			return;
 		}
 		/* fall through */

@@ -11,6 +11,7 @@
 #include <cblas.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -114,7 +115,7 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024:"
-		"quarantine_size_mb=16";
+		"quarantine_size_mb=16:malloc_context_size=2";
 }
 
 static void free_all(void)
@@ -132,16 +133,20 @@ static void free_all(void)
 /* -- Files and variables ----------------------------------------------------------------------- */
 
 enum { FILES = 64 };
-static bool ours[FILES];		/* descriptors that were free at first */
-static int first_free;
+static int first_free;			/* descriptor, when the run began */
 
-static void close_all(void)
+static int lowest_free(void)
 {
 	int fd = dup(STDERR_FILENO);
 
 	close(fd);
-	for (fd = fd == first_free ? FILES : 0; fd < FILES; fd++)
-		if (ours[fd])
+	return fd;
+}
+
+static void close_all(void)
+{
+	if (lowest_free() != first_free)
+		for (int fd = first_free; fd < FILES; fd++)
 			close(fd);
 }
 
@@ -304,6 +309,8 @@ static void warm_up(void)
 
 	setenv("TZ", "UTC0", 1);
 	tzset();
+	setlocale(LC_CTYPE, "C.UTF-8");
+	setlocale(LC_CTYPE, "C");
 	json_object_seed(1);
 	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, 1, 1, 1, 1, &one, 1, &one, 1, 0,
 		two, 1);
@@ -321,10 +328,6 @@ void sandbox_open(void)
 	nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (nowhere < 0 || given < 0 || said < 0)
 		abort();
-	for (int fd = 0; fd < FILES; fd++)
-		ours[fd] = fcntl(fd, F_GETFD) < 0;
-	while (!ours[first_free])
-		first_free++;
 	quiet = true;
 	die_handler = refuse;
 	if (__sanitizer_install_malloc_and_free_hooks)
@@ -344,6 +347,7 @@ void sandbox_open(void)
 void sandbox_begin(void)
 {
 	*refusal = '\0';
+	first_free = lowest_free();
 	within = true;
 }
 
