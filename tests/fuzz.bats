@@ -9,8 +9,6 @@ fuzz() {
 	export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TMPDIR=$PWD ASAN_OPTIONS=detect_leaks=0
 	[ -d seeds ] || oracle fuzz make seeds
 	for target; do
-		[ ! -f "$ROOT/tests/fuzz/corpus/$target.xz" ] ||
-			xz -dc "$ROOT/tests/fuzz/corpus/$target.xz" >seeds/"$target"/corpus
 		"$BUILD/tests/fuzzer" "$target" 0 0 seeds/"$target"/*
 		"$BUILD/tests/fuzzer" "$target" "${TIMES:-$times}" "$seed" seeds/"$target"/*
 	done

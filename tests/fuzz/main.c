@@ -1,12 +1,11 @@
 /* The program:
  *
- *	fuzzer TARGET TIMES SEED FILE...	TIMES changes of the inputs in FILEs, which
- *						SEED chooses; of 0, the inputs as they are
+ *	fuzzer TARGET TIMES SEED FILE...	TIMES changes of the FILEs, which SEED
+ *						chooses; of 0, the FILEs as they are
  *	fuzzer					the names of all targets
  *
- * A FILE is an input, or several, each "input LENGTH\n" and its bytes. What a target takes and what
- * it refuses is well, and is counted; a crash, what a sanitizer finds, ten seconds, and 512 MB of
- * memory are not: the file fuzz-TARGET is left with the input.
+ * What a target takes and what it refuses is well, and is counted; a crash, what a sanitizer finds,
+ * ten seconds, and 512 MB of memory are not: the file fuzz-TARGET is left with the input.
  *
  * With -DLIBFUZZER the program is clang's libFuzzer, TARGET is FUZZ in the environment, and the
  * names are those without it. */
@@ -127,30 +126,19 @@ static void leave(int number)
 	raise(number);
 }
 
-static void read_inputs(const char *path)
+static void read_input(const char *path)
 {
 	struct stat s;
 	FILE *f = fopen(path, "rb");
 
 	if (!f || fstat(fileno(f), &s) != 0)
 		die("%s: cannot be read", path);
-	uint8_t *bytes = xalloc((size_t)s.st_size, 1), *end = bytes + s.st_size, *line;
-	size_t n;
-	char word[8];
-	if (fread(bytes, 1, (size_t)s.st_size, f) != (size_t)s.st_size)
+	uint8_t *bytes = xalloc((size_t)s.st_size, 1);
+	if (s.st_size > ROOM || n_all == INPUTS
+			|| fread(bytes, 1, (size_t)s.st_size, f) != (size_t)s.st_size)
 		die("%s: cannot be read", path);
 	fclose(f);
-	if (end - bytes < 6 || memcmp(bytes, "input ", 6) != 0) {
-		all[n_all++] = (struct bytes){bytes, (size_t)s.st_size};
-		return;
-	}
-	for (; bytes < end && n_all < INPUTS; bytes = line + 1 + n) {
-		line = memchr(bytes, '\n', (size_t)(end - bytes));
-		if (!line || sscanf((char *)bytes, "%7s %zu", word, &n) != 2
-				|| n > (size_t)(end - line - 1) || n > ROOM)
-			die("%s: not inputs", path);
-		all[n_all++] = (struct bytes){line + 1, n};
-	}
+	all[n_all++] = (struct bytes){bytes, (size_t)s.st_size};
 }
 
 int main(int argc, char **argv)
@@ -163,7 +151,7 @@ int main(int argc, char **argv)
 	size_t times = strtoull(argv[2], NULL, 10), seed = strtoull(argv[3], NULL, 10);
 	setenv("FUZZ", argv[1], 1);
 	for (int i = 4; i < argc; i++)
-		read_inputs(argv[i]);
+		read_input(argv[i]);
 	LLVMFuzzerInitialize(&argc, &argv);
 	signal(SIGALRM, leave);
 	signal(SIGABRT, leave);

@@ -3,7 +3,7 @@
 # which clang's libFuzzer drives; FOLDER/found/TARGET keeps what inputs it found. A line for each:
 # executions, per second of CPU time, edges, inputs kept, peak MB. What crashes, takes 10 seconds or
 # 512 MB ends all with its log, and leaves the input in FOLDER/TARGET-....
-folder=$1 seconds=$2 corpus=$(dirname "$0")/corpus
+folder=$1 seconds=$2
 shift 2
 # shellcheck disable=SC2046	# names have no spaces
 [ $# -gt 0 ] || set -- $("$folder/tests/fuzzer")
@@ -13,8 +13,6 @@ printf 'target\texecutions\tper CPU s\tedges\tinputs\tMB\n'
 for target; do
 	found=$folder/found/$target log=$folder/$target.log
 	mkdir -p "$found" "$folder/seeds/$target"
-	[ ! -f "$corpus/$target.xz" ] ||
-		"${PYTHON:-python3}" tests/oracle/fuzz.py unpack "$corpus/$target.xz" "$found"
 	FUZZ=$target /usr/bin/time -f 'cpu: %U %S' "$folder/tests/fuzzer" -timeout=10 \
 		-rss_limit_mb=512 -max_len=16384 -max_total_time="$seconds" -print_funcs=0 \
 		-print_final_stats=1 -artifact_prefix="$folder/$target-" \

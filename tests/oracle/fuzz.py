@@ -1,9 +1,10 @@
 """Inputs for tests/fuzz to begin with, each the files of a folder: "NAME LENGTH\\n" and its bytes, of each; the first
 is the one that is changed most.
 
-    fuzz.py make FOLDER           FOLDER/TARGET/NAME: of readers, and of every filter, as its test says it is run
+    fuzz.py make FOLDER           FOLDER/TARGET/NAME: of readers, of every filter, as its test says it is run, and tests/fuzz/corpus
     fuzz.py pack FOLDER FILE      the inputs of a folder in one .xz, each "input LENGTH\\n" and its bytes
     fuzz.py unpack FILE FOLDER"""
+import bisect
 import hashlib
 import io
 import json
@@ -250,18 +251,19 @@ def trips(out):
                 put(out, target, name, {"stdin": filtered("frame2graph", data)})
 
 
+def squeezed(found, preset):
+    return lzma.compress(b"".join(b"input %d\n" % len(data) + data for data in found), preset=preset)
+
+
 def pack(folder, file, most=6000):
     """The least inputs of a folder, in one file of about `most` bytes."""
     found = sorted((path.read_bytes() for path in pathlib.Path(folder).iterdir()), key=lambda x: (len(x), x))
-    squeezed, n = b"", len(found)
-    while not squeezed or len(squeezed) > most and n > 1:
-        n = min(n, int(n * most / len(squeezed) * 0.98)) if squeezed else n
-        text = b"".join(b"input %d\n" % len(data) + data for data in found[:n])
-        squeezed = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME)
-    pathlib.Path(file).write_bytes(squeezed)
+    n = bisect.bisect(range(len(found)), most, key=lambda i: len(squeezed(found[:i + 1], 1)))
+    pathlib.Path(file).write_bytes(squeezed(found[:max(n, 1)], 9))
 
 
 def unpack(file, folder):
+    os.makedirs(folder, exist_ok=True)
     text = lzma.decompress(pathlib.Path(file).read_bytes())
     while text:
         head, _, text = text.partition(b"\n")
@@ -284,6 +286,8 @@ def make(out):
     filters(out)
     trips(out)
     shutil.rmtree(work)
+    for file in (attack.ROOT / "tests" / "fuzz" / "corpus").glob("*.xz"):
+        unpack(file, out / file.stem)
 
 
 if __name__ == "__main__":
