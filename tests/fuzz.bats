@@ -1,5 +1,5 @@
-# Readers, filters and round trips on the inputs that `make fuzz` found (tests/fuzz/corpus), on those
-# that it begins with, and on some changes of these.
+# Readers, filters and round trips on the inputs that `make fuzz` found (tests/fuzz/corpus), on
+# those that it begins with, and on some changes of these.
 load helper
 
 # fuzz TIMES SEED TARGET...: as they are, and TIMES changes of them.

@@ -232,7 +232,7 @@ static void change_within(msgpack_object *o, msgpack_zone *zone)
 		change_value(o, zone);
 }
 
-enum { LONG = 1 << 24 };		/* so many features only take long: all pairs are compared */
+enum { LONG = 1 << 24 };		/* features whose pairs only take long */
 
 /* A field changes, goes, is there twice or under another name, or takes another's value. */
 static void change_map(msgpack_object *map, msgpack_zone *zone)

@@ -47,19 +47,19 @@ static struct bytes given(void)
 
 static void trip_json(const char *path)
 {
-	struct bytes text, again, stream, plain;
+	struct bytes text, again = {0}, stream, plain;
 
 	(void)path;
 	if (!run("frame2json", given(), 0, &text))
 		return;
 	if (!run("json2frame", text, 1, &stream))
 		differ("what frame2json wrote, which json2frame refuses,", text, stream);
-	if (memmem(text.bytes, text.n, "\"NaN\"", 5)) {
-		if (!run("frame2json", stream, 2, &again) || !equal(text, again))
-			differ("frame2json | json2frame | frame2json", text, again);
-	} else if (!run("framecat", given(), 2, &plain) || !equal(plain, stream)) {
+	bool nan = memmem(text.bytes, text.n, "\"NaN\"", 5);
+	if (!run("framecat", given(), 2, &plain) || (!nan && !equal(plain, stream)))
 		differ("frame2json | json2frame", plain, stream);
-	}
+	if (nan && (!run("frame2json", plain, 0, &text) || !run("frame2json", stream, 2, &again)
+			|| !equal(text, again)))
+		differ("frame2json | json2frame | frame2json", text, again);
 }
 
 static void trip_npz(const char *path)
