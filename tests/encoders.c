@@ -240,7 +240,8 @@ static float *packed_matrix(size_t d, size_t features)
 static void rules(void)
 {
 	for (size_t trial = 0; trial < 420; trial++) {
-		size_t d = 1 + below(D), n = 1 + below(trial % 60 < 50 ? 9 : TOKENS);
+		size_t d = 1 + below(D), n = trial % 60 == 59 ? TOKENS
+			: 1 + below(trial % 60 < 50 ? 9 : TOKENS);
 		struct encoder e = {.d = d, .rule = (enum encode_rule)(trial % 6),
 			.features = 1 + below(trial % 4 ? 60 : FEATURES), .b_enc = b};
 		if (e.rule == ENCODE_GROUPMAX || e.rule == ENCODE_TOPK || e.rule == ENCODE_ABSTOPK)
@@ -279,7 +280,8 @@ static void rules(void)
 static void pursuits(void)
 {
 	for (size_t trial = 0; trial < 400; trial++) {
-		size_t d = 1 + below(6), n = 1 + below(trial % 60 < 55 ? 9 : TOKENS);
+		size_t d = 1 + below(6), n = trial % 60 == 59 ? TOKENS
+			: 1 + below(trial % 60 < 55 ? 9 : TOKENS);
 		struct encoder e = {.d = d, .rule = ENCODE_PURSUIT,
 			.features = trial % 18 == 8 ? ENCODE_TILE + 1
 				: 1 + below(trial % 8 ? 40 : FEATURES),
