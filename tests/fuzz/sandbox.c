@@ -354,6 +354,7 @@ void sandbox_begin(void)
 void sandbox_end(void)
 {
 	close_files();
+	setlocale(LC_CTYPE, "C");	/* frees the name of another */
 	mapping_close_all();
 	free_all();
 	close_all();
