@@ -168,6 +168,12 @@ mutants: install-check
 tsan: install-check
 	sh tests/tsan.sh build-tsan-clang $(MAKE)
 
+# All that tests/faults.bats takes a sample of: hours, which FAULTS cuts: "--programs sinkhorn,emd",
+# "--only read,write".
+faults: install-check
+	$(MAKE) all
+	FAULTS="--all $(FAULTS)" nice bats --print-output-on-failure tests/faults.bats
+
 # What a reader of the code may rely on: its form, both compilers without a warning, the pages.
 lint: install-check
 	sh tests/lint.sh $(PLAIN)
@@ -307,6 +313,6 @@ uninstall:
 clean:
 	rm -rf build build-* demo bench/out compile_commands.json semot-*.tar.gz
 
-.PHONY: all static demo check fuzz mutants tsan lint dist dist-static tagged bench \
+.PHONY: all static demo check faults fuzz mutants tsan lint dist dist-static tagged bench \
 	bench-certified bench-groups bench-quality bench-scale results proofs install-build \
 	install-static install-check install install-programs uninstall clean

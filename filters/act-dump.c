@@ -1,6 +1,7 @@
 /* Encodes hidden states with a sparse autoencoder, to a stream of activations. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "base/progress.h"
 #include "stream/frame_json.h"
 #include "stream/stream.h"

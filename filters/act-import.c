@@ -4,7 +4,7 @@
 #include "base/progress.h"
 #include "stream/stream.h"
 #include "file/delphi.h"
-#include "file/mapping.h"
+#include "file/folder.h"
 #include "file/ready.h"
 #include "file/tokens.h"
 

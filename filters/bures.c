@@ -1,6 +1,7 @@
 /* Wasserstein distances between the Gaussians that have the features' means and covariances:
  * W_2^2 = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1^1/2 S2 S1^1/2)^1/2. */
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/opt.h"
 #include "distance/stage.h"
 #include "distance/vectors.h"
@@ -43,6 +44,7 @@ static struct gaussians gaussians_of(const struct distributions *s)
 	for (size_t i = 0; i < n; i++)
 		g.begin[i + 1] = g.begin[i] + (points_of(s, i) < d ? points_of(s, i) : d);
 	g.factor = xalloc(g.begin[n] * sizeof(float), d);
+	memory_for_blas((size_t)omp_get_max_threads());
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < n; i++) {
 		weighted_moments(g.mean + i * d, NULL, s->point, rows_of(s, i), weights_of(s, i),

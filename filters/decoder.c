@@ -7,6 +7,7 @@
 #include "distance/sae_vectors.h"
 #include "distance/stage.h"
 #include "distance/vectors.h"
+#include "file/folder.h"
 #include "file/sae.h"
 #include "stream/distributions.h"
 
@@ -97,7 +98,7 @@ static void side_of_stream(struct side *side)
 		if (!path)
 			die("%s: its header names no SAE (it was not encoded by act-dump --sae)",
 				in->name);
-		if (access(path, F_OK) != 0)
+		if (!path_exists(path))
 			die("%s: its header names the SAE '%s', which is not here: run this where "
 				"act-dump ran", in->name, path);
 		struct sae *s = sae_of_header(path, &in->header[k]);

@@ -1,11 +1,11 @@
 /* frame2graph: attribution graphs from a stream to JSON. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "graph/graph_groups.h"
 #include "graph/graph_link.h"
 #include "graph/graph_to_json.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +63,7 @@ int main(int argc, char **argv)
 			write_graph_of(sm_reader_name(in), &g);
 		graph_free(&g);
 	}
-	if (ferror(stdout) || fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
+	text_close();
 	sm_reader_close(in);
 	sm_frame_free(&header);
 	free(operand);

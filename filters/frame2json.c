@@ -1,6 +1,7 @@
 /* Streams to lines of JSON. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "stream/frame_json.h"
 
 #include <stdio.h>

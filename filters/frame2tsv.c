@@ -1,5 +1,6 @@
 /* Streams to a table: tab-separated values with a line of names. */
 #include "base/opt.h"
+#include "base/standard.h"
 #include "file/frame_table.h"
 #include "stream/frame_json.h"
 

@@ -1,6 +1,7 @@
 /* Joins streams, or says what is in them. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "stream/frame_json.h"
 #include "stream/merge.h"
 

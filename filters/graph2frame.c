@@ -6,7 +6,6 @@
 #include "graph/graph_labels.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +20,7 @@ static char *read_text(const char *name, int fd, size_t *n)
 	*n = 0;
 	while ((k = read(fd, text + *n, room - *n - 1)) != 0) {
 		if (k < 0 && errno != EINTR)
-			die("%s: %s", name, strerror(errno));
+			die("%s: %s", name, error_text(errno));
 		*n += k > 0 ? (size_t)k : 0;
 		if (room - *n == 1)
 			text = xrealloc(text, room *= 2, 1);
@@ -42,13 +41,11 @@ int main(int argc, char **argv)
 		"Turns an attribution graph (Neuronpedia's JSON) into a stream.", 1);
 	bool standard = !operand[0] || strcmp(operand[0], "-") == 0;
 	const char *name = standard ? "stdin" : operand[0];
-	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY);
+	int fd = standard ? STDIN_FILENO : open_file(name);
 	struct sm_frame header = {0};
 	struct graph g;
 	size_t n;
 
-	if (fd < 0)
-		die("%s: %s", name, strerror(errno));
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	char *text = read_text(name, fd, &n);
 	graph_from_json(&g, &header, name, text, n);

@@ -1,10 +1,10 @@
 /* graph2html: attribution graphs as one page to look at. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "graph/graph_to_json.h"
 #include "graph/page.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +37,7 @@ int main(int argc, char **argv)
 		graph_free(&g);
 	}
 	page_end(graphs);
-	if (ferror(stdout) || fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
+	text_close();
 	sm_reader_close(in);
 	sm_frame_free(&header);
 	context_streams_free(&contexts);

@@ -1,13 +1,13 @@
 /* match2html: matchings, or a flow, as one page to look at. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "file/labels.h"
 #include "match/page_contexts.h"
 #include "match/page_map.h"
 #include "match/page_nearest.h"
 #include "match/page_view.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,8 +116,7 @@ int main(int argc, char **argv)
 	c.map = page_map_read(&points, &c.features);
 	labels_open_sides(c.label, label_file);
 	write_page(&c);
-	if (ferror(stdout) || fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
+	text_close();
 	page_views_free(&c.views);
 	page_nearest_free(&c.nearest);
 	page_contexts_free(c.contexts);

@@ -1,6 +1,7 @@
 /* What is matched with what, and why: pairs of features with their labels and contexts. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/standard.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "file/feature_list.h"

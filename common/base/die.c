@@ -4,7 +4,9 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include <unistd.h>
 
 const char *program;
-bool quiet;
+bool quiet, dying;
 void (*die_handler)(int status, const char *line);
 
 static const char *name(void)
@@ -39,8 +41,12 @@ void say(const char *text, bool ends)
 	const char *after = ends || !rewrites ? "\n" : "\33[?7h";
 	int n = snprintf(line, sizeof line, "%s%.64s: %.*s%s", before, name(), LINE, text, after);
 
-	while (write(STDERR_FILENO, line, (size_t)n) < 0 && errno == EINTR)
-		;
+	for (int at = 0; at < n; ) {
+		ssize_t k = write(STDERR_FILENO, line + at, (size_t)(n - at));
+		if (k < 0 && errno != EINTR)
+			break;
+		at += k > 0 ? (int)k : 0;
+	}
 }
 
 static void format_line(char line[LINE], const char *format, va_list args)
@@ -57,12 +63,16 @@ static void format_line(char line[LINE], const char *format, va_list args)
 
 _Noreturn static void end(int status, const char *format, va_list args)
 {
+	static atomic_flag ends = ATOMIC_FLAG_INIT;
 	char line[LINE];
 
 	format_line(line, format, args);
 	if (die_handler)
 		die_handler(status, line);
+	while (atomic_flag_test_and_set(&ends))	/* another thread ends the program */
+		pause();
 	say(line, true);
+	dying = true;
 	exit(status);
 }
 
@@ -104,6 +114,22 @@ void note(const char *format, ...)
 	format_line(line, format, args);
 	va_end(args);
 	say(line, true);
+}
+
+const char *error_text(int number)
+{
+	return number == ENOMEM ? "out of memory" : strerror(number);
+}
+
+int open_file(const char *path)
+{
+	int fd;
+
+	while ((fd = open(path, O_RDONLY)) < 0 && errno == EINTR)
+		;
+	if (fd < 0)
+		die("%s: %s", path, error_text(errno));
+	return fd;
 }
 
 void *xrealloc(void *old, size_t n, size_t size)

@@ -22,6 +22,13 @@ void note(const char *format, ...) PRINTF(1, 2);	/* a fact that the user should 
 void say(const char *text, bool ends);
 bool stderr_rewrites(void);	/* is stderr such a terminal? */
 
+/* Why a call failed, of its errno: "out of memory", or as strerror(). */
+const char *error_text(int number);
+/* The file, to read; die() where that fails. */
+int open_file(const char *path);
+
+extern bool dying;		/* by die(): what is left to do fails in silence */
+
 /* Called with the line, without the program's name, in place of the end; it must not return.
  * NULL at first. */
 extern void (*die_handler)(int status, const char *line);

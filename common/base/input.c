@@ -4,7 +4,6 @@
 #include "base/die.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@ static ssize_t take(void *cookie, char *to, size_t n)
 
 	while ((k = read(in->fd, to, n)) < 0)
 		if (errno != EINTR)
-			die("%s: %s", in->name, strerror(errno));
+			die("%s: %s", in->name, error_text(errno));
 	return k;
 }
 
@@ -48,9 +47,7 @@ FILE *input_open(const char *path)
 	struct input *in = xalloc(1, sizeof *in);
 
 	*in = (struct input){standard ? "stdin" : path,
-		standard ? STDIN_FILENO : open(path, O_RDONLY)};
-	if (in->fd < 0)
-		die("%s: %s", path, strerror(errno));
+		standard ? STDIN_FILENO : open_file(path)};
 	FILE *file = fopencookie(in, "r", (cookie_io_functions_t){.read = take, .close = end});
 	if (!file || setvbuf(file, NULL, _IOFBF, BUFFER) != 0)
 		die("out of memory");

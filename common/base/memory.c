@@ -95,6 +95,11 @@ static const char *put_bytes(char text[32], double bytes)
 	return text;
 }
 
+void memory_for_blas(size_t threads)
+{
+	free(xalloc(threads, (128 << 20) + (64 << 10)));	/* not touched */
+}
+
 void memory_need(double bytes, const char *less, const char *format, ...)
 {
 	char what[512], needed[32], may[32];

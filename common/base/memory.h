@@ -9,6 +9,10 @@
  * `less` is what takes less, or NULL. */
 void memory_need(double bytes, const char *less, const char *format, ...) PRINTF(3, 4);
 
+/* Ends the program where so many threads cannot have the buffers that OpenBLAS takes for each when
+ * it is called: it would try again for ever. */
+void memory_for_blas(size_t threads);
+
 /* Bytes that the program may have beside those that it has: what it has not touched yet counts as
  * not had. The limits are the machine's memory, that of the control groups, and RLIMIT_AS; what
  * other programs have does not count. */

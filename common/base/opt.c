@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/progress.h"
+#include "base/standard.h"
 
 #include <errno.h>
 #include <math.h>
@@ -52,13 +53,6 @@ static void put_default(char *text, size_t room, const struct opt *o)
 }
 
 /* Ends the program after what it was asked to print. */
-_Noreturn static void printed(void)
-{
-	if (fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
-	exit(0);
-}
-
 _Noreturn static void help(const struct opt *options, const char *usage, const char *about)
 {
 	char left[64], right[64];
@@ -72,13 +66,15 @@ _Noreturn static void help(const struct opt *options, const char *usage, const c
 	}
 	printf("  %-31s %s\n  %-31s %s\n  %-31s %s\n", "--quiet", "print no notes on stderr",
 		"--help", "print this text", "--version", "print the version");
-	printed();
+	text_close();
+	exit(0);
 }
 
 _Noreturn static void version(void)
 {
 	printf("%s (semot) %s\n", program, VERSION);
-	printed();
+	text_close();
+	exit(0);
 }
 
 /* -- Values --------------------------------------------------------------------------------- */
@@ -246,6 +242,7 @@ char **opt_parse(int argc, char **argv, const struct opt *options, const char *u
 	bool words = true;	/* until --: may an option come? */
 
 	program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	standard_open();
 	omp_set_num_threads(omp_get_num_procs());
 	char **operand = xcalloc((size_t)argc + 1, sizeof *operand);
 	history = xcalloc((size_t)argc + 1, sizeof *history);

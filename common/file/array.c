@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/memory.h"
+#include "file/folder.h"
 #include "file/mapping.h"
 #include "file/npy.h"
 #include "file/npz.h"
@@ -410,9 +411,9 @@ char *array_path(const char *spec, const char **key)
 	char *path = xasprintf("%s", spec), *colon = strrchr(path, ':');
 	size_t length = colon ? (size_t)(colon - path) : strlen(path);
 
-	while (access(path, F_OK) != 0 && (colon = strrchr(path, ':')))
+	while (!path_exists(path) && (colon = strrchr(path, ':')))
 		*colon = '\0';
-	if (access(path, F_OK) == 0)
+	if (path_exists(path))
 		length = strlen(path);
 	free(path);
 	*key = spec[length] ? spec + length + 1 : NULL;

@@ -1,6 +1,7 @@
 #include "file/axes.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "kernel/product.h"
 #include "kernel/project.h"
@@ -66,6 +67,7 @@ void axes_estimate(struct axes *a, struct states *s)
 	double *sum = xcalloc(d, sizeof *sum), *outer = xcalloc(d * d, sizeof *outer);
 	double *work = xalloc(moments > last ? moments : last, sizeof *work);
 
+	memory_for_blas(threads);
 	states_hash(&pass);
 	progress_begin(states_rows(s), "reference states");
 	while ((n = states_next(&pass, x, PROJECT_ROWS)) > 0) {

@@ -1,9 +1,9 @@
 #include "file/delphi.h"
 
 #include "base/die.h"
-#include "file/mapping.h"
+#include "base/input.h"
+#include "file/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -70,11 +70,11 @@ static int by_first(const void *a, const void *b)
 /* The splits of a folder in order. */
 static void find_splits(struct delphi *c, const char *folder)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = folder_open(folder);
 
 	if (!dir)
-		die("%s: %s", folder, strerror(errno));
-	for (struct dirent *e; (e = readdir(dir)); ) {
+		die("%s: %s", folder, error_text(errno));
+	for (struct dirent *e; (e = folder_next(dir, folder)); ) {
 		struct split s = {0};
 		if (is_split(e->d_name, &s))
 			add_split(c, folder, e->d_name, s);
@@ -89,6 +89,8 @@ static _Noreturn void die_without_splits(const char *folder)
 {
 	struct dirent **entry;
 	int n = scandir(folder, &entry, NULL, alphasort);
+	if (n < 0)
+		die("%s: %s", folder, error_text(errno));
 	char *caches = NULL;
 
 	for (int i = 0; i < n; i++) {
@@ -151,10 +153,13 @@ static size_t location(const struct split *s, size_t at, size_t column)
 static size_t configured_context(const char *folder)
 {
 	char *path = xasprintf("%s/config.json", folder);
-	json_t *config = json_load_file(path, 0, NULL);
+	FILE *file = path_exists(path) ? input_open(path) : NULL;
+	json_t *config = file ? json_loadf(file, 0, NULL) : NULL;
 	json_int_t n = json_integer_value(json_object_get(config, "cache_ctx_len"));
 
 	json_decref(config);
+	if (file)
+		fclose(file);
 	free(path);
 	return n > 0 && n <= UINT32_MAX ? (size_t)n : 0;
 }

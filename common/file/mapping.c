@@ -4,7 +4,6 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ static void map(struct mapping *m, int fd, size_t n)
 	m->n = n;
 	m->bytes = mmap(NULL, m->n, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (m->bytes == MAP_FAILED)
-		die("%s: %s", m->name, strerror(errno));
+		die("%s: %s, of %zu bytes to map", m->name, error_text(errno), n);
 	m->mapped = true;
 	m->next = all;
 	all = m;
@@ -72,7 +71,7 @@ static void read_all(struct mapping *m, int fd, mapping_length *length)
 		}
 		k = read(fd, m->bytes + m->n, room - m->n);
 		if (k < 0 && errno != EINTR)
-			die("%s: %s", m->name, strerror(errno));
+			die("%s: %s", m->name, error_text(errno));
 		m->n += k > 0 ? (size_t)k : 0;
 		if (most == 0 && length)
 			most = length(m->name, m->bytes, m->n);
@@ -82,11 +81,11 @@ static void read_all(struct mapping *m, int fd, mapping_length *length)
 void mapping_open(struct mapping *m, const char *path, mapping_length *length)
 {
 	struct stat stat;
-	int fd = open(path, O_RDONLY);
+	int fd = open_file(path);
 
 	*m = (struct mapping){.name = xasprintf("%s", path)};
-	if (fd < 0 || fstat(fd, &stat) != 0)
-		die("%s: %s", path, strerror(errno));
+	if (fstat(fd, &stat) != 0)
+		die("%s: %s", path, error_text(errno));
 	if (S_ISREG(stat.st_mode) && stat.st_size > 0)
 		map(m, fd, (size_t)stat.st_size);
 	else
@@ -112,13 +111,6 @@ void mapping_close(struct mapping *m)
 	else
 		free(m->bytes);
 	free(m->name);
-}
-
-bool is_folder(const char *path)
-{
-	struct stat s;
-
-	return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
 void mapping_close_all(void)

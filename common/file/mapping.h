@@ -31,6 +31,4 @@ void mapping_close_all(void);
  * when they are touched. */
 void mapping_release(const struct mapping *);
 
-bool is_folder(const char *path);
-
 #endif

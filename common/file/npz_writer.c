@@ -2,8 +2,8 @@
 #include "file/npz_writer.h"
 
 #include "base/die.h"
+#include "base/standard.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +42,7 @@ struct npz_writer *npz_writer_open(void)
 
 static void emit(struct npz_writer *w, const void *bytes, size_t n)
 {
-	if (fwrite(bytes, 1, n, stdout) != n)
-		die("stdout: %s", strerror(errno));
+	fwrite(bytes, 1, n, stdout);
 	w->at += n;
 }
 
@@ -220,8 +219,7 @@ void npz_writer_close(struct npz_writer *w)
 	add(&r, 4, low(begin));
 	add(&r, 2, 0);
 	emit(w, r.bytes, r.n);
-	if (fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
+	text_close();
 	free(w->member);
 	free(w);
 }

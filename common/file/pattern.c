@@ -1,12 +1,14 @@
+#define _GNU_SOURCE		/* GLOB_ALTDIRFUNC */
 #include "file/pattern.h"
 
 #include "base/die.h"
+#include "file/folder.h"
 
 #include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* Numbers in names by their values, all else by bytes. */
 static int natural(const char *x, const char *y)
@@ -45,12 +47,32 @@ static void append(struct list *files, const char *path, const char *key)
 	files->item[files->n++] = xasprintf("%s%s", path, key);
 }
 
+/* For glob(), which itself takes a folder that cannot be read for an empty one. */
+static void *folder(const char *path)
+{
+	return folder_open(path);
+}
+
+static struct dirent *entry(void *dir)
+{
+	return folder_next(dir, "a folder of a pattern");
+}
+
+static void close_folder(void *dir)
+{
+	closedir(dir);
+}
+
 /* Appends what matches; false for nothing. */
 static bool matches(struct list *files, const char *pattern, const char *key)
 {
-	glob_t found;
+	glob_t found = {.gl_opendir = folder, .gl_readdir = entry, .gl_closedir = close_folder,
+		.gl_stat = stat, .gl_lstat = lstat};
+	int status = glob(pattern, GLOB_ALTDIRFUNC, NULL, &found);
 
-	if (glob(pattern, 0, NULL, &found) != 0)
+	if (status == GLOB_NOSPACE)
+		die("%s: out of memory", pattern);
+	if (status != 0)
 		return false;
 	qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, by_name);
 	for (size_t i = 0; i < found.gl_pathc; i++)
@@ -65,7 +87,7 @@ void pattern_files(struct list *files, const char *spec)
 	char *path = xasprintf("%s", spec);
 
 	for (char *colon = NULL; !literal; ) {		/* FILE is as long as it can be */
-		literal = access(path, F_OK) == 0;
+		literal = path_exists(path);
 		if (!literal && (done = matches(files, path, spec + strlen(path))))
 			break;
 		if (!(colon = strrchr(path, ':')))

@@ -1,6 +1,7 @@
 #include "file/projection.h"
 
 #include "base/die.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "file/array.h"
 #include "file/axes.h"
@@ -92,6 +93,7 @@ static void fit_map(struct projection *p, struct states *src, struct states *dst
 	double *xx = xcalloc(d * d, 8), *xy = xcalloc(d * e, 8);
 	double *work = xalloc(PROJECT_ROWS * 2 * (d > e ? d : e), sizeof *work);
 
+	memory_for_blas(threads);
 	struct kept_tokens kept = kept_copy(&p->axes.kept);
 	size_t gone = kept_finite(&kept, src) + kept_finite(&kept, dst);
 	if (gone > 0)

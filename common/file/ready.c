@@ -2,7 +2,7 @@
 
 #include "base/die.h"
 #include "file/delphi.h"
-#include "file/mapping.h"
+#include "file/folder.h"
 #include "file/numbers.h"
 #include "file/states.h"
 

@@ -1,7 +1,7 @@
 #include "file/sae.h"
 
 #include "base/die.h"
-#include "file/mapping.h"
+#include "file/folder.h"
 #include "file/sae_reading.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ bool sae_path(const char *path)
 /* The name of the folder that holds the file. */
 static char *folder_name(const char *file)
 {
-	char *folder = sae_folder(file), *full = realpath(folder, NULL);
+	char *folder = sae_folder(file), *full = real_path(folder);
 	char *name = array_base_name(full ? full : folder);
 
 	free(full);

@@ -1,13 +1,12 @@
 #include "file/sae_config.h"
 
 #include "base/die.h"
+#include "file/folder.h"
 #include "file/mapping.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BYTES_MOST = 1 << 22 };
 
@@ -27,7 +26,7 @@ static char *first_file(const char *folder, const char *const *name, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		char *file = xasprintf("%s/%s", folder, name[i]);
-		if (access(file, F_OK) == 0)
+		if (path_exists(file))
 			return file;
 		free(file);
 	}
@@ -53,12 +52,12 @@ static bool ends(const char *text, const char *end)
 static char *file_in(const char *folder)
 {
 	char *file = known_file(folder), *first = NULL;
-	DIR *dir = file ? NULL : opendir(folder);
+	DIR *dir = file ? NULL : folder_open(folder);
 	size_t n = 0;
 
 	if (file)
 		return file;
-	for (struct dirent *e; dir && (e = readdir(dir)); )
+	for (struct dirent *e; dir && (e = folder_next(dir, folder)); )
 		if (ends(e->d_name, ".safetensors") || ends(e->d_name, ".npz")
 				|| ends(e->d_name, ".pt") || ends(e->d_name, ".pth")) {
 			n++;
@@ -109,7 +108,7 @@ char *sae_folder(const char *weights)
 static bool of_another(const char *weights)
 {
 	char *folder = sae_folder(weights), *first = known_file(folder);
-	char *a = first ? realpath(first, NULL) : NULL, *b = realpath(weights, NULL);
+	char *a = first ? real_path(first) : NULL, *b = real_path(weights);
 	bool another = a && (!b || strcmp(a, b) != 0);
 
 	free(folder);

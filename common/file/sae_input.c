@@ -2,6 +2,7 @@
 #include "file/sae_reading.h"
 
 #include "base/die.h"
+#include "file/folder.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ static void openmoss_input(struct sae_reading *r)
  * sqrt(d). */
 static void check_embedding(const struct sae_reading *r)
 {
-	char *real = realpath(r->name, NULL);
+	char *real = real_path(r->name);
 	const char *path = real ? real : r->name;
 
 	if (strncmp(r->layout.dialect->name, "gemma-scope", 11) == 0

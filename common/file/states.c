@@ -413,6 +413,8 @@ size_t states_next(struct states_pass *p, float *x, size_t n)
 void states_hash(struct states_pass *p)
 {
 	p->hash = XXH64_createState();
+	if (!p->hash)
+		die("out of memory");
 	XXH64_reset(p->hash, p->states->d);
 }
 

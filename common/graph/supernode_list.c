@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/input.h"
+#include "file/folder.h"
 #include "graph/graph_link.h"
 #include "graph/node_names.h"
 
@@ -177,7 +178,7 @@ static json_t *read_lists(const char *path, FILE *file)
 
 struct supernode_file supernode_file_open(const char *spec)
 {
-	const char *colon = access(spec, F_OK) == 0 ? NULL : strrchr(spec, ':');
+	const char *colon = path_exists(spec) ? NULL : strrchr(spec, ':');
 	size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
 
 	if (is_link(spec))

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -272,10 +271,4 @@ void put_json(FILE *to, const struct sm_reader *in, const struct sm_frame *f,
 void print_json(const struct sm_reader *in, const struct sm_frame *f)
 {
 	put_json(stdout, in, f, NULL);
-}
-
-void text_close(void)
-{
-	if (ferror(stdout) || fclose(stdout) != 0)
-		die("stdout: %s", strerror(errno));
 }

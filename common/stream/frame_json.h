@@ -23,7 +23,4 @@ void put_json(FILE *, const struct sm_reader *, const struct sm_frame *,
 	const char *const *member);
 #define STRINGS_DTYPE "<U"
 
-/* Closes stdout and checks that everything arrived. */
-void text_close(void);
-
 #endif

@@ -453,5 +453,7 @@ bool read_json(struct json_lines *in, struct sm_frame *f)
 		json_lines_bad(in, "no object");
 	json_object_foreach(in->object, name, value)
 		set_field(in, f, name, value);
+	if (in->file && json_object_get(in->object, "end"))	/* as sm_read_frame() */
+		ungetc(getc(in->file), in->file);
 	return true;
 }

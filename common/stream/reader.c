@@ -4,7 +4,6 @@
 #include "base/die.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <lz4frame.h>
 #include <stdarg.h>
@@ -23,6 +22,7 @@ struct sm_reader {
 	bool again;			/* stdin, which another reader had before */
 	char buffer[1 << 16];		/* short reads; long payloads go where they belong */
 	size_t at, filled;
+	bool ended;			/* nothing is read behind the end of the input */
 	XXH64_state_t *hash;
 	LZ4F_dctx *lz4;
 	size_t stream;				/* streams begun */
@@ -33,10 +33,7 @@ struct sm_reader *sm_reader_open(const char *path)
 {
 	static bool stdin_had;
 	bool standard = !path || strcmp(path, "-") == 0;
-	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY);
-
-	if (fd < 0)
-		die("%s: %s", path, strerror(errno));
+	int fd = standard ? STDIN_FILENO : open_file(path);
 	struct sm_reader *r = xcalloc(1, sizeof *r);
 	r->name = standard ? "stdin" : path;
 	r->fd = fd;
@@ -96,34 +93,45 @@ void sm_bad(const struct sm_reader *r, const char *format, ...)
 	die("%s: %s%s%s", r->name, stream, where, what);
 }
 
+/* read(), which is made again where a signal interrupts it, and does not fail. */
+static size_t read_some(const struct sm_reader *r, void *to, size_t n)
+{
+	ssize_t k;
+
+	while ((k = read(r->fd, to, n < SSIZE_MAX ? n : SSIZE_MAX)) < 0 && errno == EINTR)
+		;
+	if (k < 0)
+		die("%s: %s", r->name, error_text(errno));
+	return (size_t)k;
+}
+
+/* Is there more to read? */
+static bool fill(struct sm_reader *r)
+{
+	if (r->at == r->filled) {
+		r->at = 0;
+		r->filled = r->ended ? 0 : read_some(r, r->buffer, sizeof r->buffer);
+		r->ended = r->filled == 0;
+	}
+	return r->at < r->filled;
+}
+
 /* Up to n bytes, fewer only at the end of the input. */
 static size_t take(struct sm_reader *r, void *to, size_t n)
 {
 	size_t got = 0;
 
 	while (got < n) {
-		if (r->at < r->filled) {
-			size_t part = r->filled - r->at < n - got ? r->filled - r->at : n - got;
-			memcpy((char *)to + got, r->buffer + r->at, part);
-			r->at += part;
+		size_t part = r->filled - r->at < n - got ? r->filled - r->at : n - got;
+		memcpy((char *)to + got, r->buffer + r->at, part);
+		r->at += part;
+		got += part;
+		if (part == 0 && n - got >= sizeof r->buffer) {
+			if ((part = read_some(r, (char *)to + got, n - got)) == 0)
+				break;
 			got += part;
-			continue;
-		}
-		bool direct = n - got >= sizeof r->buffer;
-		ssize_t k = direct
-			? read(r->fd, (char *)to + got, n - got < SSIZE_MAX ? n - got : SSIZE_MAX)
-			: read(r->fd, r->buffer, sizeof r->buffer);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			die("%s: %s", r->name, strerror(errno));
-		if (k == 0)
+		} else if (part == 0 && !fill(r)) {
 			break;
-		if (direct) {
-			got += (size_t)k;
-		} else {
-			r->at = 0;
-			r->filled = (size_t)k;
 		}
 	}
 	return got;
@@ -306,6 +314,7 @@ bool sm_read_frame(struct sm_reader *r, struct sm_frame *f)
 	if (sm_find_field(f, "end")) {
 		r->frames--;
 		frame_forget(f);
+		fill(r);	/* what fails does so before the program writes its own end mark */
 		return false;
 	}
 	if (sm_find_field(f, "semot"))

@@ -200,7 +200,7 @@ static void emit(struct iovec *v, size_t n)
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)
-			die("stdout: %s", strerror(errno));
+			die("stdout: %s", error_text(errno));
 		for (; n > 0 && (size_t)k >= v->iov_len; v++, n--)
 			k -= (ssize_t)v->iov_len;
 		if (n > 0) {
@@ -351,7 +351,7 @@ void sm_write_end(struct sm_writer *w)
 void sm_writer_close(struct sm_writer *w)
 {
 	if (close(STDOUT_FILENO) != 0)
-		die("stdout: %s", strerror(errno));
+		die("stdout: %s", error_text(errno));
 	XXH64_freeState(w->hash);
 	LZ4F_freeCompressionContext(w->lz4);
 	msgpack_sbuffer_destroy(&w->skeleton);

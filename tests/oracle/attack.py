@@ -34,6 +34,25 @@ TIMES = int(os.environ.get("TIMES", 40 if os.environ.get("SAN") else 200))
 FULL = open("/dev/full", "wb")
 
 
+def places(folder):
+    """What the names in braces of a command stand for."""
+    return {**{kind: folder / kind for kind in make_stream.KINDS},
+            **{name: folder / name for name in ("next", "truth")},
+            "sae": folder / "sae.npz", "states": folder / "states.npy", "tokens": folder / "tokens.npy",
+            "arrays": folder / "arrays.npz", "root": ROOT, "sample": ROOT / "examples" / "storyworld"}
+
+
+def write_places(folder):
+    for kind in make_stream.KINDS:
+        (folder / kind).write_bytes(make_stream.make(kind))
+    (folder / "next").write_bytes(make_stream.make("activations", layer="4"))
+    (folder / "truth").write_text('[["one", "3_0_0", "4_0_1"], ["two", "3_1_2"]]')
+    np.savez(folder / "sae.npz", **make_stream.sae())
+    np.save(folder / "states.npy", make_stream.states())
+    np.save(folder / "tokens.npy", make_stream.tokens())
+    np.savez(folder / "arrays.npz", dist=np.eye(5), row_layer="3", col_layer="4", kind="distances")
+
+
 class Program:
     def __init__(self, name, folder):
         self.name, self.kind, self.command, self.environment = name, None, [], os.environ
@@ -44,12 +63,8 @@ class Program:
         line = re.search(r"^# contract: *(\S+) +(.+)$", text, re.M)
         if not line:
             return
-        places = {kind: folder / kind for kind in make_stream.KINDS}
-        places.update(next=folder / "next", truth=folder / "truth", sae=folder / "sae.npz",
-                      states=folder / "states.npy", tokens=folder / "tokens.npy", arrays=folder / "arrays.npz",
-                      root=ROOT, sample=ROOT / "examples" / "storyworld")
         self.kind = line[1]
-        self.command = [word.format(**places) for word in line[2].split()]
+        self.command = [word.format(**places(folder)) for word in line[2].split()]
 
     @property
     def reads_streams(self):
@@ -319,14 +334,7 @@ def main():
         path.name for path in BIN.iterdir() if os.access(path, os.X_OK))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = pathlib.Path(folder)
-        for kind in make_stream.KINDS:
-            (folder / kind).write_bytes(make_stream.make(kind))
-        (folder / "next").write_bytes(make_stream.make("activations", layer="4"))
-        (folder / "truth").write_text('[["one", "3_0_0", "4_0_1"], ["two", "3_1_2"]]')
-        np.savez(folder / "sae.npz", **make_stream.sae())
-        np.save(folder / "states.npy", make_stream.states())
-        np.save(folder / "tokens.npy", make_stream.tokens())
-        np.savez(folder / "arrays.npz", dist=np.eye(5), row_layer="3", col_layer="4", kind="distances")
+        write_places(folder)
         programs = [Program(name, folder) for name in names]
         lines = [line for found in pool.map(lambda program: problems(rule, program), programs) for line in found]
     sys.exit("\n".join(lines) or 0)
