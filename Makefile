@@ -81,7 +81,8 @@ $(B)/tests/fuzzer: $(FUZZ_OWN) $(FUZZ_FILTERS) $(B)/libsemot.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(FLAGS) -o $@ $(FUZZ_OWN) $(FUZZ_FILTERS) $(LINK) $(if $(LIBFUZZER), \
 		-no-pie -fsanitize=fuzzer -Wl$(comma)--wrap=exit -Wl$(comma)--wrap=fopen \
-		-Wl$(comma)--wrap=fclose -Wl$(comma)--wrap=fopencookie)
+		-Wl$(comma)--wrap=fclose -Wl$(comma)--wrap=fopencookie \
+		-Wl$(comma)--wrap=standard_open)
 
 $(FUZZ_OWN): private FLAGS += $(if $(LIBFUZZER),-fno-sanitize=fuzzer-no-link)
 $(FUZZ_OWN): $(B)/fuzz/%.o: tests/fuzz/%.c $(MAKEFILE_LIST) | $(B)/dep

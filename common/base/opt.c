@@ -52,7 +52,6 @@ static void put_default(char *text, size_t room, const struct opt *o)
 	}
 }
 
-/* Ends the program after what it was asked to print. */
 _Noreturn static void help(const struct opt *options, const char *usage, const char *about)
 {
 	char left[64], right[64];

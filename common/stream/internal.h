@@ -25,6 +25,7 @@ void parse_payload(const struct sm_reader *, struct sm_frame *, size_t n);
 /* Bytes of the file that were not taken yet; 0 where nobody knows, as of a pipe. */
 size_t reader_bytes_left(const struct sm_reader *);
 
+const char *lz4_error(size_t status);	/* in words, as error_text() */
 void grow(char **p, size_t *room, size_t n);	/* to n bytes at least */
 
 #endif

@@ -137,6 +137,13 @@ static size_t take(struct sm_reader *r, void *to, size_t n)
 	return got;
 }
 
+const char *lz4_error(size_t status)
+{
+	const char *name = LZ4F_getErrorName(status);
+
+	return strcmp(name, "ERROR_allocation_failed") == 0 ? error_text(ENOMEM) : name;
+}
+
 void grow(char **p, size_t *room, size_t n)
 {
 	if (*room < n) {
@@ -175,7 +182,7 @@ static size_t unpack_lz4(struct sm_reader *r, struct memory *m, size_t packed)
 	LZ4F_resetDecompressionContext(r->lz4);
 	size_t status = LZ4F_getFrameInfo(r->lz4, &info, m->packed, &at);
 	if (LZ4F_isError(status))
-		sm_bad(r, "not an LZ4 frame: %s", LZ4F_getErrorName(status));
+		sm_bad(r, "not an LZ4 frame: %s", lz4_error(status));
 	if (info.contentSize == 0 || info.contentChecksumFlag != LZ4F_contentChecksumEnabled)
 		sm_bad(r, "LZ4 frame without content size or checksum");
 	if (info.contentSize / 255 > packed || info.contentSize > UINT32_MAX)
@@ -186,7 +193,7 @@ static size_t unpack_lz4(struct sm_reader *r, struct memory *m, size_t packed)
 		status = LZ4F_decompress(r->lz4, m->payload + out, &room, m->packed + at, &source,
 			NULL);
 		if (LZ4F_isError(status))
-			sm_bad(r, "LZ4 frame: %s", LZ4F_getErrorName(status));
+			sm_bad(r, "LZ4 frame: %s", lz4_error(status));
 		out += room;
 		at += source;
 		if (status != 0 && room == 0 && source == 0)

@@ -229,7 +229,7 @@ static size_t pack_lz4(struct sm_writer *w, const struct iovec *v, size_t n, siz
 		at = LZ4F_isError(k) ? k : at + k;
 	}
 	if (LZ4F_isError(at))
-		die("stdout: LZ4: %s", LZ4F_getErrorName(at));
+		die("stdout: LZ4: %s", lz4_error(at));
 	return at;
 }
 

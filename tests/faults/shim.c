@@ -1,13 +1,13 @@
 /* LD_PRELOAD of a program whose calls are to fail, from the moment that main() begins:
  *
- *	FAULT="CLASS ERROR FIRST LAST"	the calls FIRST to LAST (from 1) of the class fail with this errno
- *	FAULT="short 0 0 0"		reads take and writes write a few bytes, every fifth is EINTR
- *	FAULT_COUNTS=FILE		one int64_t each: is this at work? calls that failed; calls of each
- *					class. The file exists, of 4096 bytes.
+ *	FAULT="CLASS ERROR FIRST LAST"	calls FIRST to LAST (from 1) of the class get this errno
+ *	FAULT="short 0 0 0"		a few bytes are read or written; every fifth is EINTR
+ *	FAULT_COUNTS=FILE		one int64_t each: is this at work? calls that failed;
+ *					calls of each class. It exists, of 4096 bytes.
  *
- * Allocations and threads are functions that are put in place of libc's. System calls, of libc's own
- * stdio, too, are trapped by seccomp (SIGSYS), which needs no right; the handler makes those that
- * are not to fail from an address that the filter lets pass. */
+ * Allocations and threads are functions that are put in place of libc's. System calls, of libc's
+ * own stdio, too, are trapped by seccomp (SIGSYS), which needs no right; the handler makes those
+ * that are not to fail from an address that the filter lets pass. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,11 +32,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum class { MEMORY, THREAD, READ, WRITE, OPEN, CLOSE, STAT, ACCESS, FOLDER, SEEK, MAP, BREAK,
-	SHORT, CLASSES };
+enum class { MEMORY, THREAD, READ, WRITE, OPEN, CLOSE, STAT, ACCESS, FOLDER, SEEK, MAP,
+	BREAK, SHORT, CLASSES };
 
-static const char *const class_name[] = {"memory", "thread", "read", "write", "open", "close", "stat",
-	"access", "folder", "seek", "map", "break", "short"};
+static const char *const class_name[] = {"memory", "thread", "read", "write", "open", "close",
+	"stat", "access", "folder", "seek", "map", "break", "short"};
 
 static const struct {
 	int call;
@@ -108,7 +108,8 @@ int posix_memalign(void **p, size_t at, size_t n)
 	return *p ? 0 : ENOMEM;
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*begin)(void *), void *with)
+int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*begin)(void *),
+	void *with)
 {
 	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
@@ -208,8 +209,9 @@ static int begin(int n, char **word, char **set)
 		counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		close(fd);
 	}
-	if (fault && sscanf(fault, "%15s %d %" SCNd64 " %" SCNd64, name, &error, &first, &last) == 4)
-		for (chosen = 0; chosen < CLASSES && strcmp(name, class_name[chosen]) != 0; chosen++)
+	if (fault && sscanf(fault, "%15s %d %" SCNd64 " %" SCNd64, name, &error,
+			&first, &last) == 4)
+		for (chosen = 0; chosen < CLASSES && strcmp(name, class_name[chosen]); chosen++)
 			;
 	counts[0] = trap();
 	on = 1;

@@ -194,6 +194,13 @@ static FILE *track(FILE *f)
 	return f;
 }
 
+static ssize_t cookie_read(void *cookie, char *to, size_t n)
+{
+	struct cookie *c = cookie;
+
+	return c->io.read(c->own, to, n);
+}
+
 static ssize_t cookie_write(void *cookie, const char *bytes, size_t n)
 {
 	struct cookie *c = cookie;
@@ -238,7 +245,14 @@ FILE *__wrap_fopencookie(void *own, const char *mode, cookie_io_functions_t io)
 			break;
 		}
 	return track(__real_fopencookie(c, mode,
-		(cookie_io_functions_t){.write = cookie_write, .close = cookie_close}));
+		(cookie_io_functions_t){io.read ? cookie_read : NULL,
+		io.write ? cookie_write : NULL, NULL, cookie_close}));
+}
+
+/* stdin and stdout stay stdio's own. */
+void __wrap_standard_open(void);
+void __wrap_standard_open(void)
+{
 }
 
 int __wrap_fclose(FILE *f)
