@@ -136,6 +136,9 @@ open("e", "wb").write(make_stream.make("distributions", space="other"))'
 		[[ $line == *"e is of space 'other', and the distances are of 'reference'" ]]
 	done
 	sinkhorn --quiet --top 2 a b >good
+	edited good 'for f in frames[1:]: f["dist"][:] = np.inf' >bad
+	fails 1 hungarian --quiet --complete a b bad
+	[[ $line == "hungarian: --complete: infinite distances leave no assignment: "* ]]
 	for set in epsilon=inf epsilon=-1.0 epsilon=1e-300 epsilon=nan tol=-1.0 tol=3.0 tol=nan \
 			max_iters=1e308 max_iters=0 max_iters=2**63-1 p=3 p=0 p=1.5 p=nan; do
 		edited good "from math import inf, nan

@@ -15,6 +15,7 @@
 
 /* At first FEW pairs of a list are solved at a time; twice as many after SAME times. */
 enum { FEW = 2, SAME = 8, STRIP = 32 };
+#define LARGEST 1e40			/* no sum of distances, which are floats, is as large */
 enum { PROBES = 32 };			/* of the given distances that are computed again */
 
 struct column_generation {
@@ -286,6 +287,9 @@ void column_generation_assign(struct column_generation *c, struct assignment *a,
 		if (solve_open_pairs(c, a->u, a->v, most) == 0) {
 			if (ceiling < INFINITY || !leaves_rows(a))
 				break;
+			if (alone > LARGEST)
+				die("--complete: infinite distances leave no assignment: "
+					"--max-cost lets rows stay unmatched");
 			alone *= 4;
 		}
 		if (round % SAME == 0 && 2 * most <= c->m)
