@@ -5,7 +5,7 @@
 calls: system calls, allocations and starts of threads fail, one at a time, or all from one on; or read and write
 a few bytes at a time. tests/faults/shim.c does that: SHIM is where it was built. limits: less address space than is
 needed. ends: no stdin, stdout or stderr, or a full one. The command lines are those of the contract (attack.py) and FURTHER
-ones. Without --all, SAMPLE calls of each class and limits of each command line are tried, which --seed chooses.
+ones. Without --all, FEW calls of each class and limits of each command line are tried, which --seed chooses.
 
 A program then has to write what it always does, in silence, or to end with status 1, one line that says what
 failed, and nothing that looks complete."""
@@ -29,7 +29,7 @@ import attack
 import make_stream
 
 SHIM = os.environ.get("SHIM", "shim.so")
-SAMPLE = int(os.environ.get("SAMPLE", 2))
+FEW = int(os.environ.get("FEW", 2))
 NAMES = ("memory", "thread", "read", "write", "open", "close", "stat", "access", "folder", "seek", "map", "break",
          "short")
 MEMORY = "out of memory"
@@ -246,8 +246,8 @@ def calls(tally, options, dice):
         places = range(1, number[name] + 1)
         if name in ("memory", "map") and row > 1 and case.name in BLAS:
             continue
-        if not options.all and len(places) > SAMPLE:
-            places = sorted(dice.sample(places, SAMPLE))
+        if not options.all and len(places) > FEW:
+            places = sorted(dice.sample(places, FEW))
         for n in places:
             result, hit, _ = case.faulty(f"{name} {getattr(errno, error)} {n} {n + row - 1}")
             if hit > 0:                                  # threads may make fewer calls in another run
@@ -269,7 +269,7 @@ def limits(tally, options, dice):
         else:
             least = size
     sizes = [int(most * share) for share in (np.linspace(0.1, 1.02, 60) if options.all
-                                             else [dice.uniform(0.3, 1.02) for _ in range(SAMPLE)])]
+                                             else [dice.uniform(0.3, 1.02) for _ in range(FEW)])]
     for size in sizes:
         result = limited(size)
         if result.returncode != 127:                     # the loader's
