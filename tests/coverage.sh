@@ -1,9 +1,9 @@
 #!/bin/sh
 # coverage.sh BUILD: after the tests ran programs built with COV=1, the share of its lines that they
 # ran, of each source file and of all of common/ and filters/; then, of each reader that they ran
-# less than 90 % of, the lines that they did not run. Two are below for good: mapping.c, whose handler
-# of a file that shrinks ends by _exit(), which writes no counts; and npz_writer.c, whose zip64 form
-# is of archives of 4 GB.
+# less than 90 % of, the lines that they did not run. Two are below for good: mapping.c, whose
+# handler of a file that shrinks ends by _exit(), which writes no counts; and npz_writer.c, whose
+# zip64 form is of archives of 4 GB.
 set -eu
 readers='^common/(file/.*|stream/.*|base/(json|utf8)|graph/graph_json)\.c$'
 shares=$(mktemp)

@@ -234,7 +234,7 @@ quiet() {
 	group=$!
 	running 4
 	kill -9 -- "-$group"
-	touch then	# it saves its state every few seconds, and else begins with old numbers again
+	touch then	# its state is saved every few seconds; else old numbers begin again
 	until [ "$BATS_FILE_TMPDIR/state/job_state" -nt then ]; do sleep .1; done
 	kill -9 "$(<"$BATS_FILE_TMPDIR/slurmctld.pid")"
 	sleep .3

@@ -8,7 +8,7 @@
 
 bool path_exists(const char *path);
 bool is_folder(const char *path);
-char *real_path(const char *path);		/* without links, to free(); NULL: it is not there */
+char *real_path(const char *path);	/* without links, to free(); NULL: it is not there */
 
 /* NULL: it is not there, or may not be read, which errno tells. */
 DIR *folder_open(const char *path);
