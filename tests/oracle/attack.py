@@ -1,4 +1,4 @@
-"""Holds every program in build/bin to a rule of the contract; prints what breaks it, one line each.
+"""Holds every program of filters to a rule of the contract; prints what breaks it, one line each.
 
     attack.py RULE [PROGRAM...]
 
@@ -331,7 +331,7 @@ def problems(rule, program):
 def main():
     rule = RULES[sys.argv[1]]
     names = sys.argv[2:] or os.environ.get("ONLY", "").split() or sorted(
-        path.name for path in BIN.iterdir() if os.access(path, os.X_OK))
+        path.stem for path in (ROOT / "filters").glob("*.c"))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = pathlib.Path(folder)
         write_places(folder)
