@@ -56,7 +56,7 @@ for i in 0, 1:
 
 @test "the README" {
 	[ "$BUILD" = "$ROOT/build" ] || skip "it runs the programs of build/bin"
-	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines} .
+	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,shell} .
 	cp -R "$ROOT"/{examples,tests,build} .
 	oracle examples "$ROOT/README.md"
 }

@@ -228,8 +228,8 @@ static double assigned(float *a, float *b, const float *c, size_t n, size_t m, s
 	struct assignment best;
 	double sum = 0;
 
-	memset(a, 0, n * sizeof *a);
-	memset(b, 0, m * sizeof *b);
+	memset(a, 0, ROOM * sizeof *a);
+	memset(b, 0, ROOM * sizeof *b);
 	for (size_t k = 0; k < total; k++) {		/* every point once, and some more often */
 		row[k] = (uint32_t)(k < n ? k : below(n));
 		col[k] = (uint32_t)(k < m ? k : below(m));
