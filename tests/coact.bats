@@ -316,7 +316,7 @@ def moved(path, scale, order):
     token, x = dense(header, frames)
     x = (x * scale).astype("f4")[order]
     row, feature = np.nonzero(x)
-    write(path + "2", header, [{"token": token[order].astype("<u4"),
+    write(path + "2", header, [{"token": token.astype("<u4"),
         "indptr": np.searchsorted(row, np.arange(len(x) + 1)).astype("<u4"),
         "feature": feature.astype("<u4"), "value": x[row, feature]}])
 rng = np.random.default_rng(0)
@@ -324,7 +324,7 @@ s, t = rng.permutation(500), rng.permutation(400)
 moved("a", 2. ** rng.integers(-3, 3, 30), s)
 moved("c", 2. ** rng.integers(-3, 3, 30), t)
 g, row, col = coact.dense_coupling("g")
-coact.write_coupling("g2", row[s], col[t], 4 * g[s][:, t])'
+coact.write_coupling("g2", row, col, 4 * g[s][:, t])'
 	coact --quiet --coupling g2 a2 c2 >again
 	"$PY" -c '
 import numpy as np, stages
