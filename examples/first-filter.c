@@ -21,7 +21,10 @@ static void read_options(int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'h' || c == 'v') {
 			puts(c == 'h' ? usage : "first-filter 1");
-			exit(0);
+			if (fclose(stdout) == 0)
+				exit(0);
+			perror("first-filter: stdout");
+			exit(1);
 		}
 		if (c == 'b')
 			by = strtof(optarg, &end);

@@ -28,7 +28,7 @@ assert np.allclose(stages.read('out')[1], np.linalg.norm(m[:, None] - m, axis=2)
 	for i in 1 2 3; do
 		oracle sinkhorn make --features 150 --points 1:9 --seed $i --layer $i >$i
 	done
-	oracle sinkhorn make --features 50 --points 1:4 --shape far >4
+	oracle sinkhorn make --features 50 --points 1:4 --shape far --layer 4 >4
 	cat 1 2 >a
 	cat 2 4 1 3 >b			# copies, and means far from 0
 	for sets in "a b" b; do

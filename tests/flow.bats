@@ -160,10 +160,10 @@ write('-', header, frames)" >bent
 @test "a feature that stands twice is refused, but for the columns of nearest pairs" {
 	given "bc[0]['row_feature'][1] = 0" >in
 	fails 1 flow in
-	[ "$line" = "flow: in: layer B to C: row feature 0 stands twice" ]
+	[ "$line" = "flow: in: feature 0 of layer 'B' stands twice" ]
 	given "ab[0]['col_feature'][1] = 1" >in
 	fails 1 flow in
-	[ "$line" = "flow: in: layer A to B: column feature 1 stands twice" ]
+	[ "$line" = "flow: in: feature 1 of layer 'B' stands twice" ]
 }
 
 @test "what is no matching is refused by name" {

@@ -67,6 +67,8 @@ static double setting(const struct sm_frame *header, const char *name, double le
 {
 	double x = number(header, name);
 
+	if (!sm_find_field(header, name))
+		die("--complete: the header of the distances does not say %s", name);
 	if (!(x >= least && x <= most))
 		die("--complete: the header of the distances says %s %g, which is not within %g "
 			"and %g", name, x, least, most);

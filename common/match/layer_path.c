@@ -235,9 +235,6 @@ static size_t number_pairs(struct layer_map *a, const struct layer *row, const s
 		a->col_of[i] = UNASSIGNED;
 	for (size_t k = 0; k < m->row.n; k++) {
 		uint32_t i = number(row, m->row.feature[k]), j = number(col, m->col.feature[k]);
-		if (a->col_of[i] != UNASSIGNED)
-			die("%s: layer %s to %s: row feature %u stands twice", a->file, row->name,
-				col->name, row->ids.feature[i]);
 		if (a->rows[j]++ > 0 && !a->nearest)
 			die("%s: layer %s to %s: column feature %u stands twice", a->file,
 				row->name, col->name, col->ids.feature[j]);
