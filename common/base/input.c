@@ -30,9 +30,10 @@ static int end(void *cookie)
 {
 	struct input *in = cookie;
 
-	if (in->fd != STDIN_FILENO)
+	if (in->fd != STDIN_FILENO) {
 		close(in->fd);
-	free(in);
+		free(in);
+	}
 	return 0;
 }
 
@@ -43,11 +44,13 @@ bool is_stdin(const char *path)
 
 FILE *input_open(const char *path)
 {
-	bool standard = is_stdin(path);
-	struct input *in = xalloc(1, sizeof *in);
+	static struct input standard = {"stdin", STDIN_FILENO};
+	struct input *in = &standard;
 
-	*in = (struct input){standard ? "stdin" : path,
-		standard ? STDIN_FILENO : open_file(path)};
+	if (!is_stdin(path)) {
+		in = xalloc(1, sizeof *in);
+		*in = (struct input){path, open_file(path)};
+	}
 	FILE *file = fopencookie(in, "r", (cookie_io_functions_t){.read = take, .close = end});
 	if (!file || setvbuf(file, NULL, _IOFBF, BUFFER) != 0)
 		die("out of memory");
