@@ -256,7 +256,7 @@ $(S)/$(STATIC_NAME).tar.gz: $(FILTERS:%=$(S)/bin/%) $(S)/bin/semot
 BUILD_PACKAGES = gcc libc6-dev pkg-config libmsgpack-c-dev/libmsgpack-dev liblz4-dev libxxhash-dev \
 	libopenblas-dev libjansson-dev zlib1g-dev
 CHECK_PACKAGES = $(BUILD_PACKAGES) bats groff python3 python3-numpy python3-scipy python3-pot \
-	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time \
+	python3-msgpack python3-lz4 python3-jsonschema python3-networkx time libomp-dev \
 	clang shellcheck git
 BROWSER_PACKAGES = chromium chromium-driver/chromium-chromedriver python3-selenium
 CLUSTER_PACKAGES = slurm-wlm munge parallel

@@ -6,6 +6,7 @@
 A table of which no row has been measured is left out."""
 import argparse
 import collections
+import math
 import sys
 import textwrap
 
@@ -125,7 +126,7 @@ def mean_of(rows, names):
     row = dict(rows[0])
     for name in names:
         values = [r[name] for r in rows if r[name]]
-        row[name] = (str(sum(map(float, values)) / len(values)) if len(values) > 1
+        row[name] = (str(math.fsum(map(float, values)) / len(values)) if len(values) > 1
                      else "".join(values))
     return row
 

@@ -256,23 +256,33 @@ def calls(tally, options, dice):
         tally.add("short", "", case.faulty("short 0 0 0")[0], KEPT)
 
 
-def limits(tally, options, dice):
-    """Less address space than the program needs."""
-    def limited(size):
-        return tally.case.run(before=["sh", "-c", f"ulimit -v {size}; exec \"$0\" \"$@\""])
+def limited(case, size, seconds=30):
+    return case.run(before=["timeout", str(seconds), "sh", "-c", f"ulimit -v {size}; exec \"$0\" \"$@\""])
 
-    least, most = 1000, 4000000
+
+def least_that(works, least):
+    most = 4000000
     while most > 1.02 * least:
         size = (least + most) // 2
-        if limited(size).returncode == 0:
-            most = size
-        else:
-            least = size
-    sizes = [int(most * share) for share in (np.linspace(0.1, 1.02, 60) if options.all
-                                             else [dice.uniform(0.3, 1.02) for _ in range(FEW)])]
-    for size in sizes:
-        result = limited(size)
-        if result.returncode != 127 and not result.stderr.startswith(b"\nlibgomp"):     # before main() begins
+        least, most = (least, size) if works(size) else (size, most)
+    return most
+
+
+BEGINS = {}     # program -> the least with which libraries let main() begin: OpenBLAS may wait for ever before it
+
+
+def limits(tally, options, dice):
+    """Less address space than the program needs."""
+    case = tally.case
+    if case.name not in BEGINS:
+        version = case.with_command("--version")
+        BEGINS[case.name] = least_that(lambda size: limited(version, size, 2).returncode == 0, 1000)
+    least = BEGINS[case.name]
+    most = least_that(lambda size: limited(case, size).returncode == 0, least)
+    for share in np.linspace(0, 1, 60) if options.all else [dice.random() for _ in range(FEW)]:
+        size = int(least + share * (1.02 * most - least))
+        result = limited(case, size)
+        if not result.stderr.startswith(b"\nlibgomp"):      # before main() begins
             tally.add("limits", f"{size} kB of {most}", result, f"{MEMORY}|of memory are needed")
 
 
