@@ -99,8 +99,8 @@ $(B)/libsemot.a: $(COMMON)
 	rm -f $@ && $(AR) rc $@ $^
 
 # What is installed for other programs: no name of it that does not begin with sm_ can be seen.
-STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/pool \
-	base/text base/text_stream base/utf8
+STREAM = stream/dtype stream/fields stream/payload stream/reader stream/writer base/die base/input \
+	base/pool base/text base/text_stream base/utf8
 $(B)/libsemot-stream.a: $(STREAM:%=$(B)/%.o)
 	$(LD) -r -o $(B)/semot-stream.o $^
 	$(OBJCOPY) --wildcard --keep-global-symbol='sm_*' $(B)/semot-stream.o

@@ -1,11 +1,11 @@
 /* graph2frame: an attribution graph from JSON to a stream. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "graph/graph_influence.h"
 #include "graph/graph_json.h"
 #include "graph/graph_labels.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,13 +15,10 @@ static char *read_text(const char *name, int fd, size_t *n)
 {
 	size_t room = 1 << 16;
 	char *text = xalloc(room, 1);
-	ssize_t k;
 
 	*n = 0;
-	while ((k = read(fd, text + *n, room - *n - 1)) != 0) {
-		if (k < 0 && errno != EINTR)
-			die("%s: %s", name, error_text(errno));
-		*n += k > 0 ? (size_t)k : 0;
+	for (size_t k; (k = read_some(fd, name, text + *n, room - *n - 1)) != 0; ) {
+		*n += k;
 		if (room - *n == 1)
 			text = xrealloc(text, room *= 2, 1);
 	}
@@ -39,7 +36,7 @@ int main(int argc, char **argv)
 	};
 	char **operand = opt_parse(argc, argv, options, "graph2frame [OPTION]... [FILE]",
 		"Turns an attribution graph (Neuronpedia's JSON) into a stream.", 1);
-	bool standard = !operand[0] || strcmp(operand[0], "-") == 0;
+	bool standard = is_stdin(operand[0]);
 	const char *name = standard ? "stdin" : operand[0];
 	int fd = standard ? STDIN_FILENO : open_file(name);
 	struct sm_frame header = {0};

@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdatomic.h>
 #include <stdarg.h>
@@ -119,17 +118,6 @@ void note(const char *format, ...)
 const char *error_text(int number)
 {
 	return number == ENOMEM ? "out of memory" : strerror(number);
-}
-
-int open_file(const char *path)
-{
-	int fd;
-
-	while ((fd = open(path, O_RDONLY)) < 0 && errno == EINTR)
-		;
-	if (fd < 0)
-		die("%s: %s", path, error_text(errno));
-	return fd;
 }
 
 void *xrealloc(void *old, size_t n, size_t size)

@@ -24,8 +24,6 @@ bool stderr_rewrites(void);	/* is stderr such a terminal? */
 
 /* Why a call failed, of its errno: "out of memory", or as strerror(). */
 const char *error_text(int number);
-/* The file, to read; die() where that fails. */
-int open_file(const char *path);
 
 extern bool dying;		/* by die(): what is left to do fails in silence */
 

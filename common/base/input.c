@@ -4,6 +4,8 @@
 #include "base/die.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,15 +17,32 @@ struct input {
 	int fd;
 };
 
+int open_file(const char *path)
+{
+	int fd;
+
+	while ((fd = open(path, O_RDONLY)) < 0 && errno == EINTR)
+		;
+	if (fd < 0)
+		die("%s: %s", path, error_text(errno));
+	return fd;
+}
+
+size_t read_some(int fd, const char *name, void *to, size_t n)
+{
+	ssize_t k;
+
+	while ((k = read(fd, to, n < SSIZE_MAX ? n : SSIZE_MAX)) < 0)
+		if (errno != EINTR)
+			die("%s: %s", name, error_text(errno));
+	return (size_t)k;
+}
+
 static ssize_t take(void *cookie, char *to, size_t n)
 {
 	const struct input *in = cookie;
-	ssize_t k;
 
-	while ((k = read(in->fd, to, n)) < 0)
-		if (errno != EINTR)
-			die("%s: %s", in->name, error_text(errno));
-	return k;
+	return (ssize_t)read_some(in->fd, in->name, to, n);
 }
 
 static int end(void *cookie)

@@ -1,4 +1,5 @@
-/* Files and stdin, to be read by stdio. */
+/* Files and stdin. What fails ends the program with a line that names the file, and what a signal
+ * interrupts goes on. */
 #ifndef BASE_INPUT_H
 #define BASE_INPUT_H
 
@@ -7,9 +8,11 @@
 
 bool is_stdin(const char *path);	/* NULL and "-" are */
 
-/* Opens a file, or stdin, which fclose() leaves open. A read that a signal interrupts goes on, and
- * one that fails ends the program with a line that names the file: stdio alone would take what came
- * before for all there is. The path has to stay until fclose(). */
+int open_file(const char *path);
+size_t read_some(int fd, const char *name, void *to, size_t n);	/* bytes; 0 at the end */
+
+/* Opens a file, or stdin, which fclose() leaves open, for stdio, which alone would take what came
+ * before a failed read for all there is. The path has to stay until fclose(). */
 FILE *input_open(const char *path);
 
 #endif

@@ -367,6 +367,16 @@ char *json_with(const char *object, const char *key, const char *value)
 
 /* -- Writing -------------------------------------------------------------------------------- */
 
+char *json_text(json_t *json)
+{
+	char *text = json_dumps(json, JSON_ENCODE_ANY);
+
+	if (!text)
+		die("out of memory");
+	json_decref(json);
+	return text;
+}
+
 void json_put(const char *text, size_t n)
 {
 	size_t begin = 0;		/* what was not written yet */

@@ -70,6 +70,9 @@ char *json_with(const char *object, const char *key, const char *value);
 
 /* -- Writing -------------------------------------------------------------------------------- */
 
+/* The value's text, to free(); takes the value. */
+char *json_text(json_t *);
+
 /* Writes n bytes of JSON to stdout. What a terminal would obey there stands in strings, and becomes
  * \u009b or so. */
 void json_put(const char *text, size_t n);

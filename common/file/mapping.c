@@ -1,6 +1,7 @@
 #include "file/mapping.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static void map(struct mapping *m, int fd, size_t n)
 static void read_all(struct mapping *m, int fd, mapping_length *length)
 {
 	size_t room = 0, most = 0;
-	ssize_t k = 1;
+	size_t k = 1;
 
 	while (k != 0 && (most == 0 || m->n <= most)) {
 		if (m->n == room) {
@@ -69,10 +70,8 @@ static void read_all(struct mapping *m, int fd, mapping_length *length)
 				"%s: more than %zu bytes", m->name, m->n);
 			m->bytes = xrealloc(m->bytes, room, 1);
 		}
-		k = read(fd, m->bytes + m->n, room - m->n);
-		if (k < 0 && errno != EINTR)
-			die("%s: %s", m->name, error_text(errno));
-		m->n += k > 0 ? (size_t)k : 0;
+		k = read_some(fd, m->name, m->bytes + m->n, room - m->n);
+		m->n += k;
 		if (most == 0 && length)
 			most = length(m->name, m->bytes, m->n);
 	}

@@ -1,6 +1,7 @@
 #include "file/npz_arrays.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "file/frame_npz.h"
 
 #include <math.h>
@@ -11,9 +12,7 @@ enum { EXACT = 53 };		/* bits of a whole number that a double holds */
 
 void npz_arrays_open(struct npz_arrays *s, const char *path)
 {
-	bool standard = !path || strcmp(path, "-") == 0;
-
-	*s = (struct npz_arrays){.file = archive_open(standard ? "/dev/stdin" : path)};
+	*s = (struct npz_arrays){.file = archive_open(is_stdin(path) ? "/dev/stdin" : path)};
 	if (!archive_zipped(s->file))
 		die("%s: not an .npz: np.savez(FILE, NAME=ARRAY, ...) writes one",
 			archive_name(s->file));

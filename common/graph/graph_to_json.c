@@ -186,16 +186,6 @@ static json_t *pins(const char *name, const struct grouped *x, const json_t *que
 
 /* -- One node per group ------------------------------------------------------------------------ */
 
-static char *json_text(json_t *json)
-{
-	char *text = json_dumps(json, JSON_ENCODE_ANY);
-
-	if (!text)
-		die("out of memory");
-	json_decref(json);
-	return text;
-}
-
 /* Replaces the object's text by one with another value, taking both. */
 static void set_member(char **object, const char *key, json_t *value)
 {

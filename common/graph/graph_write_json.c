@@ -24,17 +24,6 @@ static void write_nodes(const struct graph *g)
 	fputs("\n]", stdout);
 }
 
-static char *string_of(const char *text)
-{
-	json_t *string = json_string(text);
-	char *its = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
-
-	json_decref(string);
-	if (!its)
-		die("out of memory");
-	return its;
-}
-
 static void write_link(const char *source, const char *target, double weight)
 {
 	char text[REAL_TEXT];
@@ -52,7 +41,7 @@ static void write_links(const char *name, const struct graph *g)
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < g->nodes; i++)
-		id[i] = string_of(g->node_id[i]);
+		id[i] = json_text(json_string(g->node_id[i]));
 	for (size_t i = 0; i < g->links; i++)
 		if (!g->link_json || !*g->link_json[i])
 			bytes += strlen(id[g->source[i]]) + strlen(id[g->target[i]]);

@@ -94,7 +94,7 @@ static const struct layer_map *link_from(const struct layer_path *p, size_t laye
 /* Does a one-to-one matching lead there from a layer that is not on the path yet? */
 static bool comes_later(const struct layer_path *p, const char *layer)
 {
-	for (const struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++)
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
 		if (!a->nearest && strcmp(a->col_layer, layer) == 0
 			&& layer_path_place(p, a->row_layer) == p->layers)
 			return true;
@@ -103,7 +103,7 @@ static bool comes_later(const struct layer_path *p, const char *layer)
 
 static const char *next_layer(const struct layer_path *p)
 {
-	for (const struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++)
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++)
 		for (int side = 0; side < 2; side++) {
 			const char *layer = side ? a->col_layer : a->row_layer;
 			if (!a->nearest && layer_path_place(p, layer) == p->layers
@@ -129,7 +129,7 @@ static void place_maps(struct layer_path *p)
 
 	p->one_to_one = xcalloc(l * l, sizeof *p->one_to_one);
 	p->nearest = xcalloc(l * l, sizeof *p->nearest);
-	for (const struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++) {
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
 		size_t from = layer_path_place(p, a->row_layer);
 		size_t to = layer_path_place(p, a->col_layer);
 		if (from == l || to == l)
@@ -188,7 +188,7 @@ static void list_features(struct layer *l, const struct layer_path *p)
 	uint32_t *feature = NULL;
 	size_t all = 0, n = 0;
 
-	for (const struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++) {
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
 		const struct matching *m = &a->match;
 		if (strcmp(a->row_layer, l->name) == 0) {
 			join_origin(l, &m->row, a->file);
@@ -253,7 +253,7 @@ static void number_features(struct layer_path *p)
 {
 	for (size_t l = 0; l < p->layers; l++)
 		list_features(&p->layer[l], p);
-	for (struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++) {
+	for (struct layer_map *a = p->map; a < p->map + p->maps; a++) {
 		size_t row = layer_path_place(p, a->row_layer);
 		size_t col = layer_path_place(p, a->col_layer);
 		p->pairs += a->match.row.n;
@@ -373,7 +373,7 @@ bool layer_path_chances(const struct layer_path *p, bool nearest)
 {
 	size_t of = 0, with = 0;
 
-	for (const struct layer_map *a = p->map; p->maps > 0 && a < p->map + p->maps; a++) {
+	for (const struct layer_map *a = p->map; a < p->map + p->maps; a++) {
 		of += a->nearest == nearest;
 		with += a->nearest == nearest && a->match.chance;
 	}

@@ -148,7 +148,7 @@ static void write_held(struct merger *m)
 	struct sm_frame block = {0};
 
 	sm_set_integer(&block, "row0", (int64_t)(m->next - m->held));
-	for (struct column *c = m->column; m->columns > 0 && c < m->column + m->columns; c++) {
+	for (struct column *c = m->column; c < m->column + m->columns; c++) {
 		sm_set_tensor(&block, c->name, c->of.dtype, c->data, m->held);
 		c->of.shape[0] = m->held;
 		c->of.data = c->data;
@@ -272,7 +272,7 @@ void merge_rows(char *const *path, struct sm_writer *out)
 	if (m.held > 0)
 		write_held(&m);
 	sm_write_end(out);
-	for (struct column *c = m.column; m.columns > 0 && c < m.column + m.columns; c++) {
+	for (struct column *c = m.column; c < m.column + m.columns; c++) {
 		free(c->name);
 		free(c->data);
 	}

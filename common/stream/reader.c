@@ -2,6 +2,7 @@
 #include "stream/internal.h"
 
 #include "base/die.h"
+#include "base/input.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -32,7 +33,7 @@ struct sm_reader {
 struct sm_reader *sm_reader_open(const char *path)
 {
 	static bool stdin_had;
-	bool standard = !path || strcmp(path, "-") == 0;
+	bool standard = is_stdin(path);
 	int fd = standard ? STDIN_FILENO : open_file(path);
 	struct sm_reader *r = xcalloc(1, sizeof *r);
 	r->name = standard ? "stdin" : path;
@@ -93,24 +94,13 @@ void sm_bad(const struct sm_reader *r, const char *format, ...)
 	die("%s: %s%s%s", r->name, stream, where, what);
 }
 
-/* read(), which is made again where a signal interrupts it, and does not fail. */
-static size_t read_some(const struct sm_reader *r, void *to, size_t n)
-{
-	ssize_t k;
-
-	while ((k = read(r->fd, to, n < SSIZE_MAX ? n : SSIZE_MAX)) < 0 && errno == EINTR)
-		;
-	if (k < 0)
-		die("%s: %s", r->name, error_text(errno));
-	return (size_t)k;
-}
-
 /* Is there more to read? */
 static bool fill(struct sm_reader *r)
 {
 	if (r->at == r->filled) {
 		r->at = 0;
-		r->filled = r->ended ? 0 : read_some(r, r->buffer, sizeof r->buffer);
+		r->filled = r->ended ? 0 : read_some(r->fd, r->name, r->buffer,
+			sizeof r->buffer);
 		r->ended = r->filled == 0;
 	}
 	return r->at < r->filled;
@@ -127,7 +117,8 @@ static size_t take(struct sm_reader *r, void *to, size_t n)
 		r->at += part;
 		got += part;
 		if (part == 0 && n - got >= sizeof r->buffer) {
-			if ((part = read_some(r, (char *)to + got, n - got)) == 0)
+			part = read_some(r->fd, r->name, (char *)to + got, n - got);
+			if (part == 0)
 				break;
 			got += part;
 		} else if (part == 0 && !fill(r)) {
