@@ -355,6 +355,20 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	quick -s RUN='nice env SLOW=.01'
 }
 
+@test "work that nobody waits for any longer leaves nothing, when it begins and when it ends" {
+	mkdir out
+	export OUT=out
+	refute "$ROOT/pipelines/stage" --run x.frames 'echo late' out/.x.frames=1.2
+	: >out/.x.frames=1.2
+	refute "$ROOT/pipelines/stage" --run x.frames 'rm out/.x.frames=1.2*; echo late' \
+		out/.x.frames=1.2
+	[ "$(ls -A out)" = .x.frames.log ]
+	: >out/.x.frames=1.2
+	"$ROOT/pipelines/stage" --run x.frames 'echo awaited' out/.x.frames=1.2
+	read -r status _ _ _ _ number <out/.x.frames=1.2.status
+	[ "$status $(<out/.x.frames=1.2.$number)" = "0 awaited" ]
+}
+
 @test "RUN_BLOCKS makes the blocks of a pair at once, those that are missing; RUN what it leaves" {
 	stubs
 	cat >bin/many <<-'MANY'
