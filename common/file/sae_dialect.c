@@ -72,6 +72,10 @@ const struct dialect sae_dialects[] = {
 		.configs = CONFIG_DICTIONARY_LEARNING, .bare = BARE, .turned = {true, true},
 		.architecture = SAE_TOPK, .b_dec = B_DEC_SUBTRACTED, .k = "k"},
 
+	{"sae-random", .from = "sae-random(1)", .key = STANDARD, .with = "random_seed",
+		.bare = BARE_NPZ, .architecture = SAE_BY_KEYS, .b_dec = B_DEC_SUBTRACTED,
+		.threshold = "threshold", .k = "k"},
+
 	{"gemma-scope", .from = "Gemma Scope", .key = EITHER_CASE, .with = "threshold",
 		.without = "k group_sizes", .bare = BARE_NPZ, .architecture = SAE_JUMPRELU,
 		.b_dec = B_DEC_ADDED_ONLY, .threshold = "threshold"},

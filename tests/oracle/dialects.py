@@ -284,6 +284,10 @@ bare("plain_threshold", gemma, lambda w: above(w.pre(), w.threshold), B_DEC, ["-
 bare("plain_no_b_dec", lambda w: {**gemma(w), "b_dec": 0 * w.b_dec}, lambda w: above(w.pre(), w.threshold))
 bare("plain_k", lambda w: {**gemma(w), "k": np.int32(w.k)}, lambda w: topk(w.pre(), w.k), "--k K",
      ["--k", lambda w: str(w.k), "--b-dec", "ignore"], "params.npz")
+bare("random", lambda w: {**gemma(w), "random_seed": np.uint64(3)}, lambda w: above(w.pre(c=w.b_dec), w.threshold),
+     file="params.npz")
+bare("random_k", lambda w: {**w.standard, "k": np.uint64(w.k), "random_seed": np.uint64(3)},
+     lambda w: topk(w.pre(c=w.b_dec), w.k), file="params.npz")
 bare("npz_with_settings", lambda w: w.standard, lambda w: relu(w.pre(c=w.b_dec)), file="params.npz",
      cfg=lambda w: {"cfg.json": {"architecture": "standard"}})
 bare("wrapped", lambda w: {"state_dict." + key: x for key, x in gemma(w).items()}, lambda w: above(w.pre(), w.threshold),
