@@ -3,8 +3,9 @@
 load helper
 
 setup_file() {
-	[ -z "$SAN" ] || skip "the sanitizers have an allocator and limits of their own"
-	[ "$(uname -m)" = x86_64 ] || skip "the shim knows the system calls of x86-64"
+	[ -z "$SAN" ] || export LACKS="the sanitizers have an allocator and limits of their own"
+	[ "$(uname -m)" = x86_64 ] || export LACKS="the shim knows the system calls of x86-64"
+	[ -z "$LACKS" ] || return 0
 	export SHIM=$BATS_FILE_TMPDIR/shim.so
 	gcc -O1 -shared -fPIC -o "$SHIM" "$BATS_TEST_DIRNAME/faults/shim.c" -ldl
 }

@@ -30,8 +30,10 @@ v3) export OPENBLAS_CORETYPE=Haswell GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F ;;
 v4) export OPENBLAS_CORETYPE=SkylakeX ;;
 esac
 
+# A setup_file that cannot do its work says why in LACKS, and returns: skip is of tests alone.
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
+	[ -z "$LACKS" ] || skip "$LACKS"
 }
 
 # oracle NAME ARGUMENT...: tests/oracle/NAME.py

@@ -4,11 +4,10 @@
 load helper
 
 setup_file() {
-	[ "${BUILD##*/}" = build ] || skip "of the plain build"
-	case $(gcc -print-file-name=libgfortran.a) in
-	/*) ;;
-	*) skip "no gfortran: no BLAS in a program without libraries" ;;
-	esac
+	[[ $(gcc -print-file-name=libgfortran.a) == /* ]] ||
+		export LACKS="no gfortran: no BLAS in a program without libraries"
+	[ "${BUILD##*/}" = build ] || export LACKS="of the plain build"
+	[ -z "$LACKS" ] || return 0
 	export ARCHIVE=build-static/semot-$(sed -n 's/^VERSION *= *//p' "$ROOT/config.mk")
 	ARCHIVE+=-linux-$(gcc -dumpmachine | cut -d - -f 1).tar.gz
 	make -s -j2 -C "$ROOT" "$ARCHIVE"
