@@ -3,7 +3,7 @@
 
 Haiku graphs (where the real data is), with clerps, qParams and metadata.info removed and the nodes that people grouped
 pinned: the adjusted Rand index of groups by edgeprofile, for the true number of groups and for the program's own. Then the
-same with edgeprofile's and supernode's settings chosen on all families of graphs but the one that is scored.
+same with edgeprofile's settings chosen on all families of graphs but the one that is scored.
 Sample: the same against its true groups, by every distance stage.
 All graphs: what graph-score says of them when their features are a tenth, by edgeprofile.
 
@@ -146,45 +146,44 @@ def on_sample():
                 whole(what, graphs, distances, options)
 
 
-def spread(distances, nodes):
-    """The root mean square distance of some nodes, or all: supernode's cut is a multiple of it."""
-    (_, (ids, *blocks)), = read(io.BytesIO(distances))
-    at = [i for i, node in enumerate(ids["row_node"]) if nodes is None or node in nodes]
-    dist = np.concatenate([b["dist"] for b in blocks]).astype(float)[np.ix_(at, at)]
-    return np.sqrt((dist ** 2).sum() / (len(at) * (len(at) - 1)))
+LINKAGES = ("ward", "average", "complete")
+FOLDS = (       # number, nodes, options, and what is chosen beside edgeprofile's settings
+    ("given", PEOPLES, "--across-positions", LINKAGES),
+    ("chosen", PEOPLES, "--across-positions", LINKAGES[:1]),
+    ("chosen", ALL, "", LINKAGES[:1]),
+    ("chosen", ALL, "--across-positions", LINKAGES[:1]))
 
 
-LINKAGES, CUTS = ("ward", "average", "complete"), (1, 1.1, 1.2, 1.3, 1.4, 1.5)
-FOLDS = {       # what is chosen beside edgeprofile's settings, and supernode's options for it
-    ("given", PEOPLES): (LINKAGES, lambda g, d, x:
-                         f"--pinned --across-positions --linkage {x} --groups {g.k}"),
-    ("chosen", PEOPLES): (CUTS, lambda g, d, x:
-                          f"--pinned --across-positions --at {x * spread(d, g.true)}"),
-    ("chosen", ALL): (CUTS, lambda g, d, x: f"--at {x * spread(d, None)}")}
+def of_others(table, worth, family):
+    """Each graph's score by the setting that is worth most on all families but its own; and these settings."""
+    best = [worth[:, family != f].mean(1).argmax() for f in family]
+    return table[best, np.arange(len(family))], best
 
 
 def folds():
-    """Settings (edgeprofile's, the linkage or the cut) chosen on all families but the one scored."""
+    """Settings chosen on all families but the one that is scored: one for all columns, by the mean of these, and each
+    column's own (edgeprofile's two, and the linkage of a given number)."""
     graphs = list(haiku())
     family = np.array([g.family for g in graphs])
     profiles = {(position, layer): [run(f"edgeprofile --position {position} --layer {layer}", g.frames)
                                     for g in graphs]
                 for position, layer in itertools.product((.1, .2, .3, .4, .6), (0, .1, .3))}
-    for (number, nodes), (last, options) in FOLDS.items():
-        settings = list(itertools.product(profiles, last))
-        table = np.array([[g.score(d, options(g, d, x))[0]
-                           for g, d in zip(graphs, profiles[profile])] for profile, x in settings])
-        scores, chosen = np.zeros(len(graphs)), {}
-        for f in sorted(set(family)):
-            best = table[:, family != f].mean(1).argmax()
-            scores[family == f] = table[best, family == f]
-            chosen[f] = settings[best]
-        print(chosen)
-        what = dict(data="haiku", stage="edgeprofile", number=number, nodes=nodes,
-                    options="--across-positions" if nodes == PEOPLES else "")
-        add([(s, 0, None) for s in scores], settings="of the other families", **what)
+    tables = []
+    for number, nodes, options, linkages in FOLDS:
+        more = options + " --pinned" * (nodes == PEOPLES)
+        tables.append(np.array([[g.score(d, f"{more} --linkage {linkage}" + f" --groups {g.k}" * (number == "given"))[0]
+                                 for g, d in zip(graphs, profiles[profile])]
+                                for linkage, profile in itertools.product(linkages, profiles)]))
+    wards = [table[:len(profiles)] for table in tables]
+    for (number, nodes, options, _), table, ward in zip(FOLDS, tables, wards):
+        what = dict(data="haiku", stage="edgeprofile", number=number, nodes=nodes, options=options)
+        for settings, of, worth in (("of the other families", ward, np.mean(wards, 0)),
+                                    ("of the other families, each column's own", table, table)):
+            scores, best = of_others(of, worth, family)
+            print([list(profiles)[b % len(profiles)] for b in sorted(set(best))])
+            add([(s, 0, None) for s in scores], settings=settings, **what)
         for name, k in ("worst", table.mean(1).argmin()), ("best", table.mean(1).argmax()):
-            add([(s, 0, None) for s in table[k]], settings=f"{name} of {len(settings)}", **what)
+            add([(s, 0, None) for s in table[k]], settings=f"{name} of {len(table)}", **what)
 
 
 def kept():

@@ -49,10 +49,12 @@ static float *effects_of(const char *name, struct graph *g)
 
 /* -- Distances --------------------------------------------------------------------------------- */
 
-/* The features of a graph; `place` is that of each in the prompt and among the layers. */
+/* The features of a graph; `place` is that of each in the prompt and among the layers. Nodes of one
+ * feature of the dictionary, at several positions, have the same `first`, its first node here. */
 struct features {
 	struct ids ids;
 	uint32_t *node;
+	uint32_t *first;
 	double (*place)[2];
 	struct stage profiles;		/* the squared distances of their profiles */
 };
@@ -67,9 +69,42 @@ static double number_of(const char *name, const char *layer)
 	return (double)strtoull(layer + at, NULL, 10);
 }
 
+struct key {
+	const char *layer;
+	uint64_t feature;
+	uint32_t at;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+	int order = strcmp(x->layer, y->layer);
+
+	return order ? order : x->feature != y->feature ? (x->feature > y->feature ? 1 : -1)
+		: (x->at > y->at) - (x->at < y->at);
+}
+
+/* A node whose feature is not known is the only one of its own. */
+static void find_first(struct features *f, const struct graph *g)
+{
+	struct key *key = xalloc(f->ids.n, sizeof *key);
+
+	for (size_t n = 0; n < f->ids.n; n++)
+		key[n] = (struct key){g->layer[f->node[n]], g->feature[f->node[n]], (uint32_t)n};
+	qsort(key, f->ids.n, sizeof *key, compare_keys);
+	for (size_t n = 0; n < f->ids.n; n++) {
+		bool same = n > 0 && key[n].feature != NO_FEATURE
+			&& key[n].feature == key[n - 1].feature
+			&& strcmp(key[n].layer, key[n - 1].layer) == 0;
+		f->first[key[n].at] = same ? f->first[key[n - 1].at] : key[n].at;
+	}
+	free(key);
+}
+
 static struct features features_of(const char *name, const struct graph *g)
 {
 	struct features f = {.node = xalloc(g->nodes, sizeof *f.node),
+		.first = xalloc(g->nodes, sizeof *f.first),
 		.place = xalloc(g->nodes, sizeof *f.place)};
 	double layers = 1;
 
@@ -89,6 +124,7 @@ static struct features features_of(const char *name, const struct graph *g)
 	}
 	for (size_t n = 0; n < f.ids.n; n++)
 		f.place[n][1] /= layers;
+	find_first(&f, g);
 	return f;
 }
 
@@ -96,11 +132,12 @@ static void features_free(struct features *f)
 {
 	ids_free(&f->ids);
 	free(f->node);
+	free(f->first);
 	free(f->place);
 }
 
 /* D^2 = 1 - cos(profiles) + position log(1 + positions between them)
- *	+ layer (share of the layers between them) */
+ *	+ layer (share of the layers between them); 0 between nodes of one feature */
 static void distances_of_row(void *context, size_t thread, size_t i, const uint32_t *col, size_t k,
 	struct entries *out)
 {
@@ -109,8 +146,9 @@ static void distances_of_row(void *context, size_t thread, size_t i, const uint3
 	f->profiles.solve(f->profiles.context, thread, i, col, k, out);
 	for (size_t n = 0; n < k; n++) {
 		const double *a = f->place[i], *b = f->place[col[n]];
-		out->dist[n] = (float)sqrt((double)out->dist[n]
-			+ position * log1p(fabs(a[0] - b[0])) + depth * fabs(a[1] - b[1]));
+		out->dist[n] = f->first[i] == f->first[col[n]] ? 0
+			: (float)sqrt((double)out->dist[n] + position * log1p(fabs(a[0] - b[0]))
+				+ depth * fabs(a[1] - b[1]));
 	}
 }
 

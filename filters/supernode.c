@@ -15,7 +15,7 @@
 static const char *graph_file, *share;
 static double percent;
 static size_t wanted;
-static double height = NAN;
+static double height = NAN, max_hidden = NAN;
 static int linkage = WARD;
 static bool across, acyclic, pinned, errors;
 static struct optional keep;
@@ -30,6 +30,8 @@ static const struct opt options[] = {
 	{"groups", OPT_SIZE, &wanted, "N", "make N groups", 1, 1e9},
 	{"at", OPT_REAL, &height, "D",
 		"unite groups that are no farther apart than D", 0, HUGE_VAL},
+	{"max-hidden", OPT_REAL, &max_hidden, "SHARE",
+		"unite until SHARE of all absolute weight would be inside groups", 0, 1},
 	{"linkage", OPT_CHOICE, &linkage, "ward|average|complete",
 		"how the distance of two groups is measured", 0, 0},
 	{"across-positions", OPT_FLAG, &across, NULL, "let a group span token positions", 0, 0},
@@ -172,8 +174,8 @@ static void look_for_cycle(const char *name, const struct graph *g, struct sm_fr
 static void group_graph(const char *name, struct graph *g, struct sm_frame *header,
 	const struct node_distances *d, const struct supernode_file *people)
 {
-	const struct group_settings settings = {wanted, percent, height, (enum linkage)linkage,
-		across, acyclic};
+	const struct group_settings settings = {wanted, percent, height, max_hidden,
+		(enum linkage)linkage, across, acyclic};
 	json_t *document = graph_document(name, g);
 	const json_t *query = json_object_get(document, "qParams");
 	const json_t *metadata = json_object_get(document, "metadata");

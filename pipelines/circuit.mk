@@ -9,7 +9,7 @@
 # TOKENS=ids.npy VOCAB=tokenizer.json	the page shows what features fire on
 # LABELS=labels.tsv			what features are called that the graph has no label for
 #
-# The hundred features and errors of most influence are kept: Ward's linkage makes 7 to 18 groups of
+# The hundred features and errors of most influence are kept: Ward's linkage makes 6 to 14 groups of
 # them, which one page shows. Every stage stays in OUT; the last are OUT/GRAPH.DISTANCE.json, the
 # graph with its supernodes, OUT/GRAPH.DISTANCE.small.json, in which every supernode is one node,
 # OUT/GRAPH.DISTANCE.html, a page, OUT/GRAPH.DISTANCE.scores.tsv, what the groups leave of the

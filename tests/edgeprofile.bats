@@ -78,6 +78,17 @@ d["links"] += [dict(l, source=b["node_id"]) for l in d["links"] if l["source"] =
 	"$PY" -c "assert abs($(distance 0 1) - (.3 * __import__('math').log(6)) ** .5) < 1e-6"
 }
 
+@test "nodes of one feature are at no distance, of the same index in another layer they are" {
+	graph 1 'a, b, c = (d["nodes"][i] for i in (0, 1, 4))
+b.update(layer=a["layer"], feature=a["feature"], ctx_idx=a["ctx_idx"] + 5)
+c.update(layer="4", feature=a["feature"])'
+	[ "$(distance 0 1)" = 0.0 ] && [ "$(distance 0 4)" != 0.0 ]
+	edgeprofile --layer .5 g >d
+	oracle edgeprofile check g d .3 .5
+	graph 1 'for n in d["nodes"][:2]: n.update(layer="1", feature=None)'
+	[ "$(distance 0 1)" != 0.0 ]
+}
+
 @test "--rows and --top are parts of the whole, and any number of threads gives the same bytes" {
 	graph 2
 	merges edgeprofile g

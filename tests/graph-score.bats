@@ -1,4 +1,5 @@
 # contract: graph graph-score
+# fuzz: graph graph-score --distances {distances}
 load helper
 load scores
 
@@ -217,4 +218,99 @@ json.dump(dict(d, links=[], nodes=[]), open("empty.json", "w"))'
 	grep -q "does not settle" notes
 	is acyclic 0.0 completeness 1.0
 	is replacement/units NaN completeness/units NaN kept/weights NaN
+}
+
+@test "the order of groups is the best of few, and of many one that no move betters" {
+	for seed in 1 2 3; do
+		oracle graph_prune random --seed "$seed" --features 60 >plain
+		for groups in 4 12 40; do
+			oracle graph_score group plain --groups $groups --seed "$seed" >graph
+			scored
+		done
+	done
+	"$PY" -c "assert $(score dag_loss) > 0"
+}
+
+@test "held-out members are found as often as over all draws, for people's groups as well" {
+	for f in $(graphs); do
+		[[ $f != *llama* && $f != *dollar* ]] || continue
+		graph2frame --quiet "$f" >plain
+		edgeprofile plain >dist
+		supernode --quiet --graph plain dist >graph
+		edgeprofile --position 0 plain >other
+		scored --distances other
+		cp plain graph
+		scored --distances other
+	done
+	oracle attribution make >g.json
+	oracle attribution distances g.json --forbid 300 --skip 5 >dist
+	graph2frame g.json >plain
+	for groups in 20 60; do
+		oracle graph_score group plain --groups $groups >graph
+		scored --distances dist
+	done
+	is odd_one_out/chance 0.1
+}
+
+@test "equal distances find a member one time in ten" {
+	oracle attribution make >g.json
+	oracle attribution distances g.json >dist
+	frame2npz dist >dist.npz
+	"$PY" -c 'import numpy as np
+d = dict(np.load("dist.npz", allow_pickle=False))
+d["dist"][:] = 1
+np.savez("same.npz", **d)'
+	npz2frame same.npz >same
+	graph2frame g.json >plain
+	oracle graph_score group plain >graph
+	graph-score --distances same graph >scores
+	"$PY" -c "assert abs($(score odd_one_out) - .1) < 1e-9"
+}
+
+@test "signs of links and of all ways are those of measured effects, by plain Python" {
+	graph2frame "$SAMPLE/graphs/add-three-four.json" >plain
+	edgeprofile plain | supernode --quiet --graph plain - >graph
+	"$PY" - >effects <<-'E'
+	import numpy as np
+	from attribution import one
+	nodes, _, _, found = one("graph")[1]
+	rng = np.random.default_rng(0)
+	names = list(found["group_name"]) + list(nodes["node_id"])
+	print("source\ttarget\teffect")
+	for a, b in rng.integers(len(names), size=(400, 2)):
+	    print(names[a], names[b], rng.integers(-2, 3) / 2, sep="\t")
+	print(names[0], "gone", 1, sep="\t")
+	E
+	scored --effects effects
+	is signs/missing 1.0
+	cp plain graph
+	scored --effects effects
+}
+
+@test "effects by the weights themselves have all signs right" {
+	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
+	"$PY" - >effects <<-'E'
+	from attribution import one
+	nodes, link = one("graph")[1][:2]
+	for s, t, w in zip(link["source"], link["target"], link["weight_exact"]):
+	    print(nodes["node_id"][s], nodes["node_id"][t], w, sep="\t")
+	E
+	graph-score --effects effects graph >scores
+	is signs 1.0 signs/missing 0.0
+}
+
+@test "what is wrong with effects is told with its line" {
+	graph2frame "$SAMPLE/graphs/add-three-four.json" >graph
+	printf 'a\tb\teffect\na\tb\t1\n' >effects
+	graph-score --effects effects graph 2>&1 >scores |
+		grep -qx "graph-score: graph: no line of effects has two names of the graph"
+	printf 'a\tb\t1\na\tb\tnan\n' >effects
+	fails 1 graph-score --effects effects graph
+	[ "$line" = "graph-score: effects: line 2: 'nan' is no effect" ]
+	printf 'a\tb\n' >effects
+	fails 1 graph-score --effects effects graph
+	[ "$line" = "graph-score: effects: line 1: fewer cells than columns" ]
+	fails 2 graph-score --effects - --distances - graph
+	fails 2 graph-score --effects -
+	fails 1 graph-score --effects gone graph
 }

@@ -1,5 +1,5 @@
 # contract: graph supernode --graph - {distances}
-# fuzz: graph supernode --graph - {distances} --acyclic --to 50%
+# fuzz: graph supernode --graph - {distances} --acyclic --to 50% --max-hidden .2
 # fuzz: graph supernode --graph - {distances} --keep --pinned --linkage average --to 50%
 # fuzz: graph supernode --graph - {distances} --errors --across-positions --groups 2
 load helper
@@ -30,14 +30,24 @@ agrees() {
 	done
 }
 
-@test "without a number the cut is at 1.2 times the root mean square distance" {
+@test "without a number the cut is where n free nodes are sqrt(n) groups" {
 	for seed in 1 2 3 4 5; do
 		graph --seed $seed --features 90
 		agrees
 		[ "$(<count)" -gt 3 ]
 		agrees --across-positions
-		[ "$(<count)" -gt 2 ] && [ "$(<count)" -lt 30 ]
+		supernode --graph graph --across-positions dist | frame2tsv --columns group |
+			sed 1d | awk '$1 < 0 { n++ } $1 > most { most = $1 } END { print most + 1 + n - 7 }' >count
+		[ "$(<count)" = 9 ]
 	done
+}
+
+@test "nodes that cannot unite leave as few groups as there can be" {
+	graph --features 90
+	oracle attribution distances g.json --forbid 4000 >dist
+	supernode --quiet --graph graph --across-positions dist >out
+	supernode --quiet --graph graph --across-positions --groups 1 dist |
+		frame2graph | cmp - <(frame2graph out)
 }
 
 @test "infinite distances keep features apart" {
@@ -130,7 +140,7 @@ json.dump(d, open("g.json", "w"))'
 	for f in "${graphs[@]}"; do
 		graph2frame "$f" >graph
 		edgeprofile graph >dist
-		for options in "" "--linkage average --to 10%" "--across-positions --to 5%"; do
+		for options in "--to 20%" "--linkage average --to 10%" "--across-positions --to 5%"; do
 			supernode --graph graph $options dist >out 2>notes
 			oracle supernode acyclic out --cyclic
 			grep -q "^supernode: graph: groups make a cycle: .* -> .* (see --acyclic)" \
@@ -140,6 +150,35 @@ json.dump(d, open("g.json", "w"))'
 			refute grep -q cycle notes
 		done
 	done
+}
+
+@test "--max-hidden stops before more is inside groups, and no earlier" {
+	graph --features 90
+	hidden() {
+		supernode --quiet --graph graph "$@" dist | graph-score --quiet |
+			frame2tsv | awk '$1 == "hidden" || $1 == "ratio/features" { print $2 }'
+	}
+	for most in 0 .1 .3; do
+		for linkage in ward average; do
+			options="--linkage $linkage --across-positions --groups"
+			read -d '' -r ratio share <<<"$(hidden $options 1 --max-hidden $most)" || true
+			awk "BEGIN { exit $share > $most }"
+			read -d '' -r _ share <<<"$(hidden $options \
+				"$(awk "BEGIN { print int($ratio * 90 - .5) }")")" || true
+			awk "BEGIN { exit $share <= $most }"
+		done
+		read -d '' -r _ share <<<"$(hidden --max-hidden $most)" || true
+		awk "BEGIN { exit $share > $most }"
+	done
+	cmp <(hidden --max-hidden 1) <(hidden)
+}
+
+@test "groups that are kept and hide too much stay, and a note says so" {
+	graph --features 90
+	supernode --quiet --graph graph --groups 5 dist >begun
+	supernode --graph begun --keep --max-hidden .01 dist 2>notes >out
+	grep -q "^supernode: begun: groups that are kept hide .* more than --max-hidden 0.01$" notes
+	cmp <(frame2graph out) <(frame2graph begun)
 }
 
 @test "the cycle of the note is one" {
@@ -553,6 +592,7 @@ print(json.dumps(d))' "$1" | graph2frame | supernode --quiet --groups 9 --graph 
 }
 
 @test "a wrong command line is refused" {
+	fails 2 supernode --graph g --max-hidden 2
 	fails 2 supernode
 	fails 2 supernode --graph g --to 10
 	fails 2 supernode --graph g --to 0%

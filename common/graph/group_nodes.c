@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ward's linkage ends where the next merge is higher than this many times the root mean square
- * distance of the nodes. A merge of height h adds h^2 / 2 to the scatter within groups: a group may
- * stand where it saves more than 1.2^2 / 2 = .72 of a mean square distance. */
-static const double enough = 1.2;
-
 /* -- Candidates -------------------------------------------------------------------------------- */
 
 static void add_candidate(struct group_candidates *c, uint32_t node, int32_t group, uint32_t *first)
@@ -135,16 +130,36 @@ static struct network network_open(const char *name, struct graph *g,
 
 /* -- Groups ------------------------------------------------------------------------------------ */
 
+/* The height at which n nodes with distances, free to unite, are sqrt(n) groups: half way between
+ * the last merge that is taken and the next. */
+static double chosen_height(const struct group_candidates *c, const struct node_distances *d)
+{
+	struct merge *merge = xalloc(c->n, sizeof *merge);
+	uint32_t *work = xalloc(3 * c->n, sizeof *work);
+	double *dist = node_distances_matrix(d, c->row, c->n);
+	size_t merges = cluster(merge, dist, work, c->n, WARD, NULL, NULL), with = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		with += c->row[i * d->n] != NO_ROW;
+	size_t taken = with - (size_t)round(sqrt((double)with));
+	double height = taken == 0 ? -INFINITY : taken >= merges ? INFINITY
+		: (merge[taken - 1].height + merge[taken].height) / 2;
+	free(dist);
+	free(work);
+	free(merge);
+	return height;
+}
+
 /* How many of the merges to take. Features without a distance count as groups of one. */
 static size_t cut(const char *name, const struct merge *merge, size_t merges,
-	const struct group_candidates *c, double spread, const struct group_settings *s)
+	const struct group_candidates *c, double height, const struct group_settings *s)
 {
 	size_t units = c->n + c->without, begun = merges_up_to(merge, merges, -1);
 	size_t groups = s->groups > 0 ? s->groups
 		: (size_t)ceil(s->percent * (double)c->features / 100 - 1e-9);
 
 	if (s->groups == 0 && s->percent == 0)
-		return merges_up_to(merge, merges, isnan(s->height) ? enough * spread : s->height);
+		return merges_up_to(merge, merges, height);
 	size_t taken = groups < units ? units - groups : 0;
 	if (taken > merges) {
 		note("%s: %zu groups are made, not %zu: %s", name, units - merges, groups, s->across
@@ -155,15 +170,73 @@ static size_t cut(const char *name, const struct merge *merge, size_t merges,
 	return taken > begun ? taken : begun;
 }
 
+/* The merge that brings two clusters together, `merges` for none. parent (n + merges): the cluster
+ * that each was merged into, 0 for none; it has a larger number than its parts. */
+static size_t common_merge(const uint32_t *parent, uint32_t a, uint32_t b, size_t n, size_t merges)
+{
+	while (a != b) {
+		uint32_t *lower = a < b ? &a : &b;
+		if (!(*lower = parent[*lower]))
+			return merges;
+	}
+	return a - n;
+}
+
+/* (merges), to free(): the absolute weight of links between features that each merge hides. */
+static double *hidden_by(const struct merge *merge, size_t merges, const struct graph *g,
+	const struct group_candidates *c, const double *weight)
+{
+	double *hidden = xcalloc(merges + 1, sizeof *hidden);
+	uint32_t *parent = xcalloc(c->n + merges, sizeof *parent);
+	uint32_t *place = xalloc(g->nodes, sizeof *place);
+
+	memset(place, 0xff, g->nodes * sizeof *place);		/* NO_NODE */
+	for (size_t i = 0; i < c->n; i++)
+		if (g->type[c->node[i]] == FEATURE_NODE)
+			place[c->node[i]] = (uint32_t)i;
+	for (size_t i = 0; i < merges; i++)
+		parent[merge[i].a] = parent[merge[i].b] = (uint32_t)(c->n + i);
+	for (size_t i = 0; i < g->links; i++) {
+		uint32_t a = place[g->source[i]], b = place[g->target[i]];
+		if (a != NO_NODE && b != NO_NODE && a != b)
+			hidden[common_merge(parent, a, b, c->n, merges)] += weight[i];
+	}
+	free(place);
+	free(parent);
+	return hidden;
+}
+
+/* How many of the merges to take so that no more than `most` of all weight is inside groups. Those
+ * that begin kept groups are taken. */
+static size_t cap(const char *name, const struct merge *merge, size_t merges,
+	const struct graph *g, const struct group_candidates *c, double most)
+{
+	double *weight = graph_absolute_weights(g), all = 0, sum = 0;
+	double *hidden = hidden_by(merge, merges, g, c, weight);
+	size_t begun = merges_up_to(merge, merges, -1), taken = 0;
+
+	for (size_t i = 0; i < g->links; i++)
+		all += weight[i];
+	while (taken < merges && (taken < begun || sum + hidden[taken] <= most * all))
+		sum += hidden[taken++];
+	if (sum > most * all)
+		note("%s: groups that are kept hide %.2g of the weights: more than --max-hidden %g",
+			name, sum / all, most);
+	free(hidden);
+	free(weight);
+	return taken;
+}
+
 /* label (n): the cluster of each candidate; returns how many there are. */
 static size_t cluster_candidates(uint32_t *label, const char *name, struct graph *g,
 	const struct group_candidates *c, const struct node_distances *d,
 	const struct group_settings *s)
 {
+	bool choose = s->groups == 0 && s->percent == 0 && isnan(s->height);
+	double height = choose ? chosen_height(c, d) : s->height;
 	struct merge *merge = xalloc(c->n, sizeof *merge);
 	uint32_t *work = xalloc(3 * c->n, sizeof *work);
 	double *dist = node_distances_matrix(d, c->row, c->n);
-	double spread = root_mean_square(dist, c->n);
 	struct network network = {0};
 
 	constrain(dist, g, c, s->across);
@@ -171,7 +244,9 @@ static size_t cluster_candidates(uint32_t *label, const char *name, struct graph
 		network = network_open(name, g, c);
 	size_t merges = cluster(merge, dist, work, c->n, s->linkage, c->together,
 		s->acyclic ? &(struct merge_rule){may, united, &network} : NULL);
-	merges = cut(name, merge, merges, c, spread, s);
+	merges = cut(name, merge, merges, c, height, s);
+	if (!isnan(s->max_hidden))
+		merges = cap(name, merge, merges, g, c, s->max_hidden);
 	size_t labels = cluster_labels(label, merge, work, c->n, merges);
 	free(network.memory);
 	free(dist);

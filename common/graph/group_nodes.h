@@ -25,7 +25,8 @@ void group_candidates_close(struct group_candidates *);
 struct group_settings {
 	size_t groups;		/* the number of groups; 0: by percent */
 	double percent;		/* that number in percent of the features; 0: by height */
-	double height;		/* merges up to this distance; NAN: chosen by Ward's linkage */
+	double height;		/* merges up to this distance; NAN: chosen by the number of nodes */
+	double max_hidden;	/* the most of all absolute weight inside groups; NAN: any */
 	enum linkage linkage;
 	bool across;		/* a group may span token positions */
 	bool acyclic;		/* links between groups must not make a cycle */

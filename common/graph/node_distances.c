@@ -189,7 +189,8 @@ static void take_distances(double *dist, const struct node_distances *d, size_t 
 				row[b * d->n + k]);
 }
 
-double root_mean_square(const double *dist, size_t n)
+/* Of the distances that are finite; 0 when none is. */
+static double root_mean_square(const double *dist, size_t n)
 {
 	double sum = 0, pairs = 0;
 

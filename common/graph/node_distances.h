@@ -44,9 +44,6 @@ bool node_distances_rows(size_t *row, const struct node_distances *, const struc
  *	sum over streams of weight distance / root mean square of its finite distances */
 double *node_distances_matrix(const struct node_distances *, const size_t *row, size_t n);
 
-/* The root mean square of the distances (n, n) that are finite; 0 when none is. */
-double root_mean_square(const double *dist, size_t n);
-
 /* "the graph has node 2_17_4, the distances feature 3 of layer 4", to free(): how the first feature
  * of each is named. */
 char *node_distances_example(const struct node_distances *, const struct graph *);

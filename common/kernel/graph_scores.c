@@ -1,5 +1,7 @@
 #include "kernel/graph_scores.h"
 
+#include "kernel/topological_order.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -92,4 +94,78 @@ bool influence_kept(double *score, const struct influence_graph *g,
 	}
 	*score = kept / all;
 	return true;
+}
+
+double hidden_mass(const double *weight, const uint32_t *source, const uint32_t *target,
+	const uint32_t *unit, size_t links)
+{
+	double inside = 0, all = 0;
+
+	for (size_t i = 0; i < links; i++) {
+		all += weight[i];
+		inside += unit[source[i]] == unit[target[i]] ? weight[i] : 0;
+	}
+	return inside / all;
+}
+
+/* Adds |sum of u|^2, over the members of each group and over all members, in the coordinates that
+ * links at their end `at` are: u is the profile of their other end, of length 1. */
+static void add_squares(double *within, double *all, const double *weight, const uint32_t *at,
+	const uint32_t *other, const int32_t *group, double *sum, const double *length,
+	size_t *places, size_t nodes, size_t links)
+{
+	size_t *begin = places, *link = places + nodes + 1;
+
+	links_by_node(link, begin, at, nodes, links);
+	for (size_t k = 0; k < nodes; k++) {
+		double every = 0;
+		for (size_t i = begin[k]; i < begin[k + 1]; i++) {
+			uint32_t node = other[link[i]];
+			if (group[node] < 0 || length[node] == 0)
+				continue;
+			sum[group[node]] += weight[link[i]] / length[node];
+			every += weight[link[i]] / length[node];
+		}
+		for (size_t i = begin[k]; i < begin[k + 1]; i++) {
+			int32_t g = group[other[link[i]]];
+			if (g < 0)
+				continue;
+			*within += sum[g] * sum[g];
+			sum[g] = 0;
+		}
+		*all += every * every;
+	}
+}
+
+/* With u profiles of length 1, the cosines of all pairs i != j of a set sum to |sum u|^2 - sum
+ * |u|^2. */
+double role_gap(const double *weight, const uint32_t *source, const uint32_t *target,
+	const int32_t *group, size_t groups, double *work, size_t *places, size_t nodes,
+	size_t links)
+{
+	double *sum = work, *length = work + groups;
+	double within = 0, all = 0, own = 0, members = 0, pairs = 0;
+
+	memset(work, 0, (groups + nodes) * sizeof *work);
+	for (size_t i = 0; i < links; i++) {
+		length[source[i]] += weight[i] * weight[i];
+		length[target[i]] += weight[i] * weight[i];
+	}
+	for (size_t i = 0; i < nodes; i++) {
+		length[i] = sqrt(length[i]);
+		own += group[i] >= 0 && length[i] > 0;
+		members += group[i] >= 0;
+		if (group[i] >= 0)
+			sum[group[i]]++;
+	}
+	for (size_t g = 0; g < groups; g++) {
+		pairs += sum[g] * sum[g];
+		sum[g] = 0;
+	}
+	add_squares(&within, &all, weight, target, source, group, sum, length, places, nodes,
+		links);
+	add_squares(&within, &all, weight, source, target, group, sum, length, places, nodes,
+		links);
+	double together = pairs - members, apart = members * members - pairs;
+	return together > 0 && apart > 0 ? (within - own) / together - (all - within) / apart : NAN;
 }

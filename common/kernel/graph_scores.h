@@ -30,4 +30,18 @@ bool influence_kept(double *score, const struct influence_graph *,
 	const struct influence_graph *compressed, const uint32_t *unit, const double *weight,
 	const uint8_t *type, double *work);
 
+/* The share of all weight that is on links within a unit. weight (links), 0 for links from a node to
+ * itself; unit (nodes). */
+double hidden_mass(const double *weight, const uint32_t *source, const uint32_t *target,
+	const uint32_t *unit, size_t links);
+
+/* Every two nodes with links occur once, with the signed sum of weights (links). A node's profile
+ * is the vector of weights into it and out of it, (2 nodes). Returns the mean cosine of the
+ * profiles of two members of a group less that of members of two groups; a profile without weight
+ * has cosine 0 with all. group (nodes), below `groups`, -1 for none. work: groups + nodes; places:
+ * links + nodes + 1. Time links. */
+double role_gap(const double *weight, const uint32_t *source, const uint32_t *target,
+	const int32_t *group, size_t groups, double *work, size_t *places, size_t nodes,
+	size_t links);
+
 #endif

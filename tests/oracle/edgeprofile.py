@@ -45,7 +45,8 @@ def expected(nodes, links, position, layer):
     square[np.ix_(lonely, lonely)] = 0      # nothing tells them apart
     square += position * np.log1p(np.abs(at[:, None] - at))
     square += layer * np.abs(deep[:, None] - deep) / max(1, deep.max(initial=1))
-    np.fill_diagonal(square, 0)
+    feature = [(nodes["layer"][i], nodes["feature"][i]) for i in features]
+    square[np.array([[a == b for b in feature] for a in feature])] = 0
     return features, np.sqrt(np.maximum(square, 0))
 
 

@@ -107,6 +107,133 @@ def structure(nodes, link, label):
             q = influence(small, small_weight * (np.arange(len(names)) == unit[i]))[unit[tokens]]
             kept, whole = kept + np.minimum(p, q).sum(), whole + p.sum()
         yield name, kept / whole
+    deep = depths(nodes, link)
+    yield "dag_loss", backward(flowing.T, np.bincount(unit, deep) / np.bincount(unit)) / flowing.sum()
+    signed = np.zeros((n, n))
+    np.add.at(signed, (link["target"], link["source"]), link["weight_exact"])
+    np.fill_diagonal(signed, 0)
+    yield "hidden", matrix(nodes, link)[inside].sum() / matrix(nodes, link).sum()
+    yield "hidden/signed", signed[inside].sum() / signed.sum()
+    yield "role_gap", role_gap(signed, np.where(kind == FEATURE, label, -1))
+
+
+def backward(w, depth):
+    """Least weight of a dense matrix (from, to) that runs backwards: exact for 16 nodes or fewer on ways between cycles;
+    else from the order of depth, moving nodes one by one to where least runs backwards."""
+    way = w > 0
+    for _ in range(len(w).bit_length()):
+        way = way | (way.astype(float) @ way > 0)
+    cyclic = np.diag(way)
+    core = np.flatnonzero((way[cyclic].any(0) | cyclic) & (way[:, cyclic].any(1) | cyclic))
+    core = np.array(sorted(core, key=lambda i: (depth[i], i)), int)
+    w, n = w[np.ix_(core, core)], len(core)
+    if n <= 16:
+        to = [[0.0] * 2 ** n for _ in range(n)]
+        least = [0.0] + [np.inf] * (2 ** n - 1)
+        for some in range(2 ** n):
+            low = (some & -some).bit_length() - 1
+            for v in range(n):
+                if some:
+                    to[v][some] = to[v][some & some - 1] + w[v, low]
+                if some >> v & 1:
+                    least[some] = min(least[some], least[some - 2 ** v] + to[v][some - 2 ** v])
+        return least[-1]
+    order, moved = list(range(n)), True
+    start, least = np.tril(w, -1).sum(), np.minimum(w, w.T).sum() / 2
+    while moved:
+        moved = False
+        for v in range(n):
+            others = [u for u in order if u != v]
+            cost = w[others, v].sum() + np.concatenate([[0], np.cumsum(w[v, others] - w[others, v])])
+            own, best = order.index(v), None
+            for p, c in enumerate(cost):
+                if c < (cost[own] if best is None else cost[best]) - 1e-12 * w.sum():
+                    best = p
+            if best is not None:
+                order, moved = others[:best] + [v] + others[best:], True
+    found = np.tril(w[np.ix_(order, order)], -1).sum()
+    assert least * (1 - 1e-9) <= found <= start * (1 + 1e-9)
+    return found
+
+
+def depths(nodes, link):
+    """Of nodes, by longest ways; 0 where there is a cycle."""
+    import networkx
+    graph = networkx.DiGraph((s, t) for s, t in zip(link["source"].tolist(), link["target"].tolist()) if s != t)
+    depth = np.zeros(len(nodes["type"]))
+    if networkx.is_directed_acyclic_graph(graph):
+        for t in networkx.topological_sort(graph):
+            depth[t] = max((depth[s] + 1 for s in graph.predecessors(t)), default=0)
+    return depth
+
+
+def role_gap(weight, group):
+    """Of signed weights (to, from): cosines of all pairs of members."""
+    profile = np.hstack([weight, weight.T])[group >= 0]
+    length = np.linalg.norm(profile, axis=1, keepdims=True)
+    profile, group = profile / np.where(length > 0, length, 1), group[group >= 0]
+    cosine, same = profile @ profile.T, group[:, None] == group
+    twins = same & ~np.eye(len(group), dtype=bool)
+    return cosine[twins].mean() - cosine[~same].mean() if twins.any() and not same.all() else np.nan
+
+
+def odd_one_out(dist, group):
+    """How often a member is nearest of ten to the others of its group, over all draws; and by chance."""
+    from math import comb
+    found, chance = [], []
+    for i in np.flatnonzero(group >= 0):
+        rest = np.flatnonzero((group == group[i]) & (np.arange(len(group)) != i))
+        strangers = np.flatnonzero(group != group[i])
+        if not len(rest) or not len(strangers):
+            continue
+        to = dist[np.ix_(strangers, rest)].mean(1)
+        own = dist[i, rest].mean()
+        equal = int(np.isclose(to, own, rtol=1e-9, atol=0).sum() if np.isfinite(own) else np.isinf(to).sum())
+        farther = int((to > own).sum() - (to[np.isclose(to, own, rtol=1e-9, atol=0)] > own).sum())
+        drawn = min(9, len(strangers))
+        ways = sum(comb(equal, j) * comb(farther, drawn - j) / (j + 1) for j in range(drawn + 1))
+        found.append(ways / comb(len(strangers), drawn))
+        chance.append(1 / (drawn + 1))
+    return np.mean(found), np.mean(chance), len(found)
+
+
+def odd_scores(nodes, document, groups, label, path):
+    from supernode import square
+    features = np.flatnonzero(nodes["type"] == FEATURE)
+    dist, has = square(nodes, features, path)
+    of, dist = features[has], dist[np.ix_(has, has)]
+    yield from zip(("odd_one_out", "odd_one_out/chance", "odd_one_out/members"), odd_one_out(dist, label[of]))
+    listed_ones = json.loads(document["json"])["qParams"].get("supernodes")
+    if groups and listed_ones:
+        yield "odd_one_out/people", odd_one_out(dist, listed(nodes, listed_ones)[0][of])[0]
+
+
+def signs(nodes, link, label, names, path):
+    """Of lines source, target, effect: signs of links, and of the inverse of a matrix."""
+    n, lines = len(nodes["type"]), [line.split("\t") for line in open(path).read().splitlines()][1:]
+    weight = np.zeros((n, n))
+    np.add.at(weight, (link["target"], link["source"]), link["weight_exact"])
+    np.fill_diagonal(weight, 0)
+    absolute = matrix(nodes, link)
+    share = weight / np.where(absolute.sum(1) > 0, absolute.sum(1), 1)[:, None]
+    def members(name):
+        return label == names.index(name) if name in names else np.array([other == name for other in nodes["node_id"]])
+    agree, ways, effects, missing = [], [], [], 0
+    for source, target, effect in lines:
+        a, b, effect = members(source), members(target), float(effect)
+        if not a.any() or not b.any():
+            missing += 1
+        elif effect:
+            held = np.where(a[:, None], 0, share)
+            x = np.linalg.solve(np.eye(n) - held, a.astype(float))
+            effects.append(effect > 0)
+            for found, total in (agree, weight[np.ix_(b, a)].sum()), (ways, x[b & ~a].sum()):
+                found += [(total > 0) == (effect > 0)] * (abs(total) > 1e-12)
+    yield "signs", np.mean(agree)
+    yield "signs/ways", np.mean(ways)
+    yield "signs/chance", max(np.mean(effects), 1 - np.mean(effects))
+    yield "signs/pairs", len(effects)
+    yield "signs/missing", missing
 
 
 def entropy(counts):
@@ -130,7 +257,7 @@ def agreement(a, b):
     yield "v_measure", 2 * h * c / (h + c) if h + c else 0
 
 
-def expected(path):
+def expected(path, distances=None, effects=None):
     header, (nodes, link, document, *groups) = one(path)
     label = np.array(groups[0]["group"]) if groups else None
     missing = None
@@ -140,6 +267,11 @@ def expected(path):
     yield from structure(nodes, link, label)
     if missing is not None:
         yield "missing", missing
+    if distances and label is not None:
+        yield from odd_scores(nodes, document, groups, label, distances)
+    if effects:
+        names = list(groups[0]["group_name"]) if groups else []
+        yield from signs(nodes, link, np.full(len(nodes["type"]), -1) if label is None else label, names, effects)
 
 
 def compared(path, truth, key, least):
@@ -162,10 +294,10 @@ def compared(path, truth, key, least):
     yield from agreement([-2 - i if label is None or label[i] < 0 else label[i] for i in named], reference[named])
 
 
-def check(graph, scores, truth, key, least):
+def check(graph, scores, truth, key, least, distances=None, effects=None):
     """The scores are those of the graph, or with --truth of its groups against people's."""
     header, (frame,) = one(scores)
-    wanted = dict(expected(graph) if truth is None else compared(graph, truth, key, least))
+    wanted = dict(expected(graph, distances, effects) if truth is None else compared(graph, truth, key, least))
     assert header["kind"] == "scores" and set(frame["slug"]) == {header["slug"]}
     assert frame["score"] == list(wanted), frame["score"]
     np.testing.assert_allclose(frame["value"], np.array(list(wanted.values()), float), rtol=1e-8, atol=1e-10)
@@ -181,11 +313,13 @@ def main():
     parser.add_argument("--truth")
     parser.add_argument("--key", default="supernodes")
     parser.add_argument("--min", type=int, default=1)
+    parser.add_argument("--distances")
+    parser.add_argument("--effects")
     given = parser.parse_args()
     if given.command == "group":
         group(*given.path, given.seed, given.groups, given.every)
     else:
-        check(*given.path, given.truth, given.key, given.min)
+        check(*given.path, given.truth, given.key, given.min, given.distances, given.effects)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ def square(nodes, candidates, path):
     return np.where((at[:, None] < 0) | (at < 0), np.inf, dist[np.ix_(at, at)]), at >= 0
 
 
+def chosen(heights):
+    """Half way between the merge that leaves sqrt(n) groups of n free nodes and the next."""
+    merges = len(heights) + 1 - round(math.sqrt(len(heights) + 1))
+    return heights[merges - 1:merges + 1].mean()
+
+
 def groups(out, *arguments):
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -76,7 +82,8 @@ def groups(out, *arguments):
     heights = np.sort(np.concatenate([tree[:, 2] for _, tree in trees]))
     heights = heights[heights < 1e4]
     if number is None:
-        at = 1.2 * spread(dist) if given.at is None else given.at
+        at = chosen(linkage(squareform(np.minimum(dist, 1e6), checks=False), given.linkage)[:, 2]) \
+            if given.at is None else given.at
     else:
         merges = min(len(candidates) - number, len(heights))
         at = heights[merges - 1] * (1 + 1e-9) if merges > 0 else -1
