@@ -37,7 +37,8 @@ agrees() {
 		[ "$(<count)" -gt 3 ]
 		agrees --across-positions
 		supernode --graph graph --across-positions dist | frame2tsv --columns group |
-			sed 1d | awk '$1 < 0 { n++ } $1 > most { most = $1 } END { print most + 1 + n - 7 }' >count
+			sed 1d | awk '$1 < 0 { n++ } $1 > top { top = $1 }
+				END { print top + n - 6 }' >count
 		[ "$(<count)" = 9 ]
 	done
 }
@@ -140,7 +141,8 @@ json.dump(d, open("g.json", "w"))'
 	for f in "${graphs[@]}"; do
 		graph2frame "$f" >graph
 		edgeprofile graph >dist
-		for options in "--to 20%" "--linkage average --to 10%" "--across-positions --to 5%"; do
+		for options in "--to 20%" "--linkage average --to 10%" \
+			"--across-positions --to 5%"; do
 			supernode --graph graph $options dist >out 2>notes
 			oracle supernode acyclic out --cyclic
 			grep -q "^supernode: graph: groups make a cycle: .* -> .* (see --acyclic)" \
@@ -161,7 +163,8 @@ json.dump(d, open("g.json", "w"))'
 	for most in 0 .1 .3; do
 		for linkage in ward average; do
 			options="--linkage $linkage --across-positions --groups"
-			read -d '' -r ratio share <<<"$(hidden $options 1 --max-hidden $most)" || true
+			read -d '' -r ratio share \
+				<<<"$(hidden $options 1 --max-hidden $most)" || true
 			awk "BEGIN { exit $share > $most }"
 			read -d '' -r _ share <<<"$(hidden $options \
 				"$(awk "BEGIN { print int($ratio * 90 - .5) }")")" || true

@@ -5,8 +5,8 @@
 #include "graph/graph_groups.h"
 #include "stream/scores.h"
 
-/* The scores that graph-score(1) lists, those of groups where there are any. Returns false when some
- * are NaN because influence goes round a cycle and does not settle. */
+/* The scores that graph-score(1) lists, those of groups where there are any. Returns false when
+ * some are NaN because influence goes round a cycle and does not settle. */
 bool add_circuit_scores(struct scores *, const struct graph *, const struct graph_groups *);
 
 #endif

@@ -11,12 +11,12 @@
 
 struct odd_one_out {
 	size_t members;			/* that were held out */
-	double found;			/* how often one is chosen: the mean, exact over all draws */
+	double found;			/* how often one is chosen, the mean of all draws */
 	double chance;			/* how often by chance; both are NaN without members */
 };
 
-/* Of the features that have distances. A stranger as near as the member is chosen as often as it is;
- * where there are fewer than nine strangers all are taken. */
+/* Of the features that have distances. A stranger as near as the member is chosen as often as it
+ * is; where there are fewer than nine strangers all are taken. */
 struct odd_one_out odd_one_out(const struct graph *, const struct graph_groups *,
 	const struct node_distances *);
 

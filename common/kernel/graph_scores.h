@@ -30,8 +30,8 @@ bool influence_kept(double *score, const struct influence_graph *,
 	const struct influence_graph *compressed, const uint32_t *unit, const double *weight,
 	const uint8_t *type, double *work);
 
-/* The share of all weight that is on links within a unit. weight (links), 0 for links from a node to
- * itself; unit (nodes). */
+/* The share of all weight that is on links within a unit. weight (links), 0 for links from a node
+ * to itself; unit (nodes). */
 double hidden_mass(const double *weight, const uint32_t *source, const uint32_t *target,
 	const uint32_t *unit, size_t links);
 
