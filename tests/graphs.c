@@ -1,6 +1,8 @@
 /* The kernels of graphs against dense matrices and plain loops: influence.h, graph_scores.h,
- * dead_ends.h, total_effects.h, agreement.h, topological_order.h. Silent when all is well. */
+ * dead_ends.h, total_effects.h, agreement.h, topological_order.h, best_order.h. Silent
+ * when all is well. */
 #include "kernel/agreement.h"
+#include "kernel/best_order.h"
 #include "kernel/dead_ends.h"
 #include "kernel/graph_scores.h"
 #include "kernel/topological_order.h"
@@ -318,6 +320,138 @@ static void orders(void)
 	}
 }
 
+/* The least weight (n, n) that runs backwards when the nodes from `first` on are in any order. */
+static double plain_least(const double *weight, uint32_t *order, size_t first, size_t n)
+{
+	double least = first == n ? 0 : INFINITY;
+
+	for (size_t i = first; i < n; i++) {
+		uint32_t v = order[i];
+		double sum = 0;
+		order[i] = order[first];
+		order[first] = v;
+		for (size_t k = 0; k < first; k++)
+			sum += weight[v * n + order[k]];
+		least = fmin(least, sum + plain_least(weight, order, first + 1, n));
+		order[first] = order[i];
+		order[i] = v;
+	}
+	return least;
+}
+
+/* What runs backwards in an order. */
+static double backward_in(const uint32_t *order, const double *weight, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			sum += weight[order[i] * n + order[k]];
+	return sum;
+}
+
+/* Whether any node moved to any place leaves less running backwards. */
+static bool can_move(const uint32_t *order, const double *weight, size_t n)
+{
+	double least = backward_in(order, weight, n) - 1e-9;
+
+	for (size_t from = 0; from < n; from++)
+		for (size_t to = 0; to < n; to++) {
+			uint32_t moved[NODES];
+			size_t k = 0;
+			for (size_t i = 0; i < n; i++) {
+				k += k == to;
+				if (i != from)
+					moved[k++] = order[i];
+			}
+			moved[to] = order[from];
+			if (backward_in(moved, weight, n) < least)
+				return true;
+		}
+	return false;
+}
+
+static void best_orders(void)
+{
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		size_t n = 1 + below(6), links = below(LINKS), work[2 * (NODES + 1 + LINKS)];
+		uint32_t source[LINKS], target[LINKS], order[NODES], place[NODES];
+		double weight[LINKS], dense[NODES * NODES] = {0}, least[1 << 6], change[NODES];
+
+		for (size_t i = 0; i < links; i++) {
+			source[i] = (uint32_t)below(n);
+			target[i] = (uint32_t)below(n);
+			weight[i] = below(3) ? uniform() : 0;
+			if (source[i] != target[i])
+				dense[source[i] * n + target[i]] += weight[i];
+		}
+		for (size_t i = 0; i < n; i++)
+			order[i] = (uint32_t)i;
+		double best = plain_least(dense, order, 0, n), start = backward_in(order, dense, n);
+		check(near(least_backward(least, dense, n), best), "best order: exact", trial);
+		double found = improve_order(order, source, target, weight, place, change, work, n,
+			links);
+		check(near(found, backward_in(order, dense, n)), "best order: its weight", trial);
+		check(found >= best - 1e-9 && found <= start + 1e-9, "best order: between", trial);
+		check(!can_move(order, dense, n), "best order: no move gains", trial);
+		for (size_t i = 0; i < n; i++)
+			check(order[place[i]] == i, "best order: places", trial);
+	}
+}
+
+/* Cosines of all pairs of members, by dense profiles. */
+static double plain_role_gap(const double *dense, const int32_t *group, size_t n)
+{
+	double sum[2] = {0}, pairs[2] = {0};
+
+	for (size_t a = 0; a < n; a++)
+		for (size_t b = 0; b < n; b++) {
+			double ab = 0, aa = 0, bb = 0;
+			if (a == b || group[a] < 0 || group[b] < 0)
+				continue;
+			for (size_t k = 0; k < 2 * n; k++) {
+				double x = k < n ? dense[a * n + k] : dense[(k - n) * n + a];
+				double y = k < n ? dense[b * n + k] : dense[(k - n) * n + b];
+				ab += x * y;
+				aa += x * x;
+				bb += y * y;
+			}
+			sum[group[a] == group[b]] += ab != 0 ? ab / sqrt(aa * bb) : 0;
+			pairs[group[a] == group[b]]++;
+		}
+	return pairs[0] > 0 && pairs[1] > 0 ? sum[1] / pairs[1] - sum[0] / pairs[0] : NAN;
+}
+
+static void roles(void)
+{
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		size_t n = 1 + below(NODES), links = 0, places[NODES + NODES * NODES + 1];
+		uint32_t source[NODES * NODES], target[NODES * NODES], unit[NODES];
+		double weight[NODES * NODES], dense[NODES * NODES] = {0}, work[2 * NODES];
+		double inside = 0, all = 0;
+		int32_t group[NODES];
+
+		for (size_t i = 0; i < n; i++) {
+			group[i] = (int32_t)below(4) - 1;
+			unit[i] = group[i] < 0 ? (uint32_t)(4 + i) : (uint32_t)group[i];
+		}
+		for (uint32_t s = 0; s < n; s++)
+			for (uint32_t t = 0; t < n; t++)
+				if (s != t && below(4) == 0) {
+					source[links] = s;
+					target[links] = t;
+					dense[s * n + t] = weight[links++] = normal();
+					all += dense[s * n + t];
+					inside += unit[s] == unit[t] ? dense[s * n + t] : 0;
+				}
+		double gap = role_gap(weight, source, target, group, 3, work, places, n, links);
+		double wanted = plain_role_gap(dense, group, n);
+		check(isnan(wanted) ? isnan(gap) : near(gap, wanted), "roles: the gap", trial);
+		double hidden = hidden_mass(weight, source, target, unit, links);
+		check(links ? near(hidden * all, inside) : isnan(hidden), "hidden mass", trial);
+	}
+}
+
 int main(void)
 {
 	influences();
@@ -327,5 +461,7 @@ int main(void)
 	effects();
 	agreements();
 	orders();
+	best_orders();
+	roles();
 	return failures > 0;
 }

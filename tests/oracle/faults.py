@@ -96,6 +96,8 @@ graph graph-prune --nodes 0.5
 activations featpick --graph {graph}
 graph supernode --graph - --groups 3 --pinned {distances}
 graph supernode --graph - --groups 2 --keep={truth} {distances}
+grouped graph-score --distances {distances} --effects {effects}
+graph supernode --graph - --max-hidden .1 {distances}
 activations framecat --compress
 activations framecat --check
 activations framecat --header
@@ -174,10 +176,11 @@ def further_places(folder):
         [attack.BIN / command[0], *map(str, command[1:]), "--quiet"], check=True, stdout=subprocess.PIPE,
         stdin=open(stdin, "rb") if stdin else subprocess.DEVNULL).stdout
     states, sae = make_stream.states(), make_stream.sae()
-    made = {name: folder / name for name in ("labels", "nearest", "grouped", "flow", "lines", "part1", "part2", "part3")}
+    made = {name: folder / name for name in ("labels", "effects", "nearest", "grouped", "flow", "lines", "part1", "part2", "part3")}
     made.update(safetensors=folder / "h.safetensors", npz=folder / "h.npz", pt=folder / "sae.pt",
                 csr=folder / "csr.npz", matrix=folder / "matrix.npy", npzed=folder / "npzed.npz")
     made["labels"].write_text("layer\tfeature\tlabel\n" + "".join(f"{3 + i % 2}\t{i}\tword {i}\n" for i in range(12)))
+    made["effects"].write_text("".join(f"3_{i}_0\t4_{i}_0\t{i - 3}\n" for i in range(80)))
     write_safetensors(made["safetensors"], {"h": states.astype("<f4")})
     np.savez_compressed(made["npz"], h=states)
     pt.save(str(made["pt"]), {name: np.ascontiguousarray(x, "f4") for name, x in sae.items()})
