@@ -1,6 +1,7 @@
 # semot. The two commands: make demo, make check. Every filters/x.c is a program, every man/x.N a
 # page.
 include config.mk
+.SUFFIXES:	# make knows how X is made of X.sh: no target here is made so
 
 # One folder for each way to build: tests/helper.bash says the same.
 B     := build$(if $(LEVEL),-$(LEVEL))$(if $(SAN),-san)$(if $(TSAN),-tsan)$(if $(COV),-cov)$(if \

@@ -1,5 +1,6 @@
 /* Ready-made activations to a stream of activations. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "base/progress.h"
 #include "stream/stream.h"
@@ -48,9 +49,9 @@ static void check_command_line(const struct list *files)
 	if (which.skip > 0 && which.context > 0 && which.skip >= which.context)
 		misuse("--skip %zu leaves out whole sequences of %zu", which.skip, which.context);
 	for (size_t i = 0; i < hidden.n; i++)
-		if (strcmp(files->item[0], "-") == 0 && strcmp(hidden.item[i], "-") == 0)
+		if (is_stdin(files->item[0]) && is_stdin(hidden.item[i]))
 			misuse("stdin is either the activations or the hidden states");
-	if (!layer && strcmp(files->item[0], "-") == 0)
+	if (!layer && is_stdin(files->item[0]))
 		misuse("--layer is needed: what is on stdin has no name");
 }
 

@@ -1,5 +1,6 @@
 /* Joins streams, or says what is in them. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "base/standard.h"
 #include "stream/frame_json.h"
@@ -107,7 +108,7 @@ int main(int argc, char **argv)
 	if (check + count + headers + histories + compress + decompress > 1)
 		misuse("one of --compress --decompress at most, and where streams are written");
 	for (size_t i = 0; merge && (i == 0 || operand[i]); i++)
-		if (!operand[i] || strcmp(operand[i], "-") == 0)
+		if (is_stdin(operand[i]))
 			misuse("--merge reads each file twice, and stdin cannot be");
 	struct sm_writer *out = check || count || headers || histories ? NULL
 		: sm_writer_open(program, VERSION, opt_history());

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 int main(int argc, char **argv)
 {
@@ -21,11 +20,11 @@ int main(int argc, char **argv)
 		"Makes an HTML page of a stream of graphs, for the browser.", 1);
 	struct sm_reader *in = sm_reader_open(operand[0]);
 	struct sm_frame header = {0};
-	struct context_streams contexts = {0};
+	struct member_contexts contexts = {0};
 	size_t graphs = 0;
 
 	for (size_t i = 0; i < files.n; i++)
-		read_contexts(files.item[i], &contexts);
+		read_contexts(files.item[i], &contexts.streams);
 	while (sm_read_header(in, &header)) {
 		struct graph g;
 		read_graph(in, &header, &g);
@@ -40,7 +39,7 @@ int main(int argc, char **argv)
 	text_close();
 	sm_reader_close(in);
 	sm_frame_free(&header);
-	context_streams_free(&contexts);
+	member_contexts_free(&contexts);
 	free(files.item);
 	free(operand);
 	return 0;

@@ -2,6 +2,7 @@
  * they are matched with: the reconstruction test of SAE Match (Balagansky, Maksimov and Gavrilov
  * 2025). */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "kernel/bootstrap.h"
 #include "kernel/bottom_k.h"
@@ -10,7 +11,6 @@
 #include "match/reconstruction.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHUFFLES = 4 };
 
@@ -184,7 +184,7 @@ static void check_command_line(void)
 	if (!sae_file || hidden.n == 0)
 		misuse("--sae-b and --hidden-b are needed: SAE and states of the columns' layer");
 	for (size_t k = 0; k < hidden.n; k++)
-		if (strcmp(hidden.item[k], "-") == 0)
+		if (is_stdin(hidden.item[k]))
 			misuse("--hidden-b is a file: it is read more than once");
 }
 

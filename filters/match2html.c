@@ -1,6 +1,7 @@
 /* match2html: matchings, or a flow, as one page to look at. */
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/spelled.h"
 #include "base/standard.h"
 #include "file/labels.h"
 #include "match/page_contexts.h"
@@ -52,16 +53,23 @@ static void write_dictionaries(struct html *h, const struct page_features *p)
 	html_close(h, ']');
 }
 
-/* Of every feature, or null. */
-static void write_labels(struct html *h, struct labels *const l[2], const struct page_features *p)
+/* The label of every feature, or NULL. Models whose layers have the same names share labels. */
+static const char **find_labels(struct labels *const l[2], const struct page_features *p)
 {
-	html_open(h, "labels", '[');
+	const char **label = xalloc(p->n, sizeof *label);
+	struct spelled all = {.entries = p->n};
+
 	for (size_t k = 0; k < p->dictionaries; k++) {
 		const struct page_dictionary *d = &p->dictionary[k];
-		for (size_t i = 0; i < d->n; i++)
-			html_text(h, NULL, labels_find(l[d->side], d->layer, d->feature[i]));
+		for (size_t i = 0; i < d->n; i++) {
+			const char *its = labels_find(l[d->side], d->layer, d->feature[i]);
+			label[d->first + i] = its;
+			if (!spelled_fits(&all, its))
+				die("labels of more than %d bytes for each of %zu features",
+					SPELLED, p->n);
+		}
 	}
-	html_close(h, ']');
+	return label;
 }
 
 /* All that was read. */
@@ -71,7 +79,8 @@ struct content {
 	struct page_nearest_list nearest;
 	struct page_contexts *contexts;
 	struct page_map map;
-	struct labels *label[2];
+	struct labels *labels[2];
+	const char **label;		/* of every feature */
 };
 
 static void write_page(struct content *c)
@@ -82,7 +91,7 @@ static void write_page(struct content *c)
 	html_open(&h, NULL, '{');
 	html_text(&h, "title", title);
 	write_dictionaries(&h, p);
-	write_labels(&h, c->label, p);
+	html_texts(&h, "labels", c->label, p->n);
 	page_views_write(&h, "views", &c->views, p);
 	page_nearest_write(&h, "distances", &c->nearest, p);
 	if (contexts[0].n + contexts[1].n > 0)
@@ -114,14 +123,16 @@ int main(int argc, char **argv)
 	page_number(&c.features);
 	c.contexts = page_contexts_read(contexts, &c.features);
 	c.map = page_map_read(&points, &c.features);
-	labels_open_sides(c.label, label_file);
+	labels_open_sides(c.labels, label_file);
+	c.label = find_labels(c.labels, &c.features);
 	write_page(&c);
 	text_close();
 	page_views_free(&c.views);
 	page_nearest_free(&c.nearest);
 	page_contexts_free(c.contexts);
 	page_map_free(&c.map);
-	labels_close_sides(c.label);
+	labels_close_sides(c.labels);
+	free(c.label);
 	page_features_free(&c.features);
 	free(operand);
 	return 0;

@@ -1,5 +1,6 @@
 /* Moves points into a shared reference space. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "base/progress.h"
 #include "stream/stream.h"
@@ -7,7 +8,6 @@
 
 #include <cblas.h>
 #include <stdlib.h>
-#include <string.h>
 
 static struct projection_options how = {.ridge = 1};
 static bool identity;
@@ -46,7 +46,7 @@ static const struct opt options[] = {
 static void refuse_stdin(const char *option, size_t n, const char *const *file)
 {
 	for (size_t i = 0; i < n; i++)
-		if (file[i] && strcmp(file[i], "-") == 0)
+		if (file[i] && is_stdin(file[i]))
 			misuse("%s: that cannot come from stdin here", option);
 }
 

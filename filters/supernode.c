@@ -1,5 +1,6 @@
 /* supernode: groups the nodes of a graph whose features are near each other. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "graph/graph_json.h"
 #include "graph/group_cycle.h"
@@ -45,14 +46,14 @@ static const struct opt options[] = {
 
 static void check_command_line(const char *operand)
 {
-	bool standard = !mixed.n && (!operand || strcmp(operand, "-") == 0);
+	bool standard = !mixed.n && is_stdin(operand);
 	char *end;
 
 	if (!graph_file)
 		misuse("--graph is missing");
 	if (mixed.n && operand)
 		misuse("--mix names the distances: no operand beside it");
-	if (standard && strcmp(graph_file, "-") == 0)
+	if (standard && is_stdin(graph_file))
 		misuse("the graph and the distances cannot both come from stdin");
 	if (!!share + (wanted > 0) + !isnan(height) > 1)
 		misuse("--to, --groups and --at exclude each other");
@@ -79,7 +80,7 @@ static char *split_mixed(double *weight, const char *text)
 	if (!(*weight >= 1e-9 && *weight <= 1e9))
 		misuse("--mix: the weight of '%s' is not between 1e-9 and 1e9", text);
 	char *path = xasprintf("%.*s", (int)(colon - text), text);
-	if (strcmp(path, "-") == 0 && strcmp(graph_file, "-") == 0)
+	if (is_stdin(path) && is_stdin(graph_file))
 		misuse("the graph and the distances cannot both come from stdin");
 	return path;
 }

@@ -124,6 +124,58 @@ np.savez("wide.npz", shape=[2, 100000], **csr)'
 	refute grep -q 'b</script' page.html
 }
 
+@test "graph2html: a feature's contexts stand once in a page, in however many graphs" {
+	stream graph >g
+	contexts '"x" * 10**5' 9 | frame2json | sed 's/"features":1/"features":4/' | json2frame >c
+	cat g g g >many
+	graph2html --contexts c many >page.html
+	[ "$(wc -c <page.html)" -lt 300000 ]
+	"$PY" - <<-'END'
+	import json, re
+	page = open("page.html").read()
+	graphs = json.loads(re.search(r'id="graphs"[^>]*>(.*?)</script', page, re.S)[1])
+	of = [g["context_of"] for g in graphs]
+	assert of[0] == of[1] == of[2] and set(of[0]) == {None, 0}
+	assert [len(g["contexts"]) for g in graphs] == [1, 0, 0]
+	assert [g["context_text"] for g in graphs] == [["x" * 10**5], [], []]
+	END
+}
+
+@test "match2html: names, labels and contexts of many dictionaries, which share them" {
+	# models N NAME: matchings of feature 0 of layer 3 of as many models
+	models() {
+		"$PY" - "$@" <<-'END'
+		import sys, numpy as np, semot
+		u4, none = np.zeros(1, "<u4"), np.zeros(0, "<u4")
+		side = lambda s: {s + "_layer": ["3"], s + "_feature": u4}
+		rest = {"free_row_layer": [], "free_row_feature": none, "free_col_layer": [],
+		        "free_col_feature": none}
+		cost = {"cost": np.ones(1, "<f4"), "margin": np.ones(1, "<f4")}
+		for i in range(int(sys.argv[1])):
+		    model = {"row_model": f"{i}{sys.argv[2]}", "col_model": "x"}
+		    pair = {**side("row"), **side("col"), **cost}
+		    semot.write("-", {"kind": "matching", **model}, [pair, rest])
+		END
+	}
+	models 300 "" >m
+	contexts '"x"' 100000 >c
+	match2html --contexts c m >page.html
+	[ "$(wc -c <page.html)" -lt 2000000 ]
+	"$PY" -c '
+from match_page import carried
+c = carried("page.html")["contexts"]
+assert list(c["first"]) == [0] * 301 and list(c["contexts"]) == [1] * 301
+assert list(c["begin"]) == [0, 100000]'
+	printf '3\t0\t%s\n' "$(head -c 10000 /dev/zero | tr '\0' y)" >labels
+	fails 1 match2html --labels labels m
+	[ "$line" = "match2html: labels of more than 1024 bytes for each of 301 features" ]
+	[ ! -s stdout ]
+	models 300 "$(head -c 4000 /dev/zero | tr '\0' y)" >m
+	fails 1 match2html m
+	[[ $line == "match2html: names of layers, models and SAEs of more than 1024 bytes for "* ]]
+	[ ! -s stdout ]
+}
+
 @test "names and labels beside pairs, and ids beside links, have 1,024 bytes each on average" {
 	"$PY" -c '
 import numpy as np, semot

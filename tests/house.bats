@@ -54,6 +54,13 @@ for entry in json.load(open("compile_commands.json")):
 	bash -c "$(<command) -o die.o" && [ -s die.o ]
 }
 
+@test "make has no rules of its own: packages is not made of packages.sh" {
+	status=0
+	make -n -C "$ROOT" packages >/dev/null 2>stderr || status=$?
+	[ "$status" -eq 2 ]
+	grep -q "No rule to make target 'packages'" stderr
+}
+
 @test "make dist refuses a tag that is not the version" {
 	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man} .
 	git init -q && git add . && git -c user.name=x -c user.email=x@example.org commit -qm x

@@ -124,6 +124,10 @@ shown() {
 	graph2html --contexts all.contexts info.stream >info.html
 	oracle page features info.html info.stream \
 		"https://www.neuronpedia.org/m-1/LAYER-a%20set%2F%3Cb%3E/NUMBER" 2
+	# the second of two graphs, which share their features' contexts
+	cat info.stream info.stream | graph2html --contexts all.contexts >two.html
+	oracle page features two.html info.stream \
+		"https://www.neuronpedia.org/m-1/LAYER-a%20set%2F%3Cb%3E/NUMBER" 2 1
 }
 
 @test "weights of any size are read as they are" {

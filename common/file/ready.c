@@ -1,6 +1,7 @@
 #include "file/ready.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "file/delphi.h"
 #include "file/folder.h"
 #include "file/numbers.h"
@@ -271,7 +272,7 @@ static void open_any(struct ready *r, const struct ready_options *o)
 		p.index_file = add_file(r, o->indices, &p.index);
 		p.value_file = add_file(r, r->name, &p.value);
 		open_pairs(r, &p, o);
-	} else if (strcmp(r->name, "-") == 0) {
+	} else if (is_stdin(r->name)) {
 		open_stdin(r, o);
 	} else if (o->values.n == 1 && is_folder(r->name)) {
 		open_cache(r, o);

@@ -79,7 +79,7 @@ static size_t open_shard(struct shard *h, const char *name, const char *axis, bo
 	struct array a;
 
 	h->name = name;
-	if (strcmp(name, "-") == 0) {
+	if (is_stdin(name)) {
 		h->name = "stdin";
 		h->in = input_open("-");
 		npy_on_stdin(&a, h->in);
@@ -132,7 +132,7 @@ struct states *states_open(const struct list *files, const struct states_options
 		memset(s->shard + n, 0, (s->files.n - n) * sizeof *s->shard);
 		for (; n < s->files.n; n++) {
 			const char *name = s->files.item[n];
-			if (strcmp(name, "-") == 0 && (files->n > 1 || s->files.n > 1))
+			if (is_stdin(name) && (files->n > 1 || s->files.n > 1))
 				die("stdin: cannot be one of several files of hidden states");
 			add_shard(s, name, axis, how->bf16);
 		}

@@ -2,12 +2,11 @@
 
 #include "base/die.h"
 #include "base/json.h"
+#include "base/spelled.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SPELLED = 1024, SPELLED_LEAST = 1 << 20 };	/* bytes: for each link, in all */
 
 static void put(const char *text)
 {
@@ -38,15 +37,16 @@ static void write_link(const char *source, const char *target, double weight)
 static void write_links(const char *name, const struct graph *g)
 {
 	char **id = xalloc(g->nodes, sizeof *id);
-	size_t bytes = 0;
+	struct spelled ids = {.entries = g->links};
 
 	for (size_t i = 0; i < g->nodes; i++)
 		id[i] = json_text(json_string(g->node_id[i]));
 	for (size_t i = 0; i < g->links; i++)
-		if (!g->link_json || !*g->link_json[i])
-			bytes += strlen(id[g->source[i]]) + strlen(id[g->target[i]]);
-	if (bytes > SPELLED_LEAST && bytes / SPELLED > g->links)
-		die("%s: ids of more than %d bytes for each of %zu links", name, SPELLED, g->links);
+		if ((!g->link_json || !*g->link_json[i])
+				&& !(spelled_fits(&ids, id[g->source[i]])
+				&& spelled_fits(&ids, id[g->target[i]])))
+			die("%s: ids of more than %d bytes for each of %zu links", name, SPELLED,
+				g->links);
 	fputs("[\n", stdout);
 	for (size_t i = 0; i < g->links; i++) {
 		fputs(i ? ",\n" : "", stdout);

@@ -167,7 +167,7 @@ static const char *write_head(bool wanted)
 }
 
 void page_graph(const char *name, struct graph *g, const json_t *document, size_t number,
-	const struct context_streams *contexts)
+	struct member_contexts *contexts)
 {
 	if (!g->group) {
 		const json_t *query = json_object_get(document, "qParams");

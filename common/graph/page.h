@@ -9,9 +9,9 @@
 
 /* Writes graph `number` (0, 1, ...) to stdout, the first after the page's beginning. A graph
  * without groups takes those of its document's qParams. Nothing is written of a graph that has an
- * error. contexts: what features fire on, as far as known. */
+ * error. */
 void page_graph(const char *name, struct graph *, const json_t *document, size_t number,
-	const struct context_streams *contexts);
+	struct member_contexts *contexts);
 
 /* The page's end, after so many graphs. */
 void page_end(size_t graphs);

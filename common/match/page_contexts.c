@@ -8,18 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOT_SHOWN UINT32_MAX
+
 /* Where a feature is: in a stream; NULL: it is in none. */
 struct place {
 	const struct contexts *stream;
 	size_t i;
+	uint32_t *first;	/* its first context on the page, which models may share */
 };
 
 struct page_contexts {
 	struct context_streams side[2];
+	uint32_t **shown[2];		/* of each stream, of each feature: its first on the page */
 	size_t n, contexts, tokens, words;
 	struct place *place;		/* (n): of the page's features */
 	/* What is shown. */
-	uint32_t *first, *own;		/* (n): a feature's first context, and how many it has */
+	uint32_t *first, *own;		/* (n): a feature's first context, and how many it has;
+					 * in order of those that are the first to show them */
 	const struct contexts **of;	/* (contexts): the stream, ... */
 	uint32_t *at;			/* ... and which context of it */
 	uint32_t *begin, *id;		/* (contexts + 1); (tokens): numbers of words */
@@ -34,25 +39,46 @@ struct page_contexts {
 static struct place find_place(const struct page_contexts *c, const struct page_dictionary *d,
 	uint32_t feature)
 {
-	const struct context_streams *s = &c->side[d->side && c->side[1].n > 0];
+	int side = d->side && c->side[1].n > 0;
+	const struct context_streams *s = &c->side[side];
 	size_t i, stream = context_streams_find(s, d->layer, d->origin[OF_MODEL],
 		d->origin[OF_SAE], feature, &i);
 
 	if (stream == SIZE_MAX)
 		return (struct place){0};
-	return (struct place){&s->item[stream], i};
+	return (struct place){&s->item[stream], i, &c->shown[side][stream][i]};
+}
+
+/* Is feature i the first to show its contexts, of which n are shown by those before? */
+static bool shows(const struct page_contexts *c, size_t i, size_t n)
+{
+	return c->own[i] > 0 && c->first[i] == n;
+}
+
+static void number_contexts(struct page_contexts *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct place *p = &c->place[i];
+		c->first[i] = (uint32_t)c->contexts;
+		c->own[i] = 0;
+		if (!p->stream)
+			continue;
+		uint32_t from = p->stream->indptr[p->i], to = p->stream->indptr[p->i + 1];
+		c->own[i] = to - from;
+		if (*p->first == NOT_SHOWN) {
+			*p->first = (uint32_t)c->contexts;
+			c->contexts += to - from;
+			c->tokens += p->stream->begin[to] - p->stream->begin[from];
+		}
+		c->first[i] = *p->first;
+	}
 }
 
 static void choose(struct page_contexts *c)
 {
 	struct pool *m = &c->memory;
 
-	for (const struct place *p = c->place; c->n > 0 && p < c->place + c->n; p++)
-		if (p->stream) {
-			uint32_t from = p->stream->indptr[p->i], to = p->stream->indptr[p->i + 1];
-			c->contexts += to - from;
-			c->tokens += p->stream->begin[to] - p->stream->begin[from];
-		}
+	number_contexts(c);
 	c->of = pool_alloc(m, c->contexts, sizeof(struct contexts *));
 	c->at = pool_alloc(m, c->contexts, sizeof *c->at);
 	c->begin = pool_calloc(m, c->contexts + 1, sizeof *c->begin);
@@ -60,14 +86,12 @@ static void choose(struct page_contexts *c)
 	c->value = pool_alloc(m, c->tokens, sizeof *c->value);
 	size_t n = 0;
 	for (size_t i = 0; i < c->n; i++) {
-		const struct contexts *s = c->place[i].stream;
-		c->first[i] = (uint32_t)n;
-		for (size_t k = s ? s->indptr[c->place[i].i] : 0;
-				s && k < s->indptr[c->place[i].i + 1]; k++) {
-			c->of[n] = s;
-			c->at[n++] = (uint32_t)k;
+		const struct place *p = &c->place[i];
+		uint32_t own = shows(c, i, n) ? c->own[i] : 0;
+		for (uint32_t k = 0; k < own; k++) {
+			c->of[n] = p->stream;
+			c->at[n++] = p->stream->indptr[p->i] + k;
 		}
-		c->own[i] = (uint32_t)n - c->first[i];
 	}
 }
 
@@ -166,6 +190,18 @@ static void tell_unused(const struct page_contexts *c)
 		}
 }
 
+static uint32_t **none_shown(const struct context_streams *s, struct pool *m)
+{
+	uint32_t **shown = pool_alloc(m, s->n, sizeof *shown);
+
+	for (size_t k = 0; k < s->n; k++) {
+		shown[k] = pool_alloc(m, s->item[k].features, sizeof *shown[k]);
+		for (size_t i = 0; i < s->item[k].features; i++)
+			shown[k][i] = NOT_SHOWN;
+	}
+	return shown;
+}
+
 struct page_contexts *page_contexts_read(const struct list files[2],
 	const struct page_features *p)
 {
@@ -175,6 +211,8 @@ struct page_contexts *page_contexts_read(const struct list files[2],
 	for (int side = 0; side < 2; side++)
 		for (size_t i = 0; i < files[side].n; i++)
 			read_contexts(files[side].item[i], &c->side[side]);
+	for (int side = 0; side < 2; side++)
+		c->shown[side] = none_shown(&c->side[side], &c->memory);
 	c->place = pool_alloc(&c->memory, p->n, sizeof *c->place);
 	c->first = pool_alloc(&c->memory, p->n, sizeof *c->first);
 	c->own = pool_alloc(&c->memory, p->n, sizeof *c->own);
@@ -193,14 +231,16 @@ static void shade_tokens(struct page_contexts *c)
 {
 	size_t at = 0;
 
-	for (size_t i = 0; i < c->n; i++)
-		for (size_t k = c->first[i]; k < c->first[i] + c->own[i]; k++) {
-			const struct contexts *s = c->of[k];
+	for (size_t i = 0, n = 0; i < c->n; i++) {
+		size_t end = n + (shows(c, i, n) ? c->own[i] : 0);
+		for (; n < end; n++) {
+			const struct contexts *s = c->of[n];
 			float max = s->max[c->place[i].i];
-			for (size_t t = s->begin[c->at[k]]; t < s->begin[c->at[k] + 1]; t++)
+			for (size_t t = s->begin[c->at[n]]; t < s->begin[c->at[n] + 1]; t++)
 				c->value[at++] = shade(s->value[t] / max);
-			c->begin[k + 1] = (uint32_t)at;
+			c->begin[n + 1] = (uint32_t)at;
 		}
+	}
 }
 
 /* A number of every feature: which, of its stream's columns; NaN where it has none. */

@@ -1,6 +1,7 @@
 #include "match/page_features.h"
 
 #include "base/die.h"
+#include "base/spelled.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,22 @@ static int ascending(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* A name is written once for each dictionary, of which a stream can have one for each feature. */
+static void bound_names(const struct page_features *p)
+{
+	struct spelled names = {.entries = p->n};
+
+	for (size_t k = 0; k < p->dictionaries; k++) {
+		const struct page_dictionary *d = &p->dictionary[k];
+		bool fit = spelled_fits(&names, d->layer);
+		for (size_t o = 0; o < ORIGINS; o++)
+			fit &= spelled_fits(&names, d->origin[o]);
+		if (!fit)
+			die("names of layers, models and SAEs of more than %d bytes for each of "
+				"%zu features", SPELLED, p->n);
+	}
+}
+
 void page_number(struct page_features *p)
 {
 	p->n = 0;
@@ -89,6 +106,7 @@ void page_number(struct page_features *p)
 		d->first = p->n;
 		p->n += n;
 	}
+	bound_names(p);
 }
 
 uint32_t page_feature(const struct page_features *p, size_t dictionary, uint32_t feature)

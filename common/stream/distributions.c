@@ -1,6 +1,7 @@
 #include "stream/distributions.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "base/memory.h"
 #include "kernel/bottom_k.h"
 #include "stream/internal.h"
@@ -287,8 +288,7 @@ static void drop_unused(struct distributions *s)
 
 bool stdin_holds_both(char *const *operand, size_t streams)
 {
-	bool both = operand[0] && operand[1]
-		&& strcmp(operand[0], "-") == 0 && strcmp(operand[1], "-") == 0;
+	bool both = operand[0] && operand[1] && is_stdin(operand[0]) && is_stdin(operand[1]);
 
 	if (both && streams != 2)
 		die("stdin: %zu streams, where - - reads two", streams);

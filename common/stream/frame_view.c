@@ -28,13 +28,9 @@ size_t column_rows(const struct sm_field *x)
 	return x->kind == SM_STRINGS ? x->strings.n : x->tensor.shape[0];
 }
 
-/* A text costs its entry four bytes, and may be of any length. */
-enum { SPELLED = 1024, SPELLED_LEAST = 1 << 20 };
-
 void spelled_add(struct spelled *s, const struct sm_reader *in, const char *text)
 {
-	s->bytes += strlen(text);
-	if (s->bytes > SPELLED_LEAST && s->bytes / SPELLED > s->entries)
+	if (!spelled_fits(s, text))
 		sm_bad(in, "texts of more than %d bytes for each of %zu entries", SPELLED,
 			s->entries);
 }

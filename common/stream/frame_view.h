@@ -14,14 +14,10 @@
 #define STREAM_FRAME_VIEW_H
 
 #include "base/pool.h"
+#include "base/spelled.h"
 #include "stream/stream.h"
 
 enum { MADE_VIEWS = 2 };
-
-/* Texts that stand beside entries of frames, or are spelled out of them. */
-struct spelled {
-	size_t bytes, entries;
-};
 
 struct frame_views {
 	const struct view_kind *kind;	/* NULL: frames are tables as they are */
@@ -30,7 +26,7 @@ struct frame_views {
 	struct sm_frame frame;		/* the frame that was read last */
 	struct sm_frame made[MADE_VIEWS];	/* tables of it; they point into all of this */
 	struct pool pool;			/* what they point to, until the next frame */
-	struct spelled spelled;		/* of all frames so far */
+	struct spelled spelled;		/* beside or out of the entries of all frames so far */
 	size_t n;
 	struct sm_frame *view[MADE_VIEWS + 1];	/* (n): what to print comes first */
 	bool first;			/* is view[0] the kind's own table? */
@@ -41,8 +37,7 @@ void frame_views_open(struct frame_views *, const struct sm_frame *header);
 bool frame_views_read(struct frame_views *, struct sm_reader *);
 void frame_views_free(struct frame_views *);
 
-/* Counts the bytes of a text that stands for an entry, once the entries of its frame were added;
- * sm_bad() where they are more than frame(5) says. */
+/* spelled_fits(), or sm_bad(). */
 void spelled_add(struct spelled *, const struct sm_reader *, const char *text);
 
 /* Is the field a column, a tensor that has rows or a list of strings; and of how many rows? */

@@ -1,6 +1,7 @@
 #include "stream/points.h"
 
 #include "base/die.h"
+#include "base/input.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "kernel/near.h"
@@ -145,8 +146,7 @@ static size_t take_input(const char *path, struct points *p, const struct points
 
 size_t read_points(char *const *operand, struct points input[2], bool points)
 {
-	bool stdin_first = !operand[0] || strcmp(operand[0], "-") == 0;
-	bool both = operand[0] && operand[1] && stdin_first && strcmp(operand[1], "-") == 0;
+	bool both = operand[0] && operand[1] && is_stdin(operand[0]) && is_stdin(operand[1]);
 
 	input[0] = input[1] = (struct points){0};
 	if (both || !operand[0]) {

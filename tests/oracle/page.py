@@ -391,10 +391,13 @@ def edits(page, stream):
     same_as_frame2graph(browser, stream, state)
 
 
-def features(page, stream, address="", contexts=0):
-    """Members have layer and number, which lead to an address where one is given, and so many lines of context."""
+def features(page, stream, address="", contexts=0, graph=None):
+    """Members of a graph of the page, by its number, have layer and number, which lead to an address where one is
+    given, and so many lines of context."""
     browser = Browser()
     browser.open(page)
+    if graph:
+        browser.driver.find_elements("css selector", "#which option")[int(graph)].click()
     unit = largest(stream)
     browser.click(browser.unit(unit))
     nodes = one(stream)[1][0]
