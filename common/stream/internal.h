@@ -19,8 +19,12 @@ struct memory *frame_memory(struct sm_frame *);
 void frame_forget(struct sm_frame *);	/* the fields of the last read; room for bytes stays */
 struct sm_field *frame_append(struct sm_frame *, const char *name);
 
-/* Makes fields of the first n bytes of the payload; what is no map of ours is sm_bad(). */
-void parse_payload(const struct sm_reader *, struct sm_frame *, size_t n);
+/* Makes fields of the first n bytes of the payload, which had `stored` bytes in the stream; what is
+ * no map of ours is sm_bad(). */
+void parse_payload(const struct sm_reader *, struct sm_frame *, size_t n, size_t stored);
+
+/* How many values may be in a payload that has so many bytes in the stream. */
+size_t most_values(size_t stored);
 
 /* Bytes of the file that were not taken yet; 0 where nobody knows, as of a pipe. */
 size_t reader_bytes_left(const struct sm_reader *);

@@ -11,10 +11,12 @@
 
 /* msgpack_unpack_next() would believe every count and allocate by it. This is the same parser,
  * in one pass, with values of ours for its objects: it calls value_...() for each value, where
- * the counts of all lists and maps together may be no more than there are bytes. */
+ * the counts of all lists and maps together may be no more than there are bytes, or than
+ * most_values(). */
 struct parsed {
 	struct pool *pool;
-	size_t left;			/* values that the bytes can still hold */
+	size_t left;			/* values that there can still be */
+	bool full;
 	struct sm_value *spare;
 	size_t spares;
 };
@@ -23,8 +25,10 @@ enum { VALUES = 256 };			/* allocated at once */
 
 static int make_items(struct parsed *p, enum sm_value_kind kind, size_t n, struct sm_value *v)
 {
-	if (n > p->left)
+	if (n > p->left) {
+		p->full = true;
 		return MSGPACK_UNPACK_PARSE_ERROR;
+	}
 	p->left -= n;
 	if (n > p->spares) {
 		p->spares = n > VALUES ? n : VALUES;
@@ -124,16 +128,24 @@ static struct sm_value value_root(struct parsed *p)
 #define msgpack_unpack_user struct parsed
 #include <msgpack/unpack_template.h>
 
-/* The tree of the payload's n bytes, in the frame's pool. */
-static struct sm_value parse(const struct sm_reader *r, struct memory *m, size_t n)
+/* LZ4 makes 255 values of one byte, and a value takes 24 of memory. */
+size_t most_values(size_t stored)
 {
-	struct parser_context context = {.user = {.pool = &m->pool, .left = n}};
-	size_t at = 0;
+	return ((size_t)1 << 22) + 16 * stored;
+}
+
+/* The tree of the payload's n bytes, in the frame's pool. */
+static struct sm_value parse(const struct sm_reader *r, struct memory *m, size_t n, size_t stored)
+{
+	size_t at = 0, most = most_values(stored);
+	struct parser_context context = {.user = {.pool = &m->pool, .left = n < most ? n : most}};
 
 	parser_init(&context);
 	int status = n > 0 ? parser_execute(&context, m->payload, n, &at) : 0;
 	if (status == MSGPACK_UNPACK_NOMEM_ERROR)
 		sm_bad(r, "values are nested deeper than %d", SM_MAX_DEPTH);
+	if (context.user.full && most < n)
+		sm_bad(r, "more than %zu values in a payload of %zu bytes", most, stored);
 	struct sm_value v = parser_data(&context);
 	if (status != 1 || at != n || v.kind != SM_IS_MAP)
 		sm_bad(r, "the payload is no MessagePack map");
@@ -242,11 +254,11 @@ static void set_field(const struct sm_reader *r, struct memory *m, struct sm_fie
 	}
 }
 
-void parse_payload(const struct sm_reader *r, struct sm_frame *f, size_t n)
+void parse_payload(const struct sm_reader *r, struct sm_frame *f, size_t n, size_t stored)
 {
 	struct memory *m = f->memory;
 
-	m->map = parse(r, m, n);
+	m->map = parse(r, m, n, stored);
 	if (m->map.n > SM_MAX_FIELDS)
 		sm_bad(r, "%zu fields: the limit is %d", m->map.n, SM_MAX_FIELDS);
 	for (size_t i = 0; i < m->map.n; i++) {

@@ -273,7 +273,7 @@ static bool read_object(struct sm_reader *r, struct sm_frame *f)
 	} else {
 		take_payload(r, &m->payload, &m->payload_room, h.length);
 	}
-	parse_payload(r, f, plain);
+	parse_payload(r, f, plain, h.length);
 	if (r->frames > 0 && sm_find_field(f, "end")) {
 		check_end(r, f);
 		return true;

@@ -248,15 +248,18 @@ static void flush(struct sm_writer *w, bool hashed)
 	v[n++] = (struct iovec){w->skeleton.data + at, w->skeleton.size - at};
 	if (total > UINT32_MAX)
 		die("stdout: a frame of %zu bytes: the limit is 4294967295", total);
-	if (w->lz4) {
-		total = pack_lz4(w, v, n, total);
+	size_t packed = w->lz4 ? pack_lz4(w, v, n, total) : 0;
+	/* What does not lie in tensors is values, of a byte or more. */
+	bool pack = w->lz4 && w->skeleton.size <= most_values(packed);
+	if (pack) {
+		total = packed;
 		v[0] = (struct iovec){w->packed, total};
 		n = 1;
 	}
 	if (total > UINT32_MAX)
 		die("stdout: a frame of %zu bytes: the limit is 4294967295", total);
 	unsigned char head[6] = {0xc9, (unsigned char)(total >> 24), (unsigned char)(total >> 16),
-		(unsigned char)(total >> 8), (unsigned char)total, w->lz4 ? LZ4 : PLAIN};
+		(unsigned char)(total >> 8), (unsigned char)total, pack ? LZ4 : PLAIN};
 	all[0] = (struct iovec){head, sizeof head};
 	if (hashed)
 		for (size_t i = 0; i <= n; i++)

@@ -133,6 +133,8 @@ STREAMS = {
     "LZ4 cut": lambda: compressed(ZEROS, lambda frame: frame[:-9]),
     "LZ4 and more": lambda: compressed(ZEROS, lambda frame: frame + b"\0"),
     "LZ4 twice": lambda: compressed(ZEROS, lambda frame: frame * 2),
+    "LZ4 nils": lambda: compressed(b"\x81\xa1a\xdd" + struct.pack(">I", 1 << 23) + bytes([0xc0]) * (1 << 23)),
+    "LZ4 empty texts": lambda: compressed(b"\x81\xa1a\xdd" + struct.pack(">I", 1 << 23) + bytes([0xa0]) * (1 << 23)),
     "LZ4 flipped": lambda: compressed(ZEROS, lambda frame: frame[:-1] + bytes([frame[-1] ^ 1])),
     "LZ4 skipped": lambda: compressed(change=lambda frame: b"\x50\x2a\x4d\x18\x04\0\0\0abcd"),
     "LZ4 claims 8 GiB": lambda: compressed(ZEROS, claiming(2**33)),
