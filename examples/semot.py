@@ -304,12 +304,13 @@ def take(file, n, data):
 
 def unpack(code, payload):
     """The map of a payload, with arrays for tensors."""
+    most = (1 << 22) + 16 * len(payload)        # items: LZ4 makes 255 of one byte
     if code == LZ4:
         payload = decompress(payload)
     elif code != PLAIN:
         raise ValueError(f"not a semot stream: ext type {code}")
     fields = msgpack.unpackb(payload, strict_map_key=False, object_pairs_hook=unique,
-                             unicode_errors="surrogateescape")
+                             unicode_errors="surrogateescape", max_array_len=most)
     if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
         raise ValueError("the payload is no map of named fields")
     return {name: from_field(name, value) for name, value in fields.items()}

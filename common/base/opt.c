@@ -237,13 +237,14 @@ static char **take_option(char **at, const struct opt *options)
 char **opt_parse(int argc, char **argv, const struct opt *options, const char *usage,
 	const char *about, size_t most)
 {
+	static char **operand;	/* not on the stack, which --help leaves */
 	size_t n = 0;
 	bool words = true;	/* until --: may an option come? */
 
 	program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	standard_open();
 	omp_set_num_threads(omp_get_num_procs());
-	char **operand = xcalloc((size_t)argc + 1, sizeof *operand);
+	operand = xcalloc((size_t)argc + 1, sizeof *operand);
 	history = xcalloc((size_t)argc + 1, sizeof *history);
 	for (char **a = argv + 1; *a; a++) {
 		bool operand_here = !words || **a != '-' || strcmp(*a, "-") == 0;
