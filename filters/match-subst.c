@@ -4,17 +4,12 @@
 #include "base/die.h"
 #include "base/input.h"
 #include "base/opt.h"
-#include "kernel/bootstrap.h"
-#include "kernel/bottom_k.h"
-#include "match/match_score.h"
-#include "match/match_sides.h"
-#include "match/reconstruction.h"
+#include "base/pool.h"
+#include "match/substitution.h"
 
 #include <stdlib.h>
 
-enum { SHUFFLES = 4 };
-
-static const char *file[2], *sae_file;
+static const char *file[2], *sae_file[2];
 static struct list hidden;
 static struct states_options read_as;
 static struct resampling how = {.draws = 1000};
@@ -24,7 +19,10 @@ static const struct opt options[] = {
 		"activations of the rows' features", 0, 0},
 	{"b", OPT_TEXT, &file[1], "ACTS",
 		"activations of the columns' features, on the same tokens", 0, 0},
-	{"sae-b", OPT_TEXT, &sae_file, "PATH", "SAE of the columns", 0, 0},
+	{"sae-a", OPT_TEXT, &sae_file[0], "PATH",
+		"SAE of the rows, which then decodes them; by default that of the columns does",
+		0, 0},
+	{"sae-b", OPT_TEXT, &sae_file[1], "PATH", "SAE of the columns", 0, 0},
 	{"hidden-b", OPT_LIST, &hidden, "FILE",
 		"hidden states of the columns' layer; repeat for shards, or a pattern", 0, 0},
 	OPT_STATES(&read_as),
@@ -36,9 +34,9 @@ static const struct opt options[] = {
 /* What all matchings are scored on, by blocks of tokens. */
 struct test {
 	struct match_sides sides;
-	struct sae *sae;
+	struct sae *sae[2];		/* of the rows: or NULL */
 	struct states *states;
-	size_t blocks;
+	struct reconstruction of;
 	double *variance;		/* (blocks): of the states */
 };
 
@@ -46,12 +44,12 @@ static struct states *states_of(const struct test *t)
 {
 	const struct token_list *tokens = &t->sides.all.tokens;
 	struct states *s = states_open(&hidden, &read_as);
-	size_t d = t->sae->d_out, rows;
+	size_t d = t->sae[1]->d_out, rows;
 	size_t all = sm_get_size(&t->sides.all.header[t->sides.first], "tokens");
 
 	if (states_d(s) != d && !states_flatten(s, d))
 		die("%s: states of %zu dimensions, %s has %zu", states_name(s), states_d(s),
-			sae_file, d);
+			sae_file[1], d);
 	rows = states_rows(s);
 	for (size_t k = 0; k < tokens->n; k++)
 		if (tokens->token[k] >= rows)
@@ -69,109 +67,84 @@ static void test_open(struct test *t)
 	match_sides_open(&t->sides, file, NULL);
 	if (t->sides.first != 1)
 		die("%s: %zu streams, where one layer is needed", file[0], t->sides.first);
-	t->sae = match_sides_sae(&t->sides, 1, sae_file, SAE_W_DEC | SAE_DECODES);
+	t->sae[1] = match_sides_sae(&t->sides, 1, sae_file[1], SAE_W_DEC | SAE_DECODES);
+	if (sae_file[0])
+		t->sae[0] = match_sides_sae(&t->sides, 0, sae_file[0], SAE_W_DEC | SAE_DECODES);
+	if (t->sae[0] && t->sae[0]->d_out != t->sae[1]->d_out)
+		die("%s: an SAE of %zu dimensions, %s has %zu", sae_file[0], t->sae[0]->d_out,
+			sae_file[1], t->sae[1]->d_out);
 	t->states = states_of(t);
-	const struct activations *a = &t->sides.all.item[0];
-	t->blocks = reconstruction_blocks(a);
-	t->variance = xalloc(t->blocks, sizeof *t->variance);
-	reconstruction_variance(t->variance, t->sides.all.tokens.token, a->tokens, t->states);
+	const struct activations *item = t->sides.all.item;
+	t->of = (struct reconstruction){.a = &item[0], .b = &item[1], .sae = t->sae[1],
+		.row_sae = t->sae[0], .token = t->sides.all.tokens.token, .states = t->states};
+	t->variance = xalloc(reconstruction_blocks(t->of.a), sizeof *t->variance);
+	reconstruction_variance(t->variance, &t->of);
 }
 
 static void test_free(struct test *t)
 {
 	free(t->variance);
 	states_close(t->states);
-	sae_close(t->sae);
+	for (int k = 0; k < 2; k++)
+		if (t->sae[k])
+			sae_close(t->sae[k]);
 	match_sides_free(&t->sides);
 }
 
-/* part[block] = variance - error, with column all[at[i]] decoded from row i: what is explained of
- * the block. */
-static void explain(double *part, const struct test *t, const struct placed_pairs *p,
-	const uint32_t *at)
+static void set_curve(struct sm_frame *frame, const char *name, const char *of, const double *x,
+	size_t n, struct pool *memory)
 {
-	const struct activations *a = &t->sides.all.item[0], *b = &t->sides.all.item[1];
-	uint32_t *col = xalloc(a->features, sizeof *col);
-	double *scale = xalloc(a->features, sizeof *scale);
+	float *rounded = pool_alloc(memory, n, sizeof *rounded);
 
-	for (size_t i = 0; i < a->features; i++)
-		col[i] = NOT_REPLACED;
-	for (size_t i = 0; i < p->n; i++)
-		col[p->row[i]] = p->all[at[i]];
-	reconstruction_scales(scale, col, a, b);
-	reconstruction_errors(part, a, col, scale, t->sides.all.tokens.token, t->sae, t->states);
-	for (size_t k = 0; k < t->blocks; k++)
-		part[k] = t->variance[k] - part[k];
-	free(scale);
-	free(col);
+	for (size_t i = 0; i < n; i++)
+		rounded[i] = (float)x[i];
+	sm_set_tensor(frame, pool_keep(memory, xasprintf("%s/%s", name, of)), SM_F4, rounded, n);
 }
 
-/* The same with each column decoded from itself. */
-static void explain_by_itself(double *part, const struct test *t)
+/* Of the 1, 2, ... cheapest pairs. */
+static void write_curves(struct sm_writer *out, const struct substitution *s, size_t n)
 {
-	const struct activations *b = &t->sides.all.item[1];
-	uint32_t *itself = xalloc(b->features, sizeof *itself);
+	struct sm_frame frame = {0};
+	struct pool memory = {0};
+	uint32_t *count = pool_alloc(&memory, n, sizeof *count);
 
-	for (size_t j = 0; j < b->features; j++)
-		itself[j] = (uint32_t)j;
-	reconstruction_errors(part, b, itself, NULL, t->sides.all.tokens.token, t->sae, t->states);
-	for (size_t k = 0; k < t->blocks; k++)
-		part[k] = t->variance[k] - part[k];
-	free(itself);
-}
-
-/* n of m columns in random order (Fisher and Yates). */
-static void shuffle(uint32_t *at, size_t m, size_t n, size_t salt)
-{
-	for (size_t j = 0; j < m; j++)
-		at[j] = (uint32_t)j;
-	for (size_t i = 0; i < n; i++) {
-		double u = token_uniform(how.seed, (uint64_t)salt << 32, (uint32_t)i);
-		size_t j = i + (size_t)(u * (double)(m - i));
-		uint32_t other = at[j];
-		at[j] = at[i];
-		at[i] = other;
-	}
-}
-
-static struct match_score explained_variance(const struct test *t, const struct placed_pairs *p)
-{
-	struct match_score s = {.pairs = (uint32_t)p->n};
-	double *part = xalloc(t->blocks, sizeof *part);
-	uint32_t *at = xalloc(p->m, sizeof *at);
-
-	for (size_t r = 0; r < SHUFFLES; r++) {
-		shuffle(at, p->m, p->n, how.draws + r);
-		explain(part, t, p, at);
-		s.random += ratio_of_sums(part, t->variance, t->blocks) / SHUFFLES;
-	}
-	explain_by_itself(part, t);
-	s.best = ratio_of_sums(part, t->variance, t->blocks);
-	explain(part, t, p, p->at);
-	match_score_interval(&s, part, t->variance, t->blocks, &how);
-	free(at);
-	free(part);
-	return s;
+	for (size_t i = 0; i < n; i++)
+		count[i] = (uint32_t)i + 1;
+	sm_set_tensor(&frame, "covered", SM_U4, count, n);
+	for (int k = 0; k < SUBST_SCORES; k++)
+		if (s->covered[k])
+			set_curve(&frame, substitution_name[k], "covered", s->covered[k], n,
+				&memory);
+	for (int k = 0; k < SUBST_KEPT; k++)
+		set_curve(&frame, substitution_name[k], "random", s->random[k], n, &memory);
+	sm_write_frame(out, &frame);
+	sm_frame_free(&frame);
+	pool_free(&memory);
 }
 
 static void score_stream(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header,
 	const struct test *t)
 {
 	struct matching match;
-	struct match_scores scores = match_scores_open(false);
+	struct match_scores scores = match_scores_open(true);
+	struct substitution found = {0};
 
 	read_matching(in, header, &match);
 	struct placed_pairs pairs = placed_pairs_of(&t->sides, in, header, &match);
 	if (pairs.n > 0 && pairs.repeat)
 		sm_bad(in, "a column may have several rows: a column is replaced by one row");
-	if (pairs.n > 0) {
-		struct match_score s = explained_variance(t, &pairs);
-		match_scores_add(&scores, "explained_variance", &s);
-	}
+	if (pairs.n > 0)
+		found = substitution_of(&t->of, t->variance, &pairs, &how);
+	for (int k = 0; k < SUBST_SCORES; k++)
+		if (found.covered[k])
+			match_scores_add(&scores, substitution_name[k], &found.score[k]);
 	match_sides_header(header, &t->sides);
 	sm_write_header(out, header);
 	match_scores_write(out, &scores);
+	if (pairs.n > 0)
+		write_curves(out, &found, pairs.n);
 	sm_write_end(out);
+	substitution_free(&found);
 	match_scores_free(&scores);
 	placed_pairs_free(&pairs);
 	matching_free(&match);
@@ -181,7 +154,7 @@ static void check_command_line(void)
 {
 	if (!file[0] || !file[1])
 		misuse("--a and --b are needed: activations of both sides");
-	if (!sae_file || hidden.n == 0)
+	if (!sae_file[1] || hidden.n == 0)
 		misuse("--sae-b and --hidden-b are needed: SAE and states of the columns' layer");
 	for (size_t k = 0; k < hidden.n; k++)
 		if (is_stdin(hidden.item[k]))
@@ -196,7 +169,7 @@ int main(int argc, char **argv)
 	check_command_line();
 	struct sm_writer *out = sm_writer_open(program, VERSION, opt_history());
 	struct sm_frame header = {0};
-	struct test test;
+	struct test test = {0};
 
 	test_open(&test);
 	struct sm_reader *in = sm_reader_open(operand[0]);

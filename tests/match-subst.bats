@@ -6,6 +6,16 @@ encode() {
 	act-dump --hidden h.npy --sae "s$1" --context 10 --skip 1 --layer "$1" --no-point
 }
 
+# better: a and b become those of SAEs that explain more than the mean does
+better() {
+	sae-random --hidden h.npy --sae sa --seed 1 >ra.npz
+	sae-random --hidden h.npy --sae sb --seed 2 >rb.npz
+	for side in a b; do
+		act-dump --hidden h.npy --sae r$side.npz --context 10 --skip 1 --layer $side \
+			--no-point >$side
+	done
+}
+
 # Activations of random SAEs of 30 features; states in one file, and in two
 setup() {
 	cd "$BATS_TEST_TMPDIR"
@@ -32,10 +42,28 @@ agrees() {
 	agrees m --sae-b sb --hidden-b h.npy
 	agrees m --sae-b sb --hidden-b h.npy --seed 7
 	agrees m --sae-b sb --hidden-b h1.npy --hidden-b h2.npy
+	agrees m --sae-a sa --sae-b sb --hidden-b h.npy
 	cfg='{"architecture": "standard", "rescale_acts_by_decoder_norm": true}'
 	oracle act_dump sae sb --features 30 --cfg "$cfg"
 	encode b >b
 	agrees m --sae-b sb --hidden-b h.npy
+}
+
+@test "from the cheapest pair to all: the curves are numpy's, and their ends are the scores" {
+	better
+	oracle match_eval make m a b --free 5
+	agrees m --sae-a ra.npz --sae-b rb.npz --hidden-b h.npy
+	frame2tsv --columns score,value,low,high scores | awk '$1 == "kept"' >kept
+	agrees m --sae-b rb.npz --hidden-b h.npy
+	refute cmp -s kept <(frame2tsv --columns score,value,low,high scores | awk '$1 == "kept"')
+	awk '{ exit !(0 < $3 && $3 < $2 && $2 < $4 && $4 < 1) }' kept
+	frame2tsv --columns score,value,random scores >table
+	frame2tsv --columns covered,replaced/covered,replaced/random scores | tail -n 1 >end
+	awk -F '\t' 'NR == FNR { value[$1] = $2; random[$1] = $3; next }
+		{ exit !($1 == 20 && ($2 - value["replaced"]) ^ 2 < 1e-12 &&
+			($3 - random["replaced"]) ^ 2 < 1e-12) }' table end
+	frame2tsv --columns score,area,best scores |
+		awk '$1 == "kept" { exit !($2 < 1 && $3 == 1) }'
 }
 
 @test "a feature that always fires explains what it did before its mean was taken" {
@@ -46,12 +74,15 @@ agrees() {
 }
 
 @test "features matched with themselves explain what they decode to" {
+	better
 	cp b a
-	decoder --quiet --squared sb sb | hungarian --quiet >m
-	act-dump --hidden h.npy --sae sb --no-point >a
-	cp a b
-	agrees m --sae-b sb --hidden-b h.npy
-	frame2tsv --columns value,best scores | awk 'NR == 2 { exit !(($1 - $2) ^ 2 < 1e-18) }'
+	coact a b | hungarian --quiet >m
+	for rows in "" "--sae-a rb.npz"; do
+		agrees m $rows --sae-b rb.npz --hidden-b h.npy
+	done
+	frame2tsv --columns value,best scores |
+		awk 'NR > 1 { n++; if (($1 - $2) ^ 2 > 1e-18) exit 1 } END { exit n != 3 }'
+	frame2tsv --columns kept/covered scores | awk 'NR > 1 && ($1 - 1) ^ 2 > 1e-12 { exit 1 }'
 }
 
 @test "what a matching of the sample explains: numpy's numbers" {
@@ -117,6 +148,8 @@ agrees() {
 	oracle act_dump sae wide --npz --threshold --features 30 --d 7
 	fails 1 match-subst m --a a --b b --sae-b wide --hidden-b h.npy
 	[ "$line" = "match-subst: h.npy: states of 6 dimensions, wide has 7" ]
+	fails 1 match-subst m --a a --b b --sae-a wide --sae-b sb --hidden-b h.npy
+	[ "$line" = "match-subst: wide: an SAE of 7 dimensions, sb has 6" ]
 	last=$("$PY" -c 'from semot import read; print(next(read("a"))[1][-1]["token"][-1])')
 	"$PY" -c 'import numpy as np; np.save("short.npy", np.load("h.npy")[:1000])'
 	fails 1 match-subst m --a a --b b --sae-b sb --hidden-b short.npy

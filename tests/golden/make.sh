@@ -87,6 +87,8 @@ compose matchings | kept matching-composed
 flow --chance 1 matchings | kept flow --compress
 flow --chance 0 matchings | kept flow-by-chance
 match-eval --quiet --a 3.act --b 4.act --bootstrap 9 matching-nearest | kept scores --compress
+match-subst --quiet --a 3.act --b 4.act --bootstrap 9 --sae-b sae.npz --hidden-b 4.npy matching |
+	kept scores-replaced
 
 graph2frame --quiet graph.json | kept graph
 edgeprofile --quiet graph | kept distances-nodes

@@ -82,33 +82,64 @@ def folded(sae):
     return np.hstack([sae["W_dec"] * theta, sae["W_enc"].T / theta])
 
 
-def explained_variance(sides, sae, states, rows, at, cols, given):
-    a, b, w = sides[0].x, sides[1].x, sae["W_dec"]
-    if sae["norms"]:
-        w = w / np.linalg.norm(w, axis=1, keepdims=True)
-    x = states[sides[0].tokens]
-    spread = ((x - x.mean(0)) ** 2).sum(1)
-    blocks = [slice(i, i + BLOCK) for i in range(0, len(x), BLOCK)]
+class Substitution:
+    """What match-subst computes, one pair after the other."""
+    def __init__(self, sides, saes, states, given):
+        self.a, self.b = sides[0].x, sides[1].x
+        self.e, self.d = (sae and (sae["W_dec"] / np.linalg.norm(sae["W_dec"], axis=1, keepdims=True) if sae["norms"]
+                                   else sae["W_dec"]) for sae in saes)
+        self.given, x = given, states[sides[0].tokens]
+        self.less_bias = x - saes[1]["b_dec"]
+        self.spread = ((x - x.mean(0)) ** 2).sum(1)
+        self.blocks = [slice(i, i + BLOCK) for i in range(0, len(x), BLOCK)]
 
-    def parts(decoded):
-        error = ((x - sae["b_dec"] - decoded) ** 2).sum(1)
-        return np.array([(spread[i] - error[i]).sum() for i in blocks])
+    def errors(self, y):
+        return np.array([(y[i] ** 2).sum() for i in self.blocks])
 
-    def replaced(at):
+    def of(self, rows, cols):
+        """Errors by blocks, of the 0, 1, ... first pairs: (pairs + 1, blocks), for `alone` and `replaced`."""
+        alone, rest = self.less_bias.copy(), self.less_bias - self.b @ self.d
+        found = [self.errors(alone)], [self.errors(rest)]
+        for i, j in zip(rows, cols):
+            e = self.d[j] if self.e is None else self.e[i]
+            length = (self.a[:, i] ** 2).sum() * (e @ e)
+            scale = (self.a[:, i] @ self.b[:, j]) * (e @ self.d[j]) / length if length > 0 else 0
+            alone -= np.outer(scale * self.a[:, i], e)
+            rest += np.outer(self.b[:, j], self.d[j]) - np.outer(scale * self.a[:, i], e)
+            found[0].append(self.errors(alone))
+            found[1].append(self.errors(rest))
+        return np.array(found)
+
+    def scores(self, rows, at, cols):
+        """The scores, and the curves."""
+        given, whole = self.given, np.array([self.spread[i].sum() for i in self.blocks])
+        shuffled = []
+        for r in range(SHUFFLES):
+            order = list(cols)
+            for i in range(len(rows)):
+                j = i + int(uniform(given.seed, given.bootstrap + r << 32, i) * (len(order) - i))
+                order[i], order[j] = order[j], order[i]
+            shuffled.append(order[:len(rows)])
+        cheapest = np.argsort(self.cost, kind="stable")
+        error = self.of(rows[cheapest], at[cheapest])
+        other = np.mean([self.of(rows[cheapest], np.array(s)[cheapest]) for s in shuffled], 0)
+        curve, random = (1 - e.sum(2) / whole.sum() for e in (error, other))
+        own, end = curve[1][0], error[:, -1]
+        over = (own - random[1])[1:]
         with np.errstate(invalid="ignore", divide="ignore"):
-            scale = np.nan_to_num((a[:, rows] * b[:, at]).sum(0) / (a[:, rows] ** 2).sum(0))
-        return parts((a[:, rows] * scale) @ w[at])
-
-    shuffled = []
-    for r in range(SHUFFLES):
-        order = list(cols)
-        for i in range(len(rows)):
-            j = i + int(uniform(given.seed, given.bootstrap + r << 32, i) * (len(order) - i))
-            order[i], order[j] = order[j], order[i]
-        shuffled.append(replaced(order[:len(rows)]).sum() / spread.sum())
-    whole = np.array([spread[i].sum() for i in blocks])
-    return (replaced(at).sum() / whole.sum(), *interval(replaced(at), whole, given.bootstrap, given.seed),
-            parts(b @ w).sum() / whole.sum(), np.mean(shuffled), len(rows))
+            kept = np.where(over > 0, (curve[1] - random[1])[1:] / over, np.nan)
+        mean, mean_random = curve[:, 1:].mean(1), random[:, 1:].mean(1)
+        of = lambda part, whole: (part.sum() / whole.sum(), *interval(part, whole, given.bootstrap, given.seed))
+        scores, curves = ({"explained_variance": (*of(whole - end[0], whole), own, random[0][-1], mean[0], len(rows)),
+                 "replaced": (*of(whole - end[1], whole), own, random[1][-1], mean[1], len(rows)),
+                 "kept": (*of(other[1][-1] - end[1], other[1][-1] - error[1][0]), 1, 0,
+                          (mean[1] - mean_random[1]) / (own - mean_random[1]), len(rows))},
+                {"covered": np.arange(len(rows)) + 1, "explained_variance/covered": curve[0][1:],
+                 "replaced/covered": curve[1][1:], "kept/covered": kept,
+                 "explained_variance/random": random[0][1:], "replaced/random": random[1][1:]})
+        if over[-1] <= 0:
+            del scores["kept"], curves["kept/covered"]
+        return scores, curves
 
 
 def places(header, frames, sides):
@@ -167,14 +198,22 @@ def same_scores(table, scores, fields=("value", "low", "high", "best", "random",
 
 def explained(given):
     found, matchings = list(read(given.scores)), list(read(given.matching))
-    sides, sae = [Side(path) for path in (given.a, given.b)], load_sae(given.sae_b)
+    sides = [Side(path) for path in (given.a, given.b)]
     states = np.concatenate([arrays.load(path).astype("f8") for path in given.hidden_b])
+    saes = [path and load_sae(path) for path in (given.sae_a, given.sae_b)]
+    test = Substitution(sides, saes, states, given)
     assert len(found) == len(matchings)
-    for (header, (table,)), matching in zip(found, matchings):
+    for (header, (table, curves)), matching in zip(found, matchings):
         rows, at, cols, repeat = places(*matching, sides)
+        test.cost = matching[1][0]["cost"]
         assert header["kind"] == "scores" and not repeat
-        same_scores(table, {"explained_variance": explained_variance(sides, sae, states, rows, at, cols, given)},
-                    ("value", "low", "high", "best", "random", "pairs"))
+        scores, wanted = test.scores(rows, at, cols)
+        same_scores(table, scores)
+        assert list(curves) == list(wanted), list(curves)
+        for name, curve in wanted.items():
+            loose = 1e-9 / np.abs(table["best"][1] - wanted["replaced/random"]) + 2e-6
+            same = np.isnan(curve)
+            assert (same | (np.abs(curves[name] - curve) <= loose * (1 + np.abs(curve)))).all(), (name, curves[name], curve)
 
 
 def check(given):
@@ -229,7 +268,7 @@ def main():
             command.add_argument(name)
         if job == "explained":
             command.add_argument("--hidden-b", action="append")
-        for name in ("--labels", "--labels-b", "--sae-a", "--sae-b", "--coupling") if job == "check" else ("--sae-b",):
+        for name in ("--labels", "--labels-b", "--sae-a", "--sae-b", "--coupling") if job == "check" else ("--sae-a", "--sae-b"):
             command.add_argument(name)
         command.add_argument("--bootstrap", type=int, default=1000)
         command.add_argument("--seed", type=int, default=0)
