@@ -1,4 +1,5 @@
 # contract: none sae-random --seed 0 --hidden {sample}/hidden_L2.npy --sae {sample}/sae_L2_s0
+# fuzz: none sae-random --seed 0 --hidden {states} --sae {sae}
 load helper
 
 # tried NAME: the random SAE of an example of dialects.py is numpy's

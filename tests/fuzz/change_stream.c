@@ -168,7 +168,7 @@ static void change_value(msgpack_object *o, msgpack_zone *zone)
 		if (o->type == MSGPACK_OBJECT_STR || o->type == MSGPACK_OBJECT_BIN) {
 			size_t n = o->via.str.size, room = n + 64;
 			uint8_t *to = msgpack_zone_malloc(zone, room);
-			memcpy(to, o->via.str.ptr, n);
+			memcpy(to, n > 0 ? o->via.str.ptr : "", n);
 			o->via.str.size = (uint32_t)change_bytes(to, n, room);
 			o->via.str.ptr = (char *)to;
 			return;
