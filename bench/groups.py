@@ -5,11 +5,12 @@ Haiku graphs (where the real data is), with clerps, qParams and metadata.info re
 pinned: the adjusted Rand index of groups by edgeprofile, for the true number of groups and for the program's own. Then the
 same with edgeprofile's settings chosen on all families of graphs but the one that is scored.
 Sample: the same against its true groups, by every distance stage.
-All graphs: what graph-score says of them when their features are a tenth, by edgeprofile.
+All graphs: what graph-score says of groups by edgeprofile, and of people's.
+Sample: how often held-out members are found by another distance.
 
-    groups.py [haiku|folds|sample|kept]...
+    groups.py [haiku|folds|sample|kept|odd]...
 
-The rows go to bench/results/groups.tsv and kept.tsv. The programs have to be on PATH."""
+The rows go to bench/results/groups.tsv, kept.tsv and odd.tsv. The programs have to be on PATH."""
 import argparse
 import io
 import itertools
@@ -28,6 +29,8 @@ FAMILIES = ("bomb", "calc", "opposite")
 GROUPS = Table("groups", ("data", "stage", "options", "number", "nodes", "settings"), dict(
     graphs="d", mean=".3f", sd=".3f", least=".3f", most=".3f", without_cycles="d"))
 KEPT = Table("kept", ("graphs", "options", "score"), dict(least=".3f", median=".3f", most=".3f"))
+ODD = Table("odd", ("groups", "distances"), dict(
+    graphs="d", mean=".3f", least=".3f", chance=".3f", people=".3f", people_least=".3f"))
 PEOPLES, ALL = "people's", "all features"
 
 
@@ -66,6 +69,8 @@ class Graph:
         document["metadata"].pop("info", None)
         document["qParams"] = {"pinnedIds": list(self.true), "supernodes": [], "linkType": "both"}
         self.frames = run("graph2frame", json.dumps(document).encode())
+        document["qParams"]["supernodes"] = supernodes
+        self.with_people = run("graph2frame", json.dumps(document).encode())
 
     def score(self, distances, options):
         with tempfile.NamedTemporaryFile() as g, tempfile.NamedTemporaryFile() as d:
@@ -124,26 +129,52 @@ def on_haiku():
             whole(what, graphs, distances, options)
 
 
-def on_sample():
-    graphs = list(sample())
+def sample_distances(graphs, stages):
+    """The distances of each graph by each stage, one stage after another."""
     layers = range(1, 7)
     with tempfile.TemporaryDirectory() as folder:
         for l in layers:
             run(f"act-dump --quiet --layer {l} --hidden {SAMPLE}/hidden_L{l}.npy --sae {SAMPLE}/sae_L{l}_s0 | "
                 f"tee {folder}/{l}.act | featdist --quiet | refproj --lift {SAMPLE}/hidden_L6.npy --whiten >{folder}/{l}.d")
         run(f"cat {folder}/?.d >{folder}/all.d; cat {folder}/?.act >{folder}/all.act")
-        for stage in ("sinkhorn", "emd", "centroid", "bures", "sliced", "energy", "decoder", "coact", "edgeprofile"):
+        for stage in stages:
             given = "act" if stage == "coact" else "d"
             distances = []
             for g in graphs:
                 open(f"{folder}/g", "wb").write(g.frames)
                 distances.append(run(f"edgeprofile {folder}/g" if stage == "edgeprofile" else
                                      f"featpick --quiet --graph {folder}/g {folder}/all.{given} | {stage} -"))
-            what = dict(data="sample", stage=stage)
-            for linkage, more in itertools.product(("ward", "average"), ("", " --acyclic")):
-                pinned(what, graphs, distances, f"--linkage {linkage}{more}", linkage == "ward")
-            for options in "", "--acyclic":
-                whole(what, graphs, distances, options)
+            yield stage, distances
+
+
+def on_sample():
+    graphs = list(sample())
+    for stage, distances in sample_distances(graphs, ("sinkhorn", "emd", "centroid", "bures", "sliced", "energy",
+                                                      "decoder", "coact", "edgeprofile")):
+        what = dict(data="sample", stage=stage)
+        for linkage, more in itertools.product(("ward", "average"), ("", " --acyclic")):
+            pinned(what, graphs, distances, f"--linkage {linkage}{more}", linkage == "ward")
+        for options in "", "--acyclic":
+            whole(what, graphs, distances, options)
+
+
+def odd():
+    """Groups by one distance, held-out members found by another."""
+    graphs = list(sample())
+    by = dict(sample_distances(graphs, ("sinkhorn", "centroid", "coact", "decoder", "edgeprofile")))
+    names = ("odd_one_out", "odd_one_out/chance", "odd_one_out/people")
+    for groups, judge in itertools.permutations(by, 2):
+        table = []
+        for i, g in enumerate(graphs):
+            with tempfile.TemporaryDirectory() as folder:
+                for name, made in ("g", g.with_people), ("d", by[groups][i]), ("e", by[judge][i]):
+                    open(f"{folder}/{name}", "wb").write(made)
+                lines = run(f"cd {folder} && supernode --quiet --graph g d | graph-score --quiet --distances e | frame2tsv")
+            scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
+            table.append([float(scores[name]) for name in names])
+        found, chance, people = np.array(table).T
+        ODD.add(groups=groups, distances=judge, graphs=len(table), mean=found.mean(), least=found.min(),
+                chance=chance.mean(), people=people.mean(), people_least=people.min())
 
 
 LINKAGES = ("ward", "average", "complete")
@@ -188,21 +219,26 @@ def folds():
 
 def kept():
     paths = [p for p in sorted(HAIKU.parent.glob("*/*.json")) if p.stem != "human_supernodes"]
-    names = ("ratio/features", "ratio", "between", "kept", "kept/weights")
-    for options in "", "--across-positions", "--acyclic", "--errors":
+    paths += sorted((SAMPLE / "graphs").glob("*.json"))
+    peoples = [p for p in paths if json.load(open(p))["qParams"].get("supernodes")]
+    names = ("ratio/features", "ratio", "between", "kept", "kept/weights", "hidden", "dag_loss", "role_gap")
+    tenths = [f"--to 10% {more}".strip() for more in ("", "--across-positions", "--acyclic", "--errors")]
+    for options in *tenths, "", "--across-positions", PEOPLES:
         table = []
-        for path in paths + sorted((SAMPLE / "graphs").glob("*.json")):
+        for path in peoples if options == PEOPLES else paths:
             with tempfile.NamedTemporaryFile() as g:
                 g.write(run(f"graph2frame {path}")), g.flush()
-                lines = run(f"edgeprofile {g.name} | supernode --to 10% {options} --graph {g.name} | graph-score | frame2tsv")
+                made = f"cat {g.name}" if options == PEOPLES else \
+                    f"edgeprofile {g.name} | supernode {options} --graph {g.name}"
+                lines = run(f"{made} | graph-score | frame2tsv")
             scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
             table.append([float(scores[name]) for name in names])
         for name, column in zip(names, np.array(table).T):
-            KEPT.add(graphs=len(table), options=f"--to 10% {options}".strip(), score=name,
+            KEPT.add(graphs=len(table), options=options, score=name,
                      least=column.min(), median=np.median(column), most=column.max())
 
 
-PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept}
+PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept, "odd": odd}
 
 
 def main():
@@ -210,7 +246,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
     for part in parser.parse_args().parts or PARTS:
-        if part != "sample" and not HAIKU.exists():
+        if part not in ("sample", "odd") and not HAIKU.exists():
             print(f"{part}: no real data")
         else:
             PARTS[part]()

@@ -381,7 +381,8 @@ SETTINGS = ("of the other families", "of the other families, each column's own",
             "best of 45", "worst of 45", "best of 15", "worst of 15")
 SCORES = {"ratio/features": "units for each feature", "ratio": "units for each node",
           "between": "influence between groups", "kept": "influence kept",
-          "kept/weights": "influence kept by sums of weights"}
+          "kept/weights": "influence kept by sums of weights", "hidden": "weight hidden in groups",
+          "dag_loss": "influence against the best order", "role_gap": "role gap"}
 
 
 def grouped(row):
@@ -438,14 +439,24 @@ def groups():
     yield grid("""The four graphs of the sample, against what their features are known to mean
         (groups of two and more in `supernodes_strong`).""",
                [row for row in rest if row["data"] == "sample"], by, grouped, agreement)
-    yield listing("""What groups leave of a circuit when the features become a tenth: `graph-score`
-        on the graphs of Haiku, Gemma and Llama and on the sample's, grouped by `edgeprofile`.
+    yield listing("""What groups leave of a circuit: `graph-score` on the graphs of Haiku, Gemma and
+        Llama and on the sample's, grouped by `edgeprofile`, their features a tenth or as many groups
+        as are chosen, and on the graphs that people grouped, who grouped fewer features.
         "Influence kept" is the share of each input's influence on each output that is the same in
         the compressed graph.""",
                   table("kept"),
-                  {"graphs": column("graphs"), "options of supernode": column("options"),
-                   "score": lambda row: SCORES[row["score"]], "least": column("least"),
+                  {"graphs": column("graphs"), "options of supernode, or people's groups":
+                   lambda row: row["options"] or "-", "score": lambda row: SCORES[row["score"]], "least": column("least"),
                    "median": column("median"), "most": column("most")})
+    yield listing("""How often a held-out member of a group is found among nine strangers by another
+        distance than made the groups, on the four graphs of the sample; beside it chance, and the
+        groups by what the features are known to mean.""",
+                  table("odd"),
+                  {"groups by": column("groups"), "found by": column("distances"),
+                   "found": lambda row: number(row["mean"]), "least": lambda row: number(row["least"]),
+                   "chance": lambda row: number(row["chance"]),
+                   "known groups": lambda row: number(row["people"]),
+                   "least of these": lambda row: number(row["people_least"])})
 
 
 # -- Speed ----------------------------------------------------------------------------------------

@@ -4,10 +4,12 @@ act * W_dec is subtracted at its layer and position, everything downstream recom
 change of the top logit (minus the mean logit) is compared with the node's influence in the
 unpruned graph.
 
-  python3 causal.py --out DIR     writes causal.json
+  python3 causal.py --out DIR     writes causal.json and, for graph-score --effects,
+                                  DIR/effects/SLUG.tsv
 """
 import argparse
 import json
+import os
 
 import numpy as np
 import torch
@@ -55,6 +57,19 @@ def compare(slug, infl, effect, base):
         effect_zero_influence=float(size[removed & (infl == 0)].max(initial=0)), logit=base)
 
 
+def write_effects(path, nodes, word, effect):
+    """Lines of node_ids: a feature, the logit of `word`, and what the feature adds to it."""
+    def name(n):
+        return f"{n['layer']}_{n['feature']}_{n['pos']}"
+    to = next(name(n) for n in nodes if n['kind'] == 'logit' and n['feature'] == word)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as f:
+        f.write('source\ttarget\teffect\n')
+        for n, x in zip(nodes, effect):
+            if not np.isnan(x):
+                f.write(f'{name(n)}\t{to}\t{x:.6g}\n')
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--out', required=True)
@@ -71,6 +86,7 @@ def main():
         word = nodes[int(weight.argmax())]['feature']
         effect, base = effects(P, SAE, tokens, nodes, word)
         report.append(compare(slug, infl, effect, base))
+        write_effects(f'{out}/effects/{slug}.tsv', nodes, word, effect)
         print(json.dumps(report[-1]), flush=True)
     print({k: round(float(np.mean([row[k] for row in report])), 3)
            for k in report[0] if k != 'slug'})
