@@ -13,6 +13,8 @@ setup_file() {
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "saes/layer_${pair%:*}"
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
 	done
+	cp -R "$SAMPLE/sae_L2_s1" saes/layer_12_s1
+	cp -R "$SAMPLE/sae_L2_s0" saes/layer_12_s2
 	gzip <L12.npy >L12.npy.gz
 	cp "$SAMPLE/tokens.npy" "$SAMPLE/vocab.txt" .
 	mkdir other && "$PY" -c '

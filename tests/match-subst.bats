@@ -181,3 +181,41 @@ np.save("nan.npy", h)'
 	fails 2 match-subst m --a a --b b --sae-b sb --hidden-b h.npy --bootstrap 0
 	fails 2 match-subst m n --a a --b b --sae-b sb --hidden-b h.npy
 }
+
+@test "stable features, by the pipes of semot(7): plain Python's shares; what they explain" {
+	for seed in 0 1; do
+		act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s$seed" \
+			--layer $seed | featdist --quiet --support 16 |
+			refproj --quiet --lift "$SAMPLE/hidden_L6.npy" --whiten >$seed.dist
+	done
+	centroid --quiet --top 8 --error 8 0.dist 1.dist |
+		nearest --quiet --mutual --certified >pairs
+	cat pairs pairs pairs >seeds.matching
+	frame2tsv --columns row_feature seeds.matching >reappears
+	frame2tsv --columns feature,mass 0.dist | awk -v k=3 'NR == FNR { n[$1]++; next }
+		FNR > 1 { print $1, n[$1] / k, $2 }' reappears - >stability
+	carried=$(awk '{ all += $3; held += $2 * $3 } END { print held / all }' stability)
+	"$PY" - "$carried" <<-'END'
+		import sys
+		from semot import read
+		pairs = {int(i) for i in next(read("pairs"))[1][0]["row_feature"]}
+		[(_, frames)] = read("0.dist")
+		mass = {int(i): m for f in frames if "mass" in f
+			for i, m in zip(f["feature"], f["mass"])}
+		found = {int(i): float(s) for i, s, _ in map(str.split, open("stability"))}
+		assert pairs and found == {i: float(i in pairs) for i in mass}
+		held = sum(mass[i] for i in pairs) / sum(mass.values())
+		assert abs(held - float(sys.argv[1])) < 1e-5, (held, sys.argv[1])
+	END
+	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 0 \
+		--no-point >a
+	awk -v OFS='\t' '$2 == 1 { print 0, $1 }' stability >stable
+	featpick --list stable 0.dist | centroid --quiet - 0.dist | nearest --quiet --mutual >m
+	frame2tsv --columns row_feature,col_feature m | awk 'NR > 1 && $1 != $2 { exit 1 }'
+	match-subst m --a a --b a --sae-b "$SAMPLE/sae_L2_s0" \
+		--hidden-b "$SAMPLE/hidden_L2.npy" --bootstrap 5 >scores
+	frame2tsv --columns value,best,pairs scores >table
+	cat table; wc -l stable
+	awk -v n="$(wc -l <stable)" '
+		NR == 2 { exit !($1 < $2 && $3 == n) }' table
+}
