@@ -96,6 +96,20 @@ assert z["x"][0] == 0 and all(z[f"x_{i + 1}"][0] == i for i in range(1, 4000))'
 	[[ $line == "frame2npz: many: frame 16385: frames of too many forms: "* ]]
 }
 
+@test "points of no token take no memory, however many numbers one would have" {
+	[ -z "$SAN" ] || skip "the sanitizers need more"
+	"$PY" -c '
+import numpy as np, semot
+u4, none = np.zeros(1, "<u4"), np.zeros(0, "<u4")
+csr = {"token": none, "indptr": u4, "feature": none, "value": none.astype("<f4")}
+semot.write("a", {"kind": "activations", "layer": "2", "features": 5, "history": []},
+            [{**csr, "point": np.zeros((0, 2**32 - 1), "<f4")}])'
+	for program in featdist "refproj --identity"; do
+		(ulimit -v 400000 && OPENBLAS_NUM_THREADS=1 taskset -c 0 $program --quiet a) >out
+		framecat --check out
+	done
+}
+
 @test "npz2frame: a shape claims no length that no numbers fill" {
 	"$PY" -c '
 import numpy as np

@@ -476,12 +476,13 @@ void projection_move(struct projection *p, const struct sm_reader *in, struct sm
 		token = sm_want(in, frame, "token", SM_U4, &n);
 	}
 	size_t r = projection_d(p) ? projection_d(p) : d;
-	size_t widest = d > p->mapped ? d : p->mapped, rows = PROJECT_ROWS * widest;
+	size_t widest = d > p->mapped ? d : p->mapped;
+	size_t rows = (n < PROJECT_ROWS ? n : PROJECT_ROWS) * widest;
 	if (*room < n * r) {
 		*y = xrealloc(*y, n * r, sizeof **y);
 		*room = n * r;
 	}
-	size_t each = 2 * rows + product_rows_size(widest);	/* of a thread */
+	size_t each = 2 * rows + (n > 0 ? product_rows_size(widest) : 0);	/* of a thread */
 	float *work = xalloc((size_t)omp_get_max_threads() * sizeof *work, each);
 	#pragma omp parallel for schedule(dynamic)
 	for (size_t at = 0; at < n; at += PROJECT_ROWS) {

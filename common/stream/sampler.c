@@ -190,6 +190,7 @@ static void write_table(struct sm_writer *out, const struct support_table *t, ui
 			key[m++] = (uint64_t)t->token[i] << 32 | i;
 	qsort(key, m, sizeof *key, by_number);
 	step = step ? step : 1;
+	step = step < m ? step : m;
 	uint32_t *token = pool_alloc(&pool, step, sizeof *token);
 	uint32_t *vocab = pool_alloc(&pool, step, sizeof *vocab);
 	float *point = pool_alloc(&pool, step * t->d, sizeof *point);
