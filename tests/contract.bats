@@ -73,6 +73,10 @@ load helper
 	oracle attack unknown
 }
 
+@test "input whose fields and numbers are others is taken or refused" {
+	oracle attack lying
+}
+
 @test "plain and LZ4 input make the same output" {
 	oracle attack lz4
 }

@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import make_stream
-from semot import objects, read
+from semot import objects, read, write
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BUILD", ROOT / "build")) / "bin"
@@ -237,6 +237,53 @@ def unknown(program):
                 yield f"frame {i}: {name} became {frame.get(name)}"
 
 
+# What a field or a number may be instead.
+NUMBERS = (0, -1, 1, 2**31, 2**32 - 1, 2**63 - 1, 1e308, float("nan"), float("inf"), -1.5, "text")
+TEXTS = ("", "-", "../../x", "x" * 2000, "a\tb\nc", "\x1b[2J", "</script>", "\u202e", 5)
+
+
+def lies(value):
+    """(what, other values of a header's or a frame's field)"""
+    if isinstance(value, (str, int, float)):
+        return [(repr(x)[:20], x) for x in (TEXTS if isinstance(value, str) else NUMBERS)]
+    if isinstance(value, list) and value and all(isinstance(x, str) for x in value):
+        return [("empty", []), ("short", value[:-1]), ("long", value + ["z"])] + \
+            [(f"all {x!r:.20}", [x] * len(value)) for x in TEXTS[:-1]]
+    if not isinstance(value, np.ndarray):
+        return []
+    other = [("no rows", value[:0]), ("a row more", np.concatenate([value, value[-1:]]) if value.ndim else value),
+             ("0 by 5e7", np.zeros((0, 50_000_000), value.dtype)), ("5e7 by 0", np.zeros((50_000_000, 0), value.dtype)),
+             ("another dtype", value.astype("<f8" if value.dtype != "<f8" else "<f4")), ("reversed", value[::-1])]
+    kinds = (np.nan, np.inf, -1, 1e-45, 3.4e38) if value.dtype.kind == "f" else (0, 1, np.iinfo(value.dtype).max)
+    for x in kinds:
+        last = value.copy()
+        last.reshape(-1)[-1:] = x
+        other += [(f"all {x}", np.full_like(value, x)), (f"last {x}", last)]
+    return other
+
+
+def lying(program):
+    """takes or refuses input whose fields and numbers are others, one at a time"""
+    [(header, frames)] = read(io.BytesIO(program.make()))
+    changes = [(f"header: {name}: {what}", [{**header, name: x}, *frames])
+               for name in header if name not in ("semot", "kind", "history") for what, x in lies(header[name])]
+    for i, frame in enumerate(frames[:3]):
+        for name in frame:
+            others = [({**frame, name: x}, f"frame {i + 1}: {name}: {what}") for what, x in lies(frame[name])]
+            others.append(({k: v for k, v in frame.items() if k != name}, f"frame {i + 1}: no {name}"))
+            changes += [(what, [header, *frames[:i], other, *frames[i + 1:]]) for other, what in others]
+    for what, (header, *frames) in random.Random(program.name).sample(changes, min(len(changes), TIMES // 8)):
+        file = io.BytesIO()
+        write(file, header, frames)
+        result = program.run(file.getvalue())
+        if result.returncode != 0:
+            yield from refused(program, result, what)
+        elif result.stderr:
+            yield f"{what}: {result.stderr.decode(errors='replace').strip()}"
+        else:
+            streams_of(result)
+
+
 def lz4(program):
     """writes the same for plain and for LZ4 input"""
     plain, packed = (program.run(program.make(compress=packed)) for packed in (False, True))
@@ -309,7 +356,7 @@ def written_alike(program, *always):
 
 
 RULES = {rule.__name__: rule for rule in (declared, usage, works, cut, flipped, garbage, upstream, full, empty,
-                                          unknown, lz4, threads, stages)}
+                                          unknown, lying, lz4, threads, stages)}
 
 
 def applies(rule, program):
