@@ -475,8 +475,7 @@ void projection_move(struct projection *p, const struct sm_reader *in, struct sm
 		n = want_rows(p, in, frame, token, n);
 		token = sm_want(in, frame, "token", SM_U4, &n);
 	}
-	size_t r = projection_d(p) ? projection_d(p) : d;
-	size_t widest = d > p->mapped ? d : p->mapped;
+	size_t r = projection_d(p) ? projection_d(p) : d, widest = d > p->mapped ? d : p->mapped;
 	size_t rows = (n < PROJECT_ROWS ? n : PROJECT_ROWS) * widest;
 	if (*room < n * r) {
 		*y = xrealloc(*y, n * r, sizeof **y);
