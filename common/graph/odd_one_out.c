@@ -19,11 +19,11 @@ static void add(struct sum *x, double distance)
 	x->finite += isinf(distance) ? 0 : distance;
 }
 
-/* Below 0 when a is less; as near as rounding, they are the same. */
+/* Below 0 when a is less. As near as rounding, or both infinite, they are the same. */
 static int compare(struct sum a, struct sum b)
 {
-	if (a.infinite != b.infinite)
-		return a.infinite < b.infinite ? -1 : 1;
+	if (a.infinite > 0 || b.infinite > 0)
+		return (a.infinite > 0) - (b.infinite > 0);
 	if (fabs(a.finite - b.finite) <= 1e-9 * (fabs(a.finite) + fabs(b.finite)))
 		return 0;
 	return a.finite < b.finite ? -1 : 1;
