@@ -7,14 +7,17 @@
 
 #include <stdlib.h>
 
-enum { FEATURES_MOST = 1 << 26 };
+enum { FEATURES_MOST = 1 << 26, POWER_MOST = 4 };
 
-static struct sampling how = {.support = 128, .select = SELECT_COORDINATED, .min_count = 5};
+static struct sampling how = {.support = 128, .select = SELECT_COORDINATED, .power = 2,
+	.min_count = 5};
 
 static const struct opt options[] = {
 	{"support", OPT_SIZE, &how.support, "K", "keep at most K tokens per feature", 1, 1 << 20},
 	{"select", OPT_CHOICE, &how.select, "coordinated|top|random",
 		"how tokens are chosen", 0, 0},
+	{"power", OPT_REAL, &how.power, "Q", "weigh a token by its activation to the power of Q",
+		0, POWER_MOST},
 	{"seed", OPT_SIZE, &how.seed, "S", "seed of the random numbers", 0, 9e18},
 	{"min-count", OPT_SIZE, &how.min_count, "N",
 		"leave out features that fire on fewer than N tokens", 1, UINT32_MAX},
@@ -37,6 +40,7 @@ static void describe(struct sm_reader *in, struct sm_frame *header, size_t left)
 	sm_set_integer(header, "support", (int64_t)how.support);
 	sm_set_string(header, "select",
 		(const char *[]){"coordinated", "top", "random"}[how.select]);
+	sm_set_real(header, "power", how.power);
 	sm_set_integer(header, "seed", (int64_t)how.seed);
 	sm_set_integer(header, "left_out", (int64_t)dropped);
 }

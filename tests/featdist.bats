@@ -46,12 +46,14 @@ for line in sys.stdin:
 	for seed in 1 2 123456789; do agrees --seed $seed --support 16; done
 	agrees --support 1 --min-count 1
 	agrees --support 1000
+	for power in 0 1 1.5 4; do agrees --power $power --support 16; done
 }
 
 @test "the largest activations are those of plain Python, and so are independent samples" {
 	acts 3 >a
 	for select in top random; do
 		agrees --select $select
+		agrees --select $select --power 1
 		agrees --select $select --support 10 --min-count 40 --seed 3
 	done
 }

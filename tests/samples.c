@@ -100,14 +100,15 @@ static void weights(void)
 	for (size_t trial = 0; trial < 100; trial++) {
 		size_t n = 1 + below(MOST);
 		double tau = trial % 4 ? pow(10, -3 + 6 * uniform()) : INFINITY, sum = 0, error = 0;
+		double power = (double)(trial % 3);
 		for (size_t i = 0; i < n; i++) {
 			kept[i].activation = (float)(0.1 + uniform());
-			double a = (double)kept[i].activation;
+			double a = pow((double)kept[i].activation, power);
 			sum += a / (1 - exp(-a * tau));
 		}
-		sample_weights(weight, kept, n, tau);
+		sample_weights(weight, kept, n, power, tau);
 		for (size_t i = 0; i < n; i++) {
-			double a = (double)kept[i].activation;
+			double a = pow((double)kept[i].activation, power);
 			error = fmax(error, fabs((double)weight[i]
 				- a / (1 - exp(-a * tau)) / sum));
 		}

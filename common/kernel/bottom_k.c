@@ -56,14 +56,20 @@ size_t keep_smallest(struct kept *heap, size_t n, size_t k, struct kept offered,
 	return n;
 }
 
-void sample_weights(float *weight, const struct kept *kept, size_t n, double tau)
+/* a^q / P, P = 1 - exp(-a^q tau) */
+static double estimate(const struct kept *kept, double power, double tau)
+{
+	double a = pow((double)kept->activation, power);
+
+	return a / -expm1(-a * tau);
+}
+
+void sample_weights(float *weight, const struct kept *kept, size_t n, double power, double tau)
 {
 	double sum = 0;
 
-	/* w_i = (a_i / P_i) / sum_j (a_j / P_j), P = 1 - exp(-a tau) */
 	for (size_t i = 0; i < n; i++)
-		sum += (double)kept[i].activation / -expm1(-(double)kept[i].activation * tau);
+		sum += estimate(&kept[i], power, tau);
 	for (size_t i = 0; i < n; i++)
-		weight[i] = (float)((double)kept[i].activation
-			/ -expm1(-(double)kept[i].activation * tau) / sum);
+		weight[i] = (float)(estimate(&kept[i], power, tau) / sum);
 }

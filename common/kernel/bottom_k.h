@@ -1,8 +1,8 @@
 /* Kernel: a bounded weighted sample of the tokens that express a feature.
  *
- * Weighted bottom-k (Cohen and Kaplan 2007): token t of weight a has the rank -ln(u)/a with u
+ * Weighted bottom-k (Cohen and Kaplan 2007): token t of weight w = a^q has the rank -ln(u)/w with u
  * uniform in (0, 1), and the k smallest ranks are kept. Given the smallest rank tau that was not
- * kept, a kept token was kept with probability P = 1 - exp(-a tau), so the weights a / P estimate
+ * kept, a kept token was kept with probability P = 1 - exp(-w tau), so the weights w / P estimate
  * every sum over the feature's tokens without bias. Where u depends on the token alone, features
  * that fire together keep the same tokens (coordinated samples). */
 #ifndef KERNEL_BOTTOM_K_H
@@ -28,7 +28,8 @@ double token_uniform(uint64_t seed, uint64_t salt, uint32_t token);
 size_t keep_smallest(struct kept *heap, size_t n, size_t k, struct kept offered, double *tau,
 	struct kept *out);
 
-/* weight[i] = a_i / P_i, scaled to sum to 1; an infinite tau (all were kept) makes P = 1. */
-void sample_weights(float *weight, const struct kept *kept, size_t n, double tau);
+/* weight[i] = w_i / P_i, scaled to sum to 1; an infinite tau (all were kept) makes P = 1. Floats to
+ * a power q within 0 and 4 are numbers that doubles hold. */
+void sample_weights(float *weight, const struct kept *kept, size_t n, double power, double tau);
 
 #endif

@@ -75,14 +75,15 @@ static void let_go(struct support_table *t, uint32_t slot)
 		t->spare[t->spares++] = slot;
 }
 
-/* What is kept is what ranks lowest: -ln(u) / a, where u in (0,1) is the token's own number, for
- * all features alike, or one for each feature and token; or -a. */
+/* What is kept is what ranks lowest: -ln(u) / a^q, where u in (0,1) is the token's own number,
+ * for all features alike, or one for each feature and token; or -a. */
 static double rank_of(const struct sampler *s, uint32_t feature, uint32_t token, float activation)
 {
 	if (s->how.select == SELECT_TOP)
 		return -(double)activation;
 	uint64_t salt = s->how.select == SELECT_RANDOM ? s->salt + feature + 1 : 0;
-	return -log(token_uniform(s->how.seed, salt, token)) / (double)activation;
+	return -log(token_uniform(s->how.seed, salt, token))
+		/ pow((double)activation, s->how.power);
 }
 
 static struct activation_frame want_activations(struct sm_reader *in, const struct sm_frame *f,
@@ -264,7 +265,7 @@ static void add_feature(struct batch *b, const struct sampler *s, uint32_t numbe
 	struct feature *f = &s->feature[number];
 
 	qsort(f->kept, f->n, sizeof *f->kept, by_kept_token);
-	sample_weights(b->weight + b->nnz, f->kept, f->n, 
+	sample_weights(b->weight + b->nnz, f->kept, f->n, s->how.power,
 		s->how.select == SELECT_TOP ? INFINITY : f->tau);
 	for (size_t j = 0; j < f->n; j++)
 		b->row[b->nnz + j] = row[f->kept[j].slot];

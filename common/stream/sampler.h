@@ -10,6 +10,7 @@ enum { SELECT_COORDINATED, SELECT_TOP, SELECT_RANDOM };
 struct sampling {
 	size_t support;			/* tokens kept of a feature, at most */
 	int select;			/* which of them; see bottom_k.h */
+	double power;			/* of a token's activation: its weight */
 	size_t seed, min_count;		/* features that fire on fewer tokens are left out */
 };
 

@@ -1,6 +1,7 @@
 """featdist in plain Python, from the formulas of featdist(1).
 
-    sampling.py check ACTIVATIONS DISTRIBUTIONS [--support K] [--seed S] [--select HOW] [--min-count N]
+    sampling.py check ACTIVATIONS DISTRIBUTIONS [--support K] [--seed S] [--select HOW] [--power Q]
+        [--min-count N]
     sampling.py unbiased ACTIVATIONS < distributions of 200 seeds, one after another"""
 import argparse
 import math
@@ -39,14 +40,14 @@ def firings(frames):
     return found
 
 
-def sample(fired, support, seed, how, salt):
-    """{token: a / P} that the formulas give."""
-    rank = (lambda token, a: -a) if how == "top" else (lambda token, a: -math.log(uniform(seed, salt, token)) / a)
+def sample(fired, support, seed, how, salt, power):
+    """{token: a^q / P} that the formulas give."""
+    rank = (lambda token, a: -a) if how == "top" else (lambda token, a: -math.log(uniform(seed, salt, token)) / a**power)
     ranked = sorted((rank(token, a), token, a) for token, a in fired)
     kept, tau = ranked[:support], ranked[support][0] if len(ranked) > support else math.inf
     if how == "top":
         tau = math.inf
-    return {token: a / -math.expm1(-a * tau) for _, token, a in kept}
+    return {token: a**power / -math.expm1(-(a**power) * tau) for _, token, a in kept}
 
 
 def compare(found, expected):
@@ -79,24 +80,25 @@ def check(args):
     assert set(table.tolist()) == {t for weights, *_ in found.values() for t in weights}
     for i, (weights, mass, count) in found.items():
         compare(weights, sample(wanted[i], args.support, args.seed, args.select,
-                                salt_of(args.select, header["layer"], i)))
+                                salt_of(args.select, header["layer"], i), args.power))
         assert abs(sum(weights.values()) - 1) < 1e-5
         assert count == len(wanted[i]) and math.isclose(mass, sum(a for _, a in wanted[i]), rel_tol=1e-9)
 
 
 def unbiased(args):
-    """The mean over seeds of sum_t x(t) a(t) / P(t), with any x, is sum_t x(t) a(t) of all tokens."""
+    """The mean over seeds of sum_t x(t) a(t)^q / P(t), with any x, is sum_t x(t) a(t)^q of all tokens."""
     [(_, given)] = read(args.files[0])
     fired = firings(given)
     estimates = {}
     for header, frames in read("-"):
         for i, (weights, *_) in list(samples(frames)[1].items())[:15]:
             expected = sample(fired[i], header["support"], header["seed"], header["select"],
-                              salt_of(header["select"], header["layer"], i))
+                              salt_of(header["select"], header["layer"], i), header["power"])
             compare(weights, expected)
             estimates.setdefault(i, []).append(sum(w * (token % 7) for token, w in expected.items()))
     for i, values in estimates.items():
-        truth, error = sum(a * (token % 7) for token, a in fired[i]), np.std(values) / math.sqrt(len(values))
+        truth = sum(a ** header["power"] * (token % 7) for token, a in fired[i])
+        error = np.std(values) / math.sqrt(len(values))
         assert len(values) == 200 and 0 < abs(np.mean(values) - truth) < 4 * error, (i, np.mean(values), truth, error)
 
 
@@ -107,6 +109,7 @@ if __name__ == "__main__":
     parser.add_argument("--support", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--select", default="coordinated")
+    parser.add_argument("--power", type=float, default=2)
     parser.add_argument("--min-count", type=int, default=5)
     arguments = parser.parse_args()
     globals()[arguments.what](arguments)
