@@ -9,18 +9,19 @@
 #include <stdlib.h>
 
 static int power;			/* p - 1 */
+static struct transport exact = {.part = 64};
 static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"p", OPT_CHOICE, &power, "1|2", "order of the distance; the cost is |x - y|^p", 0, 0},
-	OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
+	OPT_PART(&exact), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
 	OPT_PROGRESS, OPT_END
 };
 
 static void open_stage(struct stage *stage, const struct distributions *row,
 	const struct distributions *col)
 {
-	pair_stage_open(stage, row, col, &(struct transport){.p = power + 1});
+	pair_stage_open(stage, row, col, &exact);
 }
 
 int main(int argc, char **argv)
@@ -31,7 +32,9 @@ int main(int argc, char **argv)
 		misuse("--budget is of the search for the nearest: give --top, too");
 	struct comparison c = comparison_open(operand, "emd");
 
-	sm_set_integer(&c.header, "p", power + 1);
+	exact.p = power + 1;
+	sm_set_integer(&c.header, "p", exact.p);
+	sm_set_integer(&c.header, "part", (int64_t)exact.part);
 	comparison_write(&c, &asked, open_stage);
 	comparison_close(&c);
 	free(operand);

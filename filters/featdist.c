@@ -9,7 +9,7 @@
 
 enum { FEATURES_MOST = 1 << 26, POWER_MOST = 4 };
 
-static struct sampling how = {.support = 128, .select = SELECT_COORDINATED, .power = 2,
+static struct sampling how = {.support = 256, .select = SELECT_COORDINATED, .power = 2,
 	.min_count = 5};
 
 static const struct opt options[] = {

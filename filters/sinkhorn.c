@@ -13,7 +13,7 @@
 
 static int power;			/* p - 1 */
 static struct transport entropic = {.entropic = true, .epsilon = 0.05, .epsilon_abs = NAN,
-	.tol = 1e-3, .max_iters = 2000};
+	.tol = 1e-3, .max_iters = 2000, .part = 64};
 static struct stage_options asked;
 
 static const struct opt options[] = {
@@ -28,7 +28,7 @@ static const struct opt options[] = {
 		MAX_ITERS_MOST},
 	{"debias", OPT_FLAG, &entropic.debias, NULL,
 		"write Sinkhorn divergences: 0 between equal distributions", 0, 0},
-	OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
+	OPT_PART(&entropic), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
 	OPT_PROGRESS, OPT_END
 };
 
@@ -43,6 +43,7 @@ static void describe(struct sm_frame *header)
 	bool fraction = isnan(entropic.epsilon_abs);
 
 	sm_set_integer(header, "p", entropic.p);
+	sm_set_integer(header, "part", (int64_t)entropic.part);
 	sm_set_real(header, fraction ? "epsilon" : "epsilon_abs",
 		fraction ? entropic.epsilon : entropic.epsilon_abs);
 	sm_set_real(header, "tol", entropic.tol);

@@ -39,7 +39,7 @@ checks=()
 		two --features 3 --points $points --shape tiny-weights
 		mv a a.$points
 		mv b b.$points
-		emd {a,b}.$points >$points
+		emd --part 0 {a,b}.$points >$points
 		checks+=($points {a,b}.$points)
 	done
 	oracle emd pot "${checks[@]}"
@@ -131,6 +131,21 @@ checks=()
 		emd --quiet $sets >whole
 		emd --quiet --top 3 $sets >some
 		oracle nearest whole some 3
+	done
+}
+
+@test "transport within parts is POT's, part by part; --top is of the same distances" {
+	two --features 9 --points 1:60 --shape shared
+	for p in 1 2; do
+		emd --p $p --part 8 a b >emd.$p
+	done
+	oracle parts emd.1 a b emd.2 a b
+	for metric in emd sinkhorn; do
+		for sets in "a b" "a"; do
+			$metric --quiet --part 8 $sets >all
+			$metric --quiet --part 8 --top 3 $sets >some
+			oracle nearest all some 3
+		done
 	done
 }
 

@@ -41,7 +41,7 @@ checks=()
 		for p in 1 2; do
 			for epsilon in .5 .1 .02 .005; do
 				sinkhorn --p $p --epsilon $epsilon --tol 1e-6 --max-iters 20000 \
-					{a,b}.$points >$points.$p$epsilon
+					--part 0 {a,b}.$points >$points.$p$epsilon
 				checks+=($points.$p$epsilon {a,b}.$points)
 			done
 		done

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "distance/bounds.h"
+#include "distance/parts.h"
 #include "kernel/cost.h"
 
 #include <math.h>
@@ -12,17 +13,23 @@
 enum { DUALS = 8 };	/* potentials of a row's nearest columns that are tried on the next, ... */
 enum { TRIALS = 32 };	/* ... until they were of no use for so many columns in turn */
 
+/* Costs from the points of a part of the row to tokens of B. */
+struct part_costs {
+	float *x;			/* (d, ld): the part's points */
+	float *table;			/* (tokens, ld): costs to the first `known` of ... */
+	struct row_costs *of_token;	/* (tokens): of the rows of the table */
+	uint32_t *token;		/* ... (tokens that part r of some column has) */
+	uint32_t *place;		/* (tokens of B): where in it a token stands, if so */
+	size_t known;
+};
+
 /* What one thread works in. */
 struct scratch {
 	size_t row;
-	float *x;			/* (d, ld): the row's points */
-	float *table;			/* (tokens of B, ld): costs to the first `known` of ... */
-	struct row_costs *of_token;	/* (tokens of B): of the rows of the table */
-	uint32_t *token, *place;	/* ... (tokens of B); where in it a token stands, if so */
-	size_t known;
+	struct part_costs *part;	/* (parts) */
 	uint32_t *slot;			/* (max points): a pair's rows of the table */
-	float *cost, *transposed;	/* (max points, ld): of a pair */
-	float *dual;			/* (DUALS, ld): potentials of the row's points */
+	float *cost, *transposed;	/* (max points, ld): of a part of a pair */
+	float *dual;			/* (DUALS, parts, ld): potentials of the row's points */
 	float *col_dual;		/* (ld): potentials of the column's points */
 	double *workspace;
 	uint64_t *heap;			/* (cols): bound above column */
@@ -32,7 +39,11 @@ struct scratch {
 };
 
 struct pair_stage {
-	const struct distributions *a, *b;
+	const struct distributions *a, *b;	/* part r of feature i is number i parts + r */
+	size_t rows, cols;			/* features */
+	size_t parts;				/* a power of 2 */
+	const size_t *row_parts, *col_parts;	/* of each feature; NULL: 1 */
+	struct parts dealt[2];
 	bool symmetric;
 	struct transport transport;
 	struct scratch *scratch;	/* (threads) */
@@ -41,35 +52,57 @@ struct pair_stage {
 	size_t most;			/* ... of a row's pairs */
 };
 
-static struct scratch scratch_for(const struct pair_stage *p)
+/* How many tokens part r of some column has. */
+static size_t tokens_of_part(const struct pair_stage *p, size_t r)
+{
+	const struct distributions *b = p->b;
+	unsigned char *seen = xcalloc(b->tokens, sizeof *seen);
+	size_t n = 0;
+
+	for (size_t j = r; j < p->cols * p->parts; j += p->parts)
+		for (size_t k = b->indptr[j]; k < b->indptr[j + 1]; seen[b->row[k++]] = 1)
+			n += !seen[b->row[k]];
+	free(seen);
+	return n;
+}
+
+static struct scratch scratch_for(const struct pair_stage *p, const size_t *tokens)
 {
 	const struct distributions *a = p->a, *b = p->b;
 	size_t n = a->max_points > b->max_points ? a->max_points : b->max_points, ld = padded(n);
+	struct part_costs *part = xalloc(p->parts, sizeof *part);
 
+	for (size_t r = 0; r < p->parts; r++)
+		part[r] = (struct part_costs){
+			.x = xalloc(ld * sizeof(float), a->d),
+			.table = xalloc(tokens[r] * sizeof(float), padded(a->max_points)),
+			.of_token = xalloc(tokens[r], sizeof(struct row_costs)),
+			.token = xalloc(tokens[r], sizeof(uint32_t)),
+			.place = xcalloc(b->tokens, sizeof(uint32_t)),
+		};
 	return (struct scratch){
 		.row = SIZE_MAX,
-		.x = xalloc(ld * sizeof(float), a->d),
-		.table = xalloc(b->tokens * sizeof(float), padded(a->max_points)),
-		.of_token = xalloc(b->tokens, sizeof(struct row_costs)),
-		.token = xalloc(b->tokens, sizeof(uint32_t)),
-		.place = xcalloc(b->tokens, sizeof(uint32_t)),
+		.part = part,
 		.slot = xalloc(n, sizeof(uint32_t)),
 		.cost = xalloc(n * sizeof(float), ld),
 		.transposed = xalloc(n * sizeof(float), ld),
-		.dual = xalloc(DUALS * sizeof(float), ld),
+		.dual = xalloc(DUALS * p->parts * sizeof(float), ld),
 		.col_dual = xalloc(ld, sizeof(float)),
 		.workspace = xalloc(transport_workspace(&p->transport, n, n, a->d), sizeof(double)),
-		.heap = p->bounds.of ? xalloc(b->ids.n, sizeof(uint64_t)) : NULL,
+		.heap = p->bounds.of ? xalloc(p->cols, sizeof(uint64_t)) : NULL,
 	};
 }
 
-static void scratch_free(struct scratch *w)
+static void scratch_free(struct scratch *w, size_t parts)
 {
-	free(w->x);
-	free(w->table);
-	free(w->of_token);
-	free(w->token);
-	free(w->place);
+	for (size_t r = 0; r < parts; r++) {
+		free(w->part[r].x);
+		free(w->part[r].table);
+		free(w->part[r].of_token);
+		free(w->part[r].token);
+		free(w->part[r].place);
+	}
+	free(w->part);
 	free(w->slot);
 	free(w->cost);
 	free(w->transposed);
@@ -86,41 +119,62 @@ static void take_row(const struct pair_stage *p, struct scratch *w, size_t i)
 	if (w->row == i)
 		return;
 	w->row = i;
-	w->known = 0;
-	lay_points(w->x, a->point, rows_of(a, i), points_of(a, i), a->d);
+	for (size_t r = 0; r < p->parts; r++) {
+		size_t v = i * p->parts + r;
+		w->part[r].known = 0;
+		lay_points(w->part[r].x, a->point, rows_of(a, v), points_of(a, v), a->d);
+	}
 }
 
-/* Costs from the points of k columns to the row's; a token that many columns use has them once. */
-static void take_costs(const struct pair_stage *p, struct scratch *w, const uint32_t *col, size_t k)
+/* In how many parts the row and column j are compared: in every so many-th. */
+static size_t parts_apart(const struct pair_stage *p, size_t i, size_t j)
+{
+	if (!p->row_parts)
+		return 1;
+	size_t n = p->row_parts[i], m = p->col_parts[j];
+	return p->parts / (n > m ? n : m);
+}
+
+/* Costs from the points of part r of k columns to the row's; a token that many columns use has them
+ * once. */
+static void take_costs(const struct pair_stage *p, struct scratch *w, size_t r, const uint32_t *col,
+	size_t k)
 {
 	const struct distributions *b = p->b;
-	size_t first = w->known, n = points_of(p->a, w->row);
+	struct part_costs *of = &w->part[r];
+	size_t first = of->known, n = points_of(p->a, w->row * p->parts + r);
 
-	for (size_t j = 0; j < k; j++)
-		for (size_t at = b->indptr[col[j]]; at < b->indptr[col[j] + 1]; at++) {
+	for (size_t c = 0; c < k; c++) {
+		size_t j = col[c] * p->parts + r;
+		if (r % parts_apart(p, w->row, col[c]) != 0)
+			continue;
+		for (size_t at = b->indptr[j]; at < b->indptr[j + 1]; at++) {
 			uint32_t t = b->row[at];
-			if (w->place[t] >= w->known || w->token[w->place[t]] != t) {
-				w->place[t] = (uint32_t)w->known;
-				w->token[w->known++] = t;
+			if (of->place[t] >= of->known || of->token[of->place[t]] != t) {
+				of->place[t] = (uint32_t)of->known;
+				of->token[of->known++] = t;
 			}
 		}
-	cost_matrix(w->table + first * padded(n), b->point, w->token + first, w->known - first,
-		w->x, n, b->d, p->transport.p);
-	sum_rows(w->of_token + first, w->table + first * padded(n), n, w->known - first);
+	}
+	cost_matrix(of->table + first * padded(n), b->point, of->token + first, of->known - first,
+		of->x, n, b->d, p->transport.p);
+	sum_rows(of->of_token + first, of->table + first * padded(n), n, of->known - first);
 }
 
-/* The problem of the row and column j, in w->table. */
-static struct transport_problem take_pair(const struct pair_stage *p, struct scratch *w, uint32_t j)
+/* The problem of part r of the row and of column j, in its table. */
+static struct transport_problem take_pair(const struct pair_stage *p, struct scratch *w, size_t r,
+	uint32_t j)
 {
 	const struct distributions *a = p->a, *b = p->b;
-	struct transport_problem pair = {.a = a, .b = b, .i = w->row, .j = j,
-		.n = points_of(a, w->row), .m = points_of(b, j), .cost = w->table,
-		.row = w->slot, .limit = INFINITY};
+	struct part_costs *of = &w->part[r];
+	size_t u = w->row * p->parts + r, v = j * p->parts + r;
+	struct transport_problem pair = {.a = a, .b = b, .i = u, .j = v, .n = points_of(a, u),
+		.m = points_of(b, v), .cost = of->table, .row = w->slot, .limit = INFINITY};
 
-	take_costs(p, w, &j, 1);
+	take_costs(p, w, r, &j, 1);
 	for (size_t k = 0; k < pair.m; k++)
-		w->slot[k] = w->place[rows_of(b, j)[k]];
-	struct costs costs = join_rows(w->of_token, w->slot, pair.n, pair.m);
+		w->slot[k] = of->place[rows_of(b, v)[k]];
+	struct costs costs = join_rows(of->of_token, w->slot, pair.n, pair.m);
 	pair.mean = costs.mean;
 	pair.largest = costs.largest;
 	return pair;
@@ -169,10 +223,10 @@ static void fill_infinity(float *potential, size_t n)
 		potential[i] = -INFINITY;
 }
 
-/* Solves a pair; `dual` (padded(n)) becomes potentials of the row's points, -infinity beyond n. Of
+/* Solves a part; `dual` (padded(n)) becomes potentials of the row's points, -infinity beyond n. Of
  * features with themselves, the pair's lower feature is the row of the problem, so that both orders
  * give the same bits. */
-static struct transport_solution solve_pair(const struct pair_stage *p, struct scratch *w,
+static struct transport_solution solve_part(const struct pair_stage *p, struct scratch *w,
 	const struct transport_problem *pair, float *dual)
 {
 	struct transport_solution s;
@@ -187,16 +241,43 @@ static struct transport_solution solve_pair(const struct pair_stage *p, struct s
 		s = transport_solve(&p->transport, &transposed, w->col_dual, w->workspace);
 		largest_potentials(dual, transposed.cost, w->col_dual, pair->m, pair->n);
 	}
-	w->solved += s.cost < INFINITY;
-	if (s.cost < INFINITY && (!p->symmetric || pair->i != pair->j)) {
-		w->totals.upper += root(p, s.upper);
-		w->totals.apart += root(p, s.upper) - root(p, s.lower);
-	}
-	if ((double)s.residual > p->transport.tol) {
-		w->totals.unconverged++;
-		w->totals.residual = fmaxf(w->totals.residual, s.residual);
-	}
 	return s;
+}
+
+/* Solves the row with column j, or finds its cost to be above the limit; `dual` (parts, ld) becomes
+ * potentials of the row's points. The mean over the parts; iterations and residual are those of the
+ * worst. */
+static struct transport_solution solve_pair(const struct pair_stage *p, struct scratch *w,
+	uint32_t j, double limit, float *dual)
+{
+	size_t apart = parts_apart(p, w->row, j), ld = padded(p->a->max_points);
+	double share = (double)apart / (double)p->parts;
+	struct transport_solution sum = {0};
+
+	for (size_t r = 0; r < p->parts; r += apart) {
+		struct transport_problem part = take_pair(p, w, r, j);
+		part.limit = (limit - sum.cost) / share;
+		struct transport_solution s = solve_part(p, w, &part, dual + r * ld);
+		for (size_t same = r + 1; same < r + apart; same++)
+			memcpy(dual + same * ld, dual + r * ld, ld * sizeof *dual);
+		sum.cost += share * s.cost;
+		sum.lower += share * s.lower;
+		sum.upper += share * s.upper;
+		sum.iters = s.iters > sum.iters ? s.iters : sum.iters;
+		sum.residual = fmaxf(sum.residual, s.residual);
+		if (!(s.cost < INFINITY))
+			return sum;
+	}
+	w->solved++;
+	if (!p->symmetric || w->row != j) {
+		w->totals.upper += root(p, sum.upper);
+		w->totals.apart += root(p, sum.upper) - root(p, sum.lower);
+	}
+	if ((double)sum.residual > p->transport.tol) {
+		w->totals.unconverged++;
+		w->totals.residual = fmaxf(w->totals.residual, sum.residual);
+	}
+	return sum;
 }
 
 /* The bounds are rounded outwards. */
@@ -225,10 +306,10 @@ static void solve_row(void *context, size_t thread, size_t i, const uint32_t *co
 	struct scratch *w = &p->scratch[thread];
 
 	take_row(p, w, i);
-	take_costs(p, w, col, k);		/* at once, which is quicker than pair by pair */
+	for (size_t r = 0; r < p->parts; r++)
+		take_costs(p, w, r, col, k);	/* at once, which is quicker than pair by pair */
 	for (size_t n = 0; n < k; n++) {
-		struct transport_problem pair = take_pair(p, w, col[n]);
-		struct transport_solution s = solve_pair(p, w, &pair, w->dual);
+		struct transport_solution s = solve_pair(p, w, col[n], INFINITY, w->dual);
 		put_entry(p, out, n, &s);
 	}
 }
@@ -251,7 +332,7 @@ static void sift(uint64_t *heap, size_t n, size_t at)
 /* All columns, the one of the least bound on top. */
 static void make_heap(const struct pair_stage *p, struct scratch *w)
 {
-	size_t cols = p->b->ids.n;
+	size_t cols = p->cols;
 
 	for (size_t j = 0; j < cols; j++)
 		w->heap[j] = (uint64_t)bounds_row(&p->bounds, w->row)[j] << 32 | j;
@@ -279,16 +360,25 @@ static size_t insert(const struct pair_stage *p, struct entries *out, size_t fou
 	return found < k ? found + 1 : k;
 }
 
-/* Is the pair's cost above the limit? Yes when n potentials of the row's points prove it: with the
- * largest potentials of the column's points that they allow, they are a feasible dual solution. */
-static bool excluded(const struct transport_problem *pair, const float *dual, size_t n,
+/* Is the cost of the row and column j above the limit? Yes when n potentials of the row's points
+ * prove it: with the largest potentials of the column's points that they allow, they are a feasible
+ * dual solution. */
+static bool excluded(const struct pair_stage *p, struct scratch *w, uint32_t j, size_t n,
 	double limit)
 {
-	const float *a = weights_of(pair->a, pair->i), *b = weights_of(pair->b, pair->j);
+	size_t apart = parts_apart(p, w->row, j), ld = padded(p->a->max_points);
+	double share = (double)apart / (double)p->parts, sum[DUALS] = {0}, largest = 0;
 
+	for (size_t r = 0; r < p->parts; r += apart) {
+		struct transport_problem part = take_pair(p, w, r, j);
+		const float *a = weights_of(part.a, part.i), *b = weights_of(part.b, part.j);
+		largest = fmax(largest, part.largest);
+		for (size_t q = 0; q < n; q++)
+			sum[q] += share * dual_cost(part.cost, part.row, a, b,
+				w->dual + (q * p->parts + r) * ld, part.n, part.m);
+	}
 	for (size_t q = 0; q < n; q++)
-		if (dual_cost(pair->cost, pair->row, a, b, dual + q * padded(pair->n), pair->n,
-				pair->m) > limit + 1e-6 * pair->largest)
+		if (sum[q] > limit + 1e-6 * largest)
 			return true;
 	return false;
 }
@@ -312,9 +402,9 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 {
 	const struct pair_stage *p = context;
 	struct scratch *w = &p->scratch[thread];
-	size_t cols = p->b->ids.n, left = cols, found = 0, duals = 0, useless = 0;
+	size_t cols = p->cols, left = cols, found = 0, duals = 0, useless = 0;
 	size_t before = w->solved;
-	size_t ld = padded(points_of(p->a, i)), unasked = cols - (p->most > k ? p->most : k);
+	size_t ld = padded(p->a->max_points), unasked = cols - (p->most > k ? p->most : k);
 	double limit = INFINITY;		/* what a bound has to exceed */
 
 	take_row(p, w, i);
@@ -323,17 +413,15 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 		uint32_t j = (uint32_t)w->heap[0];
 		if ((double)(w->heap[0] >> 32) * p->bounds.unit > limit)
 			break;
-		struct transport_problem pair = take_pair(p, w, j);
 		if (limit < INFINITY && useless < TRIALS) {
-			if (excluded(&pair, w->dual, duals < DUALS ? duals : DUALS, limit)) {
+			if (excluded(p, w, j, duals < DUALS ? duals : DUALS, limit)) {
 				useless = 0;
 				continue;
 			}
 			useless++;
 		}
-		pair.limit = limit;
-		struct transport_solution s = solve_pair(p, w, &pair,
-			w->dual + duals++ % DUALS * ld);
+		struct transport_solution s = solve_pair(p, w, j, limit,
+			w->dual + duals++ % DUALS * p->parts * ld);
 		found = insert(p, out, found, k, j, &s);
 		if (found == k)
 			limit = (1 + 1e-5) * pow((double)out->dist[k - 1], p->transport.p);
@@ -364,17 +452,59 @@ static void close_pairs(struct stage *stage)
 		stage->totals.upper += w->totals.upper;
 		stage->totals.apart += w->totals.apart;
 		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);
-		scratch_free(w);
+		scratch_free(w, p->parts);
 	}
 	if (p->budget)
 		note("%zu of %zu pairs were solved; of %zu of %zu rows the nearest are proved",
-			solved, p->bounds.rows * p->b->ids.n, proved, p->bounds.rows);
+			solved, p->bounds.rows * p->cols, proved, p->bounds.rows);
 	else if (p->bounds.of)
 		note("%zu of %zu pairs were solved; bounds exclude the others", solved,
-			p->bounds.rows * p->b->ids.n);
+			p->bounds.rows * p->cols);
 	bounds_free(&p->bounds);
+	for (int k = 0; k < 2; k++)
+		parts_free(&p->dealt[k]);
 	free(p->scratch);
 	free(p);
+}
+
+static void deal(struct pair_stage *p, const struct distributions *a,
+	const struct distributions *b)
+{
+	size_t points = p->transport.part;
+	bool one = a == b;
+
+	p->dealt[0] = parts_deal(a, points, p->parts);
+	if (!one)
+		p->dealt[1] = parts_deal(b, points, p->parts);
+	p->a = &p->dealt[0].of;
+	p->b = &p->dealt[!one].of;
+	p->row_parts = p->dealt[0].n;
+	p->col_parts = p->dealt[!one].n;
+}
+
+static void check_points(const struct pair_stage *p)
+{
+	const struct distributions *input[] = {p->a, p->b};
+	size_t limit = transport_max_points(&p->transport);
+
+	for (int k = 0; k < 2; k++)
+		if (input[k]->max_points > limit)
+			die("%s: a feature of %zu points: the limit is %zu (a smaller --part)",
+				input[k]->name, input[k]->max_points, limit);
+}
+
+/* Below the transport of whole features, whose plans may do more. */
+static void open_bounds(struct pair_stage *p, const struct stage *stage,
+	const struct distributions *a, const struct distributions *b)
+{
+	struct distributions side[] = {parts_balanced(a, p->transport.part),
+		parts_balanced(b, p->transport.part)};
+	size_t first, end;
+
+	stage_rows(stage, &first, &end);
+	p->bounds = bounds_open(&side[0], first, end, &side[a != b], p->transport.p, BOUNDS_ROOM);
+	for (int k = 0; k < 2; k++)
+		free(side[k].weight);
 }
 
 void pair_stage_open(struct stage *stage, const struct distributions *a,
@@ -382,25 +512,26 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 {
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = xalloc(1, sizeof *p);
-	const struct distributions *input[] = {a, b};
-	size_t limit = transport_max_points(transport), first, end;
 	double budget = stage->asked.budget;
 
-	for (int k = 0; k < 2; k++)
-		if (input[k]->max_points > limit)
-			die("%s: a feature of %zu points: the limit is %zu", input[k]->name,
-				input[k]->max_points, limit);
-	*p = (struct pair_stage){.a = a, .b = b, .symmetric = stage->symmetric,
+	*p = (struct pair_stage){.a = a, .b = b, .rows = a->ids.n, .cols = b->ids.n,
+		.parts = parts_most(a, b, transport->part), .symmetric = stage->symmetric,
 		.transport = *transport, .budget = budget > 0,
 		.most = budget > 0 ? (size_t)ceil(budget * (double)b->ids.n) : b->ids.n};
+	if (p->parts > 1)
+		deal(p, a, b);
+	check_points(p);
 	if (stage->asked.top && !transport->debias) {
 		stage->nearest = solve_nearest;
-		stage_rows(stage, &first, &end);
-		p->bounds = bounds_open(a, first, end, b, transport->p, BOUNDS_ROOM);
+		open_bounds(p, stage, a, b);
 	}
+	size_t *tokens = xalloc(p->parts, sizeof *tokens);
+	for (size_t r = 0; r < p->parts; r++)
+		tokens[r] = tokens_of_part(p, r);
 	p->scratch = xalloc(threads, sizeof *p->scratch);
 	for (size_t t = 0; t < threads; t++)
-		p->scratch[t] = scratch_for(p);
+		p->scratch[t] = scratch_for(p, tokens);
+	free(tokens);
 	stage->context = p;
 	stage->extras = BOUNDS | (transport->entropic ? ITERATIONS : 0)
 		| (p->budget ? BEYOND : 0);

@@ -11,6 +11,11 @@
 #define EPSILON_ABS_MOST 1e30
 #define TOL_MOST 2
 #define MAX_ITERS_MOST 1e9
+#define PART_MOST (1 << 20)
+
+#define OPT_PART(t) {"part", OPT_SIZE, &(t)->part, "K", \
+	"deal points into parts of K at most, about; mass stays in its part; 0: one part", 0, \
+	PART_MOST}
 
 /* The cost of moving mass is |x - y|^p. */
 struct transport {
@@ -21,6 +26,7 @@ struct transport {
 	double tol;			/* on the marginals, L1 */
 	size_t max_iters;
 	bool debias;			/* the Sinkhorn divergence */
+	size_t part;			/* points of a part (parts.h); 0: of any number */
 };
 
 /* Feature i of a, with n points, and feature j of b, with m. */

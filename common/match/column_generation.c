@@ -5,6 +5,7 @@
 #include "base/simd.h"
 #include "distance/bounds.h"
 #include "distance/pair_stage.h"
+#include "distance/parts.h"
 #include "distance/transport.h"
 #include "match/assignment_topk.h"
 
@@ -87,6 +88,8 @@ static struct transport transport_of(const struct sm_frame *header)
 			metric);
 	double p = setting(header, "p", 1, 2);
 	struct transport t = {.p = (int)p, .entropic = !emd, .epsilon = NAN, .epsilon_abs = NAN};
+	if (sm_find_field(header, "part"))	/* as of later releases */
+		t.part = (size_t)setting(header, "part", 0, PART_MOST);
 	if (p != t.p)
 		die("--complete: the header of the distances says p %g, which is not 1 or 2", p);
 	if (emd)
@@ -134,6 +137,17 @@ static void check_given(const struct column_generation *c, char *const operand[2
 	}
 }
 
+static void open_bounds(struct column_generation *c)
+{
+	struct distributions side[] = {parts_balanced(&c->input[0], c->transport.part),
+		parts_balanced(&c->input[1], c->transport.part)};
+
+	c->bounds = bounds_open(&side[c->flipped], 0, c->lists, &side[!c->flipped],
+		c->transport.p, BOUNDS_ROOM);
+	for (int k = 0; k < 2; k++)
+		free(side[k].weight);
+}
+
 struct column_generation *column_generation_open(const struct distances *d,
 	const struct sm_frame *header, char *const operand[2], struct candidates *of, bool flipped)
 {
@@ -152,8 +166,7 @@ struct column_generation *column_generation_open(const struct distances *d,
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);
-	c->bounds = bounds_open(flipped ? col : row, 0, c->lists, flipped ? row : col,
-		c->transport.p, BOUNDS_ROOM);
+	open_bounds(c);
 	c->scale = c->bounds.unit * (1 - 1e-4);
 	c->least = xalloc(c->lists, sizeof *c->least);
 	for (size_t x = 0; x < c->lists; x++)

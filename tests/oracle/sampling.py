@@ -106,7 +106,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["check", "unbiased"])
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--support", type=int, default=128)
+    parser.add_argument("--support", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--select", default="coordinated")
     parser.add_argument("--power", type=float, default=2)
