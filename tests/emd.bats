@@ -99,7 +99,8 @@ checks=()
 	for problem in 1 2; do
 		for ground in L1 L2 Linf; do
 			oracle emd dotmark "$DATA/ot" $problem $ground a b
-			emd --p $([ $ground = L2 ] && echo 1 || echo 2) a b >$ground.$problem
+			emd --part 0 --p $([ $ground = L2 ] && echo 1 || echo 2) a b \
+				>$ground.$problem
 		done
 	done
 	oracle emd published {L1,L2,Linf}.{1,2}
