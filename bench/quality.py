@@ -30,11 +30,12 @@ import semot
 MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of the last 240
 DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
 STAGES = ["decoder", "decoder --folded", "coact", "centroid", "bures", "bures --diagonal", "sliced", "energy",
-          "sinkhorn", "sinkhorn --epsilon .02", "sinkhorn --p 2", "sinkhorn --debias", "emd",
-          "emd --p 2"]
+          "sinkhorn", "sinkhorn --epsilon .02", "sinkhorn --p 2", "sinkhorn --debias",
+          "sinkhorn --part 0", "sinkhorn | rescale", "centroid | rescale", "emd", "emd --p 2"]
 SETTINGS = (
     [{}]
-    + [{"featdist": f"--support {k}"} for k in (32, 64, 256)]
+    + [{"featdist": f"--support {k}"} for k in (64, 128, 512)]
+    + [{"featdist": f"--power {q}"} for q in (1, 1.5, 3)]
     + [{"featdist": f"--select {s}"} for s in ("top", "random")]
     + [{"refproj": r} for r in ("", "--unit", "--whiten --unit", "--whiten --dim 64", "--whiten --dim 96")]
     + [{"reference": r} for r in ("first", "middle", "first+last", "middle+last", "all")])
@@ -157,7 +158,8 @@ def side(model, key, how, folder):
 def distances(model, a, b, how, folder):
     """The stage's distances, and the features of its rows and columns."""
     files = [side(model, key, how, folder)[not how["stage"].startswith("coact")] for key in (a, b)]
-    header, frames = read(run(f"{how['stage']} --quiet {files[0]} {files[1]}"))
+    stage, *filters = how["stage"].split(" | ")
+    header, frames = read(run(" | ".join([f"{stage} --quiet {files[0]} {files[1]}", *filters])))
     return np.concatenate([f["dist"] for f in frames[1:]]), frames[0]["row_feature"], frames[0]["col_feature"]
 
 

@@ -28,6 +28,11 @@ Two models occur. *bl361* is a model of characters: 5 layers, 128 wide, SAEs of 
 tokens are matched by, 61,200 others are scored on. *sample* is the bundled storyworld: 6 layers,
 128 wide, SAEs of 512 features whose meanings are known; 4,096 tokens are matched by. A pair "4, two
 SAEs" matches two SAEs of the same layer.
+
+`featdist` kept 128 points and weighed them by their activation, and `sinkhorn` and `emd` compared
+features whole, when most of these tables were made (`featdist --support 128 --power 1`, `--part
+0`). Rows of the first two chapters that are of those defaults say so: "(128 points, weights a)". In
+the chapters behind them every row of a stage between distributions is of those defaults.
 """
 UNKNOWN = "not recorded"
 NAMES = {"cpu": "CPU", "level": "level", "blas": "BLAS core", "compiler": "compiler",
@@ -134,6 +139,7 @@ def mean_of(rows, names):
 # -- Matchings ------------------------------------------------------------------------------------
 
 DEFAULT = dict(featdist="", reference="last", refproj="--whiten")
+BEFORE = " (128 points, weights a)"     # what was measured with the defaults of before
 
 
 def pair(row):
@@ -191,9 +197,10 @@ def matching():
                   {"model": column("data"), "pair": column("pair"), "share": column("share"),
                    "compared with": column("beside"), "its share": column("beside_share")})
     yield grid("""What the defaults are worth: the share of the best possible, one to one, of
-        `sinkhorn` with one setting changed. The defaults are 128 points a feature, coordinated
-        samples, a lift to the last layer, and whitening (bl361).""",
-               table("quality", data="bl361", scores="correlation", stage="sinkhorn"),
+        `sinkhorn` with one setting changed, when the defaults were 128 points a feature, compared
+        whole (`--part 0`) and weighed by their activation (`--power 1`), coordinated samples, a
+        lift to the last layer, and whitening (bl361).""",
+               table("quality", data="bl361", scores="correlation", stage=f"sinkhorn{BEFORE}"),
                {"setting": setting}, pair, lambda row: share(row, "one_to_one"))
 
 

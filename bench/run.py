@@ -123,7 +123,7 @@ def bench_sinkhorn(args):
                 method=method, stopThr=1e-6, numItermax=10000)) for a, b, c in given])
 
         def own():
-            shell(f"sinkhorn --quiet --threads 1 --epsilon {epsilon} --tol 1e-6 "
+            shell(f"sinkhorn --quiet --part 0 --threads 1 --epsilon {epsilon} --tol 1e-6 "
                   "--max-iters 10000 a b >distances")
         sides = Sides(args.runs, own, lambda: peer("f8"))
         values, single = sides.values[1], float("inf")
@@ -149,7 +149,7 @@ def bench_sinkhorn(args):
 def bench_emd(args):
     for points, n, sampled in ((32, 256, 300), (64, 256, 200), (128, 128, 100)):
         pairs, given, clouds = problems(n, points, sampled)
-        sides = Sides(args.runs, lambda: shell("emd --quiet --threads 1 a b >distances"),
+        sides = Sides(args.runs, lambda: shell("emd --quiet --part 0 --threads 1 a b >distances"),
                       lambda: np.array([ot.emd2(a, b, c) for a, b, c in given]))
         costs = seconds(lambda: [ot.dist(x, y, "euclidean") for x, y in clouds])[0] / sampled
         dist, = entries("distances", "dist")
@@ -406,7 +406,7 @@ def bench_scaling(args):
         make_features("made", "--features", str(n), "--tokens", str(4 * n))
         rows = max(min(65536, n * n // 5) // n, 1)
         sides = Sides(args.runs, *(
-            lambda r=r: shell("sinkhorn --quiet --threads 1 --tol 0 --max-iters 10 "
+            lambda r=r: shell("sinkhorn --quiet --part 0 --threads 1 --tol 0 --max-iters 10 "
                               f"--rows 1/{n // r} made/a.dist made/b.dist >/dev/null")
             for r in (rows, 5 * rows)))
         SCALING.add(program="sinkhorn", features=n, iterations=10,

@@ -32,14 +32,14 @@ from record import DATA, ROOT, Table
 import semot
 
 SKIP = 40
-DISTANCES = ["sinkhorn", "emd", "centroid", "decoder"]
+DISTANCES = ["sinkhorn", "sinkhorn | rescale", "emd", "centroid", "centroid | rescale", "decoder"]
 WAYS = {"same": ["coact", *DISTANCES],
         "other": ["couple", "couple --neighbours 2", "couple --neighbours 4",
                   "couple --neighbours 8", "couple --by sinkhorn",
                   "couple --by cells --cells N/4", "couple --cells N/256", "emd over cells",
                   *DISTANCES],
         "halved": ["couple", "couple --by rows ENDS", "couple --by rows COVERS"],
-        "pages": ["couple", "sinkhorn", "centroid"]}
+        "pages": ["couple", "sinkhorn", "sinkhorn | rescale", "centroid"]}
 SHORT = {"same": ["coact", "sinkhorn", "centroid"], "other": ["couple", "sinkhorn", "centroid"]}
 NONE = 2 ** 32 - 1                                  # a token without a partner
 MOST = {"emd over cells": 4096, "pages": 16000}     # tokens: more take too long, or are not there
@@ -183,7 +183,9 @@ class Case:
                 command += f" --coupling {self.coupling(way)}"
         elif way.endswith(" over cells"):
             command, kind = way.split()[0], self.over_cells
-        _, (names, *blocks) = read(run(f"{command} --quiet {kind(a, False)} {kind(b, self.both)}"))
+        command, *filters = command.split(" | ")
+        _, (names, *blocks) = read(run(" | ".join(
+            [f"{command} --quiet {kind(a, False)} {kind(b, self.both)}", *filters])))
         dist = np.concatenate([block["dist"] for block in blocks])
         return dist, names["row_feature"], names["col_feature"]
 
