@@ -14,7 +14,8 @@ static struct stage_options asked;
 
 static const struct opt options[] = {
 	{"p", OPT_CHOICE, &power, "1|2", "order of the distance; the cost is |x - y|^p", 0, 0},
-	OPT_PART(&exact), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
+	OPT_PART(&exact), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked),
+	OPT_ERROR(&asked), OPT_THREADS,
 	OPT_PROGRESS, OPT_END
 };
 

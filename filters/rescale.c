@@ -59,8 +59,8 @@ static void write_scaled(struct sm_reader *in, struct sm_writer *out, struct sm_
 		sm_get_string(header, "metric", "distance"));
 	sm_set_string(header, "metric", metric);
 	sm_drop(header, "halvings", "top", "budget", "first_row");
-	struct stage stage = {.row = s.d.row, .col = s.d.col, .context = &s, .pair = scaled_distance,
-		.close = free_nothing};
+	struct stage stage = {.row = s.d.row, .col = s.d.col, .context = &s,
+		.pair = scaled_distance, .close = free_nothing};
 	stage_write(out, header, &stage);
 	distances_free(&s.d);
 	free(s.mean);

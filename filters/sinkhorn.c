@@ -28,7 +28,8 @@ static const struct opt options[] = {
 		MAX_ITERS_MOST},
 	{"debias", OPT_FLAG, &entropic.debias, NULL,
 		"write Sinkhorn divergences: 0 between equal distributions", 0, 0},
-	OPT_PART(&entropic), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked), OPT_ERROR(&asked), OPT_THREADS,
+	OPT_PART(&entropic), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked),
+	OPT_ERROR(&asked), OPT_THREADS,
 	OPT_PROGRESS, OPT_END
 };
 

@@ -22,7 +22,8 @@ import numpy as np
 x = np.random.default_rng(3).gamma(2, size=(40, 30)).astype('f4')
 x[3:9, 4] = x[:, 7] = np.inf
 x[:, 5] *= ${1:-1}
-np.savez('d.npz', dist=x, row_feature=np.arange(40, dtype='u4'), col_feature=np.arange(30, dtype='u4'))"
+row, col = (np.arange(n, dtype='u4') for n in x.shape)
+np.savez('d.npz', dist=x, row_feature=row, col_feature=col)"
 	npz2frame --kind distances --set metric=sinkhorn --set row_layer=1 \
 		--set col_layer=2 d.npz >in
 }

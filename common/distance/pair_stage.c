@@ -1,7 +1,6 @@
 #include "distance/pair_stage.h"
 
 #include "base/die.h"
-#include "distance/bounds.h"
 #include "distance/parts.h"
 #include "kernel/cost.h"
 
@@ -40,8 +39,7 @@ struct scratch {
 
 struct pair_stage {
 	const struct distributions *a, *b;	/* part r of feature i is number i parts + r */
-	size_t rows, cols;			/* features */
-	size_t parts;				/* a power of 2 */
+	size_t cols, parts;			/* features; a power of 2 */
 	const size_t *row_parts, *col_parts;	/* of each feature; NULL: 1 */
 	struct parts dealt[2];
 	bool symmetric;
@@ -51,20 +49,6 @@ struct pair_stage {
 	bool budget;			/* --budget: ... */
 	size_t most;			/* ... of a row's pairs */
 };
-
-/* How many tokens part r of some column has. */
-static size_t tokens_of_part(const struct pair_stage *p, size_t r)
-{
-	const struct distributions *b = p->b;
-	unsigned char *seen = xcalloc(b->tokens, sizeof *seen);
-	size_t n = 0;
-
-	for (size_t j = r; j < p->cols * p->parts; j += p->parts)
-		for (size_t k = b->indptr[j]; k < b->indptr[j + 1]; seen[b->row[k++]] = 1)
-			n += !seen[b->row[k]];
-	free(seen);
-	return n;
-}
 
 static struct scratch scratch_for(const struct pair_stage *p, const size_t *tokens)
 {
@@ -470,41 +454,12 @@ static void close_pairs(struct stage *stage)
 static void deal(struct pair_stage *p, const struct distributions *a,
 	const struct distributions *b)
 {
-	size_t points = p->transport.part;
-	bool one = a == b;
-
-	p->dealt[0] = parts_deal(a, points, p->parts);
-	if (!one)
-		p->dealt[1] = parts_deal(b, points, p->parts);
+	for (int k = 0; k < (a == b ? 1 : 2); k++)
+		p->dealt[k] = parts_deal(k ? b : a, p->transport.part, p->parts);
 	p->a = &p->dealt[0].of;
-	p->b = &p->dealt[!one].of;
+	p->b = &p->dealt[a != b].of;
 	p->row_parts = p->dealt[0].n;
-	p->col_parts = p->dealt[!one].n;
-}
-
-static void check_points(const struct pair_stage *p)
-{
-	const struct distributions *input[] = {p->a, p->b};
-	size_t limit = transport_max_points(&p->transport);
-
-	for (int k = 0; k < 2; k++)
-		if (input[k]->max_points > limit)
-			die("%s: a feature of %zu points: the limit is %zu (a smaller --part)",
-				input[k]->name, input[k]->max_points, limit);
-}
-
-/* Below the transport of whole features, whose plans may do more. */
-static void open_bounds(struct pair_stage *p, const struct stage *stage,
-	const struct distributions *a, const struct distributions *b)
-{
-	struct distributions side[] = {parts_balanced(a, p->transport.part),
-		parts_balanced(b, p->transport.part)};
-	size_t first, end;
-
-	stage_rows(stage, &first, &end);
-	p->bounds = bounds_open(&side[0], first, end, &side[a != b], p->transport.p, BOUNDS_ROOM);
-	for (int k = 0; k < 2; k++)
-		free(side[k].weight);
+	p->col_parts = p->dealt[a != b].n;
 }
 
 void pair_stage_open(struct stage *stage, const struct distributions *a,
@@ -514,20 +469,24 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	struct pair_stage *p = xalloc(1, sizeof *p);
 	double budget = stage->asked.budget;
 
-	*p = (struct pair_stage){.a = a, .b = b, .rows = a->ids.n, .cols = b->ids.n,
+	*p = (struct pair_stage){.a = a, .b = b, .cols = b->ids.n,
 		.parts = parts_most(a, b, transport->part), .symmetric = stage->symmetric,
 		.transport = *transport, .budget = budget > 0,
 		.most = budget > 0 ? (size_t)ceil(budget * (double)b->ids.n) : b->ids.n};
 	if (p->parts > 1)
 		deal(p, a, b);
-	check_points(p);
+	size_t most = transport_max_points(transport), first, end;
+	for (int k = 0; k < 2; k++)
+		if ((k ? p->b : p->a)->max_points > most)
+			die("%s: a feature of %zu points: the limit is %zu (a smaller --part)",
+				(k ? b : a)->name, (k ? p->b : p->a)->max_points, most);
 	if (stage->asked.top && !transport->debias) {
 		stage->nearest = solve_nearest;
-		open_bounds(p, stage, a, b);
+		stage_rows(stage, &first, &end);
+		p->bounds = parts_bounds(a, first, end, b, transport->p, transport->part);
 	}
 	size_t *tokens = xalloc(p->parts, sizeof *tokens);
-	for (size_t r = 0; r < p->parts; r++)
-		tokens[r] = tokens_of_part(p, r);
+	parts_tokens(tokens, p->b, p->parts);
 	p->scratch = xalloc(threads, sizeof *p->scratch);
 	for (size_t t = 0; t < threads; t++)
 		p->scratch[t] = scratch_for(p, tokens);

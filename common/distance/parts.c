@@ -87,7 +87,8 @@ void parts_free(struct parts *p)
 	*p = (struct parts){0};
 }
 
-struct distributions parts_balanced(const struct distributions *s, size_t points)
+/* The weights alone are its own. */
+static struct distributions balanced(const struct distributions *s, size_t points)
 {
 	struct distributions b = *s;
 	double *mass = xalloc(wanted(s->max_points, points), sizeof *mass);
@@ -101,4 +102,30 @@ struct distributions parts_balanced(const struct distributions *s, size_t points
 	}
 	free(mass);
 	return b;
+}
+
+struct bounds parts_bounds(const struct distributions *a, size_t first, size_t end,
+	const struct distributions *b, int p, size_t points)
+{
+	struct distributions side[] = {balanced(a, points), balanced(b, points)};
+	struct bounds r = bounds_open(&side[0], first, end, &side[a != b], p, BOUNDS_ROOM);
+
+	for (int k = 0; k < 2; k++)
+		free(side[k].weight);
+	return r;
+}
+
+void parts_tokens(size_t *tokens, const struct distributions *s, size_t parts)
+{
+	size_t *seen = xcalloc(s->tokens, sizeof *seen);	/* r + 1 of the last that has it */
+
+	for (size_t r = 0; r < parts; r++) {
+		tokens[r] = 0;
+		for (size_t v = r; v < s->ids.n; v += parts)
+			for (size_t k = s->indptr[v]; k < s->indptr[v + 1]; k++) {
+				tokens[r] += seen[s->row[k]] != r + 1;
+				seen[s->row[k]] = r + 1;
+			}
+	}
+	free(seen);
 }

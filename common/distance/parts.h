@@ -2,7 +2,7 @@
 #ifndef DISTANCE_PARTS_H
 #define DISTANCE_PARTS_H
 
-#include "stream/distributions.h"
+#include "distance/bounds.h"
 
 /* A feature of n points is dealt into P parts, P being the least power of 2 with n <= P points,
  * halved while a part has no point. Token t belongs to part floor(u P), u = token_uniform(0, 2^62,
@@ -18,7 +18,7 @@
 struct parts {
 	size_t most;			/* R: of a feature, a power of 2 */
 	size_t *n;			/* (features): of each */
-	struct distributions of;	/* (features R): part r of feature i is its number i R + r */
+	struct distributions of;	/* (features R): part r of feature i is number i R + r */
 };
 
 /* How many parts the features of these two have at most. */
@@ -28,7 +28,11 @@ size_t parts_most(const struct distributions *a, const struct distributions *b, 
 struct parts parts_deal(const struct distributions *s, size_t points, size_t most);
 void parts_free(struct parts *);
 
-/* Whole features, whose points weigh what they do in parts. The weights alone are its own. */
-struct distributions parts_balanced(const struct distributions *, size_t points);
+/* Of each part the tokens that it has of some feature; s: (features parts). */
+void parts_tokens(size_t *tokens, const struct distributions *s, size_t parts);
+
+/* Bounds of the transport of whole features with the masses of parts. The sides may be one. */
+struct bounds parts_bounds(const struct distributions *a, size_t first, size_t end,
+	const struct distributions *b, int p, size_t points);
 
 #endif

@@ -137,17 +137,6 @@ static void check_given(const struct column_generation *c, char *const operand[2
 	}
 }
 
-static void open_bounds(struct column_generation *c)
-{
-	struct distributions side[] = {parts_balanced(&c->input[0], c->transport.part),
-		parts_balanced(&c->input[1], c->transport.part)};
-
-	c->bounds = bounds_open(&side[c->flipped], 0, c->lists, &side[!c->flipped],
-		c->transport.p, BOUNDS_ROOM);
-	for (int k = 0; k < 2; k++)
-		free(side[k].weight);
-}
-
 struct column_generation *column_generation_open(const struct distances *d,
 	const struct sm_frame *header, char *const operand[2], struct candidates *of, bool flipped)
 {
@@ -166,7 +155,8 @@ struct column_generation *column_generation_open(const struct distances *d,
 	c->transport = transport_of(header);
 	c->stage = (struct stage){.row = row->ids, .col = col->ids};
 	pair_stage_open(&c->stage, row, col, &c->transport);
-	open_bounds(c);
+	c->bounds = parts_bounds(flipped ? col : row, 0, c->lists, flipped ? row : col,
+		c->transport.p, c->transport.part);
 	c->scale = c->bounds.unit * (1 - 1e-4);
 	c->least = xalloc(c->lists, sizeof *c->least);
 	for (size_t x = 0; x < c->lists; x++)
