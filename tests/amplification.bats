@@ -108,6 +108,19 @@ semot.write("a", {"kind": "activations", "layer": "2", "features": 5, "history":
 		(ulimit -v 400000 && OPENBLAS_NUM_THREADS=1 taskset -c 0 $program --quiet a) >out
 		framecat --check out
 	done
+	"$PY" -c '
+import numpy as np, semot
+u4, none = np.zeros(2, "<u4"), np.zeros(0, "<u4")
+ones = {"mass": np.ones(1), "count": np.ones(1, "<u4"), "feature": np.zeros(1, "<u4")}
+table = {"token": none, "point": np.zeros((0, 2**32 - 1), "<f4")}
+features = {**ones, "indptr": u4, "row": none, "weight": none.astype("<f4")}
+semot.write("d", {"kind": "distributions", "layer": "2", "features": 5, "space": "s",
+                  "history": []}, [table, features])'
+	for program in sinkhorn emd energy sliced bures centroid; do
+		(ulimit -v 400000 && OPENBLAS_NUM_THREADS=1 taskset -c 0 $program --quiet d d) \
+			>out 2>line || [ "$(wc -l <line)" -eq 1 ]
+		refute grep -q memory line
+	done
 }
 
 @test "npz2frame: a shape claims no length that no numbers fill" {

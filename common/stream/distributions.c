@@ -54,6 +54,8 @@ static void take_table(struct sm_reader *in, const struct sm_frame *f, struct bu
 	for (size_t i = 0; i < n * d; i++)
 		if (!(fabsf(point[i]) <= 1e15f))	/* so that squares stay floats */
 			sm_bad(in, "point row %zu is not finite, or beyond 1e15", i / d);
+	if (n == 0)		/* what d a table of no rows has, takes no memory */
+		return;
 	s->d = d;
 	if (s->tokens + n > b->token_room)
 		token_room(in, b, s->tokens + n, d);
