@@ -88,7 +88,7 @@ def measured(rows):
 
 def layout(heads, body):
     """A table in Markdown that reads as plain text, too."""
-    lines = [heads] + body
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in [heads] + body]
     width = [max(len(line[k]) for line in lines) for k in range(len(heads))]
     lines = [[cell.ljust(w) for cell, w in zip(line, width)] for line in lines]
     lines.insert(1, ["-" * w for w in width])
