@@ -59,6 +59,7 @@ for layer in 3 4 5; do
 	refproj --quiet --lift 4.npy --axes axes $layer.features >$layer.dist
 done
 kept distributions --compress <3.dist
+kept distributions-power <3.dist
 
 sinkhorn --quiet --error 8 3.dist 4.dist | kept distances --compress
 for i in 1 2; do
@@ -68,6 +69,7 @@ done
 emd --quiet --top 3 --error 8 3.dist 4.dist | kept distances-top --compress
 emd --quiet --top 3 --budget 0.5 3.dist 4.dist | kept distances-budget --compress
 sinkhorn --quiet --top 3 --budget 0.5 3.dist 4.dist | kept distances-bounds
+emd --quiet --part 2 3.dist 4.dist | kept distances-parts
 decoder --quiet --atoms a b | kept distances-atoms
 refproj --quiet --lift 5.npy 4.act >there
 refproj --quiet --lift 5.npy 3.act >here
