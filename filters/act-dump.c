@@ -59,21 +59,6 @@ static void check_command_line(void)
 	kept_check(&which);
 }
 
-/* States of (heads, numbers) or (models, numbers) are one state when the SAE takes all of them. */
-static struct tokens open_tokens(const struct sae *sae)
-{
-	struct tokens t = {.joined = joined};
-
-	tokens_open_states(&t, &hidden, &how, sae->d);
-	if (t.d != sae->d)
-		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
-			states_name(t.states), t.d);
-	if (which.tokens)
-		tokens_open_vocab(&t, which.tokens);
-	tokens_keep(&t, &which, states_name(t.states));
-	return t;
-}
-
 static void write_header(const struct tokens *t, const struct sae *s, struct sm_writer *out)
 {
 	bool split = sae_signed(s->architecture) && signs == SIGNS_SPLIT;
@@ -182,7 +167,8 @@ int main(int argc, char **argv)
 		: sm_writer_open(program, VERSION, opt_history());
 	struct sae *sae = sae_open(sae_file, SAE_W_ENC | SAE_RULE
 		| (check || !quiet ? SAE_PASSES : 0), &encoder_options);
-	struct tokens tokens = open_tokens(sae);
+	struct tokens tokens = {.joined = joined};
+	tokens_open_encoded(&tokens, &hidden, &how, &which, sae_file, sae->d);
 	if (check) {
 		check_all(&tokens, sae);
 	} else {

@@ -1,5 +1,6 @@
 /* graph-score: how much of a graph its features explain, and what is left of it in groups. */
 #include "base/die.h"
+#include "base/input.h"
 #include "base/opt.h"
 #include "graph/circuit_scores.h"
 #include "graph/graph_json.h"
@@ -9,7 +10,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char *distances, *effects;
 
@@ -21,14 +21,11 @@ static const struct opt options[] = {
 	OPT_END
 };
 
-static bool is_stdin(const char *path)
-{
-	return path && strcmp(path, "-") == 0;
-}
-
 static void check_command_line(const char *operand)
 {
-	if (is_stdin(distances) + is_stdin(effects) + is_stdin(operand ? operand : "-") > 1)
+	bool taken = distances && is_stdin(distances), measured = effects && is_stdin(effects);
+
+	if (taken + measured + is_stdin(operand) > 1)
 		misuse("only one of the graphs, the distances and the effects can come from stdin");
 }
 

@@ -27,20 +27,21 @@ static double scaled_distance(const void *context, void *workspace, size_t i, si
 
 static void take_means(struct scaled *s)
 {
-	size_t n = s->d.row.n, m = s->d.col.n;
+	size_t n = s->d.row.n, m = s->d.col.n, *finite = xcalloc(m, sizeof *finite);
 
 	s->mean = xcalloc(m, sizeof *s->mean);
-	for (size_t j = 0; j < m; j++) {
-		size_t finite = 0;
-		for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < m; j++) {
 			double dist = (double)s->d.dist[i * m + j];
-			finite += dist < INFINITY;
+			finite[j] += dist < INFINITY;
 			s->mean[j] += dist < INFINITY ? dist : 0;
 		}
-		s->mean[j] /= finite ? (double)finite : 1;
+	for (size_t j = 0; j < m; j++) {
+		s->mean[j] /= finite[j] ? (double)finite[j] : 1;
 		if (!(s->mean[j] > 0))
 			s->mean[j] = 1;
 	}
+	free(finite);
 }
 
 static void free_nothing(struct stage *stage)

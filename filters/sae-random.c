@@ -31,20 +31,6 @@ static const struct opt options[] = {
 	OPT_THREADS, OPT_END
 };
 
-static struct tokens open_tokens(const struct sae *sae)
-{
-	struct tokens t = {0};
-
-	tokens_open_states(&t, &hidden, &how, sae->d);
-	if (t.d != sae->d)
-		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_file, sae->d,
-			states_name(t.states), t.d);
-	if (which.tokens)
-		tokens_open_vocab(&t, which.tokens);
-	tokens_keep(&t, &which, states_name(t.states));
-	return t;
-}
-
 int main(int argc, char **argv)
 {
 	free(opt_parse(argc, argv, options,
@@ -60,7 +46,8 @@ int main(int argc, char **argv)
 		&encoder_options);
 	if (trained->elsewhere)
 		die("%s: %s", sae_file, trained->elsewhere);
-	struct tokens tokens = open_tokens(trained);
+	struct tokens tokens = {0};
+	tokens_open_encoded(&tokens, &hidden, &how, &which, sae_file, trained->d);
 	struct sae_random made = sae_random_like(trained, sae_file, &tokens, seed);
 
 	sae_random_write(&made);

@@ -230,4 +230,3 @@ void sae_random_write(const struct sae_random *s)
 	npz_write(out, "random_seed", "<u8", 0, NULL, put_number, &s->seed);
 	npz_writer_close(out);
 }
-

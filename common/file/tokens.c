@@ -35,6 +35,19 @@ void tokens_keep(struct tokens *t, const struct kept_options *o, const char *nam
 		note("%s: its last two dimensions are one, of %zu", states_name(t->states), t->d);
 }
 
+void tokens_open_encoded(struct tokens *t, const struct list *files,
+	const struct states_options *how, const struct kept_options *o, const char *sae_name,
+	size_t d)
+{
+	tokens_open_states(t, files, how, d);
+	if (t->d != d)
+		die("%s: the SAE takes states of %zu dimensions, %s has %zu", sae_name, d,
+			states_name(t->states), t->d);
+	if (o->tokens)
+		tokens_open_vocab(t, o->tokens);
+	tokens_keep(t, o, states_name(t->states));
+}
+
 void tokens_close(struct tokens *t)
 {
 	kept_free(&t->kept);

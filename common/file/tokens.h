@@ -30,6 +30,9 @@ void tokens_open_states(struct tokens *, const struct list *files, const struct 
 void tokens_open_vocab(struct tokens *, const char *file);
 /* After these two, which have to be of as many tokens, sets which count: kept_open(). */
 void tokens_keep(struct tokens *, const struct kept_options *, const char *name);
+/* All three, for the SAE in the file sae_name, which takes states of d numbers. */
+void tokens_open_encoded(struct tokens *, const struct list *files, const struct states_options *,
+	const struct kept_options *, const char *sae_name, size_t d);
 void tokens_close(struct tokens *);
 
 /* What a header says of the features: where they are from. NULL: nothing. */
