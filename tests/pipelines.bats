@@ -459,7 +459,7 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	cd "$HOME" && exec bash -c "$*"
 	SSH
 	chmod +x bin/ssh
-	export PATH=$PWD/bin:$PATH PARALLEL_SSH=$PWD/bin/ssh HOME=$PWD/home SHELL=/bin/bash
+	export PATH=$PWD/bin:$PATH PARALLEL_SSH=$PWD/bin/ssh HOME=$PWD/home
 	mkdir home
 	echo 2 >2.projected
 	echo 4 >4.projected
