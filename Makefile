@@ -206,6 +206,7 @@ bench-quality: install-check
 	$(BENCH)/quality.py stages settings
 	$(BENCH)/texts.py
 	$(BENCH)/models.py
+	$(BENCH)/untrained.py
 	$(BENCH)/graded.py
 	$(BENCH)/saematch.py
 	$(MAKE) results

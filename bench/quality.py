@@ -63,7 +63,8 @@ def activations(model, layer, seed, skip=0):
 
 class LanguageModel:
     """data/lm/bl361: five layers; two SAEs a layer, as trained (TopK)."""
-    name, layers = "bl361", "12345"
+    name = data = "bl361"
+    layers = "12345"
     pairs = [("5.0", "5.1"), ("2.0", "3.0"), ("4.0", "5.0"), ("2.0", "5.0"), ("1.0", "5.0")]
     scores = "correlation"
 
@@ -96,7 +97,8 @@ class LanguageModel:
 
 
 class Sample:
-    name, layers = "sample", "123456"
+    name = data = "sample"
+    layers = "123456"
     pairs = [("1.0", "6.0"), ("2.0", "4.0"), ("3.0", "6.0"), ("4.0", "4.1")]
     scores = "label agreement"
 
@@ -159,7 +161,10 @@ def distances(model, a, b, how, folder):
     """The stage's distances, and the features of its rows and columns."""
     files = [side(model, key, how, folder)[not how["stage"].startswith("coact")] for key in (a, b)]
     stage, *filters = how["stage"].split(" | ")
-    header, frames = read(run(" | ".join([f"{stage} --quiet {files[0]} {files[1]}", *filters])))
+    path = f"{files[0]}-{b}.{stage}".replace(" ", "_")
+    if not os.path.exists(path):
+        run(f"{stage} --quiet {files[0]} {files[1]} >{path}")
+    header, frames = read(run(" | ".join([f"cat {path}", *filters])))
     return np.concatenate([f["dist"] for f in frames[1:]]), frames[0]["row_feature"], frames[0]["col_feature"]
 
 
@@ -191,12 +196,13 @@ def main():
     models = [kind() for kind in there if there[kind] and args.data in kind.name]
     hows = [{**DEFAULT, **change} for what in args.what
             for change in ([{"stage": s} for s in STAGES] if what == "stages" else SETTINGS)]
-    for model in models:
-        worths = {}
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        for model in models:
+            worths, own = {}, f"{folder}/{model.data}"
+            os.makedirs(own, exist_ok=True)
             for how in hows:
                 if args.only in str(how):
-                    measure(model, how, folder, worths)
+                    measure(model, how, own, worths)
 
 
 if __name__ == "__main__":

@@ -273,6 +273,31 @@ def models():
                if row["way"].startswith("(") else worth(row))
 
 
+def untrained():
+    """Each way for trained dictionaries, and below it for untrained ones."""
+    rows = table("untrained")
+    first = [row for row in rows if row["way"] == "coact"]
+    rows = ([dict(row, way="best possible", one_to_one=row["best_one_to_one"], nearest=row["best_nearest"])
+             for row in first] + rows +
+            [dict(row, way="random matching", one_to_one=row["random"], nearest="") for row in first])
+    order = distinct((row["data"], row["way"]) for row in rows)
+    fire = {kind: sorted(int(row["rows"]) for row in first if row["dictionaries"] == kind and row["data"] == "sample")
+            for kind in ("trained", "untrained")}
+    if not first:
+        return
+    yield "## Dictionaries that were never trained\n"
+    yield grid(f"""The same pipes for trained dictionaries and for those that `sae-random` makes in their
+        place: mean correlation on unseen text over all features of the rows' dictionary; one to one /
+        nearest neighbour. A feature that fires on fewer than five tokens of the text that is matched by has no
+        partner and counts 0: of the sample's 512 features of a layer, {fire['trained'][0]} to {fire['trained'][-1]}
+        trained and {fire['untrained'][0]} to {fire['untrained'][-1]} untrained ones fire. PW-MCC and MMCS are of the
+        decoder rows by themselves. The sample is matched by its first half and scored on its second.""",
+               sorted(rows, key=lambda row: (row["data"], order.index((row["data"], row["way"])))),
+               {"model": column("data"), "tokens": column("tokens"), "distance": column("way"),
+                "dictionaries": column("dictionaries")},
+               pair, lambda row: both(row, lambda r, name: number(r[name], 3)))
+
+
 def graded():
     meaning = {"kind": "same kind", "tokens": "labels of tokens", "numbers": "numbers",
                "tree": "tree"}
@@ -693,7 +718,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?")
     file = parser.parse_args().file
-    parts = [ABOUT, *matching(), *texts(), *models(), *graded(), *certified(), *saematch(), *groups(), *speed(), *kernels(),
+    parts = [ABOUT, *matching(), *texts(), *models(), *untrained(), *graded(), *certified(), *saematch(), *groups(), *speed(), *kernels(),
              *scale()]
     page = "\n".join(part for part in parts if part)
     if file:

@@ -184,8 +184,9 @@ class Case:
         elif way.endswith(" over cells"):
             command, kind = way.split()[0], self.over_cells
         command, *filters = command.split(" | ")
-        _, (names, *blocks) = read(run(" | ".join(
-            [f"{command} --quiet {kind(a, False)} {kind(b, self.both)}", *filters])))
+        path = self.once(f"{a}-{b}.{way.split(' | ')[0].replace('/', '.')}.distances",
+                         f"{command} --quiet {kind(a, False)} {kind(b, self.both)}")
+        _, (names, *blocks) = read(run(" | ".join([f"cat {path}", *filters])))
         dist = np.concatenate([block["dist"] for block in blocks])
         return dist, names["row_feature"], names["col_feature"]
 

@@ -84,6 +84,20 @@ rows() {
 		$4 - $8 > .03 || $8 - $4 > .03 { print; exit 1 }'
 }
 
+@test "untrained dictionaries score what their table says, and trained ones more" {
+	[ -z "$SAN" ] || skip "slow under the sanitizers"
+	bench untrained --data sample --only coact
+	rows untrained way=coact -- dictionaries a b one_to_one | sort >now
+	[ "$(wc -l <now)" -eq 8 ]
+	(cp "$ROOT/bench/results/untrained.tsv" results &&
+		rows untrained data=sample way=coact -- dictionaries a b one_to_one) | sort >then
+	paste -d ' ' now then | awk '$1 != $5 || $2 != $6 || $3 != $7 ||
+		$4 - $8 > .03 || $8 - $4 > .03 { print; exit 1 }'
+	awk '{ of[$2, $3, $1] = $4 }
+		END { for (k in of) if (split(k, p, SUBSEP) && p[3] == "trained" &&
+			of[k] < of[p[1], p[2], "untrained"] + .1) { print k; exit 1 } }' now
+}
+
 @test "distances of features that never fire together follow a made tree" {
 	[ -z "$SAN" ] || skip "slow under the sanitizers"
 	bench graded --only centroid
