@@ -322,11 +322,11 @@ assert (upper - lower <= 3e-7 * dist).all(), ((upper - lower) / dist).max()"
 	    sinkhorn.write(name, points, weight, np.arange(counts.sum()), counts)
 	E
 	for p in 1 2; do
-		timeout 20 emd --p $p a b >out
+		timeout 300 emd --p $p a b >out
 		oracle emd pot out a b
-		timeout 20 emd --quiet --top 3 --p $p a b >some
+		timeout 300 emd --quiet --top 3 --p $p a b >some
 		oracle nearest out some 3
-		timeout 20 sinkhorn --quiet --max-iters 100 --p $p a b >out
+		timeout 300 sinkhorn --quiet --max-iters 100 --p $p a b >out
 		values "assert np.isfinite([dist, lower, upper]).all()"
 	done
 }

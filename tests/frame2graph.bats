@@ -155,7 +155,7 @@ names = [last + "_3"] + [last] * 20000 + [last + "_2", last]
 d["nodes"][1:1] = [dict(d["nodes"][-1], node_id=name) for name in names]
 sys.stdout.write(json.dumps(d))' >g.json
 	grouped g.json
-	timeout 60 frame2graph --collapse --quiet stream >json
+	timeout 300 frame2graph --collapse --quiet stream >json
 	"$PY" - <<-'E'
 	from attribution import load, one
 	before, after = ([node["node_id"] for node in load(name)["nodes"]]

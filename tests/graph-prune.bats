@@ -170,7 +170,7 @@ json.dump(d, open("self.json", "w"))'
 	print(json.dumps(dict(metadata=metadata, qParams={}, nodes=nodes, links=links)))
 	E
 	graph2frame long.json >graph
-	timeout 20 graph-prune graph 2>notes >pruned
+	timeout 300 graph-prune graph 2>notes >pruned
 	grep -q " 1 of 30000 nodes and 0 of 29999 links are kept" notes
 }
 

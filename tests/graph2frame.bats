@@ -376,10 +376,10 @@ print(t.replace("{\"kept\": [0, null]}", sys.argv[1]))' "$bytes" >odd.json
 d, n = json.load(open("small.json")), int(sys.argv[2])
 exec(sys.argv[1])
 sys.stdout.write(json.dumps(d))' "$1" "$([ -n "$SAN" ] && echo 100000 || echo 1000000)" >many.json
-		timeout 60 graph2frame --quiet many.json >plain
-		timeout 60 supernode --quiet --across-positions --graph plain distances >stream
-		timeout 60 frame2graph --quiet stream >/dev/null
-		timeout 60 frame2graph --quiet --collapse stream >/dev/null
+		timeout 300 graph2frame --quiet many.json >plain
+		timeout 300 supernode --quiet --across-positions --graph plain distances >stream
+		timeout 300 frame2graph --quiet stream >/dev/null
+		timeout 300 frame2graph --quiet --collapse stream >/dev/null
 	}
 	many 'd["qParams"]["pinnedIds"] = [f"1_{i}_0" for i in range(n)]'
 	many 'd["qParams"]["supernodes"] = [[f"name {i}", "1_0_0", "gone"] for i in range(n)]'

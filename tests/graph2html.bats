@@ -87,7 +87,7 @@ json.dump(graph, sys.stdout)' >g.json
 	metadata = dict(slug="", scan="")
 	print(json.dumps(dict(metadata=metadata, qParams=query, nodes=nodes, links=[])))
 	E
-	graph2frame large.json | timeout 20 graph2html >html
+	graph2frame large.json | timeout 300 graph2html >html
 	carried html
 	"$PY" -c 'import json
 (page,) = json.load(open("carried.json"))

@@ -531,7 +531,7 @@ print(found["group_name"][found["group"][node]])'
 	block = dict(row0=0, dist=np.zeros((n, n), "<f4"))
 	write("equal", dict(kind="distances", rows=n, cols=n), [ids, block], checksum=False)
 	E
-	graph2frame long.json | timeout 10 supernode --quiet --acyclic --graph - --groups 7 equal |
+	graph2frame long.json | timeout 300 supernode --quiet --acyclic --graph - --groups 7 equal |
 		framecat --header | grep -q '"groups":'
 }
 
@@ -546,7 +546,7 @@ print(found["group_name"][found["group"][node]])'
 	print(json.dumps(dict(metadata=metadata, qParams={}, nodes=nodes, links=links)))
 	E
 	graph
-	graph2frame long.json | timeout 20 supernode --graph - dist 2>notes >out
+	graph2frame long.json | timeout 300 supernode --graph - dist 2>notes >out
 	grep -q "groups make a cycle: n0 -> n1 -> .* -> n12 -> ... (see --acyclic)" notes
 }
 

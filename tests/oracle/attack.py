@@ -74,10 +74,10 @@ class Program:
         command = [BIN / self.name] + self.command[1:] + ["--quiet", *options]
         source = {"stdin": stdin} if stdin else {"input": data}
         try:
-            return subprocess.run(command, **source, stdout=stdout, stderr=subprocess.PIPE, timeout=60,
+            return subprocess.run(command, **source, stdout=stdout, stderr=subprocess.PIPE, timeout=300,
                                   env=self.environment)
         except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, "none after 60 s", b"", b"")
+            return subprocess.CompletedProcess(command, "none after 300 s", b"", b"")
 
     def make(self, **options):
         return make_stream.make(self.kind, **options)

@@ -121,10 +121,10 @@ class Case:
         with open(self.stdin, "rb") as source:
             streams = {"stdin": source, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
             try:
-                return subprocess.run((before or []) + self.command + ["--quiet"], timeout=20,
+                return subprocess.run((before or []) + self.command + ["--quiet"], timeout=300,
                                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **(environment or {})}, **streams)
             except subprocess.TimeoutExpired:
-                return subprocess.CompletedProcess(self.command, "none after 20 s", b"", b"")
+                return subprocess.CompletedProcess(self.command, "none after 300 s", b"", b"")
 
     def faulty(self, fault):
         """The result, how many calls failed, and how many there were of each class."""
@@ -259,7 +259,7 @@ def calls(tally, options, dice):
         tally.add("short", "", case.faulty("short 0 0 0")[0], KEPT)
 
 
-def limited(case, size, seconds=30):
+def limited(case, size, seconds=300):
     return case.run(before=["timeout", str(seconds), "sh", "-c", f"ulimit -v {size}; exec \"$0\" \"$@\""])
 
 

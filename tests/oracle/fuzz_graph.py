@@ -54,7 +54,7 @@ def change_bytes(text, rng):
 def run(*command, output):
     """Does it succeed? If not, it says why in one line."""
     with open(output, "wb") as stdout:
-        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, timeout=300)
     lines = done.stderr.decode().splitlines()
     fine = done.returncode == 0 or (done.returncode == 1 and len(lines) == 1)
     assert fine and all(line.startswith(command[0] + ": ") for line in lines), (command, done)

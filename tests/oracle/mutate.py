@@ -75,14 +75,14 @@ def streams(kind):
 
 def run(data, path, command):
     if path is None:
-        return subprocess.run(command, input=data, capture_output=True, timeout=60, env=ENVIRONMENT)
+        return subprocess.run(command, input=data, capture_output=True, timeout=300, env=ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder:
         changed = pathlib.Path(folder, path.name)
         if "{/}" in command:
             shutil.copytree(path.parent, folder, dirs_exist_ok=True)
         changed.write_bytes(data)
         words = [{"{}": str(changed), "{/}": folder}.get(word, word) for word in command]
-        return subprocess.run(words, capture_output=True, timeout=60, env=ENVIRONMENT)
+        return subprocess.run(words, capture_output=True, timeout=300, env=ENVIRONMENT)
 
 
 def problem(what, data, path, command):
