@@ -14,7 +14,7 @@ PATH=$BUILD/bin:$PATH
 PYTHONPATH=$ROOT/tests/oracle:$ROOT/examples
 export ROOT SAMPLE DATA BUILD PY PATH PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 
-# The tests' own words need a locale of UTF-8, and sshd gives a shell: not every environment has them.
+# The tests use characters of UTF-8, and a login shell as sshd gives it: CI may have neither.
 export LC_ALL=C.UTF-8 SHELL=/bin/bash
 
 # What ends with status 0 has to have freed its memory. (No library is excused.) clang 14's leak
