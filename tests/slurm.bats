@@ -69,11 +69,12 @@ setup() {
 	SITE
 }
 
-# Waits until both nodes can work.
+# Waits until both nodes can work; one that does not come back by itself is taken into service.
 ready() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 1; i <= 900; i++)); do
 		[ "$(sinfo -h -N -t idle 2>/dev/null | wc -l)" -ne 2 ] || return 0
+		((i % 50)) || { up n1 && up n2; }
 		sleep .1
 	done
 	sinfo -N
@@ -118,6 +119,17 @@ cluster() {
 		-f "$ROOT/pipelines/match.mk" BLOCKS=4 "$@" 3>&-
 }
 
+# both_nodes: a block ends when one has begun on each node
+both_nodes() {
+	cat >wait <<-'STUB'
+	if [ -n "${SLURMD_NODENAME-}" ]; then
+		touch "began.$SLURMD_NODENAME"
+		until [ -e began.n1 ] && [ -e began.n2 ]; do sleep .1; done
+	fi
+	STUB
+	sed -i "1r wait" bin/sinkhorn
+}
+
 quiet() {
 	quick -s BLOCKS=4
 	rm -rf quiet
@@ -126,6 +138,7 @@ quiet() {
 
 @test "blocks on two nodes have the bytes of one machine, and what is there is not made again" {
 	quiet
+	both_nodes
 	SLOW=.2 cluster -s
 	as_quiet
 	[ "$(cut -d' ' -f4 out/.*.block.status | sort -u | xargs)" = "n1 n2" ]
@@ -162,8 +175,10 @@ quiet() {
 	quiet
 	SLOW=2 cluster -s 2>log &
 	until [ -e out/2.activations ] && [ -n "$(squeue -h -t running)" ]; do sleep .1; done
-	sleep .5
-	scancel --user="$(id -un)"
+	while kill -0 $! 2>/dev/null; do
+		scancel --user="$(id -un)"
+		sleep .3
+	done
 	refute wait $!
 	for target in out/*; do
 		cmp "$target" "quiet/${target#out/}"
@@ -183,6 +198,7 @@ quiet() {
 
 @test "the blocks of a pair are tasks of one job, those that are there are none of it" {
 	quiet
+	both_nodes
 	arrays
 	cluster -s ARRAY=3
 	as_quiet
@@ -294,6 +310,7 @@ interrupt() {
 	esac 2>/dev/null
 	[ "$1" = make ] || released "$group" || true
 	cluster -s cancel
+	[ "$1" != node ] || ready
 }
 
 @test "killed make, tasks and nodes at any moment: the next make has the bytes of a quiet run" {

@@ -209,12 +209,12 @@ def browser():
 
         def keys(self, *keys, where="list"):
             self.driver.find_element("id", where).send_keys(*keys)
-            time.sleep(.3 if where == "find" else .1)
+            self.settle()
             return self.look()
 
         def press_button(self, css):
             self.driver.find_element("css selector", css).click()
-            time.sleep(.1)
+            self.settle()
             return self.look()
 
         def goto(self, page, hash):
@@ -288,7 +288,7 @@ def reads(page, word):
     assert len(found) > 0 and len(found) <= int(free[0].replace(",", "")) <= len(found) + len(view["free_row"]) + len(view["free_col"])
     assert first(seen) == [pairs[found[0]][side][1] for side in (0, 1)], (seen["rows"][0], pairs[found[0]])
     b.driver.execute_script("document.getElementById('find').value = ''; document.getElementById('find').oninput()")
-    time.sleep(.3)
+    b.settle()
 
     from selenium.webdriver.common.keys import Keys
     seen = b.keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ENTER)
@@ -345,7 +345,7 @@ def files(page):
         for button in buttons:
             button.click()
             time.sleep(.2)
-        for _ in range(50):
+        for _ in range(600):
             time.sleep(.1)
             if len(list(pathlib.Path(folder).glob("*.[ts]v[vg]"))) + len(list(pathlib.Path(folder).glob("*.tsv"))) > len(buttons):
                 break

@@ -69,6 +69,11 @@ class Browser:
     def look(self):
         return self.driver.execute_script(LOOK)
 
+    def settle(self):
+        """Waits for the page's timers of up to .15 s and for what it draws in the frames after: by its own clock, on any machine."""
+        self.driver.execute_async_script("""const done = arguments[0], frames = n => n ? requestAnimationFrame(() => frames(n - 1)) : done();
+            setTimeout(frames, 150, 3);""")
+
     def shot(self, name):
         SHOTS.mkdir(parents=True, exist_ok=True)
         path = SHOTS / f"{name}.png"
@@ -268,7 +273,7 @@ class Editor(Browser):
         for old in self.folder.iterdir():
             old.unlink()
         self.tool("save JSON")
-        for _ in range(100):
+        for _ in range(600):
             found = [f for f in self.folder.iterdir() if f.suffix == ".json"]
             if found:
                 return found[0].read_bytes()
