@@ -10,7 +10,7 @@ tokens   rank correlation of distance and of how unlike the tokens' classes, rol
 numbers  of features that stand for numbers m and n, the rank correlation of distance and |m - n|
 tree     made features that are the leaves of a tree: distance and the way between them in the tree
 
-    graded.py [--only TEXT]
+    graded.py [--only TEXT] [--text same|other]
 
 The rows go to bench/results/graded.tsv. The programs have to be on PATH."""
 import argparse
@@ -119,13 +119,13 @@ class Truth:
             "numbers": (rank_correlation, away, apart & (away > 0))}
 
 
-def sample(only):
+def sample(only, texts):
     model = Sample()
     with tempfile.TemporaryDirectory() as one:
         whole = Case(model, "same", one, 4096)
         truths = {pair: Truth(model, whole, *pair) for pair in model.pairs}
     for text, way, space in WAYS:
-        if only not in way:
+        if only not in way or text not in texts:
             continue
         with tempfile.TemporaryDirectory() as folder:
             tokens = 4096 if text == "same" else model.tokens[0]
@@ -189,10 +189,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="ways with this text in them")
-    only = parser.parse_args().only
+    parser.add_argument("--text", choices=("same", "other"), help="this text of the sample alone")
+    args = parser.parse_args()
     quality.OUT.mkdir(exist_ok=True)
-    made(only)
-    sample(only)
+    made(args.only)
+    sample(args.only, [args.text] if args.text else ["same", "other"])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ import numpy as np
 STORIES, LENGTH = 120, 255                          # stories that are matched by; characters of each
 PAIRS = [("5", "5"), ("3", "4"), ("2", "3"), ("5", "3")]
 # ENDS: each token of A with the one of B that ends where it ends, or none; COVERS: with the one that covers its end.
-WAYS = ["coact ENDS", "coact COVERS", "sinkhorn ENDS", "sinkhorn COVERS", "centroid ENDS"]
+WAYS = ["coact ENDS", "coact COVERS", "sinkhorn ENDS", "sinkhorn | rescale ENDS", "sinkhorn COVERS", "centroid ENDS",
+        "centroid | rescale ENDS"]
 TABLE = Table("models", ("way", "a", "b"),
               dict.fromkeys(("one_to_one", "nearest", "best_one_to_one", "best_nearest"), ".3f"))
 
@@ -166,14 +167,16 @@ class Models:
                          f"{self.acts('A', a, part)} {self.acts('B', b, part)}")
 
     def distances(self, way, a, b):
-        stage, how = way.split()
+        way, how = way.rsplit(" ", 1)
+        stage, *filters = way.split(" | ")
         one, other = self.acts("A", a, "matched"), self.acts("B", b, "matched")
         if stage == "coact":
-            return self.once(f"{way} {a} {b}", f"coact --quiet --coupling {self.coupling(a, b, 'matched', how)} {one} {other}")
+            return self.once(f"coact {how} {a} {b}", f"coact --quiet --coupling {self.coupling(a, b, 'matched', how)} {one} {other}")
         lift = f"refproj --quiet --whiten --lift {self.folder}/matched_L5.npy"
         one = self.once(f"A{a} {how} dist", f"{lift} --rows {self.rows('matched', how)} {one} | featdist --quiet")
         other = self.once(f"B{b} dist", f"featdist --quiet {other} | {lift}")
-        return self.once(f"{way} {a} {b}", f"{stage} --quiet {one} {other}")
+        found = self.once(f"{stage} {how} {a} {b}", f"{stage} --quiet {one} {other}")
+        return self.once(f"{way} {how} {a} {b}", " | ".join([f"cat {found}", *filters])) if filters else found
 
     def score(self, way, a, b):
         """Correlation on other stories, and the best there."""

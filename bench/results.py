@@ -30,9 +30,10 @@ tokens are matched by, 61,200 others are scored on. *sample* is the bundled stor
 SAEs" matches two SAEs of the same layer.
 
 `featdist` kept 128 points and weighed them by their activation, and `sinkhorn` and `emd` compared
-features whole, when most of these tables were made (`featdist --support 128 --power 1`, `--part
-0`). Rows of the first two chapters that are of those defaults say so: "(128 points, weights a)". In
-the chapters behind them every row of a stage between distributions is of those defaults.
+features whole, when some of these tables were made (`featdist --support 128 --power 1`, `--part
+0`). Rows of those defaults say so: "(128 points, weights a)". In the chapters of certified matches,
+of SAE Match and of the size of the work every row of a stage between distributions is of those
+defaults.
 """
 UNKNOWN = "not recorded"
 NAMES = {"cpu": "CPU", "level": "level", "blas": "BLAS core", "compiler": "compiler",
@@ -190,8 +191,8 @@ def matching():
             `coact` compares activations on one text; like all others it is scored on another.""",
                    rows, by, pair, lambda row: both(row, share))
     yield listing("""Held-out models, which are not in this repository: the share of the best
-        possible, one to one, of `sinkhorn` with the defaults, beside that of the model here that is
-        most like it. No default was chosen by them. The report does not name the pairs of
+        possible, one to one, of `sinkhorn` with the defaults of before (128 points, weights a), beside that of the
+        model here that is most like it. No default was chosen by them. The report does not name the pairs of
         layers.""",
                   table("heldout"),
                   {"model": column("data"), "pair": column("pair"), "share": column("share"),
@@ -271,6 +272,50 @@ def models():
                best + rows, {"distance": column("way")}, lambda row: f"{row['a']} -> {row['b']}",
                lambda row: both(row, lambda r, name: number(r["best_" + name], 3))
                if row["way"].startswith("(") else worth(row))
+
+
+def least(rows):
+    """The least share of the best possible, one to one / nearest neighbour: .98 / .99."""
+    shares = [[float(row[name]) / float(row[f"best_{name}"]) for row in rows] for name in ("one_to_one", "nearest")]
+    return " / ".join(f"{min(some):.2f}".lstrip("0") for some in shares) if rows else ""
+
+
+def advice():
+    """README and semot(7) say the same (tests/bench.bats)."""
+    used = []
+
+    def share_of(name, **having):
+        rows = table(name, **having)
+        used.extend(rows)
+        return least([dict(row, scores="correlation") for row in rows])
+
+    def texts_of(text, way, **having):
+        return [share_of("texts", data="bl361", scores="correlation", text=text, tokens=tokens, way=way, **SPACE, **having)
+                for tokens in ("30600", "4096")]
+    one, far = (texts_of("same", "decoder", a=layer)[0] for layer in ("5.0", "1.0"))
+    graphs = [row for row in table("groups", data="haiku", stage="edgeprofile", options="--across-positions",
+                                   nodes="people's", settings="of the other families")]
+    used.extend(graphs)
+    people = " / ".join(number(row["mean"]).lstrip("0") for row in graphs)
+
+    def beside_transport(text, way):
+        pairs = zip(texts_of(text, way), texts_of(text, "sinkhorn | rescale"))
+        return [share for pair in pairs for share in pair]
+    lines = [["the text", "`coact`", *beside_transport("same", "coact")],
+             ["nothing: two texts, one model", "`couple`, `coact --coupling`", *beside_transport("other", "couple")],
+             ["the text, by two models", "`couple --by rows`, `coact --coupling`", share_of("models", way="coact ENDS"),
+              share_of("models", way="sinkhorn | rescale ENDS") or share_of("models", way=f"sinkhorn ENDS{BEFORE}") + BEFORE,
+              "", ""],
+             ["weights only", "`decoder`", f"{one} for one layer, {far} far apart", "", "", ""],
+             ["a graph only", "`edgeprofile`", f"Rand index {people}", "", "", ""]]
+    yield "## Which distance when\n"
+    yield textwrap.fill(" ".join("""Shares of the best possible correlation on unseen text, one to one / nearest
+        neighbour, each the least of five pairs of layers of bl361 (of four, for two models), with so many
+        tokens of each text, beside those of transport, which is `sinkhorn | rescale`; of a graph, the adjusted Rand index with people's groups on 17 graphs, their number
+        given / chosen, by settings that are chosen on other families of graphs. The tables below have all
+        figures.""".split()), 100) + "\n"
+    yield layout(["in common", "use", "30,600 tokens", "transport", "4,096 tokens", "transport"], lines) + "\n"
+    yield measured(used) + "\n"
 
 
 def untrained():
@@ -442,6 +487,17 @@ def chosen_settings(row):
     settings = row["settings"]
     settings = settings.split(" of ")[0] if settings.startswith(("best", "worst")) else settings
     return ", ".join(text for text in (settings, row["note"]) if text)
+
+
+def skipped():
+    yield grid("""A layer left out, as SAE Match tests it: bl361 runs on from the state after a layer, which is
+        made of the features of the layer before it and of the decoder rows of their matches. How much the loss rises
+        on unseen stories, in nats a character. "Least squares": each activation is scaled to that of its match on the
+        text that is matched by; "thresholds": by the ratio of the folded thresholds. "Own features" is the
+        layer's own reconstruction, "the state before it" nothing in its place.""",
+               sorted(table("skip"), key=lambda row: row["a"]),
+               {"model": column("data"), "in its place": column("way"), "scale": lambda row: row["scale"] or "-"},
+               lambda row: f"{row['a']} -> {row['b']}", column("delta", 2))
 
 
 def groups():
@@ -718,7 +774,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?")
     file = parser.parse_args().file
-    parts = [ABOUT, *matching(), *texts(), *models(), *untrained(), *graded(), *certified(), *saematch(), *groups(), *speed(), *kernels(),
+    parts = [ABOUT, *advice(), *matching(), *texts(), *models(), *graded(), *untrained(), *certified(), *saematch(), *skipped(), *groups(), *speed(), *kernels(),
              *scale()]
     page = "\n".join(part for part in parts if part)
     if file:

@@ -22,6 +22,18 @@ rows() {
 	env -u RESULTS "$PY" "$ROOT/bench/results.py" | diff -u "$ROOT/bench/RESULTS.md" -
 }
 
+# advice FILE: the figures of its table of distances, in order
+advice() {
+	sed -n '/^[| ]*in common/,/^[.]Ed\|^$/p' "$1" | grep -oE '[.][0-9][0-9]'
+}
+
+@test "README and semot(7) advise what the tables say" {
+	advice "$ROOT/bench/RESULTS.md" >tables
+	[ "$(wc -l <tables)" -ge 24 ]
+	advice "$ROOT/README.md" | diff tables -
+	advice "$ROOT/man/semot.7" | diff tables -
+}
+
 @test "every row of every table says its source, CPU, level, BLAS, compiler and peers" {
 	for table in "$ROOT"/bench/results/*.tsv; do
 		head -n 1 "$table" | tr '\t' ' ' |
