@@ -128,7 +128,7 @@ def sample(only, texts):
         if only not in way or text not in texts:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            tokens = 4096 if text == "same" else model.tokens[0]
+            tokens = 4096 if model.has(text, 4096) else 2048
             case = Case(model, text, folder, tokens, refproj=space)
             for a, b in model.pairs:
                 _, rows, cols = case.distances("centroid", a, b)        # features that fire enough

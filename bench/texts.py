@@ -59,6 +59,9 @@ class LanguageModel(quality.LanguageModel):
         states = np.load(f"{self.folder}/hidden_L{layer}.npy", mmap_mode="r")
         return states[(number - 1) * quality.MATCHED:number * quality.MATCHED]
 
+    def has(self, text, tokens):
+        """Are there two texts of so many tokens?"""
+        return True
 
     def pages(self):
         """A folder: the states of the manual pages."""
@@ -82,7 +85,10 @@ class Sample(quality.Sample):
         super().__init__()
         self.folder = quality.UnseenSample.folder
         self.other = (self.folder / "other_L1.npy").exists()
-        self.tokens = (4096, 2048, 1000) if self.other else (2048, 1000)
+        self.tokens = (4096, 2048, 1000)
+
+    def has(self, text, tokens):
+        return text != "pages" and (text != "other" or self.other or tokens <= 2048)
 
     def text(self, layer, number, tokens):
         states = np.load(self.states(layer))
@@ -283,7 +289,7 @@ def main():
             if where["skip"] not in known:
                 known[where["skip"]] = worths(model, where["skip"])
             for text in [args.text] if args.text else ways:
-                if text == "pages" and not hasattr(model, "pages"):
+                if not model.has(text, where["tokens"] * model.context // (model.context - where["skip"])):
                     continue
                 with tempfile.TemporaryDirectory() as folder:
                     case = Case(model, text, folder, **where)

@@ -28,16 +28,16 @@ TABLE = Table("untrained", ("data", "tokens", "dictionaries", "way", "a", "b"), 
 
 
 class Sample(texts.Sample):
-    tokens = (2048,)
+    matched = 2048
 
     def prepare(self, folder):
         self.folder = folder
         for layer in self.layers:
-            np.save(f"{folder}/unseen_L{layer}.npy", np.load(self.states(layer))[self.tokens[0]:])
+            np.save(f"{folder}/unseen_L{layer}.npy", np.load(self.states(layer))[self.matched:])
 
 
 class LanguageModel(texts.LanguageModel):
-    tokens = (4096,)
+    matched = 4096
 
     def prepare(self, folder):
         pass
@@ -101,7 +101,7 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 model.prepare(folder)
                 some = model if name == "trained" else Untrained(model, folder)
-                measure(some, name, texts.Case(some, "same", folder, model.tokens[0]), args.only)
+                measure(some, name, texts.Case(some, "same", folder, model.matched), args.only)
 
 
 if __name__ == "__main__":
