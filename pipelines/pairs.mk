@@ -11,7 +11,13 @@
 #		SAE.other=/data/saes/L% REFPROJ.other='refproj --map map.npy ...' ...
 #
 # Every stage stays in OUT; the last are OUT/A-B.DISTANCE.tsv, tables of the matched features. The
-# goal pages makes a page of each, OUT/A-B.DISTANCE.html.
+# goal pages makes a page of each, OUT/A-B.DISTANCE.html. The goal align compares two models whole,
+# where PAIRS has every layer of one with every layer of the other:
+#
+#	make -f pipelines/pairs.mk align LAYERS='12 20 other.8 other.9' \
+#		PAIRS='12-other.8 12-other.9 20-other.8 20-other.9' ...
+#
+# OUT/layers.DISTANCE.scores.tsv has the number, OUT/layers.DISTANCE.tsv the plan (layeralign(1)).
 
 all:
 
@@ -31,4 +37,14 @@ include $(here)rules.mk
 
 all: $(tables)
 pages: $(pages)
-.PHONY: pages
+
+aligned := layers.$(by)
+aligned.columns = row_layer,col_layer,cost,random,share
+$(aligned).scores: $(distances)
+	$(call stage,layeralign $(addprefix $(out),$^))
+$(aligned).scores.tsv: $(aligned).scores
+	$(call stage,frame2tsv $(out)$<)
+$(aligned).tsv: $(aligned).scores
+	$(call stage,frame2tsv --columns $(aligned.columns) $(out)$<)
+align: $(aligned).scores.tsv $(aligned).tsv
+.PHONY: pages align $(aligned).scores $(aligned).scores.tsv $(aligned).tsv

@@ -7,11 +7,12 @@ load helper
 # to 6.
 setup_file() {
 	mkdir "$BATS_FILE_TMPDIR/place" && cd "$BATS_FILE_TMPDIR/place" || exit
-	mkdir -p saes gemma
+	mkdir -p saes saes_s1 gemma
 	for pair in 12:2 20:4 25:6; do
 		cp "$SAMPLE/hidden_L${pair#*:}.npy" "L${pair%:*}.npy"
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "saes/layer_${pair%:*}"
 		cp -R "$SAMPLE/sae_L${pair#*:}_s0" "gemma/layer_${pair%:*}"
+		cp -R "$SAMPLE/sae_L${pair#*:}_s1" "saes_s1/layer_${pair%:*}"
 	done
 	cp -R "$SAMPLE/sae_L2_s1" saes/layer_12_s1
 	cp -R "$SAMPLE/sae_L2_s0" saes/layer_12_s2
@@ -42,6 +43,7 @@ for i in 0, 1:
 	for l in 12 20; do
 		act-dump --hidden L$l.npy --sae saes/layer_$l --layer $l >$l.act
 		featdist --quiet --support 16 $l.act | refproj --lift L25.npy --whiten >$l.dist
+		cp $l.dist one.$l && cp $l.dist two.$l
 		contexts --quiet --tokens "$SAMPLE/tokens.npy" --vocab "$SAMPLE/vocab.txt" $l.act \
 			>$l.contexts
 	done

@@ -602,6 +602,23 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	grep -q '^framecat --merge out/2-4.sinkhorn.1.block out/2-4.sinkhorn.2.block out/2' log
 }
 
+@test "the goal align compares the layers of two models, by one stage more" {
+	align() {
+		make --no-print-directory -C "$SAMPLE" -f "$ROOT/pipelines/pairs.mk" align \
+			OUT="$PWD/out" LAYERS='2 4 s1.2 s1.4' HIDDEN.s1=hidden_L%.npy \
+			SAE.s1=sae_L%_s1 DISTANCE=centroid "$@"
+	}
+	align PAIRS='2-s1.2 2-s1.4 4-s1.2 4-s1.4' >log
+	refute grep -q '^hungarian' log
+	[ "$(grep -c '^centroid' log)" -eq 4 ]
+	cut -f 1,2,5 out/layers.centroid.tsv |
+		diff - <(printf '%s\t%s\t%s\n' row_layer col_layer share 2 s1.2 0.5 \
+			2 s1.4 0.0 4 s1.2 0.0 4 s1.4 0.5)
+	[ "$(cut -f 1 out/layers.centroid.scores.tsv | sed -n 2p)" = transport ]
+	refute align PAIRS='2-s1.2 2-s1.4 4-s1.2' 2>log
+	grep -q "no distances of layer 4, of the rows, with layer s1.4, of the columns" log
+}
+
 @test "blocks of distances are the distances" {
 	fast
 	fast BLOCKS=3 OUT="$PWD/blocks"

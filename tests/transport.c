@@ -77,6 +77,33 @@ static void lay_costs(float *cost, const float *c, size_t n, size_t m)
 			cost[j * padded(n) + i] = i < n ? c[i * m + j] : 0;
 }
 
+/* The plan spreads the weights and costs what emd() said. */
+static void check_plan(const float *cost, const float *a, const float *b, size_t n, size_t m,
+	double known, const double *workspace)
+{
+	double *plan = malloc(n * m * sizeof *plan), mass = 0, paid = 0, off = 0, all[2] = {0};
+	double *left = calloc(n + m, sizeof *left), largest = summarise_costs(cost, n, m).largest;
+	bool positive = true;
+
+	emd_plan(plan, n, m, workspace);
+	for (size_t k = 0; k < n * m; k++) {
+		positive &= plan[k] >= 0;
+		mass += plan[k];		/* multiples of 2^-46: exact */
+		paid += plan[k] * (double)cost[k / n * padded(n) + k % n];
+		left[k / n] += plan[k];
+		left[m + k % n] += plan[k];
+	}
+	for (size_t k = 0; k < n + m; k++)
+		all[k < m] += k < m ? (double)b[k] : (double)a[k - m];
+	for (size_t k = 0; k < n + m; k++)
+		off += fabs(left[k] - (k < m ? (double)b[k] : (double)a[k - m]) / all[k < m]);
+	check(positive && mass == 1, "emd: the plan's mass", n);
+	check(off <= (double)(n + m) * 0x1p-44, "emd: the plan's marginals", n);
+	check(fabs(paid - known) <= 1e-12 * largest, "emd: the plan's cost", n);
+	free(plan);
+	free(left);
+}
+
 /* emd() from random potentials, which are `size` of the largest cost. */
 static struct emd exact(const float *cost, const float *a, const float *b, size_t n, size_t m,
 	double size, float *v)
@@ -87,6 +114,7 @@ static struct emd exact(const float *cost, const float *a, const float *b, size_
 	for (size_t i = 0; i < n; i++)
 		v[i] = (float)(size * largest * normal());
 	struct emd s = emd(cost, a, b, n, m, largest, v, workspace);
+	check_plan(cost, a, b, n, m, s.cost, workspace);
 	free(workspace);
 	return s;
 }

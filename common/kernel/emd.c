@@ -8,6 +8,7 @@
 
 LEVELS(emd);
 LEVELS(emd_workspace);
+LEVELS(emd_plan);
 
 #define NONE UINT32_MAX
 enum { BLOCK = 2048 };		/* pairs, about, that are priced at a time */
@@ -269,6 +270,13 @@ static void whole_masses(int64_t *mass, const float *weight, size_t n)
 		mass[i] *= 1 << 16;
 }
 
+/* The weight of a node's flow, without what perturbs the masses: a unit of each column below it,
+ * which flows up with the rest from a column, and which the flow of a row lacks. */
+static double mass_between(int64_t flow, bool of_column)
+{
+	return (double)((of_column ? flow : flow + ((1 << 16) - 1)) >> 16) * 0x1p-46;
+}
+
 /* The first tree: columns ship to the rows with room of the least C - v; first each to one, then to
  * two, then what is left. pair (m + n - 1, 2), mass. */
 static void first_plan(const struct basis *t, uint32_t *pair, int64_t *mass, int64_t *left,
@@ -378,7 +386,7 @@ struct emd KERNEL(emd)(const float *cost, const float *a, const float *b, size_t
 			break;
 	}
 	for (uint32_t k = 0; k < nodes - 1; k++)		/* <P, C> */
-		result.cost += (double)t.flow[k] * 0x1p-62 * cost_between(&t, k, t.parent[k]);
+		result.cost += mass_between(t.flow[k], k < m) * cost_between(&t, k, t.parent[k]);
 	whole_masses(left, b, m);
 	whole_masses(room, a, n);
 	for (size_t j = 0; j < m; j++)	/* <b, u> + <a, v>, u lowered until all r_ji >= 0 */
@@ -388,4 +396,17 @@ struct emd KERNEL(emd)(const float *cost, const float *a, const float *b, size_t
 		v[i] = (float)t.potential[m + i];
 	}
 	return result;
+}
+
+void KERNEL(emd_plan)(double *plan, size_t n, size_t m, const double *workspace)
+{
+	const int64_t *flow = (const int64_t *)workspace;
+	const uint32_t *parent = (const uint32_t *)(workspace + 4 * (n + m));
+
+	for (size_t k = 0; k < n * m; k++)
+		plan[k] = 0;
+	for (uint32_t k = 0; k < n + m - 1; k++) {
+		size_t j = k < m ? k : parent[k], i = (k < m ? parent[k] : k) - m;
+		plan[j * n + i] = mass_between(flow[k], k < m);
+	}
 }

@@ -19,4 +19,8 @@ struct emd emd(const float *cost, const float *a, const float *b, size_t n, size
 	double largest, float *v, double *workspace);
 size_t emd_workspace(size_t n, size_t m);
 
+/* The plan of the emd() that used this workspace last: plan (m, n) is the mass that moves between
+ * column point j and row point i. It is one of those of the least cost. */
+void emd_plan(double *plan, size_t n, size_t m, const double *workspace);
+
 #endif

@@ -360,7 +360,8 @@ static struct block want_block(const struct sm_reader *in, const struct sm_frame
 
 	if (sm_find_field(f, "col")) {
 		if (!(how & NEAREST))
-			sm_bad(in, "k nearest distances, where the whole matrix is needed");
+			sm_bad(in, "k nearest distances, where the whole matrix is needed: "
+				"without --top");
 		if (how & SIMILARITIES)
 			sm_bad(in, "k nearest by distance, where --maximize needs all");
 		b.k = SM_ANY;

@@ -57,7 +57,7 @@ static bool same_value(const struct sm_value *a, const struct sm_value *b)
 	return !bytes || memcmp(a->bytes, b->bytes, a->n) == 0;
 }
 
-static bool same_field(const struct sm_field *a, const struct sm_field *b)
+bool same_field(const struct sm_field *a, const struct sm_field *b)
 {
 	if (a->kind != b->kind)
 		return false;

@@ -10,4 +10,7 @@
  * program with a line that names the file. */
 void merge_rows(char *const *path, struct sm_writer *out);
 
+/* Do two fields hold the same, whatever their names? */
+bool same_field(const struct sm_field *, const struct sm_field *);
+
 #endif

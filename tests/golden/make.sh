@@ -91,6 +91,9 @@ flow --chance 0 matchings | kept flow-by-chance
 match-eval --quiet --a 3.act --b 4.act --bootstrap 9 matching-nearest | kept scores --compress
 match-subst --quiet --a 3.act --b 4.act --bootstrap 9 --sae-b sae.npz --hidden-b 4.npy matching |
 	kept scores-replaced
+for pair in "3 4" "3 5"; do
+	energy --quiet ${pair% *}.dist ${pair#* }.dist
+done | layeralign | kept scores-layers
 
 graph2frame --quiet graph.json | kept graph
 edgeprofile --quiet graph | kept distances-nodes
