@@ -207,6 +207,7 @@ bench-quality: install-check
 	$(BENCH)/texts.py
 	$(BENCH)/models.py
 	$(BENCH)/untrained.py
+	$(BENCH)/layers.py
 	$(BENCH)/graded.py
 	$(BENCH)/saematch.py
 	$(MAKE) results

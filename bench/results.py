@@ -343,6 +343,25 @@ def untrained():
                pair, lambda row: both(row, lambda r, name: number(r[name], 3)))
 
 
+def layers():
+    if not table("layers"):
+        return
+    yield "## Two models, layer by layer\n"
+    yield listing("""All layers of two models aligned by `layeralign`: the cost of the best plan, of the plan
+        that keeps the order of the layers, and of random pairings of layers, and of layers and
+        features; "same layer" is the share of the best plan between layers of one number. Two
+        SAEs: of seeds 0 and 1. Two texts: the first and the second half of the tokens that are
+        matched by, one SAE. Two models: bl361 and the model of pieces of words, over tokens that
+        end at the same place. Distances between distributions: lift to the last layer, whitened,
+        with the defaults of now (256 points, weights a^2).""",
+                  table("layers"),
+                  {"model": column("data"), "beside": column("beside"), "distance": column("way"),
+                   "transport": column("transport", 3), "in order": column("in_order", 3),
+                   "random layers": column("random_layers", 3),
+                   "random features": column("random_features", 3),
+                   "same layer": column("same_layer", 2)})
+
+
 def graded():
     meaning = {"kind": "same kind", "tokens": "labels of tokens", "numbers": "numbers",
                "tree": "tree"}
@@ -774,7 +793,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?")
     file = parser.parse_args().file
-    parts = [ABOUT, *advice(), *matching(), *texts(), *models(), *graded(), *untrained(), *certified(), *saematch(), *skipped(), *groups(), *speed(), *kernels(),
+    parts = [ABOUT, *advice(), *matching(), *texts(), *models(), *graded(), *untrained(), *layers(), *certified(), *saematch(), *skipped(), *groups(), *speed(), *kernels(),
              *scale()]
     page = "\n".join(part for part in parts if part)
     if file:

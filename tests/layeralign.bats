@@ -218,8 +218,8 @@ write('-', {'kind': 'distances'}, [ids, {'row0': 0, 'dist': np.ones((257, 1), '<
 
 @test "two SAEs of the sample's model: each layer goes with itself" {
 	sample() {
-		act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L${1}_s$2" --layer $1 |
-			featdist --quiet |
+		act-dump --hidden "$SAMPLE/hidden_L$1.npy" --sae "$SAMPLE/sae_L${1}_s$2" \
+			--layer $1 | featdist --quiet |
 			refproj --quiet --lift "$SAMPLE/hidden_L6.npy" --whiten >$2.$1
 	}
 	for l in 1 2 3 4 5 6; do
