@@ -3,7 +3,6 @@
 
 two SAEs     of each layer, of seed 0 and of seed 1
 two texts    one SAE a layer, whose features are read on the first and on the second half of the text
-two models   bl361 and a model of pieces of words, models.py's, over tokens that end at the same place
 
     layers.py [--only TEXT]
 
@@ -14,7 +13,6 @@ import tempfile
 
 import numpy as np
 
-import models
 import quality
 from quality import read, run
 from record import DATA, Table
@@ -60,8 +58,7 @@ def pairs(a, b, way):
 
 def measure(data, beside, way, files):
     _, (scores, plan) = read(run(f"layeralign {' '.join(map(str, files))}"))
-    same = [share for share, *names in zip(plan["share"], plan["row_layer"], plan["col_layer"])
-            if names[0].strip("AB") == names[1].strip("AB")]
+    same = [share for share, row, col in zip(plan["share"], plan["row_layer"], plan["col_layer"]) if row == col]
     TABLE.add(data=data, beside=beside, way=way, **dict(zip(scores["score"], map(float, scores["value"]))),
               same_layer=float(sum(same)))
 
@@ -79,11 +76,6 @@ def main():
                         model = kind()
                         a, b = Side(model, "0", folder, (0, other[1][1])), Side(model, other[0], folder, other[1])
                         measure(kind.name, beside, way, list(pairs(a, b, way)))
-    for way in ("coact ENDS", "centroid ENDS") if DATA.exists() else ():
-        if args.only in f"bl361, two models, {way}":
-            models.PAIRS = [(a, b) for a in "12345" for b in "12345"]
-            m = models.Models()
-            measure("bl361", "two models", way, [m.distances(way, a, b) for a, b in models.PAIRS])
 
 
 if __name__ == "__main__":

@@ -351,8 +351,7 @@ def layers():
         that keeps the order of the layers, and of random pairings of layers, and of layers and
         features; "same layer" is the share of the best plan between layers of one number. Two
         SAEs: of seeds 0 and 1. Two texts: the first and the second half of the tokens that are
-        matched by, one SAE. Two models: bl361 and the model of pieces of words, over tokens that
-        end at the same place. Distances between distributions: lift to the last layer, whitened,
+        matched by, one SAE. Distances between distributions: lift to the last layer, whitened,
         with the defaults of now (256 points, weights a^2).""",
                   table("layers"),
                   {"model": column("data"), "beside": column("beside"), "distance": column("way"),
