@@ -210,6 +210,7 @@ bench-quality: install-check
 	$(BENCH)/layers.py
 	$(BENCH)/graded.py
 	$(BENCH)/saematch.py
+	$(BENCH)/skip.py
 	$(MAKE) results
 
 bench-groups: install-check

@@ -197,7 +197,13 @@ def matching():
                   table("heldout"),
                   {"model": column("data"), "pair": column("pair"), "share": column("share"),
                    "compared with": column("beside"), "its share": column("beside_share")})
-    yield grid("""What the defaults are worth: the share of the best possible, one to one, of
+    powers = table("quality", data="bl361", scores="correlation", stage="sinkhorn")
+    yield grid("""What the defaults are worth: the share of the best possible, one to one / nearest
+        neighbour, of `sinkhorn` with one setting changed (bl361). The defaults are 256 points, compared
+        in parts of 64, weighed by the square of the activation.""",
+               powers if len(powers) > 5 else [], {"setting": setting}, pair,
+               lambda row: both(row, lambda r, name: share(r, name, 3)))
+    yield grid("""The same for the defaults of before: the share of the best possible, one to one, of
         `sinkhorn` with one setting changed, when the defaults were 128 points a feature, compared
         whole (`--part 0`) and weighed by their activation (`--power 1`), coordinated samples, a
         lift to the last layer, and whitening (bl361).""",
@@ -513,7 +519,8 @@ def skipped():
         made of the features of the layer before it and of the decoder rows of their matches. How much the loss rises
         on unseen stories, in nats a character. "Least squares": each activation is scaled to that of its match on the
         text that is matched by; "thresholds": by the ratio of the folded thresholds. "Own features" is the
-        layer's own reconstruction, "the state before it" nothing in its place.""",
+        layer's own reconstruction, "the state before it" nothing in its place. 20 stories, 5,100 characters. Of
+        the matchings, transport and coact lose least on average, but leaving out the layer loses less than any of them.""",
                sorted(table("skip"), key=lambda row: row["a"]),
                {"model": column("data"), "in its place": column("way"), "scale": lambda row: row["scale"] or "-"},
                lambda row: f"{row['a']} -> {row['b']}", column("delta", 2))
