@@ -31,7 +31,7 @@ MATCHED, UNSEEN = 30600, 61200          # tokens: of the first 120 stories, of t
 DEFAULT = {"featdist": "", "reference": "last", "refproj": "--whiten", "stage": "sinkhorn"}
 STAGES = ["decoder", "decoder --folded", "coact", "centroid", "bures", "bures --diagonal", "sliced", "energy",
           "sinkhorn", "sinkhorn --epsilon .02", "sinkhorn --p 2", "sinkhorn --debias",
-          "sinkhorn --part 0", "sinkhorn | rescale", "centroid | rescale", "emd", "emd --p 2"]
+          "sinkhorn --part 0", "sinkhorn --unbalanced 4", "sinkhorn | rescale", "centroid | rescale", "emd", "emd --p 2"]
 SETTINGS = (
     [{}]
     + [{"featdist": f"--support {k}"} for k in (64, 128, 512)]

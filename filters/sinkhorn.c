@@ -1,5 +1,5 @@
 /* Entropic Wasserstein distances: W_p^p = min <P, C> over couplings P, C = |x - y|^p, of the P that
- * minimises <P, C> + epsilon KL(P | a b'), once it was made feasible. */
+ * minimises <P, C> + epsilon KL(P | a b'), once it was made feasible. Or unbalanced ones. */
 #include "base/die.h"
 #include "base/opt.h"
 #include "distance/pair_stage.h"
@@ -28,6 +28,9 @@ static const struct opt options[] = {
 		MAX_ITERS_MOST},
 	{"debias", OPT_FLAG, &entropic.debias, NULL,
 		"write Sinkhorn divergences: 0 between equal distributions", 0, 0},
+	{"unbalanced", OPT_REAL, &entropic.unbalanced, "RHO",
+		"let mass stay where it is, for RHO, in units of the cost, times the KL divergence",
+		UNBALANCED_LEAST, UNBALANCED_MOST},
 	OPT_PART(&entropic), OPT_TOP(&asked), OPT_BUDGET(&asked), OPT_ROWS(&asked),
 	OPT_ERROR(&asked), OPT_THREADS,
 	OPT_PROGRESS, OPT_END
@@ -47,6 +50,8 @@ static void describe(struct sm_frame *header)
 	sm_set_integer(header, "part", (int64_t)entropic.part);
 	sm_set_real(header, fraction ? "epsilon" : "epsilon_abs",
 		fraction ? entropic.epsilon : entropic.epsilon_abs);
+	if (entropic.unbalanced > 0)
+		sm_set_real(header, "unbalanced", entropic.unbalanced);
 	sm_set_real(header, "tol", entropic.tol);
 	sm_set_integer(header, "max_iters", (int64_t)entropic.max_iters);
 }
@@ -55,11 +60,15 @@ int main(int argc, char **argv)
 {
 	char **operand = opt_parse(argc, argv, options, "sinkhorn [OPTION]... [A [B]]",
 		"Entropic Wasserstein distances between features of two sets, or of one.", 2);
-	if (asked.budget > 0 && (!asked.top || entropic.debias))
-		misuse(entropic.debias ? "--debias has no bounds for --budget to order pairs by"
-			: "--budget is of the search for the nearest: give --top, too");
-	struct comparison c = comparison_open(operand,
-		entropic.debias ? "sinkhorn divergence" : "sinkhorn");
+	bool unbalanced = entropic.unbalanced > 0;
+	if (unbalanced && entropic.debias)
+		misuse("--unbalanced and --debias: give one of them");
+	if (asked.budget > 0 && (!asked.top || entropic.debias || unbalanced))
+		misuse(!asked.top ? "--budget is of the search for the nearest: give --top, too"
+			: "--%s has no bounds for --budget to order pairs by",
+			unbalanced ? "unbalanced" : "debias");
+	struct comparison c = comparison_open(operand, entropic.debias ? "sinkhorn divergence"
+		: unbalanced ? "sinkhorn unbalanced" : "sinkhorn");
 
 	entropic.p = power + 1;
 	describe(&c.header);

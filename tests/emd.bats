@@ -217,6 +217,7 @@ budgets() {
 	fails 2 emd --budget .5 a b
 	fails 2 sinkhorn --budget .5 a b
 	fails 2 sinkhorn --budget .5 --top 3 --debias a b
+	fails 2 sinkhorn --budget .5 --top 3 --unbalanced 1 a b
 	fails 2 emd --top 3 --budget 0 a b
 	fails 2 emd --top 3 --budget 1.5 a b
 }

@@ -1,6 +1,7 @@
 # contract: distributions sinkhorn
 # fuzz: distributions sinkhorn --p 2 --debias --top 2 --max-iters 50
 # fuzz: distributions sinkhorn --error 2 --epsilon 0.2
+# fuzz: distributions sinkhorn --unbalanced 1 --top 2
 load helper
 load stages
 
@@ -232,9 +233,75 @@ assert (dist + np.eye(6) > 0).all()"
 	done
 }
 
+@test "--unbalanced is numpy's: a cost, and what mass that stays pays for" {
+	two --points 8:30
+	for p in 1 2; do
+		for rho in .1 1 10; do
+			for epsilon in .3 .05; do	# of the mean cost
+				sinkhorn --unbalanced $rho --p $p --epsilon $epsilon --tol 1e-7 \
+					--max-iters 20000 --quiet a b >$p.$rho.$epsilon
+				checks+=($p.$rho.$epsilon a b)
+			done
+		done
+	done
+	oracle sinkhorn pot "${checks[@]}" --near 1e-4
+	oracle sinkhorn sane *.*.*
+	cp 1.10..05 out
+	values 'assert header["metric"] == "sinkhorn unbalanced" and header["unbalanced"] == 10'
+	frame2json out | refute grep -q '"lower"'
+}
+
+@test "--unbalanced: between single points P = exp(-C / (2 RHO + epsilon)) moves" {
+	two --points 1
+	sinkhorn --unbalanced 2 --epsilon-abs .5 --tol 1e-7 a b >out
+	values "
+from sinkhorn import distributions
+x, y = ([points[0] for _, points in distributions(f)] for f in 'ab')
+c = np.array([[np.linalg.norm(i - j) for j in y] for i in x])
+moved = np.exp(-c / 4.5)
+assert np.allclose(dist, c * moved + 4 * (moved * np.log(moved) - moved + 1), 1e-4)"
+}
+
+@test "--unbalanced: a large RHO is balanced, and a small one counts what tokens share" {
+	two --points 8:30
+	sinkhorn --unbalanced 1e6 --tol 1e-6 --max-iters 20000 a b >out
+	sinkhorn --tol 1e-6 a b >two
+	values "assert np.allclose(dist, result('two')[1], rtol=1e-2)"
+	oracle sinkhorn make --shape shared --points 5:30 --scale 1000 >a
+	sinkhorn --unbalanced 1 --epsilon-abs .2 --tol 1e-6 --max-iters 20000 a >out
+	values "
+from sinkhorn import sampled
+features = [dict(zip(map(int, token), w)) for w, _, token in sampled('a')]
+for i, one in enumerate(features):
+    for j, other in enumerate(features):
+        w, v = np.array([(one[t], other[t]) for t in one.keys() & other.keys()]).reshape(-1, 2).T
+        stays = (w * v) ** (1.2 / 2.2)      # of a token that both have: sqrt(w v), but for epsilon
+        assert abs(dist[i, j] - 2 - sum(stays * (np.log(stays ** 2 / w / v) - 2))) < .01"
+}
+
+@test "--unbalanced: small epsilon, far and equal points: within 0 and 2 RHO" {
+	for shape in normal grid identical far tiny-weights one-weight duplicates shared; do
+		two --points 1:30 --shape $shape
+		for rho in 1e-3 1 1e3; do
+			for epsilon in 1e-2 1e-6; do
+				sinkhorn --quiet --unbalanced $rho --epsilon $epsilon \
+					--max-iters 300 a b >$shape.$rho.$epsilon
+			done
+		done
+	done
+	"$PY" -c "
+import sys
+import numpy as np
+from sinkhorn import result
+for name in sys.argv[1:]:
+    header, dist, _, residual = result(name)
+    assert np.isfinite(residual).all(), name
+    assert ((0 <= dist) & (dist <= 2 * header['unbalanced'] * (1 + 1e-3))).all(), name" *.*.*
+}
+
 @test "a set with itself: symmetric, and as two operands" {
 	oracle sinkhorn make --features 9 --points 5:20 >a
-	for option in "" --debias; do
+	for option in "" --debias "--unbalanced 1"; do
 		sinkhorn $option a >out
 		sinkhorn $option a a >two
 		values "
@@ -335,7 +402,8 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	for shape in normal twins duplicates far tiny-weights identical; do
 		two --features 40 --points 1:12 --shape $shape
 		for sets in "a b" a; do
-			for options in "" "--epsilon .3 --p 2" "--debias --max-iters 30"; do
+			for options in "" "--epsilon .3 --p 2" "--debias --max-iters 30" \
+					"--unbalanced 1"; do
 				[ $shape = twins ] || [ -z "$options" ] || continue
 				sinkhorn --quiet $options $sets >whole
 				for k in 1 5 50; do
@@ -402,7 +470,7 @@ print(width)" >width
 
 @test "the same bytes for any number of threads" {
 	two --features 20 --points 5:40
-	for option in "" --debias; do
+	for option in "" --debias "--unbalanced 1"; do
 		cmp <(sinkhorn $option --threads 1 a b) <(sinkhorn $option --threads 2 a b)
 		cmp <(sinkhorn $option --threads 1 a) <(sinkhorn $option --threads 3 a)
 	done
@@ -499,5 +567,7 @@ features['feature'] = np.arange(3, dtype='<u4')")
 	fails 2 sinkhorn --epsilon-abs -1
 	fails 2 sinkhorn --tol x
 	fails 2 sinkhorn --max-iters 0
+	fails 2 sinkhorn --unbalanced 0
+	fails 2 sinkhorn --unbalanced 1 --debias a b
 	fails 2 sinkhorn a b c
 }

@@ -1,8 +1,9 @@
-/* The kernels of cost.h, emd.h and sinkhorn.h against plain versions, assignments of copies and the
- * line. Silent when all is well. */
+/* The kernels of cost.h, emd.h, sinkhorn.h and unbalanced.h against plain versions, assignments of
+ * copies and the line. Silent when all is well. */
 #include "kernel/cost.h"
 #include "kernel/emd.h"
 #include "kernel/sinkhorn.h"
+#include "kernel/unbalanced.h"
 #include "match/assignment.h"
 
 #include "check.h"
@@ -541,6 +542,91 @@ static void near_the_optimum(void)
 	}
 }
 
+static double plain_divergence(long double x, double w)
+{
+	return x > 0 ? (double)(x * logl(x / w) - x + w) : w;
+}
+
+/* <P, C> + rho KL(P 1 | a) + rho KL(P'1 | b), P by 1000 steps in long double. */
+static double plain_unbalanced(const float *cost, const float *a, const float *b, size_t n,
+	size_t m, double rho, double epsilon)
+{
+	long double u[ROOM], v[ROOM], power = rho / (rho + epsilon);
+	static long double kernel[ROOM * ROOM], row[ROOM], col[ROOM];
+	double sum = 0;
+
+	for (size_t j = 0; j < m; v[j++] = 1)
+		for (size_t i = 0; i < n; i++)
+			kernel[j * n + i] = expl(-(long double)cost[j * padded(n) + i] / epsilon);
+	for (size_t step = 0; step < 1000; step++) {
+		memset(row, 0, sizeof row);
+		memset(col, 0, sizeof col);
+		for (size_t k = 0; k < n * m; k++)
+			row[k % n] += kernel[k] * b[k / n] * v[k / n];
+		for (size_t i = 0; i < n; i++)
+			u[i] = powl(row[i], -power);
+		for (size_t k = 0; k < n * m; k++)
+			col[k / n] += kernel[k] * a[k % n] * u[k % n];
+		for (size_t j = 0; j < m; j++)
+			v[j] = powl(col[j], -power);
+	}
+	memset(row, 0, sizeof row);
+	memset(col, 0, sizeof col);
+	for (size_t k = 0; k < n * m; k++) {
+		long double p = a[k % n] * u[k % n] * kernel[k] * b[k / n] * v[k / n];
+		row[k % n] += p;
+		col[k / n] += p;
+		sum += (double)p * (double)cost[k / n * padded(n) + k % n];
+	}
+	for (size_t i = 0; i < n; i++)
+		sum += rho * plain_divergence(row[i], (double)a[i]);
+	for (size_t j = 0; j < m; j++)
+		sum += rho * plain_divergence(col[j], (double)b[j]);
+	return sum;
+}
+
+/* Costs stay below the 69 epsilon at which they count no further. */
+static void unbalanced_transport(void)
+{
+	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM];
+	static float cost[ROOM * (ROOM + LANES)], table[ROOM * (ROOM + LANES)];
+	static const double rhos[] = {0.02, 0.2, 1, 5};
+	uint32_t row[ROOM];
+
+	for (size_t trial = 0; trial < 40; trial++) {
+		size_t n = 1 + below(20), m = 1 + below(20), d = 1 + below(8), ld = padded(n);
+
+		random_points(x, n, d, 0);
+		random_points(y, m, d, 0);
+		if (trial % 3 == 0)
+			memcpy(y, x, (n < m ? n : m) * d * sizeof *y);
+		random_weights(a, n);
+		random_weights(b, m);
+		lay_points(lane, x, NULL, n, d);
+		cost_matrix(cost, y, NULL, m, lane, n, d, 1 + (int)(trial % 2));
+		double most = summarise_costs(cost, n, m).largest;
+		double rho = rhos[trial / 2 % 4] * most, epsilon = (trial % 5 ? 0.1 : 0.05) * most;
+		if (most == 0)
+			continue;
+		double *workspace = malloc(unbalanced_workspace(n, m) * sizeof *workspace);
+		struct unbalanced s = unbalanced(cost, NULL, a, b, n, m, rho, epsilon, 1e-6,
+			1000, workspace);
+		double plain = plain_unbalanced(cost, a, b, n, m, rho, epsilon);
+		check(fabs(s.cost - plain) <= 1e-4 * plain + 1e-6 * most, "unbalanced: plain",
+			trial);
+		check(s.cost >= 0 && s.cost <= (2 * rho + epsilon) * (1 + 1e-6),
+			"unbalanced: not above what no plan costs", trial);
+		for (size_t j = 0; j < m; j++)
+			memcpy(table + (row[j] = (uint32_t)(m - 1 - j)) * ld, cost + j * ld,
+				ld * sizeof *table);
+		struct unbalanced got = unbalanced(table, row, a, b, n, m, rho, epsilon,
+			1e-6, 1000, workspace);
+		check(got.cost == s.cost && got.iters == s.iters && got.residual == s.residual,
+			"unbalanced: of rows of a table", trial);
+		free(workspace);
+	}
+}
+
 int main(void)
 {
 	means_of_costs();
@@ -548,6 +634,7 @@ int main(void)
 	exact_transport();
 	transport_on_the_line();
 	transport();
+	unbalanced_transport();
 	near_the_optimum();
 	return failures > 0;
 }

@@ -468,6 +468,7 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = xalloc(1, sizeof *p);
 	double budget = stage->asked.budget;
+	bool unbalanced = transport->unbalanced > 0;
 
 	*p = (struct pair_stage){.a = a, .b = b, .cols = b->ids.n,
 		.parts = parts_most(a, b, transport->part), .symmetric = stage->symmetric,
@@ -480,7 +481,7 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 		if ((k ? p->b : p->a)->max_points > most)
 			die("%s: a feature of %zu points: the limit is %zu (a smaller --part)",
 				(k ? b : a)->name, (k ? p->b : p->a)->max_points, most);
-	if (stage->asked.top && !transport->debias) {
+	if (stage->asked.top && !transport->debias && !unbalanced) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);
 		p->bounds = parts_bounds(a, first, end, b, transport->p, transport->part);
@@ -492,7 +493,7 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 		p->scratch[t] = scratch_for(p, tokens);
 	free(tokens);
 	stage->context = p;
-	stage->extras = BOUNDS | (transport->entropic ? ITERATIONS : 0)
+	stage->extras = (unbalanced ? 0 : BOUNDS) | (transport->entropic ? ITERATIONS : 0)
 		| (p->budget ? BEYOND : 0);
 	stage->solve = solve_row;
 	stage->close = close_pairs;

@@ -7,8 +7,8 @@
 #include "distance/transport.h"
 
 /* Names the stage's functions and extras. The distributions have to outlive it. With --top, and
- * unless distances are debiased, transport bounds exclude pairs; close() notes how many pairs had
- * to be solved. */
+ * unless distances are debiased or unbalanced, transport bounds exclude pairs; close() notes how
+ * many pairs had to be solved. */
 void pair_stage_open(struct stage *, const struct distributions *a, const struct distributions *b,
 	const struct transport *);
 

@@ -3,8 +3,10 @@
 #include "kernel/cost.h"
 #include "kernel/emd.h"
 #include "kernel/sinkhorn.h"
+#include "kernel/unbalanced.h"
 
 #include <math.h>
+#include <string.h>
 
 static size_t larger(size_t n, size_t m)
 {
@@ -33,6 +35,17 @@ static struct sinkhorn solve_entropic(const struct transport *t, const struct tr
 {
 	return sinkhorn(p->cost, p->row, weights_of(p->a, p->i), weights_of(p->b, p->j), p->n, p->m,
 		p->largest, epsilon, t->tol, (uint32_t)t->max_iters, potential, workspace);
+}
+
+/* Its potentials prove nothing about the cost, and are 0. */
+static struct transport_solution solve_unbalanced(const struct transport *t,
+	const struct transport_problem *p, double epsilon, float *potential, double *workspace)
+{
+	memset(potential, 0, p->n * sizeof *potential);
+	struct unbalanced s = unbalanced(p->cost, p->row, weights_of(p->a, p->i),
+		weights_of(p->b, p->j), p->n, p->m, t->unbalanced, epsilon, t->tol,
+		(uint32_t)t->max_iters, workspace);
+	return (struct transport_solution){s.cost, s.cost, s.cost, s.iters, s.residual};
 }
 
 /* The regularised cost of a feature to itself. */
@@ -65,6 +78,8 @@ struct transport_solution transport_solve(const struct transport *t,
 		epsilon = t->epsilon * capped_mean(p->cost, p->row, p->n, p->m,
 			(struct costs){p->mean, p->largest});
 	epsilon = fmax(epsilon, fmax(1e-6 * p->largest, 1e-30));
+	if (t->unbalanced > 0)
+		return solve_unbalanced(t, p, epsilon, potential, workspace);
 	struct sinkhorn s = solve_entropic(t, p, epsilon, potential, workspace);
 	struct transport_solution out = {s.cost, s.lower, s.upper, s.iters, s.residual};
 
@@ -82,6 +97,8 @@ size_t transport_workspace(const struct transport *t, size_t n, size_t m, size_t
 {
 	if (!t->entropic)
 		return larger(emd_workspace(n, m), sinkhorn_workspace(n, m));
+	if (t->unbalanced > 0)
+		return unbalanced_workspace(n, m);
 	return sinkhorn_workspace(n, m) + (t->debias ? padded(n) * (n + d + 1) / 2 + 1 : 0);
 }
 

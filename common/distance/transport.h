@@ -9,6 +9,8 @@
 #define EPSILON_MOST 1e6
 #define EPSILON_ABS_LEAST 1e-30
 #define EPSILON_ABS_MOST 1e30
+#define UNBALANCED_LEAST 1e-30
+#define UNBALANCED_MOST 1e30
 #define TOL_MOST 2
 #define MAX_ITERS_MOST 1e9
 #define PART_MOST (1 << 20)
@@ -26,6 +28,7 @@ struct transport {
 	double tol;			/* on the marginals, L1 */
 	size_t max_iters;
 	bool debias;			/* the Sinkhorn divergence */
+	double unbalanced;		/* rho (kernel/unbalanced.h); 0: all mass moves */
 	size_t part;			/* points of a part (parts.h); 0: of any number */
 };
 

@@ -1,6 +1,6 @@
 #include "kernel/sinkhorn.h"
 
-#include "base/simd.h"
+#include "kernel/scaling.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -9,8 +9,6 @@
 LEVELS(sinkhorn);
 LEVELS(sinkhorn_workspace);
 
-enum { ROWS = VEC };	/* columns of a problem, rows of K, that are taken at a time */
-enum { GROUP = VEC / 2 };	/* of these, whose sums stay in registers */
 enum { AHEAD = 8 };	/* columns whose costs are on their way from memory meanwhile */
 enum { STAGE = 50 };	/* iterations at most at an epsilon above the last */
 enum { PATIENCE = 12 };	/* windows without a new least residual */
@@ -34,21 +32,6 @@ struct problem {
 static inline const vec *costs_of(const struct problem *p, size_t j)
 {
 	return (const vec *)(p->cost + (p->row ? p->row[j] : j) * p->ld);
-}
-
-/* 2^x for -100 <= x <= 126, and what these have beyond them; relative error 3e-6, which is to a
- * cost what 3e-6 epsilon is: the minimax polynomial on [-1/2, 1/2]. */
-static inline vec power_of_two(vec x)
-{
-	vec c = vec_max(vec_min(x, vec_of(126)), vec_of(-100));
-	vec shifted = c + 12582912.0f;			/* its low bits are the nearest integer */
-	vec r = c - (shifted - 12582912.0f);
-	vec y = vec_fma(r, vec_of(9.570100483e-3f), vec_of(5.591786021e-2f));
-
-	y = vec_fma(y, r, vec_of(2.402474486e-1f));
-	y = vec_fma(y, r, vec_of(6.931218148e-1f));
-	y = vec_fma(y, r, vec_of(9.999992614e-1f));
-	return (vec)((mask)y + ((mask)shifted << 23));
 }
 
 /* K_ij = exp((f_i + g_j - C_ij) / epsilon), u = a, v = b, t = K v; false when t leaves its range.
@@ -169,46 +152,6 @@ static inline vec over_relaxed(vec w, vec sum, vec mass, float omega)
 		return goal;
 	return goal * (((2 - omega) * now + omega * mass)
 		/ (omega * now + (2 - omega) * mass + 1e-37f));
-}
-
-/* sum_i K_ij u_i of ROWS columns j, from k on. */
-static inline vec sum_columns(const vec *restrict k, const vec *restrict u, size_t width)
-{
-	vec sum[ROWS * PARTS];
-
-	for (size_t r0 = 0; r0 < ROWS; r0 += GROUP) {
-		vec part[GROUP][PARTS] = {0};
-		for (size_t i = 0; i < width; i += PARTS)
-			for (size_t r = 0; r < GROUP; r++)
-				for (size_t q = 0; q < PARTS; q++)
-					part[r][q] = vec_fma(k[(r0 + r) * width + i + q], u[i + q],
-						part[r][q]);
-		memcpy(sum + r0 * PARTS, part, sizeof part);
-	}
-	return lane_sums(sum);
-}
-
-/* t_i += sum_j x_ji v_j over ROWS columns j; the `next` ones are fetched. */
-static inline void add_columns(vec *restrict t, const vec *const *x, const vec *const *next,
-	const float *restrict v, size_t width)
-{
-	for (size_t r0 = 0; r0 < ROWS; r0 += GROUP) {
-		vec of[GROUP];
-		const vec *at[GROUP], *ahead[GROUP];
-		for (size_t r = 0; r < GROUP; r++) {
-			of[r] = vec_of(v[r0 + r]);
-			at[r] = x[r0 + r];
-			ahead[r] = next[r0 + r];
-		}
-		for (size_t i = 0; i < width; i++) {
-			vec sum = t[i];
-			for (size_t r = 0; r < GROUP; r++) {
-				__builtin_prefetch(ahead[r] + i);
-				sum = vec_fma(at[r][i], of[r], sum);
-			}
-			t[i] = sum;
-		}
-	}
 }
 
 /* One iteration u = a / (K v), v = b / (K'u) of Sinkhorn's, over-relaxed (Thibault et al. 2021):

@@ -70,6 +70,7 @@ emd --quiet --top 3 --error 8 3.dist 4.dist | kept distances-top --compress
 emd --quiet --top 3 --budget 0.5 3.dist 4.dist | kept distances-budget --compress
 sinkhorn --quiet --top 3 --budget 0.5 3.dist 4.dist | kept distances-bounds
 emd --quiet --part 2 3.dist 4.dist | kept distances-parts
+sinkhorn --quiet --unbalanced 2 3.dist 4.dist | kept distances-unbalanced
 decoder --quiet --atoms a b | kept distances-atoms
 refproj --quiet --lift 5.npy 4.act >there
 refproj --quiet --lift 5.npy 3.act >here
