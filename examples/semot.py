@@ -53,6 +53,7 @@ A distance of your own, in a file that hungarian(1) reads:
 """
 import collections
 import contextlib
+import fcntl
 import itertools
 import math
 import os
@@ -142,7 +143,9 @@ def run(program, *words, input=None):
         command, feeds, ends = [program], [], {}        # ends: of pipes, that the program reads
         for word in words:
             if isinstance(word, (tuple, list)):
-                end, begin = os.pipe()
+                low, begin = os.pipe()
+                end = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)    # low is 0 where stdin is closed
+                os.close(low)
                 ends[f"/dev/fd/{end}"] = stack.enter_context(open(end, "rb"))
                 feeds.append((stack.enter_context(open(begin, "wb")), word))
                 word = f"/dev/fd/{end}"

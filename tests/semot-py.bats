@@ -249,6 +249,20 @@ for header, frames in read("-"):
 	END
 }
 
+@test "run() works where stdin, stdout and stderr are closed" {
+	stream matching >m
+	"$PY" - <<-'END'
+	import os
+	from semot import read, run
+	[m] = read("m")
+	for fd in range(3):
+	    os.close(fd)
+	with open("again", "w") as file:
+	    print(run("framecat", "--count", m, m), file=file)
+	END
+	[ "$(grep -c . again)" -eq 2 ]
+}
+
 @test "run() raises the program's line, passes on its notes, and says what cannot be written" {
 	stream activations >a
 	"$PY" - 2>notes <<-'END'
