@@ -310,9 +310,7 @@ def advice():
     lines = [["the text", "`coact`", *beside_transport("same", "coact")],
              ["nothing: two texts, one model", "`couple`, `coact --coupling`", *beside_transport("other", "couple")],
              ["the text, by two models", "`couple --by rows`, `coact --coupling`", share_of("models", way="coact ENDS"),
-              share_of("models", way="sinkhorn | rescale ENDS") or share_of("models", way=f"sinkhorn ENDS{BEFORE}") +
-              BEFORE.replace("(", "(without rescale, "),
-              "", ""],
+              share_of("models", way="sinkhorn | rescale ENDS"), "", ""],
              ["weights only", "`decoder`", f"{one} for one layer, {far} far apart", "", "", ""],
              ["a graph only", "`edgeprofile`", f"Rand index {people}", "", "", ""]]
     yield "## Which distance when\n"
