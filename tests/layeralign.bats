@@ -157,7 +157,7 @@ their costs do not compare" ]
 	edited 'header["space"] = ("L4#1", "L5#2")[n]' <in >bad
 	fails 1 layeralign bad
 	[[ $line == *"space 'L5#2', where a stream before has 'L4#1'"* ]]
-	for field in p part epsilon support power tokens; do
+	for field in p part epsilon unbalanced support power tokens; do
 		edited "header['$field'] = 1 + n" <in >bad
 		fails 1 layeralign bad
 		[[ $line == *"another $field than a stream before: their costs do not compare" ]]

@@ -134,8 +134,9 @@ static void want_same_settings(const struct sm_frame *header, const struct sm_fr
 	const char *file)
 {
 	static const char *const name[] = {"metric", "space", "p", "part", "epsilon",
-		"epsilon_abs", "tol", "max_iters", "projections", "projection_seed", "tokens",
-		"by", "neighbours", "cells", "probes", "support", "power", "select", "seed"};
+		"epsilon_abs", "unbalanced", "tol", "max_iters", "projections",
+		"projection_seed", "tokens", "by", "neighbours", "cells", "probes", "support",
+		"power", "select", "seed"};
 
 	for (size_t k = 0; k < sizeof name / sizeof *name; k++) {
 		const struct sm_field *a = sm_find_field(first, name[k]);
