@@ -463,12 +463,28 @@ static void rows_of_a_table(const float *cost, const float *a, const float *b, s
 		"capped_mean: of rows of a table", trial);
 }
 
+/* Weights and costs, p = 1 or 2, of n and m random points of d numbers, d <= 8; of every third trial
+ * some points are the same. */
+static void random_problem(float *cost, float *a, float *b, size_t n, size_t m, size_t d,
+	size_t trial)
+{
+	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8];
+
+	random_points(x, n, d, 0);
+	random_points(y, m, d, 0);
+	if (trial % 3 == 0)
+		memcpy(y, x, (n < m ? n : m) * d * sizeof *y);
+	random_weights(a, n);
+	random_weights(b, m);
+	lay_points(lane, x, NULL, n, d);
+	cost_matrix(cost, y, NULL, m, lane, n, d, 1 + (int)(trial % 2));
+}
+
 /* The value and the bounds of sinkhorn(); f gives the plan. It takes a quarter of the iterations
  * that are not over-relaxed and begin at the small epsilon. */
 static void transport(void)
 {
-	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM],
-		f[ROOM + LANES], v[ROOM + LANES];
+	static float a[ROOM], b[ROOM], f[ROOM + LANES], v[ROOM + LANES];
 	static float cost[ROOM * (ROOM + LANES)];
 	static const double share[] = {0.5, 0.1, 0.02, 0.01};
 	size_t iterations = 0, plain = 0;
@@ -477,14 +493,7 @@ static void transport(void)
 		size_t n = 1 + below(40), m = 1 + below(40), d = 1 + below(8), ld = padded(n);
 		double transport_cost, whole;
 
-		random_points(x, n, d, 0);
-		random_points(y, m, d, 0);
-		if (trial % 3 == 0)
-			memcpy(y, x, (n < m ? n : m) * d * sizeof *y);
-		random_weights(a, n);
-		random_weights(b, m);
-		lay_points(lane, x, NULL, n, d);
-		cost_matrix(cost, y, NULL, m, lane, n, d, 1 + (int)(trial % 2));
+		random_problem(cost, a, b, n, m, d, trial);
 		struct costs costs = summarise_costs(cost, n, m);
 		double most = costs.largest, epsilon = share[trial / 2 % 4] * costs.mean;
 		if (epsilon == 0)
@@ -588,7 +597,7 @@ static double plain_unbalanced(const float *cost, const float *a, const float *b
 /* Costs stay below the 69 epsilon at which they count no further. */
 static void unbalanced_transport(void)
 {
-	static float x[ROOM * 8], y[ROOM * 8], lane[(ROOM + LANES) * 8], a[ROOM], b[ROOM];
+	static float a[ROOM], b[ROOM];
 	static float cost[ROOM * (ROOM + LANES)], table[ROOM * (ROOM + LANES)];
 	static const double rhos[] = {0.02, 0.2, 1, 5};
 	uint32_t row[ROOM];
@@ -596,14 +605,7 @@ static void unbalanced_transport(void)
 	for (size_t trial = 0; trial < 40; trial++) {
 		size_t n = 1 + below(20), m = 1 + below(20), d = 1 + below(8), ld = padded(n);
 
-		random_points(x, n, d, 0);
-		random_points(y, m, d, 0);
-		if (trial % 3 == 0)
-			memcpy(y, x, (n < m ? n : m) * d * sizeof *y);
-		random_weights(a, n);
-		random_weights(b, m);
-		lay_points(lane, x, NULL, n, d);
-		cost_matrix(cost, y, NULL, m, lane, n, d, 1 + (int)(trial % 2));
+		random_problem(cost, a, b, n, m, d, trial);
 		double most = summarise_costs(cost, n, m).largest;
 		double rho = rhos[trial / 2 % 4] * most, epsilon = (trial % 5 ? 0.1 : 0.05) * most;
 		if (most == 0)

@@ -64,4 +64,16 @@ static inline void add_columns(vec *restrict t, const vec *const *x, const vec *
 	}
 }
 
+/* t_i += sum_j K_ij v_j over ROWS columns j, from k on. */
+static inline void add_kernel(vec *restrict t, const vec *k, const float *restrict v, size_t width)
+{
+	const vec *at[ROWS], *next[ROWS];
+
+	for (size_t r = 0; r < ROWS; r++) {
+		at[r] = k + r * width;
+		next[r] = at[r] + ROWS * width;
+	}
+	add_columns(t, at, next, v, width);
+}
+
 #endif

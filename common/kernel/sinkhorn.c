@@ -173,14 +173,10 @@ static bool scale(struct problem *p, float omega, float *residual)
 		t[i] = zero;
 	}
 	for (size_t j = 0; j * ROWS < p->m; j++) {
-		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld), *at[ROWS], *next[ROWS];
-		for (size_t r = 0; r < ROWS; r++) {
-			at[r] = k + r * width;
-			next[r] = at[r] + ROWS * width;
-		}
+		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld);
 		s[j] = sum_columns(k, u, width);
 		v[j] = over_relaxed(v[j], s[j], b[j], omega);
-		add_columns(t, at, next, p->v + j * ROWS, width);
+		add_kernel(t, k, p->v + j * ROWS, width);
 	}
 	for (size_t j = 0; j < padded(p->m) / VEC; j += PARTS)
 		for (size_t q = j; q < j + PARTS; q++)

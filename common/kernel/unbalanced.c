@@ -81,14 +81,10 @@ static void scale_columns(struct state *p, float power)
 	for (size_t i = 0; i < width; i++)
 		t[i] = zero;
 	for (size_t j = 0; j * ROWS < p->m; j++) {
-		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld), *at[ROWS], *next[ROWS];
-		for (size_t r = 0; r < ROWS; r++) {
-			at[r] = k + r * width;
-			next[r] = at[r] + ROWS * width;
-		}
+		const vec *k = (const vec *)(p->kernel + j * ROWS * p->ld);
 		s[j] = sum_columns(k, u, width);
 		v[j] = b[j] * power_of_two(log_two(s[j]) * -power);
-		add_columns(t, at, next, p->v + j * ROWS, width);
+		add_kernel(t, k, p->v + j * ROWS, width);
 	}
 }
 
