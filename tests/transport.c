@@ -463,8 +463,8 @@ static void rows_of_a_table(const float *cost, const float *a, const float *b, s
 		"capped_mean: of rows of a table", trial);
 }
 
-/* Weights and costs, p = 1 or 2, of n and m random points of d numbers, d <= 8; of every third trial
- * some points are the same. */
+/* Weights and costs, p = 1 or 2, of n and m random points of d <= 8 numbers; in every third trial
+ * some are the same. */
 static void random_problem(float *cost, float *a, float *b, size_t n, size_t m, size_t d,
 	size_t trial)
 {
