@@ -34,8 +34,9 @@ NOISES = [0., .2, .4, .8, 1.6, 6.4]
 TABLE = Table("planted", ("features", "seeds", "noise", "command"), dict(
     assigned=".4f", nearest=".4f", assigned_certified=".4f", nearest_certified=".4f", wrong="d",
     worst=".2f"))
+CHANCES = .2, .1, .05
 PARTNERS = Table("partners", ("data", "alone", "noise", "a", "b", "way"), dict(
-    share=".2f", precision=".2f", recall=".2f", strict_precision=".2f", strict_recall=".2f", best=".2f"))
+    share=".2f", **{f"{score}_{chance}": ".2f" for chance in CHANCES for score in ("precision", "recall")}, best=".2f"))
 
 
 def run(folder, command):
@@ -65,14 +66,14 @@ def measure(seed, features, tokens, error):
 
 
 def score(matching, true, known, **row):
-    """At a chance of .2 and of .1, and the largest that precision and recall both reach at any cost."""
+    """At CHANCES, and the largest that precision and recall both reach at any cost."""
     (_, (pairs, *_)), = semot.read(io.BytesIO(matching))
     def both(said):
         rows = np.isin(np.arange(len(true)), pairs["row"][said])[known]
         return (rows & true[known]).sum() / max(rows.sum(), 1), (rows & true[known]).sum() / true[known].sum()
-    (precision, recall), strict = (both(pairs["chance"] <= np.float32(chance)) for chance in (.2, .1))
-    PARTNERS.add(share=true[known].mean(), precision=precision, recall=recall, strict_precision=strict[0], strict_recall=strict[1],
-                 best=max(min(both(pairs["cost"] <= cost)) for cost in pairs["cost"]), **row)
+    for chance in CHANCES:
+        row[f"precision_{chance}"], row[f"recall_{chance}"] = both(pairs["chance"] <= np.float32(chance))
+    PARTNERS.add(share=true[known].mean(), best=max(min(both(pairs["cost"] <= cost)) for cost in pairs["cost"]), **row)
 
 
 def planted_partners():
