@@ -7,10 +7,13 @@ The score is the loss of the model on text that was not used for matching, in na
 least squares of b_j by s_i a_i on the text that is matched by, or, as in SAE Match, the ratio of the folded thresholds. Beside
 it: b's own reconstruction, the state before layer b as it is, and random matchings.
 
-    skip.py [--only TEXT] [--stories N]
+    skip.py [--data TEXT] [--only TEXT]
 
-bl361 alone: the sample has no model. The rows go to bench/results/skip.tsv. The programs have to be on PATH."""
+The sample is scored on its 512 held-out sequences, and only after `make -C examples/storyworld/make states`, which trains its
+model. The rows go to bench/results/skip.tsv. The programs have to be on PATH."""
 import argparse
+import pathlib
+import sys
 import tempfile
 
 import numpy as np
@@ -18,25 +21,30 @@ import numpy as np
 import models
 import quality
 from quality import read, run
-from record import DATA, Table
+from record import DATA, SAMPLE, Table
 
 WAYS = ["decoder --folded", "decoder", "centroid | rescale", "sinkhorn | rescale", "coact"]
 SCALES = ["least squares", "thresholds"]
 TABLE = Table("skip", ("data", "way", "scale", "a", "b"), {"delta": ".3f", "loss": ".3f", "explained": ".3f", "stories": "d"})
 LENGTH = models.LENGTH
+STORIES = 20                                            # of bl361 are scored on
 
 
-class Runs:
+class LanguageModel(quality.LanguageModel):
     """bl361's layers from one on, over whole stories; the first position, BOS, has no feature."""
 
-    def __init__(self, model, stories):
+    def __init__(self):
+        super().__init__()
         code, path = models.language_model_code(), DATA / "models" / "babyllama361.bin"
         self.hidden, self.rms, (self.h, self.m) = code["hidden"], code["rms"], code["load"](path)
         at = sum(x.size for x in self.m.values())
         self.last = np.fromfile(path, "<f4", offset=28)[at:at + self.h["dim"]]
-        tokens = np.load(model.folder / "tokens.npy").reshape(-1, LENGTH)[-stories:]
+        tokens = np.load(self.folder / "tokens.npy").reshape(-1, LENGTH)[-STORIES:]
         self.tokens = np.concatenate([np.ones_like(tokens[:, :1]), tokens], 1)
         self.begins = self.hidden(self.h, self.m, self.tokens[0])[:, 0]     # BOS: the same in all stories
+
+    def unseen(self, layer):
+        return np.load(f"{self.folder}/hidden_L{layer}.npy")[-STORIES * LENGTH:]
 
     def loss(self, layer, states):
         """Of the states after a layer, (tokens, dim): mean nats a token; 1 and later positions are predicted."""
@@ -49,6 +57,29 @@ class Runs:
             z -= z.max(1, keepdims=True)
             total -= (z[np.arange(LENGTH), story[1:]] - np.log(np.exp(z).sum(1))).sum()
         return total / states.shape[0]
+
+
+class Sample(quality.Sample):
+    """The sample's layers from one on, over its held-out sequences; the first token is not predicted."""
+    weights = SAMPLE / "make" / "work" / "model_A.npz"
+
+    def __init__(self):
+        super().__init__()
+        sys.path.append(str(SAMPLE / "make"))
+        import text, torch, train
+        self.torch, self.train, self.P = torch, train, train.load(self.weights)
+        self.tokens = torch.from_numpy(text.make(202, 512, False)[0]).long()
+        self.after = train.residuals(self.P, self.tokens)
+
+    def unseen(self, layer):
+        return self.after[int(layer)].flatten(0, 1).numpy()
+
+    def loss(self, layer, states):
+        x = self.torch.from_numpy(states.astype("f4")).view(*self.tokens.shape, -1)
+        for l in range(layer, self.train.LAYERS):
+            x = self.train.block(self.P, l, x)
+        z = self.train.unembed(self.P, x)[:, :-1].flatten(0, 1)
+        return self.torch.nn.functional.cross_entropy(z, self.tokens[:, 1:].flatten()).item()
 
 
 def dense(states, sae, folder):
@@ -69,22 +100,25 @@ def partners(model, way, a, b, folder):
     return pairs["row_feature"].astype(int), pairs["col_feature"].astype(int)
 
 
-def measure(model, runs, a, b, only, folder):
-    n = runs.tokens.shape[0] * LENGTH
-    states = {layer: np.load(f"{model.folder}/hidden_L{layer}.npy") for layer in (a, b)}
-    unseen, matched = {}, {}
-    for layer in (a, b):
-        unseen[layer] = dense(states[layer][-n:], model.sae(layer, "0"), folder)
-        matched[layer] = dense(states[layer][:quality.MATCHED], model.sae(layer, "0"), folder)
-    weights = {layer: np.load(f"{model.sae(layer, '0')}/params.npz") for layer in (a, b)}
-    decode, mean = weights[b]["W_dec"], weights[b]["b_dec"]
-    x = states[b][-n:]
-    as_it_is = runs.loss(int(b), x)
+def weights_of(path):
+    path = pathlib.Path(path)
+    return np.load(path / "params.npz" if path.is_dir() else path)
+
+
+def measure(model, a, b, only, folder):
+    saes = {layer: model.sae(layer, "0") for layer in (a, b)}
+    unseen, matched, weights = ({layer: make(layer) for layer in (a, b)} for make in (
+        lambda layer: dense(model.unseen(layer), saes[layer], folder),
+        lambda layer: dense(np.load(model.states(layer)).astype("f4"), saes[layer], folder),
+        lambda layer: weights_of(saes[layer])))
+    decode, mean = (weights[b][name].astype("f4") for name in ("W_dec", "b_dec"))
+    x = model.unseen(b)
+    as_it_is = model.loss(int(b), x)
 
     def add(way, scale, y):
-        loss = runs.loss(int(b), y)
+        loss = model.loss(int(b), y)
         TABLE.add(data=model.name, way=way, scale=scale, a=a, b=b, delta=loss - as_it_is, loss=loss,
-                  explained=1 - ((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum(), stories=len(runs.tokens))
+                  explained=1 - ((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum(), stories=len(model.tokens))
 
     def substituted(row, col, scale):
         if scale == "thresholds":
@@ -96,7 +130,7 @@ def measure(model, runs, a, b, only, folder):
 
     if only in "own, before, random":
         add("own features", "", mean + unseen[b] @ decode)
-        add("the state before it", "", states[a][-n:])
+        add("the state before it", "", model.unseen(a))
         rows = np.arange(len(decode))
         add("random", "least squares", substituted(rows, np.random.default_rng(0).permutation(len(decode)), "least squares"))
     for way in WAYS:
@@ -108,16 +142,15 @@ def measure(model, runs, a, b, only, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", default="", help="models with this text in their names")
     parser.add_argument("--only", default="", help="ways with this text in them")
-    parser.add_argument("--stories", type=int, default=20, help="so many are scored on")
     args = parser.parse_args()
-    if not DATA.exists():
-        return
-    model = quality.LanguageModel()
-    runs = Runs(model, args.stories)
-    for a, b in zip(model.layers, model.layers[1:]):
-        with tempfile.TemporaryDirectory() as folder:
-            measure(model, runs, a, b, args.only, folder)
+    for Model, there in (LanguageModel, DATA.exists()), (Sample, Sample.weights.exists()):
+        if there and args.data in Model.name:
+            model = Model()
+            for a, b in zip(model.layers, model.layers[1:]):
+                with tempfile.TemporaryDirectory() as folder:
+                    measure(model, a, b, args.only, folder)
 
 
 if __name__ == "__main__":

@@ -314,8 +314,9 @@ static void inputs(void)
 			.input_scale = trial % 4 ? 0 : 3};
 		double mean = 0, square = 0, by = trial % 4 ? 1 : 3;
 		bool same = true;
+		int size = (int)below(21) - 12;
 		for (size_t k = 0; k < d; k++)
-			v[k] = trial % 20 ? (float)(5 + normal()) : 0;
+			v[k] = trial % 20 ? ldexpf((float)(5 + normal()), size) : 0;
 		for (size_t k = 0; k < d && e.input == ENCODE_LAYER_NORM; k++)
 			mean += (double)v[k] / (double)d;
 		for (size_t k = 0; k < d; k++)
