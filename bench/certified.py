@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--stage", default="sinkhorn")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {quality.UnseenSample: quality.UnseenSample.folder.exists(), quality.LanguageModel: DATA.exists()}
+    there = {quality.UnseenSample: quality.UnseenSample.made.exists(), quality.LanguageModel: DATA.exists()}
     for model in (kind() for kind in there if there[kind]):
         with tempfile.TemporaryDirectory() as folder:
             found = judged(model, quality.Sample() if model.name.startswith("sample") else None, args, folder)

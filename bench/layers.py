@@ -3,6 +3,7 @@
 
 two SAEs     of each layer, of seed 0 and of seed 1
 two texts    one SAE a layer, whose features are read on the first and on the second half of the text
+two models   the sample's and a second training of it, on one text, if `make -C examples/storyworld/make second` made it
 
     layers.py [--only TEXT]
 
@@ -22,14 +23,19 @@ TABLE = Table("layers", ("data", "beside", "way"), {
     "same_layer": ".2f"})       # the share of the plan between layers of one number
 
 
+class Second(quality.SecondTraining):
+    """Its layers, which are called as the first model's."""
+    layers = [f"{layer}B" for layer in quality.Sample.layers]
+
+
 class Side:
     """The layers of a model by the SAEs of a seed, on part I of N of the matched text."""
 
-    def __init__(self, model, seed, folder, part=(0, 1)):
+    def __init__(self, model, seed, part, folder):
         self.model, self.seed, self.folder, self.part = model, seed, folder, part
 
     def once(self, name, command):
-        path = f"{self.folder}/{self.seed}.{self.part[0]}of{self.part[1]}.{name}"
+        path = f"{self.folder}/{self.model.layers[-1]}.{self.seed}.{self.part[0]}of{self.part[1]}.{name}"
         if not os.path.exists(path):
             run(f"{command} >{path}")
         return path
@@ -39,12 +45,12 @@ class Side:
         mask = f"{self.folder}/{self.part[0]}of{self.part[1]}.npy"
         np.save(mask, np.arange(tokens) * self.part[1] // tokens == self.part[0])
         return self.once(f"{layer}.acts", f"act-dump --quiet --no-point --hidden {self.model.states(layer)} --mask {mask} "
-                                          f"--sae {self.model.sae(layer, self.seed)} --layer {layer}")
+                                          f"--sae {self.model.sae(layer, self.seed)} --layer {layer[0]}")
 
     def features(self, layer, way):
         if way == "coact":
             return self.acts(layer)
-        last = self.model.states(self.model.layers[-1])
+        last = self.model.states(self.model.layers[-1][0])
         return self.once(f"{layer}.dist", f"featdist --quiet {self.acts(layer)} | refproj --quiet --whiten --lift {last}")
 
 
@@ -67,14 +73,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="rows with this text in data, what is beside it, or way")
     args = parser.parse_args()
+    halves = ("sinkhorn", "centroid"), (("0", (0, 2)), ("0", (1, 2)))
+    seeds = ("coact", *halves[0], "decoder"), (("0", (0, 1)), ("1", (0, 1)))
+    models = seeds[0][:-1], (seeds[1][0], seeds[1][0])
     for kind in [quality.Sample, *[quality.LanguageModel] * DATA.exists()]:
-        for beside, ways, other in (("two SAEs", ("coact", "sinkhorn", "centroid", "decoder"), ("1", (0, 1))),
-                                    ("two texts", ("sinkhorn", "centroid"), ("0", (1, 2)))):
+        for beside, other, (ways, parts) in (("two SAEs", kind, seeds), ("two texts", kind, halves), ("two models", Second, models)):
+            if other is Second and (kind is not quality.Sample or not Second.made.exists()):
+                continue
             for way in ways:
                 if args.only in f"{kind.name}, {beside}, {way}":
                     with tempfile.TemporaryDirectory() as folder:
-                        model = kind()
-                        a, b = Side(model, "0", folder, (0, other[1][1])), Side(model, other[0], folder, other[1])
+                        a, b = (Side(model(), *part, folder) for model, part in zip((kind, other), parts))
                         measure(kind.name, beside, way, list(pairs(a, b, way)))
 
 

@@ -104,10 +104,13 @@ class Sample:
 
     def __init__(self):
         self.labels = {}
-        with open(SAMPLE / "feature_labels.tsv") as file:
+        self.read_labels(SAMPLE / "feature_labels.tsv")
+
+    def read_labels(self, path, suffix=""):
+        with open(path) as file:
             for row in csv.DictReader(file, delimiter="\t"):
                 sure = float(row["f1_half"] or 0) >= 0.7
-                self.labels[row["layer"], row["seed"], int(row["feature"])] = row["label_half"] if sure else None
+                self.labels[row["layer"] + suffix, row["seed"], int(row["feature"])] = row["label_half"] if sure else None
 
     def states(self, layer):
         return f"{SAMPLE}/hidden_L{layer}.npy"
@@ -126,6 +129,26 @@ class UnseenSample(Sample):
     unseen_L1.npy to unseen_L6.npy."""
     name, scores, worth = "sample, unseen text", "correlation", LanguageModel.worth
     folder = OUT / "storyworld"
+    made = folder / "unseen_L1.npy"
+
+
+class SecondTraining(Sample):
+    """The sample's model beside another training of it, of another seed: layers 1B to 6B, on the sample's text, if
+    `make -C examples/storyworld/make second` has made them. Their tokens are lifted to states of the sample's model."""
+    name = "sample, second training"
+    pairs = [("1.0", "1B.0"), ("2.0", "2B.0"), ("3.0", "3B.0")]
+    work, folder = SAMPLE / "make" / "work", OUT / "storyworld"
+    made = folder / "second_L1.npy"
+
+    def __init__(self):
+        super().__init__()
+        self.read_labels(self.work / "feature_labels_B0.tsv", "B")
+
+    def states(self, layer):
+        return self.folder / f"second_L{layer[0]}.npy" if layer.endswith("B") else super().states(layer)
+
+    def sae(self, layer, seed):
+        return self.work / f"sae_B_L{layer[0]}_s{seed}" / "params.npz" if layer.endswith("B") else super().sae(layer, seed)
 
 
 def read(data):
@@ -192,7 +215,8 @@ def main():
     parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {Sample: True, UnseenSample: UnseenSample.folder.exists(), LanguageModel: DATA.exists()}
+    there = {Sample: True, UnseenSample: UnseenSample.made.exists(), SecondTraining: SecondTraining.made.exists(),
+             LanguageModel: DATA.exists()}
     models = [kind() for kind in there if there[kind] and args.data in kind.name]
     hows = [{**DEFAULT, **change} for what in args.what
             for change in ([{"stage": s} for s in STAGES] if what == "stages" else SETTINGS)]

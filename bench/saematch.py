@@ -114,7 +114,7 @@ def main():
     argparse.ArgumentParser(description=__doc__,
                             formatter_class=argparse.RawTextHelpFormatter).parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {UnseenSample: UnseenSample.folder.exists(), LanguageModel: DATA.exists()}
+    there = {UnseenSample: UnseenSample.made.exists(), LanguageModel: DATA.exists()}
     for model in (kind() for kind in there if there[kind]):
         with tempfile.TemporaryDirectory() as folder:
             adjacent(model, folder)
