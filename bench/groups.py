@@ -7,10 +7,11 @@ same with edgeprofile's settings chosen on all families of graphs but the one th
 Sample: the same against its true groups, by every distance stage.
 All graphs: what graph-score says of groups by edgeprofile, and of people's.
 Sample: how often held-out members are found by another distance.
+Sample: how often the signs of links are those of measured effects, after `make -C examples/storyworld/make` measured them.
 
-    groups.py [haiku|folds|sample|kept|odd]...
+    groups.py [haiku|folds|sample|kept|odd|signs]...
 
-The rows go to bench/results/groups.tsv, kept.tsv and odd.tsv. The programs have to be on PATH."""
+The rows go to bench/results/groups.tsv, kept.tsv, odd.tsv and signs.tsv. The programs have to be on PATH."""
 import argparse
 import io
 import itertools
@@ -31,6 +32,8 @@ GROUPS = Table("groups", ("data", "stage", "options", "number", "nodes", "settin
 KEPT = Table("kept", ("graphs", "options", "score"), dict(least=".3f", median=".3f", most=".3f"))
 ODD = Table("odd", ("groups", "distances"), dict(
     graphs="d", mean=".3f", least=".3f", chance=".3f", people=".3f", people_least=".3f"))
+SIGNS = Table("signs", ("graph", "effects"), {"signs": ".2f", "signs/ways": ".2f", "signs/chance": ".2f", "signs/pairs": ".0f"})
+EFFECTS = SAMPLE / "make" / "work" / "effects"
 PEOPLES, ALL = "people's", "all features"
 
 
@@ -238,7 +241,20 @@ def kept():
                      least=column.min(), median=np.median(column), most=column.max())
 
 
-PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept, "odd": odd}
+def signs():
+    """What features add to the answer when they are not taken away, beside the signs of links and ways to it."""
+    for path in sorted(EFFECTS.glob("*.tsv")):
+        effects = [line.split("\t") for line in path.read_text().splitlines()[1:]]
+        effects.sort(key=lambda line: -abs(float(line[2])))
+        for name, some in ("all", effects), ("20 largest", effects[:20]):
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write("".join("\t".join(line) + "\n" for line in some)), file.flush()
+                lines = run(f"graph2frame {SAMPLE}/graphs/{path.stem}.json | graph-score --quiet --effects {file.name} | frame2tsv")
+            scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
+            SIGNS.add(graph=path.stem, effects=name, **{score: float(scores[score]) for score in SIGNS.values})
+
+
+PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept, "odd": odd, "signs": signs}
 
 
 def main():
@@ -246,7 +262,7 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
     for part in parser.parse_args().parts or PARTS:
-        if part not in ("sample", "odd") and not HAIKU.exists():
+        if part not in ("sample", "odd", "signs") and not HAIKU.exists():
             print(f"{part}: no real data")
         else:
             PARTS[part]()
