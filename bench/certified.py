@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Are certified matches right? The real features of bench/quality.py: `make bench-certified`.
 
-    certified.py [--error R] [--stage COMMAND]
+    certified.py [--error R] [--stage COMMAND] [--data TEXT]
 
 For each way to match, the share of pairs certified, and among the certified and the rest: the share that are right, which
 means that the column is the row's best partner of all by correlation on tokens not used for matching, and the mean of that
@@ -55,10 +55,11 @@ def main():
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--error", type=int, default=8)
     parser.add_argument("--stage", default="sinkhorn")
+    parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
     there = {quality.UnseenSample: quality.UnseenSample.made.exists(), quality.LanguageModel: DATA.exists()}
-    for model in (kind() for kind in there if there[kind]):
+    for model in (kind() for kind in there if there[kind] and args.data in kind.name):
         with tempfile.TemporaryDirectory() as folder:
             found = judged(model, quality.Sample() if model.name.startswith("sample") else None, args, folder)
         stage = f"{args.stage} --error {args.error}"

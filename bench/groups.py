@@ -4,10 +4,11 @@
 Haiku graphs (where the real data is), with clerps, qParams and metadata.info removed and the nodes that people grouped
 pinned: the adjusted Rand index of groups by edgeprofile, for the true number of groups and for the program's own. Then the
 same with edgeprofile's settings chosen on all families of graphs but the one that is scored.
-Sample: the same against its true groups, by every distance stage.
+Sample: the same against its true groups, by every distance stage; and of eight further graphs of its model, by some, after
+`make -C examples/storyworld/make`.
 All graphs: what graph-score says of groups by edgeprofile, and of people's.
 Sample: how often held-out members are found by another distance.
-Sample: how often the signs of links are those of measured effects, after `make -C examples/storyworld/make` measured them.
+Sample: how often the signs of links are those of measured effects, after the same.
 
     groups.py [haiku|folds|sample|kept|odd|signs]...
 
@@ -32,8 +33,8 @@ GROUPS = Table("groups", ("data", "stage", "options", "number", "nodes", "settin
 KEPT = Table("kept", ("graphs", "options", "score"), dict(least=".3f", median=".3f", most=".3f"))
 ODD = Table("odd", ("groups", "distances"), dict(
     graphs="d", mean=".3f", least=".3f", chance=".3f", people=".3f", people_least=".3f"))
-SIGNS = Table("signs", ("graph", "effects"), {"signs": ".2f", "signs/ways": ".2f", "signs/chance": ".2f", "signs/pairs": ".0f"})
-EFFECTS = SAMPLE / "make" / "work" / "effects"
+SIGNS = Table("signs", ("effects", "score"), dict(graphs="d", least=".2f", median=".2f", most=".2f"))
+MADE = SAMPLE / "make" / "work"
 PEOPLES, ALL = "people's", "all features"
 
 
@@ -98,6 +99,14 @@ def sample():
         yield Graph(path, [s for s in truth[path.stem]["supernodes_strong"] if len(s) > 2])
 
 
+def others():
+    """The graphs of the sample's model that are not in the sample."""
+    truth = json.load(open(MADE / "truth_supernodes.json"))["graphs_wide"]
+    for path in sorted((MADE / "graphs_wide").glob("*.json")):
+        if not (SAMPLE / "graphs" / path.name).exists():
+            yield Graph(path, [s for s in truth[path.stem]["supernodes_strong"] if len(s) > 2])
+
+
 def add(scores, settings="default", **what):
     ari = np.array([s[0] for s in scores])
     GROUPS.add(**what, settings=settings, graphs=len(ari), mean=ari.mean(), sd=ari.std(),
@@ -159,6 +168,11 @@ def on_sample():
             pinned(what, graphs, distances, f"--linkage {linkage}{more}", linkage == "ward")
         for options in "", "--acyclic":
             whole(what, graphs, distances, options)
+    graphs = list(others()) if MADE.exists() else []
+    for stage, distances in sample_distances(graphs, ("sinkhorn", "centroid", "decoder", "coact", "edgeprofile")):
+        what = dict(data="sample's model", stage=stage)
+        pinned(what, graphs, distances, "--linkage ward", True)
+        whole(what, graphs, distances, "")
 
 
 def odd():
@@ -243,15 +257,19 @@ def kept():
 
 def signs():
     """What features add to the answer when they are not taken away, beside the signs of links and ways to it."""
-    for path in sorted(EFFECTS.glob("*.tsv")):
-        effects = [line.split("\t") for line in path.read_text().splitlines()[1:]]
-        effects.sort(key=lambda line: -abs(float(line[2])))
-        for name, some in ("all", effects), ("20 largest", effects[:20]):
+    names = ("signs", "signs/ways", "signs/chance")
+    for which, most in ("all", None), ("50 largest", 50), ("20 largest", 20):
+        table = []
+        for path in sorted((MADE / "effects").glob("*.tsv")):
+            effects = [line.split("\t") for line in path.read_text().splitlines()[1:]]
+            effects.sort(key=lambda line: -abs(float(line[2])))
             with tempfile.NamedTemporaryFile("w") as file:
-                file.write("".join("\t".join(line) + "\n" for line in some)), file.flush()
-                lines = run(f"graph2frame {SAMPLE}/graphs/{path.stem}.json | graph-score --quiet --effects {file.name} | frame2tsv")
+                file.write("".join("\t".join(line) + "\n" for line in effects[:most])), file.flush()
+                lines = run(f"graph2frame {MADE}/graphs_wide/{path.stem}.json | graph-score --quiet --effects {file.name} | frame2tsv")
             scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
-            SIGNS.add(graph=path.stem, effects=name, **{score: float(scores[score]) for score in SIGNS.values})
+            table.append([float(scores[name]) for name in names])
+        for name, column in zip(names, np.array(table).T):
+            SIGNS.add(effects=which, score=name, graphs=len(table), least=column.min(), median=np.median(column), most=column.max())
 
 
 PARTS = {"haiku": on_haiku, "folds": folds, "sample": on_sample, "kept": kept, "odd": odd, "signs": signs}

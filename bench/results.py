@@ -562,6 +562,8 @@ def groups():
     yield grid("""The four graphs of the sample, against what their features are known to mean
         (groups of two and more in `supernodes_strong`).""",
                [row for row in rest if row["data"] == "sample"], by, grouped, agreement)
+    yield grid("""Eight further graphs of the sample's model, which its scripts make, and which chose nothing.""",
+               [row for row in rest if row["data"] == "sample's model"], by, grouped, agreement)
     yield listing("""What groups leave of a circuit: `graph-score` on the graphs of Haiku, Gemma and
         Llama and on the sample's, grouped by `edgeprofile`, their features a tenth or as many groups
         as are chosen, and on the graphs that people grouped, who grouped fewer features.
@@ -580,13 +582,15 @@ def groups():
                    "chance": lambda row: number(row["chance"]),
                    "known groups": lambda row: number(row["people"]),
                    "least of these": lambda row: number(row["people_least"])})
-    yield listing("""How often links, and all ways, from a feature to the answer have the sign of what the feature adds to
-        the answer: of the four graphs of the sample, whose model was run without each feature. "Guess" is the share of the
-        commoner sign.""",
+    yield listing("""How often links to the answer, and all ways to it, have the sign of what a feature adds to the answer:
+        of graphs of the sample's model, which was run without each feature. "Guess" is the share of the commoner sign. Most
+        effects are next to nothing, and of all of them the ways say no more than a guess.""",
                   table("signs"),
-                  {"graph": column("graph"), "effects": column("effects"), "features": column("signs/pairs"),
-                   "links": column("signs"), "ways": column("signs/ways"), "guess": column("signs/chance")})
+                  {"graphs": column("graphs"), "effects": column("effects"), "score": lambda row: SIGNS[row["score"]],
+                   "least": column("least"), "median": column("median"), "most": column("most")})
 
+
+SIGNS = {"signs": "right, by links", "signs/ways": "right, by ways", "signs/chance": "guess"}
 
 # -- Speed ----------------------------------------------------------------------------------------
 
