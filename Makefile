@@ -199,6 +199,7 @@ bench-certified: install-check
 	$(MAKE) all
 	$(BENCH)/certified.py
 	$(BENCH)/planted.py
+	$(BENCH)/planted.py --partners
 	$(MAKE) results
 
 bench-quality: install-check
