@@ -54,7 +54,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--error", type=int, default=8)
-    parser.add_argument("--stage", default="sinkhorn")
+    parser.add_argument("--stage", default="sinkhorn --part 0")
     parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)

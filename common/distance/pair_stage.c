@@ -476,6 +476,9 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 		.most = budget > 0 ? (size_t)ceil(budget * (double)b->ids.n) : b->ids.n};
 	if (p->parts > 1)
 		deal(p, a, b);
+	if (p->parts > 1 && stage->asked.halvings > 0)
+		note("errors leave out the bias of parts, of which features have from 1 to %zu: "
+			"certificates want --part 0", p->parts);
 	size_t most = transport_max_points(transport), first, end;
 	for (int k = 0; k < 2; k++)
 		if ((k ? p->b : p->a)->max_points > most)
