@@ -2,7 +2,7 @@
 #
 #	make -f pipelines/match.mk HIDDEN=states/L%.npy SAE=saes/L% REFERENCE=states/L6.npy A=2 B=4
 #	make -f pipelines/match.mk ... DISTANCE=decoder		another distance, one word
-#	make -f pipelines/match.mk ... DISTANCE='sinkhorn --part 0 --top 8 --error 8'	with certified pairs
+#	make -f pipelines/match.mk ... DISTANCE='sinkhorn --part 0 --error 8'	with certified pairs
 #
 # Two texts, or two models, each with states of one reference layer; their tokens are coupled, and
 # coact compares features through the coupling. A and B are names:

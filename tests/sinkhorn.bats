@@ -450,7 +450,7 @@ assert int(re.search('[0-9]+', open('notes').read())[0]) == (residual > 1e-5).su
 	two --points 20
 	for stage in sinkhorn emd; do
 		$stage --part 8 --error 2 a b 2>notes >out
-		grep -qx "$stage: errors leave out the bias of parts, of which features have from 1 to 4: certificates want --part 0" notes
+		grep -q "^$stage: errors leave out the bias of parts: .* --part 0$" notes
 		$stage --part 0 --error 2 a b 2>notes >out
 		$stage --error 2 a b 2>>notes >out
 		[ ! -s notes ]

@@ -424,11 +424,10 @@ static size_t solve_nearest(void *context, size_t thread, size_t i, size_t k, st
 
 static void close_pairs(struct stage *stage)
 {
-	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = stage->context;
 	size_t solved = 0, proved = 0;
 
-	for (size_t t = 0; t < threads; t++) {
+	for (int t = 0; t < omp_get_max_threads(); t++) {
 		struct scratch *w = &p->scratch[t];
 		solved += w->searched;
 		proved += w->proved;
@@ -468,7 +467,6 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	size_t threads = (size_t)omp_get_max_threads();
 	struct pair_stage *p = xalloc(1, sizeof *p);
 	double budget = stage->asked.budget;
-	bool unbalanced = transport->unbalanced > 0;
 
 	*p = (struct pair_stage){.a = a, .b = b, .cols = b->ids.n,
 		.parts = parts_most(a, b, transport->part), .symmetric = stage->symmetric,
@@ -477,14 +475,13 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 	if (p->parts > 1)
 		deal(p, a, b);
 	if (p->parts > 1 && stage->asked.halvings > 0)
-		note("errors leave out the bias of parts, of which features have from 1 to %zu: "
-			"certificates want --part 0", p->parts);
+		note("errors leave out the bias of parts: certificates want --part 0");
 	size_t most = transport_max_points(transport), first, end;
 	for (int k = 0; k < 2; k++)
 		if ((k ? p->b : p->a)->max_points > most)
 			die("%s: a feature of %zu points: the limit is %zu (a smaller --part)",
 				(k ? b : a)->name, (k ? p->b : p->a)->max_points, most);
-	if (stage->asked.top && !transport->debias && !unbalanced) {
+	if (stage->asked.top && !transport->debias && !(transport->unbalanced > 0)) {
 		stage->nearest = solve_nearest;
 		stage_rows(stage, &first, &end);
 		p->bounds = parts_bounds(a, first, end, b, transport->p, transport->part);
@@ -496,8 +493,8 @@ void pair_stage_open(struct stage *stage, const struct distributions *a,
 		p->scratch[t] = scratch_for(p, tokens);
 	free(tokens);
 	stage->context = p;
-	stage->extras = (unbalanced ? 0 : BOUNDS) | (transport->entropic ? ITERATIONS : 0)
-		| (p->budget ? BEYOND : 0);
+	stage->extras = (transport->unbalanced > 0 ? 0 : BOUNDS)
+		| (transport->entropic ? ITERATIONS : 0) | (p->budget ? BEYOND : 0);
 	stage->solve = solve_row;
 	stage->close = close_pairs;
 }
