@@ -8,9 +8,9 @@ refproj, `centroid --top 4 --error 8`, hungarian and nearest. Prints, by noise, 
 nearest neighbour, the share certified, how many certified pairs are wrong, and the largest ratio of margin to error of a
 wrong nearest pair, which has to stay below 4; the rows go to bench/results/planted.tsv. The programs have to be on PATH.
 
-    planted.py --partners       which features have a partner, by chance: of 256 planted ones, of which a share has none, of the
-                                sample (a feature of the same sure label) and of bl361 (a correlation of .5 on unseen text);
-                                the rows go to bench/results/partners.tsv"""
+    planted.py --partners       which features have a partner, and which have none, by chance: of 256 planted ones, of which a
+                                share has none, of the sample (a feature of the same sure label) and of bl361 (a correlation
+                                of .5 on unseen text); the rows go to bench/results/partners.tsv"""
 import argparse
 import concurrent.futures
 import io
@@ -35,8 +35,10 @@ TABLE = Table("planted", ("features", "seeds", "noise", "command"), dict(
     assigned=".4f", nearest=".4f", assigned_certified=".4f", nearest_certified=".4f", wrong="d",
     worst=".2f"))
 CHANCES = .2, .1, .05
+ALONE = .5                      # a row whose nearest has a larger chance has no partner; chosen on the sample
 PARTNERS = Table("partners", ("data", "alone", "noise", "a", "b", "way"), dict(
-    share=".2f", **{f"{score}_{chance}": ".2f" for chance in CHANCES for score in ("precision", "recall")}, best=".2f"))
+    share=".2f", **{f"{score}_{chance}": ".2f" for chance in CHANCES for score in ("precision", "recall")}, best=".2f",
+    alone_precision=".2f", alone_recall=".2f"))
 
 
 def run(folder, command):
@@ -65,15 +67,23 @@ def measure(seed, features, tokens, error):
     return rows
 
 
-def score(matching, true, known, **row):
-    """At CHANCES, and the largest that precision and recall both reach at any cost."""
-    (_, (pairs, *_)), = semot.read(io.BytesIO(matching))
-    def both(said):
-        rows = np.isin(np.arange(len(true)), pairs["row"][said])[known]
-        return (rows & true[known]).sum() / max(rows.sum(), 1), (rows & true[known]).sum() / true[known].sum()
+def score(folder, true, known, **row):
+    """Of the pairs of an assignment at CHANCES, and the largest that precision and recall both reach at any cost; and of the
+    rows whose nearest has a chance above ALONE."""
+    def match(program):
+        (_, (pairs, *_)), = semot.read(io.BytesIO(run(folder, f"{program} --quiet distances")))
+        return pairs
+    def both(rows, true):
+        said = np.isin(np.arange(len(true)), rows)[known]
+        return (said & true[known]).sum() / max(said.sum(), 1), (said & true[known]).sum() / max(true[known].sum(), 1)
+    pairs, nearest = match("hungarian"), match("nearest")
     for chance in CHANCES:
-        row[f"precision_{chance}"], row[f"recall_{chance}"] = both(pairs["chance"] <= np.float32(chance))
-    PARTNERS.add(share=true[known].mean(), best=max(min(both(pairs["cost"] <= cost)) for cost in pairs["cost"]), **row)
+        row[f"precision_{chance}"], row[f"recall_{chance}"] = both(pairs["row"][pairs["chance"] <= np.float32(chance)], true)
+    if not true[known].all():
+        alone = nearest["row"][nearest["chance"] > np.float32(ALONE)]
+        row["alone_precision"], row["alone_recall"] = both(alone, ~true)
+    PARTNERS.add(share=true[known].mean(), best=max(min(both(pairs["row"][pairs["cost"] <= cost], true))
+                                                    for cost in pairs["cost"]), **row)
 
 
 def planted_partners():
@@ -85,8 +95,9 @@ def planted_partners():
                             f"featdist --quiet {side}.acts | refproj --quiet {way} --whiten >{side}.dist")
             for way in ("sinkhorn", "centroid", "coact"):
                 kind = "acts" if way == "coact" else "dist"
-                score(run(folder, f"{way} --quiet a.{kind} b.{kind} | hungarian --quiet"), np.isin(np.arange(256), order),
-                      np.ones(256, bool), data="planted", alone=alone, noise=noise, a="", b="", way=way)
+                run(folder, f"{way} --quiet a.{kind} b.{kind} >distances")
+                score(folder, np.isin(np.arange(256), order), np.ones(256, bool), data="planted", alone=alone, noise=noise,
+                      a="", b="", way=way)
 
 
 def real_partners():
@@ -101,7 +112,7 @@ def real_partners():
                 true = np.where(np.isnan(worth), -1, worth).max(1) >= .5
                 with open(f"{folder}/distances", "wb") as file:
                     file.write(distances)
-                score(run(folder, "hungarian --quiet distances"), true, known, data=model.name, alone="", noise="", a=a, b=b, way=way)
+                score(folder, true, known, data=model.name, alone="", noise="", a=a, b=b, way=way)
 
 
 def main():

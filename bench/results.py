@@ -418,7 +418,9 @@ def certified():
     yield listing("""Which features have a partner. Assigned pairs whose chance is at most .2, .1 or
         .05 say that their rows have one: the share of these rows that do (precision), and the share
         of the rows that do which are found (recall). "best" is the largest number that both reach at
-        any limit of the cost.
+        any limit of the cost. Rows
+        whose nearest column has a chance above .5, which was chosen on the sample, say that they
+        have none ("none").
         Planted: 256 features, of which a share has no copy on the other side; each is like four
         others. Sample: a feature of the same sure label is there. bl361: a feature is there whose
         activations correlate by .5 or more, on unseen text.""",
@@ -427,7 +429,8 @@ def certified():
                    "noise": column("noise"), "a": column("a"), "b": column("b"),
                    "distance": column("way"), "have one": column("share"),
                    **{f"{score}, {chance}": column(f"{score}_0{chance}") for chance in (".2", ".1", ".05")
-                      for score in ("precision", "recall")}, "best": column("best")})
+                      for score in ("precision", "recall")}, "best": column("best"),
+                   "none, precision": column("alone_precision"), "none, recall": column("alone_recall")})
     yield listing("""Standard errors beside what they estimate, the deviation of distances between
         independent samples of the tokens.""",
                   table("sampling"),

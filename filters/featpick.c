@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 		/* What is wrong ends before the last end mark: who reads it fails as well. */
 		more = next_stream(in, &all);
 		if (!more && words)
-			feature_list_check_found(&picks, sm_reader_name(in));
+			feature_list_check_found(&picks, sm_reader_name(in), false);
 		else if (!more)
 			tell_absent(&picks, &all, sm_reader_name(in));
 	}

@@ -36,6 +36,7 @@ struct knowledge {
 	struct feature_list picks;
 	struct view_style style;
 	bool shown, asked, found;		/* anything; contexts of any feature, and there */
+	bool pairs;				/* has the input any? */
 };
 
 static void open_knowledge(struct knowledge *k)
@@ -174,6 +175,7 @@ static void show_pairs(struct knowledge *k, struct sm_reader *in, const struct s
 	for (int side = 0; side < 2; side++)
 		get_origin(&pair[side], header, side);
 	labels_want_apart(k->label, &pair[0], &pair[1]);
+	k->pairs = true;
 	for (size_t i = 0; i < pair[0].n; i++) {
 		bool row = is_picked(k, pair[0].layer[i], pair[0].feature[i]);
 		bool col = is_picked(k, pair[1].layer[i], pair[1].feature[i]);
@@ -226,7 +228,7 @@ int main(int argc, char **argv)
 				"matchings and contexts can be shown", sm_reader_name(in),
 				sm_get_string(&header, "kind", ""));
 	if (words)
-		feature_list_check_found(&k.picks, sm_reader_name(in));
+		feature_list_check_found(&k.picks, sm_reader_name(in), k.pairs);
 	text_close();
 	if (k.asked && !k.found)
 		die("%s: no contexts of any of its features: layer, model and SAE have to be those "

@@ -30,8 +30,11 @@ advice() {
 @test "README and semot(7) advise what the tables say" {
 	advice "$ROOT/bench/RESULTS.md" >tables
 	[ "$(wc -l <tables)" -ge 24 ]
-	advice "$ROOT/README.md" | diff tables -
 	advice "$ROOT/man/semot.7" | diff tables -
+	cut -d '|' -f 1-5 "$ROOT/bench/RESULTS.md" >most_tokens	# the README has these alone
+	advice most_tokens >tables
+	[ "$(wc -l <tables)" -ge 18 ]
+	advice "$ROOT/README.md" | diff tables -
 }
 
 @test "every row of every table says its source, CPU, level, BLAS, compiler and peers" {

@@ -360,7 +360,7 @@ assert np.abs(one - other).max() < 1e-6 and np.ptp(one) > .5'
 	fails 1 coact --coupling g a a
 	[ "$line" = "coact: a: frame 6: token 1200, beyond the last of $cols: $same" ]
 	fails 1 coact --coupling a a c
-	[[ $line == "coact: a: header: a stream of activations, where coupling are read" ]]
+	[[ $line == "coact: a: header: a stream of activations, where couplings are read: "* ]]
 	fails 1 coact --coupling <(cat g g) a c
 	[[ $line == *"stream 2"*": a second stream, where one coupling is read" ]]
 	fails 1 coact --coupling g - - <a

@@ -122,7 +122,7 @@ assert len(frames[0]['row']) == 0"
 	why="the one-to-one matchings make no path through layer A"
 	[ "$line" = "compose: in: layer A to B: $why" ]
 	fails 1 compose <(stream distances)
-	[[ $line == *"a stream of distances, where matching are read" ]]
+	[[ $line == *"a stream of distances, where matchings are read: hungarian writes them" ]]
 	fails 1 compose missing
 }
 

@@ -280,7 +280,7 @@ same refproj, such as refproj --lift STATES --space NAME" ]
 	[ "$line" = "couple: stdin: 1 streams, where - - reads two" ]
 	stream distributions >d
 	fails 1 couple a d
-	[[ $line == *"a stream of distributions, where activations are read" ]]
+	[[ $line == *"a stream of distributions, where activations are read: "* ]]
 	act-dump --hidden "$SAMPLE/hidden_L2.npy" --sae "$SAMPLE/sae_L2_s0" --layer 2 --no-point >2
 	fails 1 couple 2
 	[[ $line == *"no points: refproj --lift gives them"* ]]

@@ -369,7 +369,7 @@ assert header['history'][-1][0] == 'emd' and not {'layer', 'epsilon', 'tol'} & s
 	fails 1 emd a c
 	[ "$line" = "emd: c: points of 5 dimensions, a has 6" ]
 	fails 1 emd <(stream matching)
-	[[ $line == *"a stream of matching, where distributions are read" ]]
+	[[ $line == *"a stream of matching, where distributions are read: featdist writes them" ]]
 	fails 1 emd missing
 	fails 2 emd --p 3
 	fails 2 emd --top 0

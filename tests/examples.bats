@@ -62,7 +62,7 @@ for i in 0, 1:
 	[ "$BUILD" = "$ROOT/build" ] || skip "it runs the programs of build/bin"
 	cp -R "$ROOT"/{Makefile,config.mk,packages.sh,common,filters,man,pipelines,shell} .
 	cp -R "$ROOT"/{examples,tests,build} .
-	oracle examples "$ROOT/README.md"
+	PATH=${PY%/*}:$PATH oracle examples "$ROOT/README.md"	# it says python3
 }
 
 @test "the pages, each in a copy of that place" {

@@ -175,7 +175,7 @@ write('-', header, frames)" >bent
 	given "ab[0]['row_layer'].pop()" >in
 	fails 1 flow in
 	fails 1 flow <(stream distances)
-	[[ $line == *"a stream of distances, where matching are read" ]]
+	[[ $line == *"a stream of distances, where matchings are read: hungarian writes them" ]]
 	fails 1 flow missing
 }
 

@@ -227,7 +227,7 @@ for header, (pairs, rest) in read('out'):
 	fails 1 hungarian <(bent "ids['row_layer'].pop()")
 	fails 1 hungarian <(bent "del ids['col_feature']")
 	fails 1 hungarian <(stream matching)
-	[[ $line == *"a stream of matching, where distances are read" ]]
+	[[ $line == *"a stream of matching, where distances are read: sinkhorn writes them" ]]
 	fails 1 hungarian missing
 }
 

@@ -278,7 +278,7 @@ coact.write_coupling("g", token, token, np.eye(600))'
 	fails 1 match-eval m --a a --b <(oracle coact make c 500 1; cat c)
 	[[ $line == *"500 tokens, where a has 600: the tokens have to be the same" ]]
 	fails 1 match-eval a --a a --b b
-	[[ $line == *"a stream of activations, where matching are read" ]]
+	[[ $line == *"a stream of activations, where matchings are read: hungarian writes them" ]]
 	fails 1 match-eval m --a m --b b
 	fails 1 match-eval missing --a a --b b
 	fails 1 match-eval --a a --b - <b

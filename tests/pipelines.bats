@@ -646,9 +646,9 @@ np.save("map", m); np.save("bias", a.mean(0) - b.mean(0) @ m)'
 	match -s DISTANCE=centroid TOKENS=tokens.npy VOCAB=vocab.txt CONTEXT=64 OUT="$PWD/shown"
 	framecat --header shown/2.contexts | grep -q '"kind":"contexts"'
 	grep -q capital shown/2-4.centroid.html
-	# what the README answers of it in a terminal
+	# what the README asks a matching
 	head -n 1 shown/2-4.*.tsv | grep -qw chance
-	hungarian --max-cost chance:.2 shown/2-4.centroid.distances |
+	nearest --max-cost chance:.5 shown/2-4.centroid.distances |
 		frame2tsv --columns free_row_feature >free
 	[ "$(awk 'NR > 1 && $6 > .2' shown/2-4.centroid.tsv | wc -l)" -gt 0 ]
 	[ "$(wc -l <free)" -gt 1 ]

@@ -101,6 +101,7 @@ given() {
 	show --feature a:2 m | cmp - <(show m)
 	show --feature a:1,b:7 m | cmp - <(show m)
 	fails 1 show --feature b:8 m
+	[ "$line" = "show: m: no pair has feature 8 of layer 'b'" ]
 }
 
 @test "all that pairs features can be shown: distances, scores, merges of a flow" {

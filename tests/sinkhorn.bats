@@ -571,7 +571,7 @@ features['feature'] = np.arange(3, dtype='<u4')")
 
 @test "other streams and a wrong command line are refused" {
 	fails 1 sinkhorn <(stream matching)
-	[[ $line == *"a stream of matching, where distributions are read" ]]
+	[[ $line == *"a stream of matching, where distributions are read: featdist writes them" ]]
 	fails 1 sinkhorn missing
 	fails 2 sinkhorn --p 3
 	fails 2 sinkhorn --epsilon 0

@@ -22,7 +22,7 @@ struct stage_options {
 #define OPT_ROWS(o) {"rows", OPT_ROW_BLOCK, &(o)->rows, "I/N", \
 	"write only block I of N of the rows; framecat --merge joins blocks", 0, 0}
 #define OPT_ERROR(o) {"error", OPT_SIZE, &(o)->halvings, "R", \
-	"write each distance's standard error, from R halvings (4 to 8)", \
+	"write each distance's standard error, from R halvings: 4 or 8", \
 	1, 1024}
 
 /* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended

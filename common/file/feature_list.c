@@ -101,12 +101,15 @@ bool feature_list_find(struct feature_list *l, uint32_t feature)
 	return false;
 }
 
-void feature_list_check_found(const struct feature_list *l, const char *input)
+void feature_list_check_found(const struct feature_list *l, const char *input, bool pairs)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		const struct listed_feature *f = &l->item[i];
 		if (!f->asked)
 			die("%s: no stream of layer '%s' (act-dump --layer names it)", input,
+				f->layer);
+		if (!f->found && pairs)
+			die("%s: no pair has feature %u of layer '%s'", input, f->feature,
 				f->layer);
 		if (!f->found)
 			die("%s: layer '%s' holds no feature %u", input, f->layer, f->feature);

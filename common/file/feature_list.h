@@ -33,8 +33,9 @@ struct feature_list feature_list_layer(struct feature_list *, const char *layer)
 bool feature_list_find(struct feature_list *, uint32_t feature);
 /* Finds those below `features`, all of its layer's dictionary; returns how many they are. */
 size_t feature_list_find_below(struct feature_list *, size_t features);
-/* Ends the program, with the name of the input in its line, unless each feature has been found. */
-void feature_list_check_found(const struct feature_list *, const char *input);
+/* Ends the program, with the name of the input in its line, unless each feature has been found: in
+ * a pair, where the input has pairs. */
+void feature_list_check_found(const struct feature_list *, const char *input, bool pairs);
 /* The same for a list in a file, of which some features may be absent: see absent_tell(). */
 void feature_list_tell_absent(const struct feature_list *, const char *list, const char *where,
 	bool any);

@@ -223,6 +223,21 @@ size_t sm_want_size(const struct sm_reader *r, const struct sm_frame *f, const c
 	return (size_t)x;
 }
 
+/* ": PROGRAM writes them", where the suite has a program for streams of a kind; else "". */
+static const char *written_by(const char *kind)
+{
+	static const char *const of[][2] = {{"activations", ": act-dump writes them"},
+		{"distributions", ": featdist writes them"},
+		{"distances", ": sinkhorn writes them"}, {"matching", ": hungarian writes them"},
+		{"coupling", ": couple writes them"}, {"contexts", ": contexts writes them"},
+		{"graph", ": graph2frame writes them"}, {"axes", ": refaxes writes them"}};
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+		if (strcmp(kind, of[i][0]) == 0)
+			return of[i][1];
+	return "";
+}
+
 size_t sm_want_one_of(const struct sm_reader *r, const struct sm_frame *header, size_t n,
 	const char *const *kind)
 {
@@ -231,7 +246,9 @@ size_t sm_want_one_of(const struct sm_reader *r, const struct sm_frame *header, 
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(given, kind[i]) == 0)
 			return i;
-	sm_bad(r, "a stream of %s, where %s are read", given, kind[0]);
+	bool plural = *kind[0] && kind[0][strlen(kind[0]) - 1] == 's';
+	sm_bad(r, "a stream of %s, where %s%s are read%s", given, kind[0], plural ? "" : "s",
+		written_by(kind[0]));
 }
 
 const char *sm_get_string(const struct sm_frame *f, const char *name, const char *otherwise)
