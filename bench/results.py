@@ -362,7 +362,7 @@ def layers():
         that keeps the order of the layers, and of random pairings of layers, and of layers and
         features; "same layer" is the share of the best plan between layers of one number. Two
         SAEs: of seeds 0 and 1. Two texts: the first and the second half of the tokens that are
-        matched by, one SAE. Distances between distributions: lift to the last layer, whitened,
+        matched by, one SAE. Two models: the sample's and a second training of it, on one text. Distances between distributions: lift to the last layer, whitened,
         with the defaults of now (256 points, weights a^2).""",
                   table("layers"),
                   {"model": column("data"), "beside": column("beside"), "distance": column("way"),
