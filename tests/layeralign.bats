@@ -36,6 +36,11 @@ for n, (header, (ids, *blocks)) in enumerate(read(io.BytesIO(sys.stdin.buffer.re
     write("-", header, [ids, {"row0": 0, "dist": dist}])' "$1"
 }
 
+# cmp_frames FILE: on stdin is what layeralign makes of it, but for the header
+cmp_frames() {
+	frame2json | grep -v '"history"' | cmp - <(layeralign "$1" | frame2json | grep -v '"history"')
+}
+
 # dist SEED >FILE: distributions of a layer of this name and model
 dist() {
 	"$PY" -c '
@@ -157,7 +162,7 @@ their costs do not compare" ]
 	edited 'header["space"] = ("L4#1", "L5#2")[n]' <in >bad
 	fails 1 layeralign bad
 	[[ $line == *"space 'L5#2', where a stream before has 'L4#1'"* ]]
-	for field in p part epsilon unbalanced support power tokens; do
+	for field in p part epsilon unbalanced support power tokens an_option_of_tomorrow; do
 		edited "header['$field'] = 1 + n" <in >bad
 		fails 1 layeralign bad
 		[[ $line == *"another $field than a stream before: their costs do not compare" ]]
@@ -165,7 +170,18 @@ their costs do not compare" ]
 		fails 1 layeralign bad
 		[[ $line == *"another $field than a stream before: their costs do not compare" ]]
 	done
-	edited 'header |= {"row_sae": str(n), "features": n}' <in | layeralign --quiet >out
+	edited "header['an_option'] = str(n)" <in >bad
+	fails 1 layeralign bad
+	[[ $line == *": an_option '1', where a stream before has '0': their costs do not compare" ]]
+}
+
+@test "streams may differ in what their headers say of features and results" {
+	oracle layeralign make --layers 1 2 >in
+	for field in row_sae col_sae arch encoder centred signed picked dropped halvings common \
+			jaccard; do
+		edited "header['$field'] = str(n)" <in | layeralign --quiet | cmp_frames in
+		edited "n and header.update($field='1')" <in | layeralign --quiet | cmp_frames in
+	done
 }
 
 @test "a layer is of one model, and has the same features beside all layers" {
@@ -203,6 +219,10 @@ if n:
 	layeralign none in 2>words | frame2tsv | cmp - <(frame2tsv all)
 	[ "$(grep -c "distances without rows or columns are left out" words)" = 4 ]
 	layeralign --quiet none | framecat --header | grep -q '"kind":"scores"'
+	edited 'header |= {"metric": "another", "space": "another"}' <none >other
+	layeralign --quiet other in >out
+	cmp_frames in <out
+	framecat --header out | refute grep -q another
 }
 
 @test "more layers than can be aligned are refused" {

@@ -129,46 +129,55 @@ static void take_pairs(struct layer_costs *c, const struct distances *d, const c
 
 /* -- Streams ----------------------------------------------------------------------------------- */
 
-/* What has to be the same for distances to have one scale. */
-static void want_same_settings(const struct sm_frame *header, const struct sm_frame *first,
-	const char *file)
+/* Whether a field of the header says how distances were made: one that is new does. Others say of
+ * which features they are, or what came of them. */
+static bool is_setting(const char *name)
 {
-	static const char *const name[] = {"metric", "space", "p", "part", "epsilon",
-		"epsilon_abs", "unbalanced", "tol", "max_iters", "projections",
-		"projection_seed", "tokens", "by", "neighbours", "cells", "probes", "support",
-		"power", "select", "seed"};
+	static const char *const other[] = {"history", "kind", "rows", "cols", "row_model",
+		"row_sae", "col_model", "col_sae", "arch", "encoder", "centred", "signed", "picked",
+		"dropped", "halvings", "common", "jaccard"};
 
-	for (size_t k = 0; k < sizeof name / sizeof *name; k++) {
-		const struct sm_field *a = sm_find_field(first, name[k]);
-		const struct sm_field *b = sm_find_field(header, name[k]);
-		if (!a && !b)
+	for (size_t k = 0; k < sizeof other / sizeof *other; k++)
+		if (strcmp(name, other[k]) == 0)
+			return false;
+	return true;
+}
+
+/* Every setting of `a` has to be in b, the same, for distances to have one scale. */
+static void want_settings(const struct sm_frame *a, const struct sm_frame *b, const char *file)
+{
+	for (size_t k = 0; k < a->n; k++) {
+		const struct sm_field *x = &a->field[k], *y = sm_find_field(b, x->name);
+		if (!is_setting(x->name) || (y && same_field(x, y)))
 			continue;
-		if (a && b && a->kind == SM_STRING && b->kind == SM_STRING
-				&& strcmp(a->string, b->string) != 0)
+		if (y && x->kind == SM_STRING && y->kind == SM_STRING)
 			die("%s: %s '%s', where a stream before has '%s': their costs do not "
-				"compare", file, name[k], b->string, a->string);
-		if (!a || !b || !same_field(a, b))
-			die("%s: another %s than a stream before: their costs do not compare",
-				file, name[k]);
+				"compare", file, x->name, y->string, x->string);
+		die("%s: another %s than a stream before: their costs do not compare", file,
+			x->name);
 	}
 }
 
 static void take_stream(struct layer_costs *c, struct sm_reader *in, struct sm_frame *header)
 {
+	const char *file = sm_reader_name(in);
 	struct distances d;
 
 	read_distances(in, header, &d, 0);
 	if (d.row.n == 0 || d.col.n == 0) {
-		note("%s: distances without rows or columns are left out", sm_reader_name(in));
+		note("%s: distances without rows or columns are left out", file);
+		sm_frame_free(header);
 	} else {
-		if (c->streams > 0)
-			want_same_settings(header, &c->header[0], sm_reader_name(in));
-		want_finite(&d, sm_reader_name(in));
-		take_pairs(c, &d, sm_reader_name(in));
+		if (c->streams > 0) {
+			want_settings(&c->header[0], header, file);
+			want_settings(header, &c->header[0], file);
+		}
+		want_finite(&d, file);
+		take_pairs(c, &d, file);
+		c->header = xrealloc(c->header, c->streams + 1, sizeof *c->header);
+		c->header[c->streams++] = *header;
 	}
 	distances_free(&d);
-	c->header = xrealloc(c->header, c->streams + 1, sizeof *c->header);
-	c->header[c->streams++] = *header;
 }
 
 static void want_all_pairs(const struct layer_costs *c)
@@ -213,7 +222,7 @@ void layer_costs_header(struct sm_frame *header, const struct layer_costs *c)
 {
 	for (size_t k = 0; k < c->streams; k++)
 		sm_join_header(header, &c->header[k]);
-	sm_drop(header, "rows", "cols", "halvings", "common", "jaccard");
+	sm_drop(header, "rows", "cols", "picked", "dropped", "halvings", "common", "jaccard");
 	for (int side = 0; side < 2; side++) {
 		const struct aligned_side *s = &c->side[side];
 		struct ids common = {.origin = {s->n ? s->layer[0].origin.origin[OF_MODEL] : NULL}};

@@ -26,7 +26,7 @@ struct layer_pair {
 struct layer_costs {
 	struct aligned_side side[2];
 	struct layer_pair pair[ALIGNED_MOST][ALIGNED_MOST];
-	size_t streams;
+	size_t streams;			/* but for those that were left out */
 	struct sm_frame *header;	/* (streams) */
 };
 
