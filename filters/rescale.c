@@ -5,7 +5,6 @@
 #include "distance/stage.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt options[] = {
@@ -14,7 +13,7 @@ static const struct opt options[] = {
 
 struct scaled {
 	struct distances d;
-	double *mean;		/* (columns): of the finite distances; 1 where it is not positive */
+	double *mean;		/* (columns): of the finite distances; 1 where it is 0 */
 };
 
 static double scaled_distance(const void *context, void *workspace, size_t i, size_t j)
@@ -25,7 +24,7 @@ static double scaled_distance(const void *context, void *workspace, size_t i, si
 	return (double)s->d.dist[i * s->d.k + j] / s->mean[j];
 }
 
-static void take_means(struct scaled *s)
+static void take_means(struct scaled *s, const char *file)
 {
 	size_t n = s->d.row.n, m = s->d.col.n, *finite = xcalloc(m, sizeof *finite);
 
@@ -33,6 +32,10 @@ static void take_means(struct scaled *s)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < m; j++) {
 			double dist = (double)s->d.dist[i * m + j];
+			if (dist < 0)
+				die("%s: the distance of row %zu and column %zu is %g: none may be "
+					"negative where a mean is to be their scale", file, i, j,
+					dist);
 			finite[j] += dist < INFINITY;
 			s->mean[j] += dist < INFINITY ? dist : 0;
 		}
@@ -52,11 +55,10 @@ static void free_nothing(struct stage *stage)
 static void write_scaled(struct sm_reader *in, struct sm_writer *out, struct sm_frame *header)
 {
 	struct scaled s = {0};
-	char metric[1200];
 
 	read_distances(in, header, &s.d, 0);
-	take_means(&s);
-	snprintf(metric, sizeof metric, "%.1000s, over the column's mean",
+	take_means(&s, sm_reader_name(in));
+	char *metric = xasprintf("%s, over the column's mean",
 		sm_get_string(header, "metric", "distance"));
 	sm_set_string(header, "metric", metric);
 	sm_drop(header, "halvings", "top", "budget", "first_row");
@@ -65,6 +67,7 @@ static void write_scaled(struct sm_reader *in, struct sm_writer *out, struct sm_
 	stage_write(out, header, &stage);
 	distances_free(&s.d);
 	free(s.mean);
+	free(metric);
 }
 
 int main(int argc, char **argv)

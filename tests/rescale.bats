@@ -64,3 +64,15 @@ assert (random[1:] >= random[:-1]).all() and len(names['random']) > 100"
 		[ "${#lines[@]}" -eq 1 ]
 	done
 }
+
+@test "negative distances, whose mean is no scale, are refused" {
+	made -1
+	fails 1 rescale in
+	[[ $line == "rescale: in: the distance of row 0 and column 5 is -"*": none may be negative "* ]]
+}
+
+@test "the name of the metric is whole, however long it is" {
+	made
+	frame2json in | sed "1s/sinkhorn/$(printf 'é%.0s' {1..4000})/" | json2frame |
+		rescale | framecat --header | grep -q "\"é\{4000\}, over the column's mean\""
+}
