@@ -306,6 +306,8 @@ np.savez("same.npz", **d)'
 	E
 	graph-score --effects effects graph >scores
 	is signs 1.0 signs/missing 0.0
+	{ printf '\357\273\277'; sed 's/$/\r/' effects; } >windows
+	cmp <(graph-score --effects windows graph | frame2tsv) <(frame2tsv scores)
 }
 
 @test "what is wrong with effects is told with its line" {
@@ -319,6 +321,14 @@ np.savez("same.npz", **d)'
 	printf 'a\tb\n' >effects
 	fails 1 graph-score --effects effects graph
 	[ "$line" = "graph-score: effects: line 1: fewer cells than columns" ]
+	for bad in 1e400 inf nan '1 ' 1,5; do	# on the first line, too: these name no column
+		printf 'a\tb\t%s\n' "$bad" >effects
+		fails 1 graph-score --effects effects graph
+		[ "$line" = "graph-score: effects: line 1: '$bad' is no effect" ]
+	done
+	printf 'a\tb\t1\rc\td\t1\r' >effects
+	fails 1 graph-score --effects effects graph
+	[[ $line == *": line 1: a carriage return within it: lines end with a newline" ]]
 	fails 2 graph-score --effects - --distances - graph
 	fails 2 graph-score --effects -
 	fails 1 graph-score --effects gone graph

@@ -248,16 +248,12 @@ static void find_layers(struct labels *l)
 
 struct labels *labels_open(const char *path)
 {
-	static const char mark[] = "\xef\xbb\xbf";		/* some editors' for UTF-8 */
-
 	if (!path)
 		return NULL;
 	struct labels *l = xcalloc(1, sizeof *l);
 	l->path = path;
 	l->table = table_open(path);
 	const char *first = l->table.rest;
-	if (first && strncmp(first, mark, 3) == 0)
-		first = l->table.rest += 3;
 	if (first)
 		first += strspn(first, " \t\r\n");
 	bool json = first && (*first == '{' || *first == '[');

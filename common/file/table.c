@@ -11,6 +11,7 @@
 
 struct table table_open(const char *path)
 {
+	static const char mark[] = "\xef\xbb\xbf";		/* some editors' for UTF-8 */
 	FILE *f = input_open(path);
 	struct table t = {.path = path};
 	size_t room = 0;
@@ -22,6 +23,8 @@ struct table table_open(const char *path)
 	if (n > 0 && strlen(t.text) < (size_t)n)
 		die("%s: a zero byte, where a table is text", path);
 	t.rest = n > 0 ? t.text : NULL;
+	if (n > 0 && strncmp(t.text, mark, 3) == 0)
+		t.rest += 3;
 	return t;
 }
 
@@ -39,7 +42,11 @@ bool table_read(struct table *t)
 		if (!(line = strsep(&t->rest, "\n")))
 			return false;
 		t->line++;
-		line[strcspn(line, "\r")] = '\0';
+		char *end = line + strcspn(line, "\r");
+		if (end[0] && end[1])
+			die("%s: line %zu: a carriage return within it: lines end with a newline",
+				t->path, t->line);
+		*end = '\0';
 	} while (!*line);
 	t->cells = 0;
 	for (char *cell; (cell = strsep(&line, "\t")); t->cell[t->cells++] = cell)

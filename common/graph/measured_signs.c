@@ -10,28 +10,31 @@
 
 /* -- The table --------------------------------------------------------------------------------- */
 
-/* The number of the third cell; NaN where it is none. */
-static double effect_of(const struct table *t)
+/* The number of the third cell; NaN in a first line whose third cell is a name. */
+static double effect_of(const struct table *t, bool first)
 {
 	const char *text = table_text(t, 2);
 	char *end;
 	double effect = strtod(text, &end);
 
-	return end != text && !*end && isfinite(effect) ? effect : NAN;
+	if (end != text && !*end && isfinite(effect))
+		return effect;
+	if (!first || strspn(text, " +-.0123456789") > 0 || (end != text && !*end))
+		die("%s: line %zu: '%s' is no effect", t->path, t->line, text);
+	return NAN;
 }
 
 struct effects effects_open(const char *path)
 {
 	struct effects x = {.table = table_open(path)};
-	size_t room = 0, lines = 0;
+	size_t room = 0;
+	bool first = true;
 
 	while (table_read(&x.table)) {
-		double effect = effect_of(&x.table);
-		if (isnan(effect) && lines++ == 0)
-			continue;
+		double effect = effect_of(&x.table, first);
+		first = false;
 		if (isnan(effect))
-			die("%s: line %zu: '%s' is no effect", path, x.table.line,
-				x.table.cell[2]);
+			continue;
 		if (x.n == room) {
 			room = room ? 2 * room : 64;
 			x.source = xrealloc(x.source, room, sizeof *x.source);
@@ -41,7 +44,6 @@ struct effects effects_open(const char *path)
 		x.source[x.n] = x.table.cell[0];
 		x.target[x.n] = x.table.cell[1];
 		x.effect[x.n++] = effect;
-		lines++;
 	}
 	return x;
 }
