@@ -77,6 +77,10 @@ int main(int argc, char **argv)
 		note("%zu pair%s did not converge in %zu iterations; the largest residual is %.2g "
 			"(--tol %g)", totals.unconverged, totals.unconverged == 1 ? "" : "s",
 			entropic.max_iters, (double)totals.residual, entropic.tol);
+	if (totals.capped > 0)
+		note("%zu pair%s of costs above 69 epsilon, which count as 69 epsilon: a larger "
+			"--epsilon, or a smaller --unbalanced, counts them whole", totals.capped,
+			totals.capped == 1 ? "" : "s");
 	if (totals.apart > FAR_APART * totals.upper)
 		note("the bounds of the distances lie %.0f%% apart on average; a smaller epsilon "
 			"brings them closer, and emd is exact",

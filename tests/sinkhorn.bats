@@ -264,9 +264,11 @@ assert np.allclose(dist, c * moved + 4 * (moved * np.log(moved) - moved + 1), 1e
 
 @test "--unbalanced: a large RHO is balanced, and a small one counts what tokens share" {
 	two --points 8:30
-	sinkhorn --unbalanced 1e6 --tol 1e-6 --max-iters 20000 a b >out
 	sinkhorn --tol 1e-6 a b >two
-	values "assert np.allclose(dist, result('two')[1], rtol=1e-2)"
+	for rho in 1e6 1e10 1e20 1e30; do
+		sinkhorn --unbalanced $rho a b >out
+		values "assert np.allclose(dist, result('two')[1], rtol=1e-2)"
+	done
 	oracle sinkhorn make --shape shared --points 5:30 --scale 1000 >a
 	sinkhorn --unbalanced 1 --epsilon-abs .2 --tol 1e-6 --max-iters 20000 a >out
 	values "
@@ -277,6 +279,14 @@ for i, one in enumerate(features):
         w, v = np.array([(one[t], other[t]) for t in one.keys() & other.keys()]).reshape(-1, 2).T
         stays = (w * v) ** (1.2 / 2.2)      # of a token that both have: sqrt(w v), but for epsilon
         assert abs(dist[i, j] - 2 - sum(stays * (np.log(stays ** 2 / w / v) - 2))) < .01"
+}
+
+@test "--unbalanced: costs that count as less are said where mass may move at them" {
+	two --points 8:30
+	sinkhorn --unbalanced 1 --epsilon 1e-3 a b 2>words >out
+	grep -q "pairs of costs above 69 epsilon, which count as 69 epsilon: a larger --eps" words
+	sinkhorn --unbalanced 1e-3 --epsilon 1e-2 a b 2>&1 >out | refute grep .
+	sinkhorn --unbalanced 1e6 --epsilon .3 a b 2>&1 >out | refute grep .
 }
 
 @test "--unbalanced: small epsilon, far and equal points: within 0 and 2 RHO" {

@@ -249,10 +249,12 @@ static struct transport_solution solve_pair(const struct pair_stage *p, struct s
 		sum.upper += share * s.upper;
 		sum.iters = s.iters > sum.iters ? s.iters : sum.iters;
 		sum.residual = fmaxf(sum.residual, s.residual);
+		sum.capped |= s.capped;
 		if (!(s.cost < INFINITY))
 			return sum;
 	}
 	w->solved++;
+	w->totals.capped += sum.capped;
 	if (!p->symmetric || w->row != j) {
 		w->totals.upper += root(p, sum.upper);
 		w->totals.apart += root(p, sum.upper) - root(p, sum.lower);
@@ -432,6 +434,7 @@ static void close_pairs(struct stage *stage)
 		solved += w->searched;
 		proved += w->proved;
 		stage->totals.unconverged += w->totals.unconverged;
+		stage->totals.capped += w->totals.capped;
 		stage->totals.upper += w->totals.upper;
 		stage->totals.apart += w->totals.apart;
 		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);

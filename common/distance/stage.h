@@ -26,10 +26,11 @@ struct stage_options {
 	1, 1024}
 
 /* Pairs that reached --max-iters before --tol, and the largest residual that one of them ended
- * with; over all pairs that were solved, but those of a feature with itself, the sums of their
- * upper bounds and of how far apart their bounds are. */
+ * with; pairs of which some costs counted as less (transport.h); over all pairs that were solved,
+ * but those of a feature with itself, the sums of their upper bounds and of how far apart their
+ * bounds are. */
 struct stage_totals {
-	size_t unconverged;
+	size_t unconverged, capped;
 	float residual;
 	double upper, apart;
 };

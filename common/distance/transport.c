@@ -45,7 +45,8 @@ static struct transport_solution solve_unbalanced(const struct transport *t,
 	struct unbalanced s = unbalanced(p->cost, p->row, weights_of(p->a, p->i),
 		weights_of(p->b, p->j), p->n, p->m, t->unbalanced, epsilon, t->tol,
 		(uint32_t)t->max_iters, workspace);
-	return (struct transport_solution){s.cost, s.cost, s.cost, s.iters, s.residual};
+	return (struct transport_solution){s.cost, s.cost, s.cost, s.iters, s.residual,
+		p->largest > UNBALANCED_COST * epsilon && epsilon < t->unbalanced / 10};
 }
 
 /* The regularised cost of a feature to itself. */
@@ -81,7 +82,7 @@ struct transport_solution transport_solve(const struct transport *t,
 	if (t->unbalanced > 0)
 		return solve_unbalanced(t, p, epsilon, potential, workspace);
 	struct sinkhorn s = solve_entropic(t, p, epsilon, potential, workspace);
-	struct transport_solution out = {s.cost, s.lower, s.upper, s.iters, s.residual};
+	struct transport_solution out = {s.cost, s.lower, s.upper, s.iters, s.residual, false};
 
 	for (int side = 0; t->debias && side < 2; side++) {
 		struct sinkhorn self = solve_self(t, side ? p->b : p->a, side ? p->j : p->i,

@@ -47,6 +47,7 @@ struct transport_solution {
 	double lower, upper;		/* of the exact one */
 	uint32_t iters;
 	float residual;
+	bool capped;	/* costs counted as less, and mass may move at them: epsilon < rho / 10 */
 };
 
 /* potential (n) becomes potentials of a's points; workspace: transport_workspace(t, n, m, d)

@@ -2,6 +2,7 @@
 
 #include "kernel/scaling.h"
 
+#include <float.h>
 #include <math.h>
 
 LEVELS(unbalanced);
@@ -88,14 +89,25 @@ static void scale_columns(struct state *p, float power)
 	}
 }
 
-/* <P, C> + rho KL(P 1 | a) + rho KL(P'1 | b) of the plan P = u K v, t = K v; costs up to `most`. */
-static double cost_of_plan(const struct state *p, double rho, float most)
+/* KL(x | w) where log(x / w) = y. */
+static double divergence_by_log(double y, double w)
+{
+	return w * fmax(y * exp(y) - expm1(y), 0);
+}
+
+/* <P, C> + rho KL(P 1 | a) + rho KL(P'1 | b) of the plan P = u K v, t = K v; costs up to `most`.
+ * Its rows are a t^e, e = epsilon / (rho + epsilon), and where the columns have converged they are
+ * b s^e. By these logarithms a large rho does not magnify rounding and what is left of the residual
+ * (KL of the columns as they are is taken where it is less). */
+static double cost_of_plan(const struct state *p, double rho, double epsilon, float most)
 {
 	const vec *restrict u = (const vec *)p->u;
-	double work = 0, kl = 0;
+	const double share = epsilon / (rho + epsilon);
+	double work = 0, rows = 0, cols = 0, converged = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		kl += divergence((double)p->u[i] * (double)p->t[i], (double)p->a[i]);
+		rows += divergence_by_log(share * log(fmax((double)p->t[i], DBL_MIN)),
+			(double)p->a[i]);
 	for (size_t j = 0; j < p->m; j++) {
 		const vec *k = (const vec *)(p->kernel + j * p->ld), *c = costs_of(p, j);
 		vec mass[PARTS] = {0}, of_costs[PARTS] = {0};
@@ -106,10 +118,12 @@ static double cost_of_plan(const struct state *p, double rho, float most)
 				of_costs[q] = vec_fma(x, vec_min(c[i + q], vec_of(most)),
 					of_costs[q]);
 			}
-		kl += divergence((double)p->v[j] * (double)lane_sum(mass), (double)p->b[j]);
+		cols += divergence((double)p->v[j] * (double)lane_sum(mass), (double)p->b[j]);
+		converged += divergence_by_log(share * log(fmax((double)p->s[j], DBL_MIN)),
+			(double)p->b[j]);
 		work += (double)p->v[j] * (double)lane_sum(of_costs);
 	}
-	return work + rho * kl;
+	return work + rho * (rows + fmin(cols, converged));
 }
 
 size_t KERNEL(unbalanced_workspace)(size_t n, size_t m)
@@ -143,6 +157,6 @@ struct unbalanced KERNEL(unbalanced)(const float *cost, const uint32_t *row, con
 		scale_columns(&p, power);
 		result.residual = scale_rows(&p, power);
 	} while (++result.iters < max_iters && (double)result.residual > tol);
-	result.cost = cost_of_plan(&p, rho, (float)(100 * 0.6931471805599453 * epsilon));
+	result.cost = cost_of_plan(&p, rho, epsilon, (float)(UNBALANCED_COST * epsilon));
 	return result;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define UNBALANCED_COST 69.31471805599453	/* 100 log 2: that of epsilon which a cost is at most */
+
 struct unbalanced {
 	double cost;
 	uint32_t iters;
@@ -16,8 +18,8 @@ struct unbalanced {
  * of the plan P that minimises this and epsilon KL(P | a b'). By (Chizat et al., alg. 1)
  *	v = b / (K'u)^q, u = a / (K v)^q, P_ij = u_i K_ij v_j,
  *	q = rho / (rho + epsilon), K_ij = exp(-C_ij / epsilon),
- * from u = a on, until the residual is at most tol, or max_iters. A cost above 100 log(2) epsilon
- * counts as that. Weights and costs are as for sinkhorn() (sinkhorn.h); workspace:
+ * from u = a on, until the residual is at most tol, or max_iters. A cost above UNBALANCED_COST
+ * epsilon counts as that. Weights and costs are as for sinkhorn() (sinkhorn.h); workspace:
  * unbalanced_workspace(n, m) doubles. */
 struct unbalanced unbalanced(const float *cost, const uint32_t *row, const float *a,
 	const float *b, size_t n, size_t m, double rho, double epsilon, double tol,
