@@ -38,7 +38,8 @@ for n, (header, (ids, *blocks)) in enumerate(read(io.BytesIO(sys.stdin.buffer.re
 
 # cmp_frames FILE: on stdin is what layeralign makes of it, but for the header
 cmp_frames() {
-	frame2json | grep -v '"history"' | cmp - <(layeralign "$1" | frame2json | grep -v '"history"')
+	cmp <(frame2json | grep -v '"history"') \
+		<(layeralign "$1" | frame2json | grep -v '"history"')
 }
 
 # dist SEED >FILE: distributions of a layer of this name and model

@@ -433,11 +433,7 @@ static void close_pairs(struct stage *stage)
 		struct scratch *w = &p->scratch[t];
 		solved += w->searched;
 		proved += w->proved;
-		stage->totals.unconverged += w->totals.unconverged;
-		stage->totals.capped += w->totals.capped;
-		stage->totals.upper += w->totals.upper;
-		stage->totals.apart += w->totals.apart;
-		stage->totals.residual = fmaxf(stage->totals.residual, w->totals.residual);
+		stage_totals_add(&stage->totals, &w->totals);
 		scratch_free(w, p->parts);
 	}
 	if (p->budget)

@@ -430,6 +430,15 @@ static struct stage open_between(const struct distributions input[2], size_t inp
 	return s;
 }
 
+void stage_totals_add(struct stage_totals *to, const struct stage_totals *more)
+{
+	to->unconverged += more->unconverged;
+	to->capped += more->capped;
+	to->residual = fmaxf(to->residual, more->residual);
+	to->upper += more->upper;
+	to->apart += more->apart;
+}
+
 struct stage_totals comparison_write(struct comparison *c, const struct stage_options *asked,
 	stage_open *open)
 {

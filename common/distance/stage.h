@@ -35,6 +35,8 @@ struct stage_totals {
 	double upper, apart;
 };
 
+void stage_totals_add(struct stage_totals *to, const struct stage_totals *more);
+
 /* Distances between row features and column features. */
 struct stage {
 	struct ids row, col;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNBALANCED_COST 69.31471805599453	/* 100 log 2: that of epsilon which a cost is at most */
+#define UNBALANCED_COST 69.31471805599453	/* 100 log 2 */
 
 struct unbalanced {
 	double cost;
