@@ -32,7 +32,7 @@ from record import DATA, ROOT, Table
 import semot
 
 SKIP = 40
-DISTANCES = ["sinkhorn", "sinkhorn | rescale", "emd", "centroid", "centroid | rescale", "decoder"]
+DISTANCES = ["sinkhorn", "sinkhorn | rescale", "sinkhorn --unbalanced 4", "emd", "centroid", "centroid | rescale", "decoder"]
 WAYS = {"same": ["coact", *DISTANCES],
         "other": ["couple", "couple --neighbours 2", "couple --neighbours 4",
                   "couple --neighbours 8", "couple --by sinkhorn",
