@@ -64,6 +64,26 @@ score() {
 	[ -n "$(score joint/certified)" ]
 }
 
+@test "pairs of one cost are covered alike, in whatever order they stand" {
+	oracle match_eval make m a b --ties --certified
+	agrees m
+	frame2tsv --columns score,area scores >areas
+	oracle match_eval make m a b --ties --certified
+	"$PY" -c '
+import numpy as np
+from semot import read, write
+header, (pairs, *rest) = next(read("m"))
+turned = np.argsort(-pairs["row"].astype(int))
+pick = lambda x: x[turned] if isinstance(x, np.ndarray) else [x[i] for i in turned]
+write("turned", header, [{name: pick(x) for name, x in pairs.items()}, *rest])'
+	agrees turned
+	frame2tsv --columns score,area scores >again
+	"$PY" -c '
+import sys
+for a, b in zip(open("areas").read().split(), open("again").read().split(), strict=True):
+    assert a == b or abs(float(a) - float(b)) < 1e-6, (a, b)'
+}
+
 @test "of nearest columns the best is each row's best" {
 	oracle match_eval make m a b --free 20 --nearest
 	agrees m

@@ -57,6 +57,9 @@ agrees() {
 	agrees m --sae-b rb.npz --hidden-b h.npy
 	refute cmp -s kept <(frame2tsv --columns score,value,low,high scores | awk '$1 == "kept"')
 	awk '{ exit !(0 < $3 && $3 < $2 && $2 < $4 && $4 < 1) }' kept
+	oracle match_eval make tied a b --free 5 --ties
+	agrees tied --sae-a ra.npz --sae-b rb.npz --hidden-b h.npy
+	agrees m --sae-b rb.npz --hidden-b h.npy
 	frame2tsv --columns score,value,random scores >table
 	frame2tsv --columns covered,replaced/covered,replaced/random scores | tail -n 1 >end
 	awk -F '\t' 'NR == FNR { value[$1] = $2; random[$1] = $3; next }

@@ -266,20 +266,27 @@ static void assigned_scores(double *score, const struct pair_rows *t, uint32_t *
 static double coverage(float *covered, const struct pair_rows *t, const float *each, bool some)
 {
 	const struct placed_pairs *p = t->placed;
-	double sum = 0, area = 0;
-	size_t n = 0;
+	double *score = xalloc(p->n, sizeof *score), *one = xalloc(p->n, sizeof *one);
+	double sum = 0, n = 0, area = 0;
 
 	for (size_t e = 0; e < p->n; e++) {
 		uint32_t i = p->order[e];
-		if (counts(t->by, 0, p->row[i]) && counts(t->by, 1, p->col[i])
-			&& (!some || p->certified[i])) {
-			sum += (double)each[i];
-			area += sum / (double)++n;
-		}
-		if (covered)
-			covered[e] = n > 0 ? (float)(sum / (double)n) : NAN;
+		one[e] = counts(t->by, 0, p->row[i]) && counts(t->by, 1, p->col[i])
+			&& (!some || p->certified[i]);
+		score[e] = one[e] > 0 ? (double)each[i] : 0;
 	}
-	return area / (double)n;
+	placed_pairs_level(score, p);
+	placed_pairs_level(one, p);
+	for (size_t e = 0; e < p->n; e++) {
+		sum += score[e];
+		n += one[e];
+		area += one[e] > 0 ? one[e] * sum / n : 0;
+		if (covered)
+			covered[e] = n > 0 ? (float)(sum / n) : NAN;
+	}
+	free(score);
+	free(one);
+	return area / n;
 }
 
 /* The mean of n scores with its interval, as a score of its own. */

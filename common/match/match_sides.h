@@ -36,6 +36,7 @@ struct placed_pairs {
 	uint32_t *all;			/* (m): the columns, matched or free, ascending */
 	uint32_t *at;			/* (n): where each pair's column is among all */
 	uint32_t *order;		/* (n): the pairs from the cheapest on */
+	uint32_t *end;			/* (n): where in order the pairs end that cost as much */
 	bool repeat;			/* may columns repeat? */
 	const uint8_t *certified;	/* the matching's */
 };
@@ -43,5 +44,9 @@ struct placed_pairs {
 struct placed_pairs placed_pairs_of(const struct match_sides *, const struct sm_reader *,
 	const struct sm_frame *header, const struct matching *);
 void placed_pairs_free(struct placed_pairs *);
+
+/* x (n), a number for each pair in that order: of pairs of one cost, whose order says nothing, each
+ * gets the mean. */
+void placed_pairs_level(double *x, const struct placed_pairs *);
 
 #endif

@@ -103,16 +103,18 @@ static double total(const double *x, size_t n)
 }
 
 /* Explained variance, as errors change from `error` on; returns its mean. */
-static double curve(double *covered, const double *change, size_t n, double error, double variance)
+static double curve(double *covered, double *change, const struct placed_pairs *p, double error,
+	double variance)
 {
 	double sum = 0;
 
-	for (size_t k = 0; k < n; k++) {
+	placed_pairs_level(change, p);
+	for (size_t k = 0; k < p->n; k++) {
 		error += change[k];
 		covered[k] = variance > 0 ? 1 - error / variance : 0;
 		sum += covered[k];
 	}
-	return sum / (double)n;
+	return sum / (double)p->n;
 }
 
 static double kept(double value, double random, double own)
@@ -176,8 +178,8 @@ struct substitution substitution_of(const struct reconstruction *r, const double
 		explained(&s.score[k], found.error[k], variance, blocks, how);
 		s.score[k].best = best;
 		s.score[k].random = whole > 0 ? 1 - total(random.error[k], blocks) / whole : 0;
-		s.score[k].area = curve(s.covered[k], found.change[k], n, first, whole);
-		area[k] = curve(s.random[k], random.change[k], n, first, whole);
+		s.score[k].area = curve(s.covered[k], found.change[k], p, first, whole);
+		area[k] = curve(s.random[k], random.change[k], p, first, whole);
 	}
 	if (best > s.score[SUBST_REPLACED].random)
 		score_kept(&s, &found, &random, own, blocks, how);

@@ -39,12 +39,20 @@ def interval(part, whole, draws, seed):
     return np.quantile(drawn, [.025, .975])
 
 
+def level(x, cost):
+    """Rows of x, in ascending order of cost: those of one cost become their mean."""
+    return np.concatenate([np.repeat(part.mean(0, keepdims=True), len(part), 0)
+                           for part in np.split(x, 1 + np.flatnonzero(np.diff(cost)))])
+
+
 def coverage(values, cost, count):
-    """The mean of values of the 1, 2, ... cheapest pairs, of those that count."""
+    """The mean of values of the 1, 2, ... cheapest pairs, of those that count; and the mean of these, over those that count."""
     order = np.argsort(cost, kind="stable")
-    n = np.cumsum(count[order])
+    values, one = (level(x[order].astype("f8"), cost[order]) for x in (np.where(count, values, 0), count))
+    n = np.cumsum(one)
     with np.errstate(invalid="ignore"):
-        return np.cumsum(np.where(count, values, 0)[order]) / n, count[order]
+        curve = np.cumsum(values) / n
+    return curve, (one * np.where(one, curve, 0)).sum() / max(n[-1], 1)
 
 
 def means_of_best(worth, rows, cols, given):
@@ -56,15 +64,14 @@ def means_of_best(worth, rows, cols, given):
                some.mean(), np.nan, len(rows))
 
 
-def scored(worth, rows, cols, at, repeat, given, cost, less=False, of=None):
+def scored(worth, rows, cols, at, repeat, given, area, less=False, of=None):
     """(value, low, high, best, random, area, pairs): worth (rows, cols), column at[k] of row rows[k]; `of` columns count."""
     some = worth[rows][:, cols]
     value = worth[rows, at]
     pick = (lambda x: (np.arange(len(x)), (x if less else -x).argmin(1))) if repeat else \
         (lambda x: linear_sum_assignment(x, maximize=not less))
     return (value.mean(), *interval(value, np.ones(len(value)), given.bootstrap, given.seed), some[pick(some)].mean(),
-            some.sum() / len(rows) / (len(cols) if of is None else of),
-            coverage(value, cost, np.ones(len(rows), bool))[0].mean(), len(rows))
+            some.sum() / len(rows) / (len(cols) if of is None else of), area, len(rows))
 
 
 def labels_of(paths, sides):
@@ -110,6 +117,11 @@ class Substitution:
             found[1].append(self.errors(rest))
         return np.array(found)
 
+    def levelled(self, error):
+        """Errors of the 0, 1, ... cheapest pairs: pairs of one cost change them alike."""
+        change = level(np.diff(error).T, np.sort(self.cost)).T
+        return np.concatenate([error[:, :1], error[:, :1] + change.cumsum(1)], 1)
+
     def scores(self, rows, at, cols):
         """The scores, and the curves."""
         given, whole = self.given, np.array([self.spread[i].sum() for i in self.blocks])
@@ -123,7 +135,7 @@ class Substitution:
         cheapest = np.argsort(self.cost, kind="stable")
         error = self.of(rows[cheapest], at[cheapest])
         other = np.mean([self.of(rows[cheapest], np.array(s)[cheapest]) for s in shuffled], 0)
-        curve, random = (1 - e.sum(2) / whole.sum() for e in (error, other))
+        curve, random = (1 - self.levelled(e.sum(2)) / whole.sum() for e in (error, other))
         own, end = curve[1][0], error[:, -1]
         over = (own - random[1])[1:]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -182,8 +194,9 @@ def wanted(header, frames, given):
         covered[name] = coverage(worth[rows, at], pairs["cost"], count)[0]
         for suffix, chosen in (("", count), ("/certified", count & (pairs.get("certified", 0 * rows) > 0))):
             if chosen.any() and ("certified" in pairs or not suffix):
-                scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, pairs["cost"][chosen],
-                                               name == "folded_mse", labelled if name == "same_label" else None)
+                area = coverage(worth[rows, at], pairs["cost"], chosen)[1]
+                scores[name + suffix] = scored(worth, rows[chosen], cols, at[chosen], repeat, given, area, name == "folded_mse",
+                                               labelled if name == "same_label" else None)
             if name == "decoder_cosine" and not suffix:
                 scores.update(zip(("mmcs", "pw_mcc"), means_of_best(worth, rows, cols, given)))
     return scores, each, covered
@@ -241,7 +254,7 @@ def make(given):
     free_col = sorted(set(range(len(cols))) - set(col[:n].tolist()))[:given.free]
     ids = lambda side, names, places: {f"{side}_layer": [names[i][0] for i in places],
                                        f"{side}_feature": np.array([names[i][1] for i in places], "<u4")}
-    frames = [{**ids("row", rows, row[:n]), **ids("col", cols, col[:n]), "cost": rng.random(n).astype("<f4"),
+    frames = [{**ids("row", rows, row[:n]), **ids("col", cols, col[:n]), "cost": given.cost(rng, n).astype("<f4"),
                "margin": np.where(rng.random(n) < .1, np.inf, rng.random(n)).astype("<f4"),
                "row": row[:n].astype("<u4"), "col": col[:n].astype("<u4")}]
     if given.certified:
@@ -262,6 +275,8 @@ def main():
     command.add_argument("--seed", type=int, default=0)
     for flag in "--nearest", "--certified":
         command.add_argument(flag, action="store_true")
+    command.add_argument("--ties", dest="cost", action="store_const", const=lambda rng, n: rng.integers(0, 4, n) / 4,
+                         default=lambda rng, n: rng.random(n), help="costs that many pairs have")
     for job in "check", "explained":
         command = commands.add_parser(job)
         for name in "scores", "matching", "a", "b":
