@@ -420,7 +420,7 @@ static void axes(void)
 			}
 		check(right, "project_axes", trial);
 		for (size_t k = 0; k < n * d; k++)
-			x[k] = 3;
+			x[k] = trial % 2 ? 3.1f : k % d == 0 ? 3.1f : 0;
 		add_up(sum, outer, x, x, n, d, d);
 		check(project_axes(map, mean, sum, outer, n, d, dims, whiten, work) == 0,
 			"project_axes: all points at one place", trial);
