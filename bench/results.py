@@ -31,9 +31,9 @@ SAEs" matches two SAEs of the same layer.
 
 `featdist` kept 128 points and weighed them by their activation, and `sinkhorn` and `emd` compared
 features whole, when some of these tables were made (`featdist --support 128 --power 1`, `--part
-0`). Rows of those defaults say so: "(128 points, weights a)". In the chapters of SAE Match and of the
-size of the work, and among certified matches of made dictionaries, every row of a stage between
-distributions is of those defaults.
+0`). Rows of those defaults say so: "(128 points, weights a)". In the chapter of the size of the work,
+and among certified matches of made dictionaries, every row of a stage between distributions is of
+those defaults.
 """
 UNKNOWN = "not recorded"
 NAMES = {"cpu": "CPU", "level": "level", "blas": "BLAS core", "compiler": "compiler",
