@@ -69,12 +69,13 @@ setup() {
 	SITE
 }
 
-# Waits until both nodes can work; one that does not come back by itself is taken into service.
+# Waits until both nodes can work. A node that does not come back by itself is taken into service,
+# and jobs that nobody waits for are cancelled: a controller that was killed may believe in old ones.
 ready() {
 	local i
 	for ((i = 1; i <= 900; i++)); do
 		[ "$(sinfo -h -N -t idle 2>/dev/null | wc -l)" -ne 2 ] || return 0
-		((i % 50)) || { up n1 && up n2; }
+		((i % 50)) || { scancel --user="$(id -un)" && up n1 && up n2; } 2>/dev/null || true
 		sleep .1
 	done
 	sinfo -N
@@ -119,12 +120,15 @@ cluster() {
 		-f "$ROOT/pipelines/match.mk" BLOCKS=4 "$@" 3>&-
 }
 
-# both_nodes: a block ends when one has begun on each node
+# both_nodes: a block ends when one has begun on each node, or after five minutes
 both_nodes() {
 	cat >wait <<-'STUB'
 	if [ -n "${SLURMD_NODENAME-}" ]; then
 		touch "began.$SLURMD_NODENAME"
-		until [ -e began.n1 ] && [ -e began.n2 ]; do sleep .1; done
+		for ((i = 0; i < 3000; i++)); do
+			[ ! -e began.n1 ] || [ ! -e began.n2 ] || break
+			sleep .1
+		done
 	fi
 	STUB
 	sed -i "1r wait" bin/sinkhorn
