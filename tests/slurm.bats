@@ -70,7 +70,7 @@ setup() {
 }
 
 # Waits until both nodes can work. A node that does not come back by itself is taken into service,
-# and jobs that nobody waits for are cancelled: a controller that was killed may believe in old ones.
+# and jobs that nobody waits for are cancelled: a killed controller may believe in old ones.
 ready() {
 	local i
 	for ((i = 1; i <= 900; i++)); do
