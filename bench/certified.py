@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 
 import quality
-from record import DATA, OUT, Table
+from record import OUT, Table
 
 METHODS = ["nearest", "mutual", "assignment"]
 SCORES = "right", "correlation", "label"
@@ -58,8 +58,8 @@ def main():
     parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {quality.UnseenSample: quality.UnseenSample.made.exists(), quality.LanguageModel: DATA.exists()}
-    for model in (kind() for kind in there if there[kind] and args.data in kind.name):
+    kinds = quality.UnseenSample, quality.LanguageModel
+    for model in (kind() for kind in kinds if kind.made.exists() and args.data in kind.name):
         with tempfile.TemporaryDirectory() as folder:
             found = judged(model, quality.Sample() if model.name.startswith("sample") else None, args, folder)
         stage = f"{args.stage} --error {args.error}"

@@ -44,6 +44,13 @@ def run(command, given=b""):
     return done.stdout
 
 
+def graph_scores(command, names):
+    """What graph-score says, whose stream the command writes."""
+    lines = run(f"{command} | frame2tsv").decode().splitlines()
+    scores = dict(line.split("\t")[:2] for line in lines)
+    return [float(scores[name]) for name in names]
+
+
 def numbers(labels):
     """Groups as 0, 1, ...; a node without one is one of its own."""
     return np.unique([g if g >= 0 else -2 - i for i, g in enumerate(labels)], return_inverse=True)[1]
@@ -93,18 +100,20 @@ def haiku():
             yield Graph(path, supernodes)
 
 
-def sample():
-    truth = json.load(open(SAMPLE / "truth_supernodes.json"))
-    for path in sorted((SAMPLE / "graphs").glob("*.json")):
+def known(paths, truth):
+    """Graphs of the sample's model, and what their features are known to mean."""
+    for path in paths:
         yield Graph(path, [s for s in truth[path.stem]["supernodes_strong"] if len(s) > 2])
 
 
+def sample():
+    return known(sorted((SAMPLE / "graphs").glob("*.json")), json.load(open(SAMPLE / "truth_supernodes.json")))
+
+
 def others():
-    """The graphs of the sample's model that are not in the sample."""
-    truth = json.load(open(MADE / "truth_supernodes.json"))["graphs_wide"]
-    for path in sorted((MADE / "graphs_wide").glob("*.json")):
-        if not (SAMPLE / "graphs" / path.name).exists():
-            yield Graph(path, [s for s in truth[path.stem]["supernodes_strong"] if len(s) > 2])
+    """Those that are not in the sample."""
+    return known((path for path in sorted((MADE / "graphs_wide").glob("*.json")) if not (SAMPLE / "graphs" / path.name).exists()),
+                 json.load(open(MADE / "truth_supernodes.json"))["graphs_wide"])
 
 
 def add(scores, settings="default", **what):
@@ -186,9 +195,7 @@ def odd():
             with tempfile.TemporaryDirectory() as folder:
                 for name, made in ("g", g.with_people), ("d", by[groups][i]), ("e", by[judge][i]):
                     open(f"{folder}/{name}", "wb").write(made)
-                lines = run(f"cd {folder} && supernode --quiet --graph g d | graph-score --quiet --distances e | frame2tsv")
-            scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
-            table.append([float(scores[name]) for name in names])
+                table.append(graph_scores(f"cd {folder} && supernode --quiet --graph g d | graph-score --quiet --distances e", names))
         found, chance, people = np.array(table).T
         ODD.add(groups=groups, distances=judge, graphs=len(table), mean=found.mean(), least=found.min(),
                 chance=chance.mean(), people=people.mean(), people_least=people.min())
@@ -247,9 +254,7 @@ def kept():
                 g.write(run(f"graph2frame {path}")), g.flush()
                 made = f"cat {g.name}" if options == PEOPLES else \
                     f"edgeprofile {g.name} | supernode {options} --graph {g.name}"
-                lines = run(f"{made} | graph-score | frame2tsv")
-            scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
-            table.append([float(scores[name]) for name in names])
+                table.append(graph_scores(f"{made} | graph-score", names))
         for name, column in zip(names, np.array(table).T):
             KEPT.add(graphs=len(table), options=options, score=name,
                      least=column.min(), median=np.median(column), most=column.max())
@@ -265,9 +270,8 @@ def signs():
             effects.sort(key=lambda line: -abs(float(line[2])))
             with tempfile.NamedTemporaryFile("w") as file:
                 file.write("".join("\t".join(line) + "\n" for line in effects[:most])), file.flush()
-                lines = run(f"graph2frame {MADE}/graphs_wide/{path.stem}.json | graph-score --quiet --effects {file.name} | frame2tsv")
-            scores = dict(line.split("\t")[:2] for line in lines.decode().splitlines())
-            table.append([float(scores[name]) for name in names])
+                table.append(graph_scores(f"graph2frame {MADE}/graphs_wide/{path.stem}.json | "
+                                          f"graph-score --quiet --effects {file.name}", names))
         for name, column in zip(names, np.array(table).T):
             SIGNS.add(effects=which, score=name, graphs=len(table), least=column.min(), median=np.median(column), most=column.max())
 

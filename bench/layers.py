@@ -9,6 +9,7 @@ two models   the sample's and a second training of it, on one text, if `make -C 
 
 The rows go to bench/results/layers.tsv. The programs have to be on PATH."""
 import argparse
+import itertools
 import os
 import tempfile
 
@@ -16,11 +17,17 @@ import numpy as np
 
 import quality
 from quality import read, run
-from record import DATA, Table
+from record import Table
 
 TABLE = Table("layers", ("data", "beside", "way"), {
     **dict.fromkeys(("transport", "in_order", "random_layers", "random_features"), ".3f"),
     "same_layer": ".2f"})       # the share of the plan between layers of one number
+
+
+# What stands beside a model, the ways, and of each side the seed of the SAEs and the part of the text.
+BESIDE = (("two SAEs", ("coact", "sinkhorn", "centroid", "decoder"), ("0", (0, 1)), ("1", (0, 1))),
+          ("two texts", ("sinkhorn", "centroid"), ("0", (0, 2)), ("0", (1, 2))),
+          ("two models", ("coact", "sinkhorn", "centroid"), ("0", (0, 1)), ("0", (0, 1))))
 
 
 class Second(quality.SecondTraining):
@@ -73,18 +80,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="rows with this text in data, what is beside it, or way")
     args = parser.parse_args()
-    halves = ("sinkhorn", "centroid"), (("0", (0, 2)), ("0", (1, 2)))
-    seeds = ("coact", *halves[0], "decoder"), (("0", (0, 1)), ("1", (0, 1)))
-    models = seeds[0][:-1], (seeds[1][0], seeds[1][0])
-    for kind in [quality.Sample, *[quality.LanguageModel] * DATA.exists()]:
-        for beside, other, (ways, parts) in (("two SAEs", kind, seeds), ("two texts", kind, halves), ("two models", Second, models)):
-            if other is Second and (kind is not quality.Sample or not Second.made.exists()):
-                continue
-            for way in ways:
-                if args.only in f"{kind.name}, {beside}, {way}":
-                    with tempfile.TemporaryDirectory() as folder:
-                        a, b = (Side(model(), *part, folder) for model, part in zip((kind, other), parts))
-                        measure(kind.name, beside, way, list(pairs(a, b, way)))
+    for kind, (beside, ways, one, other) in itertools.product((quality.Sample, quality.LanguageModel), BESIDE):
+        second = kind if beside != "two models" else Second if kind is quality.Sample else None
+        if not second or not kind.made.exists() or not second.made.exists():
+            continue
+        for way in ways:
+            if args.only in f"{kind.name}, {beside}, {way}":
+                with tempfile.TemporaryDirectory() as folder:
+                    a, b = Side(kind(), *one, folder), Side(second(), *other, folder)
+                    measure(kind.name, beside, way, list(pairs(a, b, way)))
 
 
 if __name__ == "__main__":

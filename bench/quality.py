@@ -63,7 +63,7 @@ def activations(model, layer, seed, skip=0):
 
 class LanguageModel:
     """data/lm/bl361: five layers; two SAEs a layer, as trained (TopK)."""
-    name = data = "bl361"
+    name, data, made = "bl361", "bl361", DATA           # made: there, if it can be measured
     layers = "12345"
     pairs = [("5.0", "5.1"), ("2.0", "3.0"), ("4.0", "5.0"), ("2.0", "5.0"), ("1.0", "5.0")]
     scores = "correlation"
@@ -97,7 +97,7 @@ class LanguageModel:
 
 
 class Sample:
-    name = data = "sample"
+    name, data, made = "sample", "sample", SAMPLE
     layers = "123456"
     pairs = [("1.0", "6.0"), ("2.0", "4.0"), ("3.0", "6.0"), ("4.0", "4.1")]
     scores = "label agreement"
@@ -215,9 +215,8 @@ def main():
     parser.add_argument("--data", default="", help="models with this text in their names")
     args = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {Sample: True, UnseenSample: UnseenSample.made.exists(), SecondTraining: SecondTraining.made.exists(),
-             LanguageModel: DATA.exists()}
-    models = [kind() for kind in there if there[kind] and args.data in kind.name]
+    kinds = Sample, UnseenSample, SecondTraining, LanguageModel
+    models = [kind() for kind in kinds if kind.made.exists() and args.data in kind.name]
     hows = [{**DEFAULT, **change} for what in args.what
             for change in ([{"stage": s} for s in STAGES] if what == "stages" else SETTINGS)]
     with tempfile.TemporaryDirectory() as folder:

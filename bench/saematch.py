@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 
 from quality import DEFAULT, LanguageModel, UnseenSample, read, run, side
-from record import DATA, OUT, Table
+from record import OUT, Table
 
 WAYS = {"unfolded": "decoder --weights both --squared", "folded": "decoder --folded",
         "folded decoder alone": "decoder --folded --weights decoder",
@@ -114,8 +114,7 @@ def main():
     argparse.ArgumentParser(description=__doc__,
                             formatter_class=argparse.RawTextHelpFormatter).parse_args()
     OUT.mkdir(exist_ok=True)
-    there = {UnseenSample: UnseenSample.made.exists(), LanguageModel: DATA.exists()}
-    for model in (kind() for kind in there if there[kind]):
+    for model in (kind() for kind in (UnseenSample, LanguageModel) if kind.made.exists()):
         with tempfile.TemporaryDirectory() as folder:
             adjacent(model, folder)
             for way in "transport", "folded":

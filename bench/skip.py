@@ -61,13 +61,13 @@ class LanguageModel(quality.LanguageModel):
 
 class Sample(quality.Sample):
     """The sample's layers from one on, over its held-out sequences; the first token is not predicted."""
-    weights = SAMPLE / "make" / "work" / "model_A.npz"
+    made = SAMPLE / "make" / "work" / "model_A.npz"
 
     def __init__(self):
         super().__init__()
         sys.path.append(str(SAMPLE / "make"))
         import text, torch, train
-        self.torch, self.train, self.P = torch, train, train.load(self.weights)
+        self.torch, self.train, self.P = torch, train, train.load(self.made)
         self.tokens = torch.from_numpy(text.make(202, 512, False)[0]).long()
         self.after = train.residuals(self.P, self.tokens)
 
@@ -145,9 +145,9 @@ def main():
     parser.add_argument("--data", default="", help="models with this text in their names")
     parser.add_argument("--only", default="", help="ways with this text in them")
     args = parser.parse_args()
-    for Model, there in (LanguageModel, DATA.exists()), (Sample, Sample.weights.exists()):
-        if there and args.data in Model.name:
-            model = Model()
+    for kind in LanguageModel, Sample:
+        if kind.made.exists() and args.data in kind.name:
+            model = kind()
             for a, b in zip(model.layers, model.layers[1:]):
                 with tempfile.TemporaryDirectory() as folder:
                     measure(model, a, b, args.only, folder)

@@ -111,7 +111,8 @@ struct placed_pairs placed_pairs_of(const struct match_sides *s, const struct sm
 	const struct sm_frame *header, const struct matching *match)
 {
 	size_t cols = s->side[1].ids.n;
-	struct placed_pairs p = {.n = match->row.n, .certified = match->certified,
+	struct placed_pairs p = {.n = match->row.n, .cost = match->cost,
+		.certified = match->certified,
 		.repeat = strcmp(sm_get_string(header, "method", ""), "nearest") == 0};
 	uint32_t *left = places(s, in, 1, &match->free_col), *among = xalloc(cols, sizeof *among);
 	bool *there = xcalloc(cols, sizeof *there);
@@ -121,10 +122,6 @@ struct placed_pairs placed_pairs_of(const struct match_sides *s, const struct sm
 	p.all = xalloc(cols, sizeof *p.all);
 	p.at = xalloc(p.n, sizeof *p.at);
 	p.order = cheapest_first(match->cost, p.n);
-	p.end = xalloc(p.n, sizeof *p.end);
-	for (size_t e = p.n; e-- > 0; )
-		p.end[e] = e + 1 < p.n && match->cost[p.order[e]] == match->cost[p.order[e + 1]]
-			? p.end[e + 1] : (uint32_t)e + 1;
 	for (size_t i = 0; i < p.n; i++) {
 		p.repeat |= there[p.col[i]];
 		there[p.col[i]] = true;
@@ -151,16 +148,16 @@ void placed_pairs_free(struct placed_pairs *p)
 	free(p->all);
 	free(p->at);
 	free(p->order);
-	free(p->end);
 }
 
 void placed_pairs_level(double *x, const struct placed_pairs *p)
 {
-	for (size_t from = 0; from < p->n; from = p->end[from]) {
-		double sum = 0;
-		for (size_t e = from; e < p->end[from]; e++)
-			sum += x[e];
-		for (size_t e = from; e < p->end[from]; e++)
-			x[e] = sum / (double)(p->end[from] - from);
+	for (size_t from = 0, end; from < p->n; from = end) {
+		double sum = x[from];
+		for (end = from + 1; end < p->n
+				&& p->cost[p->order[end]] == p->cost[p->order[from]]; end++)
+			sum += x[end];
+		for (size_t e = from; e < end; e++)
+			x[e] = sum / (double)(end - from);
 	}
 }

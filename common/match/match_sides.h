@@ -36,9 +36,9 @@ struct placed_pairs {
 	uint32_t *all;			/* (m): the columns, matched or free, ascending */
 	uint32_t *at;			/* (n): where each pair's column is among all */
 	uint32_t *order;		/* (n): the pairs from the cheapest on */
-	uint32_t *end;			/* (n): where in order the pairs end that cost as much */
 	bool repeat;			/* may columns repeat? */
-	const uint8_t *certified;	/* the matching's */
+	const float *cost;		/* (n): the matching's */
+	const uint8_t *certified;	/* the same */
 };
 
 struct placed_pairs placed_pairs_of(const struct match_sides *, const struct sm_reader *,
